@@ -1,0 +1,183 @@
+"""The command ``advisory-perf``.
+
+Exit codes: 0 done; 1 an error, in one sentence on stderr; 2 wrong usage; 3 done, but a delivery was rejected or ended with
+issues. Commands only say what is to be done and print it; the doing is in ``local`` and below, and imported when a command needs
+it, so that usage errors and help come at once.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from advisory_perf.errors import AdvisoryPerfError, SettingsError
+from advisory_perf.settings import Settings
+
+if TYPE_CHECKING:
+    from advisory_perf.local.runs import Handed
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Vendor performance files to checked, reconciled account performance.",
+)
+feeds_app = typer.Typer(no_args_is_help=True, help="Looks at feed files.")
+app.add_typer(feeds_app, name="feeds")
+
+ERROR, DONE_WITH_ISSUES = 1, 3
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of the embedded lake, warehouse and Dagster instance (or ADVISORY_PERF_HOME).", file_okay=False
+    ),
+]
+
+
+@app.callback()
+def before(context: typer.Context, home: Home = None) -> None:
+    """Takes --home before the command as well as after it."""
+    context.obj = home
+
+
+def main() -> None:
+    """The console script: errors of our own become one sentence and exit code 1."""
+    try:
+        app()
+    except AdvisoryPerfError as error:
+        typer.echo(f"advisory-perf: {error}", err=True)
+        sys.exit(ERROR)
+
+
+@app.command()
+def demo(context: typer.Context, home: Home = None) -> None:
+    """Makes deliveries of four vendors, runs them through to the warehouse and prints what came out."""
+    from advisory_perf.local.demo import write_demo_deliveries
+
+    settings = _settings(context, home)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_demo_deliveries(Path(folder))
+        typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
+        _run(settings, files, None)
+    typer.echo(f"\nSee the lanes, their checks and metadata:  advisory-perf --home {settings.home} dev")
+    typer.echo(f"Take the figures with you:                 advisory-perf --home {settings.home} export performance_data -o out.csv")
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="Deliveries, in order of arrival.", exists=True, dir_okay=False, readable=True)],
+    vendor: Annotated[str | None, typer.Option(help="Whose files they are; by default told from the feeds' patterns.")] = None,
+    home: Home = None,
+) -> None:
+    """Lands the files and runs their lanes to the end, without a daemon."""
+    handed = _run(_settings(context, home), files, vendor)
+    if any(one.status in {"FAILED", "COMPLETED_WITH_ISSUES"} for one in handed):
+        raise typer.Exit(DONE_WITH_ISSUES)
+
+
+def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Handed]":
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.progress import run_with_progress
+    from advisory_perf.local.summary import console, summary
+
+    with open_installation(settings) as installation:
+        platform = installation.platform()
+        if vendor is not None and vendor not in platform.feeds:
+            raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(platform.feeds)}", param_hint="--vendor")
+        handed = run_with_progress(installation, platform, files, vendor)
+        console().print(summary(platform.warehouse, handed))
+    return handed
+
+
+@app.command()
+def dev(
+    context: typer.Context,
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address that the web page listens on.")] = "127.0.0.1",
+) -> None:
+    """The whole platform on this machine: embedded PostgreSQL, folder lake, web page, daemon with sensors on."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.serving import serve
+
+    with open_installation(_settings(context, home)) as installation:
+        typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<vendor>/   Stop: Ctrl-C")
+        raise typer.Exit(serve(installation, host=host, port=port))
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    relation: Annotated[str, typer.Argument(metavar="TABLE", help="A table or view of the warehouse.")],
+    form: Annotated[str, typer.Option("--format", help="csv, ndjson or parquet.")] = "csv",
+    where: Annotated[str | None, typer.Option(help="An SQL condition on its columns.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
+    home: Home = None,
+) -> None:
+    """Streams a warehouse table or view out."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.storage.exporting import ExportFormat, export_relation
+
+    if form not in set(ExportFormat):
+        raise typer.BadParameter(f"{form} is not one of {', '.join(ExportFormat)}", param_hint="--format")
+    with open_installation(_settings(context, home)) as installation:
+        warehouse = installation.platform().warehouse
+        if output is None:
+            export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
+            return
+        with output.open("wb") as target:
+            rows = export_relation(warehouse, relation, form=ExportFormat(form), target=target, where=where)
+        typer.echo(f"{rows:,} rows of {relation} in {output}", err=True)
+
+
+@app.command()
+def migrate(context: typer.Context, home: Home = None) -> None:
+    """Brings the warehouse schema up to date."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.storage.schema import migrate as apply_migrations
+
+    with open_installation(_settings(context, home), migrating=False) as installation:
+        applied = apply_migrations(str(installation.settings.warehouse_url))
+    typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+@app.command()
+def doctor(context: typer.Context, home: Home = None) -> None:
+    """Checks lake, warehouse, schema version, feeds and partitions."""
+    from advisory_perf.local.doctor import examine
+    from advisory_perf.local.summary import console, findings_table
+
+    findings = examine(_settings(context, home))
+    console().print(findings_table(findings))
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(ERROR)
+
+
+@feeds_app.command("check")
+def feeds_check(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="One feed file; by default every known feed.", exists=True, dir_okay=False)] = None,
+) -> None:
+    """Validates feed files."""
+    from advisory_perf.vendors.registry import load_feeds, read_feed
+
+    feeds = [read_feed(file)] if file is not None else list(load_feeds(_settings(context, None).feeds_dir).values())
+    for feed in feeds:
+        patterns = ", ".join(feed.files.patterns)
+        timing, basis = feed.conventions.flow_timing, feed.conventions.fee_basis
+        typer.echo(f"ok  {feed.vendor}: {feed.cadence}, {feed.files.format}, {patterns}; {timing}, {basis} of fees; {len(feed.columns)} columns")
+
+
+def _settings(context: typer.Context, home: Path | None) -> Settings:
+    """The environment's settings, with the home folder that the command line names before or after the command."""
+    chosen = home or context.find_root().obj
+    try:
+        return Settings(home=chosen) if chosen is not None else Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"ADVISORY_PERF_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
+        raise SettingsError(f"a setting cannot be used ({problems}); mend it in the environment") from error

@@ -1,0 +1,57 @@
+"""Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one."""
+
+from dataclasses import dataclass
+
+from advisory_perf.contracts.conventions import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means and what would make the input right."""
+
+    name: str
+    severity: Severity
+    sentence: str
+
+
+_FILE_CODES = (
+    Code("E_EMPTY", Severity.CRITICAL, "the file has no bytes; ask the vendor to send it again"),
+    Code("E_HEADER_MISSING", Severity.CRITICAL, "no line holds the column names that the feed maps"),
+    Code("E_HEADER_DUPLICATE", Severity.CRITICAL, "a column name stands twice in the header"),
+    Code("E_HEADER_AMBIGUOUS", Severity.CRITICAL, "a column name could mean two things"),
+    Code("E_FORMAT", Severity.CRITICAL, "the bytes are not what the feed says, or cannot be parsed"),
+    Code("E_ENCODING", Severity.CRITICAL, "the bytes are not text in the feed's encoding"),
+    Code("E_TORN", Severity.CRITICAL, "the file ends before its end; ask the vendor to send it again"),
+    Code("E_CONTROL_COUNT", Severity.CRITICAL, "the number of rows is not the one the vendor announced"),
+    Code("E_CONTROL_TOTAL", Severity.CRITICAL, "a sum is not the one the vendor announced"),
+    Code("E_SHEET_AMBIGUOUS", Severity.CRITICAL, "more than one visible sheet could be meant; name it in the feed"),
+    Code("E_MULTI_TABLE", Severity.CRITICAL, "the file holds more than one table"),
+    Code("E_ENCRYPTED", Severity.CRITICAL, "the file is encrypted; ask the vendor for it without a password"),
+    Code("E_TOO_LARGE", Severity.CRITICAL, "the file is larger than the settings allow"),
+    Code("E_MAPPING", Severity.CRITICAL, "a required column cannot be told"),
+    Code("E_DRIFT", Severity.CRITICAL, "the layout left the feed's contract"),
+    Code("E_TYPE", Severity.CRITICAL, "a column has a type that the feed cannot take"),
+    Code("E_UNKNOWN_VENDOR", Severity.CRITICAL, "no feed claims the file"),
+    Code("E_DATE_AMBIGUOUS", Severity.CRITICAL, "dates can be read in two ways; say the format in the feed"),
+    Code("E_SCALE_AMBIGUOUS", Severity.CRITICAL, "values can be percent or fraction, units or thousands; say it in the feed"),
+)
+
+_ROW_CODES = (
+    Code("E_FIELDS", Severity.HIGH, "the row has too many or too few cells"),
+    Code("E_REQUIRED", Severity.HIGH, "a required cell is blank"),
+    Code("E_NUMBER", Severity.HIGH, "the cell is not a number in the feed's notation"),
+    Code("E_NOT_FINITE", Severity.HIGH, "the cell is infinite or not a number"),
+    Code("E_NUMBER_AMBIGUOUS", Severity.HIGH, "the number can be read in two ways; say the notation in the feed"),
+    Code("E_PRECISION", Severity.HIGH, "the amount has more digits than money carries, and is never rounded"),
+    Code("E_CELL_ERROR", Severity.HIGH, "the cell holds a spreadsheet error"),
+    Code("E_DATE", Severity.HIGH, "the cell is not a date in one of the feed's formats"),
+    Code("E_DATE_RANGE", Severity.HIGH, "the date lies before the feed's first window or after the delivery's arrival"),
+    Code("E_ID", Severity.HIGH, "the account number is masked, damaged or not one the feed's pattern allows"),
+    Code("E_UNKNOWN_ACCOUNT", Severity.HIGH, "the account is not in the account master"),
+    Code("E_CURRENCY", Severity.MEDIUM, "the currency is not a three-letter ISO 4217 code"),
+    Code("E_SIGN", Severity.HIGH, "the flow is negative; say sign: -1 in the feed if the vendor means it so"),
+    Code("E_KEY_CONFLICT", Severity.HIGH, "two different rows claim the same account and day; neither is taken"),
+)
+
+CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES)}
+ROW_CODES: frozenset[str] = frozenset(code.name for code in _ROW_CODES)

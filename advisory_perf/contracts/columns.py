@@ -1,0 +1,179 @@
+"""The data dictionary: every column once, with its type, unit, meaning and derivation.
+
+Pandera models, Dagster table schemas, column lineage and the test of the warehouse schema are all made from here.
+What a *table* is made of stands in ``tables``; a bound here is a hard one, whose breach means a wrong row.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import polars as pl
+
+from advisory_perf.contracts.codes import ROW_CODES
+from advisory_perf.contracts.conventions import (
+    Cause,
+    ReconciliationStatus,
+    ReturnStatus,
+    Severity,
+)
+
+MONEY_SCALE = 4
+"""Decimal places that money carries from text to table."""
+
+MONEY_INTEGER_DIGITS = 20
+"""Integer digits a money value may have; NUMERIC(24, 4) in the warehouse."""
+
+MONEY = pl.Decimal(38, MONEY_SCALE)
+
+FIGURE = pl.Decimal(38, 12)
+"""Holds either money, exactly, or a return to twelve places, so that both can stand in one column."""
+
+
+class Kind(Enum):
+    """The type of a column as (Polars type, PostgreSQL type)."""
+
+    TEXT = (pl.String(), "text")
+    DATE = (pl.Date(), "date")
+    MONEY = (MONEY, f"numeric({MONEY_INTEGER_DIGITS + MONEY_SCALE},{MONEY_SCALE})")
+    RETURN = (pl.Float64(), "double precision")
+    FIGURE = (pl.Decimal(38, 12), "numeric(38,12)")
+    FLAG = (pl.Boolean(), "boolean")
+    COUNT = (pl.Int64(), "bigint")
+    INSTANT = (pl.Datetime("us", "UTC"), "timestamp with time zone")
+
+    @property
+    def polars(self) -> pl.DataType:
+        """The type in a frame."""
+        dtype: pl.DataType = self.value[0]
+        return dtype
+
+    @property
+    def sql(self) -> str:
+        """The type in the warehouse, as ``format_type`` prints it."""
+        name: str = self.value[1]
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One entry of the data dictionary."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    nullable: bool = False
+    derived_from: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    at_least: float | None = None
+
+
+def _money(name: str, meaning: str, *, nullable: bool = False, derived_from: tuple[str, ...] = ()) -> Column:
+    return Column(name, Kind.MONEY, f"{meaning}, in account currency", nullable, derived_from)
+
+
+def _return(name: str, meaning: str, derived_from: tuple[str, ...] = ()) -> Column:
+    return Column(name, Kind.RETURN, f"{meaning} (0.01 is 1 %)", nullable=True, derived_from=derived_from)
+
+
+_LINKED = ("calculated_twrr", "return_status", "as_of_date")
+
+_ENTRIES = (
+    # who and when
+    Column("account_id", Kind.TEXT, "the vendor's account number, as text"),
+    Column("account_name", Kind.TEXT, "the account's name", nullable=True),
+    Column("portfolio_id", Kind.TEXT, "the portfolio the account belongs to", nullable=True),
+    Column("client_id", Kind.TEXT, "the client or household that owns the account", nullable=True),
+    Column("as_of_date", Kind.DATE, "the day at whose end the values hold"),
+    Column("currency", Kind.TEXT, "ISO 4217 code of the account currency"),
+    # the vendor's money
+    _money("beginning_market_value", "market value at the start of the sub-period"),
+    Column("contributions", Kind.MONEY, "external flows into the account, in account currency", at_least=0),
+    Column("distributions", Kind.MONEY, "external flows out of the account, as a positive amount", at_least=0),
+    _money("income", "dividends and interest earned", nullable=True),
+    _money("appreciation", "realised and unrealised gain or loss", nullable=True),
+    _money("fees", "fees charged, positive when they lower the value", nullable=True),
+    _money("other_adjustments", "anything else that changed the value", nullable=True),
+    _money("ending_market_value", "market value at the end of the sub-period"),
+    _money("vendor_net_flow", "the vendor's own net flow", nullable=True),
+    _return("vendor_twrr", "the vendor's own sub-period return"),
+    _return("benchmark_return", "the benchmark's return over the sub-period"),
+    _money("vendor_value_half_unit", "half a unit of the last digit the vendor prints in ending market values"),
+    _return("vendor_twrr_half_unit", "half a unit of the last digit the vendor prints in returns"),
+    # provenance
+    Column("data_source", Kind.TEXT, "the vendor"),
+    Column("file_name", Kind.TEXT, "the delivery's name as the vendor gave it"),
+    Column("delivery_id", Kind.TEXT, "the delivery the row came in"),
+    Column("line_number", Kind.COUNT, "line (CSV), sheet row (Excel) or ordinal (JSON, Parquet) in the delivery", at_least=1),
+    # calculated
+    _money("net_flow", "contributions - distributions", derived_from=("contributions", "distributions")),
+    _money(
+        "calculated_ending_market_value",
+        "beginning + net flow + income + appreciation - fees + other adjustments",
+        nullable=True,
+        derived_from=("beginning_market_value", "net_flow", "income", "appreciation", "fees", "other_adjustments"),
+    ),
+    _return(
+        "calculated_twrr",
+        "our return of the sub-period, by the feed's flow timing and fee basis",
+        ("beginning_market_value", "contributions", "distributions", "fees", "ending_market_value"),
+    ),
+    Column(
+        "return_status",
+        Kind.TEXT,
+        "OK, or why calculated_twrr is null",
+        derived_from=("beginning_market_value", "contributions", "distributions", "ending_market_value"),
+        allowed=tuple(ReturnStatus),
+    ),
+    Column(
+        "growth_index",
+        Kind.RETURN,
+        "linked wealth of 1 since inception; 0 after a total loss",
+        derived_from=_LINKED,
+        at_least=0,
+    ),
+    _money("cumulative_net_flow", "net flows since the first valuation", derived_from=("net_flow",)),
+    _return("cumulative_twrr", "growth index - 1, since inception", ("growth_index",)),
+    _return("twrr_mtd", "linked since the end of the previous month", _LINKED),
+    _return("twrr_qtd", "linked since the end of the previous quarter", _LINKED),
+    _return("twrr_ytd", "linked since the end of the previous year", _LINKED),
+    _return("twrr_1y", "linked over one year; null if the account is younger", _LINKED),
+    _return("twrr_3y", "linked over three years, not annualised; null if the account is younger", _LINKED),
+    _return("twrr_5y", "linked over five years, not annualised; null if the account is younger", _LINKED),
+    Column("linked_over_gap", Kind.FLAG, "a return at or before this row was undefined and linked as 0", derived_from=_LINKED),
+    Column("inception_date", Kind.DATE, "first valuation of the present episode", derived_from=_LINKED),
+    Column("mtd_base", Kind.RETURN, "growth index at the end of the previous month", derived_from=_LINKED),
+    Column("qtd_base", Kind.RETURN, "growth index at the end of the previous quarter", derived_from=_LINKED),
+    Column("ytd_base", Kind.RETURN, "growth index at the end of the previous year", derived_from=_LINKED),
+    Column("window", Kind.DATE, "first day of the lane's partition the row is stored in"),
+    Column("is_valuation", Kind.FLAG, "false where the row only carries an account's state into a window without its valuation"),
+    # against the vendor
+    _return("twrr_variance", "calculated_twrr - vendor_twrr", ("calculated_twrr", "vendor_twrr")),
+    Column("twrr_tolerance_check", Kind.FLAG, "the return is within tolerance; null if not compared", nullable=True),
+    Column(
+        "reconciliation_status",
+        Kind.TEXT,
+        "COMPLETED_WITH_ISSUES where a figure breaks",
+        derived_from=("within_tolerance",),
+        allowed=tuple(ReconciliationStatus),
+    ),
+    Column("field_name", Kind.TEXT, "the figure compared, or the field that could not be read"),
+    Column("calculated_value", Kind.FIGURE, "our figure", nullable=True),
+    Column("vendor_value", Kind.FIGURE, "the vendor's figure", nullable=True),
+    Column("variance", Kind.FIGURE, "calculated_value - vendor_value", nullable=True),
+    Column("tolerance_threshold", Kind.FIGURE, "the largest variance that passes", at_least=0),
+    Column("within_tolerance", Kind.FLAG, "passes; null where the vendor gives no figure", nullable=True),
+    Column("likely_cause", Kind.TEXT, "why it breaks, as far as can be told", nullable=True, allowed=tuple(Cause)),
+    Column("notes", Kind.TEXT, "what a person should know about the comparison", nullable=True),
+    # quarantine
+    Column("code", Kind.TEXT, "why the row could not become a position", allowed=tuple(sorted(ROW_CODES))),
+    Column("reason", Kind.TEXT, "the same as a sentence: column, value, what would make it right"),
+    Column("raw_row", Kind.TEXT, "the row as it came: a JSON object of its cells, or the line itself where it did not fit"),
+    Column("severity", Kind.TEXT, "how much it matters", allowed=tuple(Severity)),
+    Column("first_as_of_date", Kind.DATE, "first day with a position", nullable=True),
+    Column("last_as_of_date", Kind.DATE, "last day with a position", nullable=True),
+    Column("is_open", Kind.FLAG, "the account held assets at its last valuation"),
+)
+
+COLUMNS: dict[str, Column] = {column.name: column for column in _ENTRIES}
+if len(COLUMNS) != len(_ENTRIES):
+    raise AssertionError("the data dictionary names a column twice")

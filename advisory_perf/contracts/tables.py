@@ -1,0 +1,195 @@
+"""What each stage of a lane stores: its columns, in order, and its natural key.
+
+A table is a view of the data dictionary. Two kinds of column differ from their entry: a key column is never null, and
+``also_nullable`` names those that a particular table may leave empty.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from advisory_perf.contracts.columns import COLUMNS, Column
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One stage's columns and key."""
+
+    name: str
+    meaning: str
+    column_names: tuple[str, ...]
+    key: tuple[str, ...]
+    also_nullable: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The entries of the data dictionary, in the table's order."""
+        return tuple(COLUMNS[name] for name in self.column_names)
+
+    @property
+    def polars_schema(self) -> pl.Schema:
+        """Name and type of each column, in order."""
+        return pl.Schema({column.name: column.kind.polars for column in self.columns})
+
+    def is_nullable(self, column: Column) -> bool:
+        """Whether this table may leave the column empty."""
+        return (column.nullable or column.name in self.also_nullable) and column.name not in self.key
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this table without rows."""
+        return self.polars_schema.to_frame()
+
+
+WHO_AND_WHEN = ("account_id", "as_of_date")
+
+_POSITION = (
+    "account_id",
+    "account_name",
+    "portfolio_id",
+    "client_id",
+    "as_of_date",
+    "beginning_market_value",
+    "contributions",
+    "distributions",
+    "income",
+    "appreciation",
+    "fees",
+    "other_adjustments",
+    "ending_market_value",
+    "vendor_net_flow",
+    "vendor_twrr",
+    "benchmark_return",
+    "currency",
+    "vendor_value_half_unit",
+    "vendor_twrr_half_unit",
+    "data_source",
+    "file_name",
+    "delivery_id",
+    "line_number",
+)
+
+DELIVERED_POSITIONS = Table(
+    "delivered_positions", "the rows of one delivery that became positions", _POSITION, ("delivery_id", *WHO_AND_WHEN)
+)
+
+QUARANTINED_ROWS = Table(
+    "quarantined_rows",
+    "the rows of one delivery that could not become positions, whole",
+    ("delivery_id", "line_number", "code", "field_name", "reason", "severity", "account_id", "as_of_date", "raw_row"),
+    ("delivery_id", "line_number"),
+    also_nullable=frozenset({"field_name", "account_id", "as_of_date"}),
+)
+
+NORMALIZED_POSITIONS = Table(
+    "normalized_positions", "of all deliveries, the row that counts for each account-date", _POSITION, WHO_AND_WHEN
+)
+
+NET_FLOWS = Table(
+    "net_flows",
+    "net flow and calculated ending market value of each account-date",
+    (*WHO_AND_WHEN, "net_flow", "calculated_ending_market_value"),
+    WHO_AND_WHEN,
+)
+
+TWRR_SERIES = Table(
+    "twrr_series",
+    "each valuation's sub-period return and linked figures, and the closing cross-section of every window",
+    (
+        "window",
+        *WHO_AND_WHEN,
+        "is_valuation",
+        "ending_market_value",
+        "calculated_twrr",
+        "return_status",
+        "growth_index",
+        "cumulative_net_flow",
+        "cumulative_twrr",
+        "twrr_mtd",
+        "twrr_qtd",
+        "twrr_ytd",
+        "twrr_1y",
+        "twrr_3y",
+        "twrr_5y",
+        "linked_over_gap",
+        "inception_date",
+        "mtd_base",
+        "qtd_base",
+        "ytd_base",
+    ),
+    ("window", *WHO_AND_WHEN),
+)
+
+RECONCILIATION_RESULTS = Table(
+    "reconciliation_results",
+    "our figures against the vendor's, one row a figure",
+    (
+        *WHO_AND_WHEN,
+        "data_source",
+        "field_name",
+        "calculated_value",
+        "vendor_value",
+        "variance",
+        "tolerance_threshold",
+        "within_tolerance",
+        "likely_cause",
+        "notes",
+    ),
+    ("data_source", *WHO_AND_WHEN, "field_name"),
+)
+
+PERFORMANCE_DATA = Table(
+    "performance_data",
+    "the published performance of each account-date",
+    (
+        *(name for name in _POSITION if not name.endswith("_half_unit")),
+        "net_flow",
+        "cumulative_net_flow",
+        "calculated_ending_market_value",
+        "calculated_twrr",
+        "return_status",
+        "cumulative_twrr",
+        "twrr_mtd",
+        "twrr_qtd",
+        "twrr_ytd",
+        "twrr_1y",
+        "twrr_3y",
+        "twrr_5y",
+        "linked_over_gap",
+        "inception_date",
+        "twrr_variance",
+        "twrr_tolerance_check",
+        "reconciliation_status",
+    ),
+    ("data_source", *WHO_AND_WHEN),
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    "every account of every vendor, as its latest position has it",
+    (
+        "data_source",
+        "account_id",
+        "account_name",
+        "portfolio_id",
+        "client_id",
+        "currency",
+        "first_as_of_date",
+        "last_as_of_date",
+        "is_open",
+    ),
+    ("data_source", "account_id"),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        DELIVERED_POSITIONS,
+        QUARANTINED_ROWS,
+        NORMALIZED_POSITIONS,
+        NET_FLOWS,
+        TWRR_SERIES,
+        RECONCILIATION_RESULTS,
+        PERFORMANCE_DATA,
+        ACCOUNTS,
+    )
+}

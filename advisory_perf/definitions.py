@@ -1,0 +1,69 @@
+"""The only place where things are put together: settings to stores, feeds to lanes, lanes to Dagster definitions.
+
+``defs`` is what a code location loads; it opens no connection. Tests call ``build_definitions`` with settings of their own.
+"""
+
+import warnings
+
+import dagster as dg
+
+from advisory_perf.errors import SettingsError
+from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager
+from advisory_perf.orchestration.landing import landing_assets, landing_job
+from advisory_perf.orchestration.lanes import lane_assets, lane_job
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.register import accounts_asset
+from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
+from advisory_perf.orchestration.unclaimed import unclaimed_job
+from advisory_perf.settings import Settings
+from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.vendors.registry import load_feeds
+
+
+def open_platform(settings: Settings) -> Platform:
+    """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's."""
+    if settings.warehouse_url is None:
+        raise SettingsError(
+            "ADVISORY_PERF_WAREHOUSE_URL is not set; set it to postgresql://…, or start with `advisory-perf dev`, which brings a server"
+        )
+    warehouse = Warehouse(settings.warehouse_url)
+    lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
+    return Platform(settings, load_feeds(settings.feeds_dir), lake, warehouse, Ledger(warehouse))
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Every asset, check, job and sensor of an installation."""
+    with warnings.catch_warnings():
+        # pinned, and covered by tests: backfill policies, column schemas, partition mappings
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _definitions(open_platform(settings))
+
+
+def _definitions(platform: Platform) -> dg.Definitions:
+    feeds = list(platform.feeds.values())
+    landing_jobs = [landing_job(feed) for feed in feeds]
+    lane_jobs = [lane_job(feed) for feed in feeds]
+    rejecting = unclaimed_job(platform)
+    return dg.Definitions(
+        assets=[
+            *(asset for feed in feeds for asset in (*landing_assets(feed, platform), *lane_assets(feed, platform))),
+            accounts_asset(platform),
+        ],
+        jobs=[*landing_jobs, *lane_jobs, rejecting],
+        sensors=[arrivals_sensor(platform, [*landing_jobs, rejecting]), lanes_sensor(platform, lane_jobs)],
+        resources={
+            "lake": LakeIOManager(platform),
+            "published": PublishingIOManager(platform),
+            "accounts": AccountsIOManager(platform),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location."""
+    return build_definitions(Settings())

@@ -1,0 +1,33 @@
+"""One family of errors. Every message is one sentence that names what is wrong, where, and what would make it right."""
+
+
+class AdvisoryPerfError(Exception):
+    """Anything the platform refuses to do, with a sentence for a person."""
+
+
+class SettingsError(AdvisoryPerfError):
+    """A setting is missing or cannot be used."""
+
+
+class FeedError(AdvisoryPerfError):
+    """A feed file is not a valid contract."""
+
+
+class DeliveryRejectedError(AdvisoryPerfError):
+    """A delivery cannot be read as its feed says.
+
+    ``code`` is one of the file codes of ``contracts.codes``.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence
+
+
+class LakeError(AdvisoryPerfError):
+    """The lake cannot be reached, or lacks what was asked of it."""
+
+
+class WarehouseError(AdvisoryPerfError):
+    """The warehouse cannot be reached, or its schema is not the one this code was written for."""

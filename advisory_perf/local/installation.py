@@ -1,0 +1,86 @@
+"""An installation on this machine: where the embedded server runs, what processes started from here have to know.
+
+Opening one starts the embedded PostgreSQL where no warehouse is set, brings its schema up to date, and gives Dagster its home.
+An external warehouse is never migrated by surprise: that is `advisory-perf migrate`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.errors import WarehouseError
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.settings import Settings
+from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.schema import migrate, pending_migrations
+
+ROOT = Path(__file__).parents[2]
+"""Where dagster.yaml and workspace.yaml lie."""
+
+EVENT_BATCH = "1000"
+"""Dagster writes events of partitions in batches of this size; one by one they would take longer than the figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Settings with every address filled in, and Dagster's home."""
+
+    settings: Settings
+    dagster_home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the processes that Dagster starts."""
+        own = {"DAGSTER_HOME": str(self.dagster_home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH, "DAGSTER_DISABLE_TELEMETRY": "1"}
+        return {**os.environ, **self.settings.as_environment(), **own}
+
+    def platform(self) -> Platform:
+        """Feeds and stores."""
+        return open_platform(self.settings)
+
+    def definitions(self) -> dg.Definitions:
+        """Everything that Dagster runs here."""
+        return build_definitions(self.settings)
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        """Dagster's own storage, the one that the UI shows."""
+        os.environ.update(self.environment)
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            yield instance
+
+
+@contextmanager
+def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator[Installation]:
+    """The installation with its servers up; an embedded one stops again when nobody uses it any more."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if not settings.is_embedded and settings.dagster_url is not None:
+        yield _opened(settings, migrating=migrating)
+        return
+    with EmbeddedPostgres(settings.home) as server:
+        dagster_url = server.url("dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
+        filled = settings.model_copy(
+            update={
+                "warehouse_url": settings.warehouse_url or server.url("advisory_perf"),
+                "dagster_url": settings.dagster_url or dagster_url,
+            }
+        )
+        if settings.is_embedded and migrating:
+            migrate(str(filled.warehouse_url))
+        yield _opened(filled, migrating=migrating)
+
+
+def _opened(settings: Settings, *, migrating: bool) -> Installation:
+    pending = pending_migrations(str(settings.warehouse_url)) if migrating else []
+    if pending:
+        raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
+    dagster_home = settings.home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "dagster.yaml", dagster_home / "dagster.yaml")
+    return Installation(settings, dagster_home)

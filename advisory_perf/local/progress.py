@@ -1,0 +1,33 @@
+"""Runs the files with a bar that says what is being done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from advisory_perf.local.installation import Installation
+from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.orchestration.platform import Platform
+
+
+def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> list[Handed]:
+    """Lands the files and runs their lanes; the bar is on stderr and counts deliveries, then lanes."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with installation.instance() as instance, Progress(*columns, console=console) as progress:
+        landing = progress.add_task("landing deliveries", total=len(files))
+        lanes = progress.add_task("running lanes", total=None)
+        runs = LocalRuns(platform, installation.definitions(), instance)
+
+        def landed(one: Handed) -> None:
+            progress.update(landing, advance=1, description=f"landed {one.name}")
+            if not console.is_terminal:
+                console.print(f"landed {one.name}: {one.status}", highlight=False)
+
+        def lane_done(name: str, of: int) -> None:
+            progress.update(lanes, advance=1, total=of, description=f"ran the lane of {name}")
+            if not console.is_terminal:
+                console.print(f"ran the lane of {name}", highlight=False)
+
+        return run_files(runs, files, vendor, landed=landed, lane_done=lane_done)

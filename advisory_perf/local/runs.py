@@ -1,0 +1,133 @@
+"""Landings and lanes in this process, without a daemon: what the sensors would launch, one after another.
+
+The runs go through the same jobs and the same Dagster storage, so the UI shows them; what is to run is decided by the functions
+that the sensors use.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError
+from advisory_perf.orchestration.decisions import windows_touched
+from advisory_perf.orchestration.landing import landing_job_name
+from advisory_perf.orchestration.lanes import lane_job_name
+from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.unclaimed import reject_unclaimed
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.vendors.registry import feed_for
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+BY_COMMAND = "advisory-perf run"
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One file that was handed to the command, and its place in the ledger."""
+
+    name: str
+    entry: LedgerEntry
+    is_repeated: bool
+
+    @property
+    def status(self) -> str:
+        """What became of the file this time."""
+        return "DUPLICATE" if self.is_repeated else str(self.entry.status)
+
+
+class LocalRuns:
+    """Runs jobs of the given definitions in this process."""
+
+    def __init__(self, platform: Platform, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+        self._platform = platform
+        self._definitions = definitions
+        self._instance = instance
+
+    def land(self, path: Path, vendor: str | None) -> Handed:
+        """Puts the file into incoming and lands it; a file whose bytes and name the ledger knows changes nothing."""
+        content, name = path.read_bytes(), path.name
+        why, failure = None, None
+        if vendor is None:
+            try:
+                vendor = feed_for(self._platform.feeds, name).vendor
+            except DeliveryRejectedError as error:
+                vendor, why = UNKNOWN_VENDOR, error.sentence
+        known = self._platform.ledger.find(vendor, name, hashlib.sha256(content).hexdigest())
+        if known is not None and known.status not in {"FAILED", "RECEIVED"}:
+            return Handed(name, known, is_repeated=True)
+        incoming = f"{INCOMING}/{vendor}/{name}"
+        self._platform.lake.write(incoming, content)
+        file = self._platform.lake.head(incoming)
+        delivery_id = delivery_id_of(file)
+        if vendor == UNKNOWN_VENDOR:
+            reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
+        else:
+            self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
+            failure = self._run(landing_job_name(vendor), partition_key=delivery_id)
+        entry = self._platform.ledger.find(vendor, name, hashlib.sha256(content).hexdigest())
+        if entry is None or entry.status == "RECEIVED":
+            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure or 'no reason was given'}")
+        return Handed(name, entry, is_repeated=False)
+
+    def again(self, one: Handed) -> Handed:
+        """The same file with its present place in the ledger."""
+        entry = self._platform.ledger.entry(one.entry.delivery_id)
+        return Handed(one.name, entry or one.entry, one.is_repeated)
+
+    def run_lane(self, vendor: str) -> bool:
+        """Runs the vendor's lane for what its landed deliveries touch; false where nothing is pending."""
+        ledger = self._platform.ledger
+        pending = ledger.pending(vendor)
+        windows = pending and windows_touched(self._platform.feeds[vendor], pending, ledger.latest_as_of_date(vendor))
+        if not windows:
+            return False
+        failure = self._run(lane_job_name(vendor), tags=windows.tags)
+        if failure:
+            raise AdvisoryPerfError(f"{vendor}: the lane from {windows.first} to {windows.last_day} failed: {failure}")
+        return True
+
+    def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> str | None:
+        """Runs a job; gives the reason of its first failing step, or nothing."""
+        result = self._definitions.resolve_job_def(job_name).execute_in_process(
+            instance=self._instance, partition_key=partition_key, tags=tags, run_config=_QUIET, raise_on_error=False
+        )
+        if result.success:
+            return None
+        failed_checks = [_check_sentence(found) for found in result.get_asset_check_evaluations() if found.blocking and not found.passed]
+        failures = [_reason(event) for event in result.all_events if event.is_step_failure]
+        return next(iter([*failed_checks, *failures]), "the run was stopped")
+
+
+def _check_sentence(found: dg.AssetCheckEvaluation) -> str:
+    cases = found.metadata.get("failure_cases")
+    first = cases.records[0].data if isinstance(cases, dg.TableMetadataValue) and cases.records else ""
+    count = found.metadata["failed"].value if "failed" in found.metadata else "?"
+    return f"the check {found.check_name} of {found.asset_key.to_user_string()} finds {count} failing rows, first {first}"
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split()) if error is not None else "no reason was given"
+
+
+def run_files(
+    runs: LocalRuns, files: Sequence[Path], vendor: str | None, *, landed: Callable[[Handed], None], lane_done: Callable[[str, int], None]
+) -> list[Handed]:
+    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done."""
+    handed = []
+    for path in files:
+        handed.append(runs.land(path, vendor))
+        landed(handed[-1])
+    vendors = list(dict.fromkeys(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR))
+    for name in vendors:
+        runs.run_lane(name)
+        lane_done(name, len(vendors))
+    return [runs.again(one) for one in handed]

@@ -1,0 +1,104 @@
+"""What the sensors decide, as pure functions of a listing, the ledger and the runs. The sensors are their shells.
+
+Discovery is listing minus ledger, never a cursor. An attempt is part of what is requested, so a failed run can be tried
+again, and no oftener than agreed.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from advisory_perf.orchestration.partitions import WindowRange, range_of_days
+from advisory_perf.storage.lake import INCOMING, LakeFile
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.vendors.feed import Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The runs there have been for one thing."""
+
+    failed: int = 0
+    in_flight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRequest:
+    """One delivery to land."""
+
+    vendor: str
+    delivery_id: str
+    path: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRequest:
+    """A vendor's lane to run for a range of windows, for the set of landings that ``subject`` names."""
+
+    vendor: str
+    windows: WindowRange
+    subject: str
+    attempt: int
+
+
+def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tuple[dict[str, list[LakeFile]], list[LakeFile]]:
+    """The files in incoming by vendor, oldest first, and those that lie in no known vendor's folder."""
+    waiting: dict[str, list[LakeFile]] = {vendor: [] for vendor in vendors}
+    unclaimed = []
+    for file in sorted(listing, key=lambda file: (file.modified, file.path)):
+        folder, _, rest = file.path.removeprefix(f"{INCOMING}/").partition("/")
+        if folder in waiting and rest:
+            waiting[folder].append(file)
+        else:
+            unclaimed.append(file)
+    return waiting, unclaimed
+
+
+def landings_to_request(
+    vendor: str, waiting: Sequence[LakeFile], tries: Mapping[str, Tries], *, attempts: int, at_most: int
+) -> list[LandingRequest]:
+    """The files of one vendor to land now: those without a run under way whose attempts are not used up."""
+    requests = []
+    for file in waiting:
+        delivery_id = delivery_id_of(file)
+        tried = tries.get(delivery_id, Tries())
+        if not tried.in_flight and tried.failed < attempts:
+            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.failed + 1))
+    return requests[:at_most]
+
+
+def lane_to_request(
+    feed: Feed, pending: Sequence[LedgerEntry], latest: date | None, *, waiting: int, tries: Tries, attempts: int
+) -> LaneRequest | None:
+    """The lane run that the landed deliveries ask for, if any.
+
+    From the first day that a pending delivery touches to the lane's latest day, so that a late or restated day recomputes what
+    follows. While files of the vendor still wait to be landed, the lane waits for them and then runs once.
+    ``tries`` are those for this very set of deliveries.
+    """
+    if not pending or waiting or tries.in_flight or tries.failed >= attempts:
+        return None
+    windows = windows_touched(feed, pending, latest)
+    return windows and LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.failed + 1)
+
+
+def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
+    """A name for this set of landings; one that landed again makes another set, so its lane can run again."""
+    landings = "|".join(sorted(f"{entry.delivery_id}:{entry.run_id}" for entry in pending))
+    return f"{vendor}:{hashlib.sha256(landings.encode()).hexdigest()[:16]}"
+
+
+def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | None) -> WindowRange | None:
+    """From the first window that the deliveries touch to the lane's latest one.
+
+    A delivery without any position has no day; it closes with the lane's latest window, and without one nothing can run.
+    """
+    firsts = [entry.first_as_of_date for entry in pending if entry.first_as_of_date is not None]
+    lasts = [entry.last_as_of_date for entry in pending if entry.last_as_of_date is not None]
+    ends = [day for day in (*lasts, latest) if day is not None]
+    if not ends:
+        return None
+    return range_of_days(min(firsts, default=max(ends)), max(ends), feed)

@@ -1,0 +1,99 @@
+"""IO managers: frames to the lake by partition, and from there, where a table is published, into the warehouse.
+
+A range's frame is cut into its partitions; a window without rows gets an empty file, so that what was computed and what
+was not can be told apart. Everything downstream reads from the lake, also what is published.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+
+from advisory_perf.contracts.tables import TABLES
+from advisory_perf.contracts.windows import window_expr
+from advisory_perf.errors import LakeError
+from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
+from advisory_perf.orchestration.platform import Platform
+
+DELIVERY, WINDOW = "delivery", "window"
+
+
+class LakeIOManager(dg.IOManager):
+    """Parquet in the lake, ``<stage>/vendor=<v>/delivery=<id>/`` or ``…/window=<day>/``."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Replaces the run's partitions of the asset by the frame's rows."""
+        vendor, stage = context.asset_key.path
+        keys = list(context.asset_partition_keys)
+        if _dimension(context) == DELIVERY:
+            partitions: Mapping[str, pl.DataFrame] = {keys[0]: obj}
+        else:
+            partitions = split_by_window(obj, range_of_keys(keys, self._platform.feeds[vendor]), keys)
+        self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions, run_id=context.run_id)
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+        """The rows of the upstream asset in the run's partitions."""
+        vendor, stage = context.asset_key.path
+        return self._platform.lake.read_partitions(stage, vendor, _dimension(context), context.asset_partition_keys)
+
+
+class PublishingIOManager(LakeIOManager):
+    """Parquet in the lake, and then the same rows in the warehouse, as one slice in one transaction."""
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Lake first, so that the warehouse never has rows that cannot be traced; metadata says what changed."""
+        super().handle_output(context, obj)
+        vendor, stage = context.asset_key.path
+        windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[vendor])
+        change = self._platform.warehouse.replace_slice(
+            TABLES[stage], obj, vendor=vendor, first=windows.first_day, last=windows.last_day
+        )
+        context.add_output_metadata(
+            {"inserted": change.inserted, "updated": change.updated, "deleted": change.deleted, "unchanged": change.unchanged}
+        )
+        if TABLES[stage].name == "performance_data":
+            self._finish(vendor, windows, obj, change.by_delivery)
+
+    def _finish(self, vendor: str, windows: WindowRange, rows: pl.DataFrame, changes: dict[str, tuple[int, int]]) -> None:
+        """The ledger closes the deliveries whose days are published."""
+        with_issues = rows.filter(reconciliation_status="COMPLETED_WITH_ISSUES")["delivery_id"].unique()
+        self._platform.ledger.published(
+            vendor, first=windows.first_day, last=windows.last_day, changes=changes, with_issues=set(with_issues)
+        )
+        self._platform.warehouse.refresh_daily_totals()
+
+
+def _dimension(context: dg.OutputContext | dg.InputContext) -> str:
+    return DELIVERY if isinstance(context.asset_partitions_def, dg.DynamicPartitionsDefinition) else WINDOW
+
+
+def split_by_window(frame: pl.DataFrame, windows: WindowRange, keys: list[str]) -> dict[str, pl.DataFrame]:
+    """The frame's rows by partition key, an empty frame for a key without any; rows of no key are a LakeError."""
+    has_window = WINDOW in frame.columns
+    marked = frame if has_window else frame.with_columns(window_expr(pl.col("as_of_date"), windows.cadence).alias(WINDOW))
+    parts = {part[WINDOW][0].isoformat(): part for part in marked.partition_by(WINDOW, maintain_order=True)}
+    strangers = sorted(parts.keys() - set(keys))
+    if strangers:
+        raise LakeError(f"rows of {', '.join(strangers[:5])} do not belong to this run's windows; give a run its own windows only")
+    empty = marked.clear()
+    return {key: parts.get(key, empty) if has_window else parts.get(key, empty).drop(WINDOW) for key in keys}
+
+
+
+
+class AccountsIOManager(dg.IOManager):
+    """The register of accounts in the warehouse: rows that differ are written, the others are left alone."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+        """Brings the register up to date."""
+        context.add_output_metadata({"changed": self._platform.warehouse.upsert_accounts(obj)})
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+        """The register as the warehouse has it."""
+        return self._platform.warehouse.query("SELECT * FROM accounts ORDER BY data_source, account_id")

@@ -1,0 +1,187 @@
+"""The landing: one run reads one delivery, judges its rows and stores what became of them.
+
+A delivery that cannot be read fails its run with a blocking check that says why, and lies in error/ afterwards. One that is
+known already yields nothing and changes nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
+from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.storage.ledger import Claim, ClaimOutcome
+from advisory_perf.storage.receiving import Arrival, archive, clear_incoming, read_arrival, reject
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.judging import Delivery, Judged, judge
+from advisory_perf.vendors.reading import read_raw_rows
+
+DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
+ROWS_CONSERVED = Rule("rows_conserved", "rows read = accepted + quarantined + duplicate + footer", hard=True)
+ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
+
+
+def landing_job_name(vendor: str) -> str:
+    """The name of a vendor's landing job."""
+    return f"{vendor}_landing"
+
+
+def landing_job(feed: Feed) -> dg.JobDefinition:
+    """The job that lands one delivery of a vendor."""
+    names = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
+    return dg.define_asset_job(  # type: ignore[return-value]
+        landing_job_name(feed.vendor),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
+        description=f"reads, judges and stores one delivery of {feed.vendor}",
+        tags={"vendor": feed.vendor},
+    )
+
+
+def landing_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+    """The assets of a vendor that are partitioned by delivery."""
+    return [_raw_vendor_file(feed, platform), _judged_rows(feed, platform)]
+
+
+def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
+    key = dg.AssetKey([feed.vendor, "raw_vendor_file"])
+
+    @dg.asset(
+        key=key,
+        partitions_def=delivery_partitions(feed),
+        backfill_policy=dg.BackfillPolicy.multi_run(),
+        check_specs=[DELIVERY_READABLE.spec(key)],
+        output_required=False,
+        io_manager_key="lake",
+        group_name=feed.vendor,
+        description=f"the delivery as it came: every cell as text, with its line number ({feed.title})",
+        owners=list(feed.owners),
+        kinds={feed.files.format, "parquet"},
+    )
+    def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        arrival = read_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
+        claim = claimed(platform, arrival, context.run_id)
+        if claim.outcome is not ClaimOutcome.TAKEN:
+            settle_known(platform, arrival, claim)
+            context.log.info("%s holds nothing new: %s", arrival.file.name, claim.entry.error_message or claim.entry.status)
+            return
+        raw, finding = raw_rows(platform, feed, arrival)
+        yield finding.result(key)
+        if raw is not None:
+            yield dg.Output(raw, metadata={"file_name": arrival.file.name, "sha256": arrival.sha256, **output_metadata(raw)})
+
+    return raw_vendor_file
+
+
+def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
+    delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS))
+    rules = {delivered: (schema_rule(DELIVERED_POSITIONS), ROWS_CONSERVED), quarantined: (schema_rule(QUARANTINED_ROWS), ROWS_ACCEPTED)}
+    outs = {
+        table.name: dg.AssetOut(
+            key=dg.AssetKey([feed.vendor, table.name]),
+            is_required=False,
+            io_manager_key="lake",
+            group_name=feed.vendor,
+            description=f"{table.meaning} ({feed.title})",
+            owners=list(feed.owners),
+            kinds={"polars", "parquet"},
+            metadata=definition_metadata(table),
+        )
+        for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS)
+    }
+
+    @dg.multi_asset(
+        name=f"{feed.vendor}_judged_rows",
+        ins={"raw_vendor_file": dg.AssetIn(key=dg.AssetKey([feed.vendor, "raw_vendor_file"]))},
+        outs=outs,
+        partitions_def=delivery_partitions(feed),
+        backfill_policy=dg.BackfillPolicy.multi_run(),
+        check_specs=[rule.spec(key) for key, of_key in rules.items() for rule in of_key],
+    )
+    def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
+        arrival = read_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
+        judged = judge(raw_vendor_file, feed, Delivery(arrival.delivery_id, arrival.file.name, arrival.received_at))
+        findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
+        yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
+        if is_blocked([*findings[delivered], *findings[quarantined]]):
+            return
+        yield dg.Output(judged.positions, DELIVERED_POSITIONS.name, metadata=output_metadata(judged.positions))
+        yield dg.Output(judged.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(judged.quarantined))
+        landed(platform, arrival, judged)
+
+    return judged_rows
+
+
+def claimed(platform: Platform, arrival: Arrival, run_id: str) -> Claim:
+    """The ledger's word on whether this run is to land the delivery."""
+    return platform.ledger.claim(
+        delivery_id=arrival.delivery_id,
+        file_name=arrival.file.name,
+        file_path=arrival.file.path,
+        vendor=arrival.vendor,
+        sha256=arrival.sha256,
+        size_bytes=arrival.file.size,
+        received_at=arrival.received_at,
+        run_id=run_id,
+    )
+
+
+def settle_known(platform: Platform, arrival: Arrival, claim: Claim) -> None:
+    """Takes a delivery that holds nothing new out of incoming; a repeat under another name keeps a copy of its own."""
+    if claim.outcome is ClaimOutcome.DUPLICATE:
+        archive(platform.lake, arrival)
+    else:
+        clear_incoming(platform.lake, arrival)
+
+
+def raw_rows(platform: Platform, feed: Feed, arrival: Arrival) -> tuple[pl.DataFrame | None, Finding]:
+    """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the finding fails."""
+    try:
+        raw = read_raw_rows(arrival.content, feed, arrival.file.name)
+    except DeliveryRejectedError as error:
+        platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence)
+        path = reject(platform.lake, arrival, code=error.code, sentence=error.sentence)
+        reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
+        return None, Finding(DELIVERY_READABLE, pl.DataFrame(), 1, passed=False, metadata=reason)
+    return raw, Finding(DELIVERY_READABLE, pl.DataFrame(), 1)
+
+
+def of_delivered(judged: Judged) -> list[Finding]:
+    """What the accepted rows have to keep."""
+    counts = {
+        "read": judged.read,
+        "accepted": judged.positions.height,
+        "quarantined": judged.quarantined.height,
+        "duplicate": judged.duplicate,
+        "footer": judged.footer,
+    }
+    conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), judged.read, passed=judged.is_conserved, metadata={**counts})
+    return [schema_finding(judged.positions, DELIVERED_POSITIONS), conserved]
+
+
+def of_quarantined(judged: Judged) -> list[Finding]:
+    """What the quarantined rows have to keep, and which rows they are."""
+    shown = judged.quarantined.select("line_number", "code", "field_name", "account_id", "as_of_date", "reason")
+    return [schema_finding(judged.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, shown, judged.read)]
+
+
+def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
+    """Both outputs are stored: the ledger counts the rows, and the file goes to the archive."""
+    days = judged.positions["as_of_date"]
+    platform.ledger.landed(
+        arrival.delivery_id,
+        read=judged.read,
+        accepted=judged.positions.height,
+        quarantined=judged.quarantined.height,
+        duplicate=judged.duplicate,
+        footer=judged.footer,
+        first_as_of_date=days.min(),  # type: ignore[arg-type]
+        last_as_of_date=days.max(),  # type: ignore[arg-type]
+        issues=judged.quarantined,
+    )
+    archive(platform.lake, arrival)

@@ -1,0 +1,81 @@
+"""A lane: the assets of one vendor by window, made from its feed. One body serves every stage of every vendor."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from advisory_perf.contracts.windows import window_expr
+from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
+from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, output_metadata
+from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.stages import STAGES, Stage
+from advisory_perf.vendors.feed import Feed
+
+WAREHOUSE_POOL = "warehouse"
+
+
+def lane_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+    """The assets of a vendor's lane, in the order of the data flow."""
+    return [_asset(stage, feed, platform) for stage in STAGES]
+
+
+def lane_job(feed: Feed) -> dg.JobDefinition:
+    """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
+    keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in STAGES]
+    return dg.define_asset_job(  # type: ignore[return-value]
+        lane_job_name(feed.vendor),
+        selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
+        description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
+        tags={"vendor": feed.vendor, "lane": feed.vendor},
+    )
+
+
+def lane_job_name(vendor: str) -> str:
+    """The name of a vendor's lane job."""
+    return f"{vendor}_lane"
+
+
+def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
+    key = dg.AssetKey([feed.vendor, stage.table.name])
+    upstream = {table.name: dg.AssetKey([feed.vendor, table.name]) for table in stage.inputs}
+
+    @dg.asset(
+        key=key,
+        ins={name: dg.AssetIn(key=upstream_key) for name, upstream_key in upstream.items()},
+        deps=_further_deps(stage, feed),
+        partitions_def=window_partitions(feed),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[rule.spec(key) for rule in (schema_rule(stage.table), *stage.rules)],
+        output_required=False,
+        io_manager_key="published" if stage.is_published else "lake",
+        group_name=feed.vendor,
+        description=f"{stage.table.meaning} ({feed.title})",
+        owners=list(feed.owners),
+        kinds=set(stage.kinds),
+        metadata=definition_metadata(stage.table),
+        pool=WAREHOUSE_POOL if stage.is_published else None,
+    )
+    def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
+        windows = range_of_keys(context.partition_keys, feed)
+        frame, findings = stage.compute(platform, feed, windows, inputs)
+        window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
+        add_partition_metadata(context, frame, window, context.partition_keys)
+        origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
+        metadata = {**output_metadata(frame), "dagster/column_lineage": origin}
+        yield from audited([schema_finding(frame, stage.table), *findings], dg.Output(frame, metadata=metadata), key)
+
+    return stage_asset
+
+
+def _further_deps(stage: Stage, feed: Feed) -> list[dg.AssetDep]:
+    """What a stage reads through the platform and not as an input: the deliveries, or the windows before its own."""
+    if not stage.inputs:
+        delivered = dg.AssetKey([feed.vendor, "delivered_positions"])
+        return [dg.AssetDep(delivered, partition_mapping=dg.AllPartitionMapping())]
+    if stage.looks_back:
+        before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True)
+        return [dg.AssetDep(dg.AssetKey([feed.vendor, stage.table.name]), partition_mapping=before)]
+    return []

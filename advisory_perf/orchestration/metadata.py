@@ -1,0 +1,93 @@
+"""What the UI shows of a frame: schema, lineage, preview, and row counts and sums partition by partition."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+import polars as pl
+from dagster_pandera import pandera_schema_to_dagster_type
+
+from advisory_perf.contracts.columns import COLUMNS
+from advisory_perf.contracts.schemas import pandera_schema
+from advisory_perf.contracts.tables import Table
+
+_SHOWN_ROWS = 20
+_PREVIEW_ROWS = 5
+
+
+def definition_metadata(table: Table) -> dict[str, object]:
+    """The table's schema, for the asset's definition, each derived column with its derivation."""
+    schema = pandera_schema_to_dagster_type(pandera_schema(table)).metadata["schema"].value
+    described = [
+        dg.TableColumn(column.name, column.type, f"{column.description}{_derivation(column.name)}", column.constraints)
+        for column in schema.columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(described), "key": ", ".join(table.key)}
+
+
+def _derivation(name: str) -> str:
+    sources = COLUMNS[name].derived_from
+    return f"; from {', '.join(sources)}" if sources else ""
+
+
+def lineage(table: Table, upstream: Iterable[tuple[dg.AssetKey, Table]]) -> dg.TableColumnLineage:
+    """Which upstream columns each column comes from: those it is derived from, else the one of its own name."""
+    parents = list(upstream)
+    deps = {}
+    for column in table.columns:
+        same_name = [(key, column.name) for key, parent in parents if column.name in parent.column_names]
+        sources = [(key, name) for name in column.derived_from for key, parent in parents if name in parent.column_names]
+        deps[column.name] = [dg.TableColumnDep(asset_key=key, column_name=name) for key, name in (same_name or sources)]
+    return dg.TableColumnLineage(deps_by_column=deps)
+
+
+def output_metadata(frame: pl.DataFrame) -> dict[str, object]:
+    """Row count, preview and sums of a whole run's frame."""
+    return {"dagster/row_count": frame.height, "preview": _markdown(frame.head(_PREVIEW_ROWS)), **_sums(frame)}
+
+
+def add_partition_metadata(context: dg.AssetExecutionContext, frame: pl.DataFrame, window: pl.Expr, keys: Iterable[str]) -> None:
+    """Row counts and sums of each window, so that the UI plots them over time; a window without rows says 0."""
+    totals = frame.group_by(window.alias("window")).agg(pl.len().alias("rows"), *_sum_expressions(frame))
+    by_key = {str(row.pop("window")): row for row in totals.iter_rows(named=True)}
+    for key in keys:
+        numbers = by_key.get(key, {"rows": 0})
+        context.add_asset_metadata({name: value for name, value in numbers.items() if value is not None}, partition_key=key)
+
+
+def _sum_expressions(frame: pl.DataFrame) -> list[pl.Expr]:
+    """Sums of flows and values, and how many rows are undefined, carried or breaks."""
+    names = [name for name in ("beginning_market_value", "ending_market_value", "net_flow") if name in frame.columns]
+    sums = [pl.col(name).sum().cast(pl.Float64()).alias(f"sum_{name}") for name in names]
+    if "return_status" in frame.columns:
+        sums.append((pl.col("return_status") != "OK").sum().alias("undefined_returns"))
+    if "is_valuation" in frame.columns:
+        sums.append(pl.col("is_valuation").sum().alias("valuations"))
+    if "within_tolerance" in frame.columns:
+        sums.append((~pl.col("within_tolerance")).sum().alias("breaks"))
+        sums.append(pl.col("within_tolerance").mean().alias("pass_rate"))
+    return sums
+
+
+def _sums(frame: pl.DataFrame) -> dict[str, object]:
+    expressions = _sum_expressions(frame)
+    if not expressions:
+        return {}
+    return {name: value for name, value in frame.select(expressions).row(0, named=True).items() if value is not None}
+
+
+def cases_table(failures: pl.DataFrame) -> dg.TableMetadataValue:
+    """The first failing rows, as text, for the check's metadata."""
+    shown = failures.head(_SHOWN_ROWS).select(pl.all().cast(pl.String()))
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: value or "" for name, value in row.items()}) for row in shown.iter_rows(named=True)],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in shown.columns]),
+    )
+
+
+def _markdown(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    shown = frame.select(pl.col(name).cast(pl.String()) for name in frame.columns)
+    lines = ["| " + " | ".join(shown.columns) + " |", "|" + " --- |" * shown.width]
+    lines += ["| " + " | ".join((value or "").replace("|", "\\|") for value in row) + " |" for row in shown.iter_rows()]
+    return dg.MetadataValue.md("\n".join(lines))
+
+

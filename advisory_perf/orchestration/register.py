@@ -1,0 +1,36 @@
+"""Assets across lanes: the register of accounts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from advisory_perf.contracts.tables import ACCOUNTS
+from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
+from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.performance.accounts import account_register
+
+ACCOUNTS_KEY = dg.AssetKey("accounts")
+
+
+def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
+    """The register of every account of every vendor; each lane run ends by bringing it up to date."""
+    published = [dg.AssetKey([vendor, "performance_data"]) for vendor in platform.feeds]
+
+    @dg.asset(
+        key=ACCOUNTS_KEY,
+        deps=[dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in published],
+        check_specs=[schema_rule(ACCOUNTS).spec(ACCOUNTS_KEY)],
+        output_required=False,
+        io_manager_key="accounts",
+        group_name="across_lanes",
+        description=ACCOUNTS.meaning,
+        kinds={"polars", "postgres"},
+        metadata=definition_metadata(ACCOUNTS),
+    )
+    def accounts() -> Iterator[Any]:
+        register = account_register(platform.warehouse.latest_positions())
+        yield from audited([schema_finding(register, ACCOUNTS)], dg.Output(register, metadata=output_metadata(register)), ACCOUNTS_KEY)
+
+    return accounts

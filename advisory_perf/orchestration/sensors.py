@@ -1,0 +1,131 @@
+"""Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from advisory_perf.orchestration.decisions import (
+    LandingRequest,
+    LaneRequest,
+    Tries,
+    landings_to_request,
+    lane_subject,
+    lane_to_request,
+    waiting_by_vendor,
+)
+from advisory_perf.orchestration.landing import landing_job_name
+from advisory_perf.orchestration.lanes import lane_job_name
+from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.receiving import delivery_id_of
+
+SUBJECT_TAG = "advisory_perf/subject"
+_SECONDS = 5
+_LANDINGS_A_TICK = 50
+_FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_FINISHED = (*_FINISHED_BADLY, dg.DagsterRunStatus.SUCCESS)
+
+
+def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
+    """Launches a landing for each file in incoming that has none under way."""
+
+    @dg.sensor(
+        name="arrivals",
+        jobs=list(jobs),
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="lists incoming/<vendor>/ and lands what is new",
+    )
+    def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        waiting, unclaimed = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+        requests: list[LandingRequest] = []
+        for vendor, files in waiting.items():
+            tries = {delivery_id_of(file): tries_for(context.instance, delivery_id_of(file)) for file in files[:_LANDINGS_A_TICK]}
+            attempts = platform.settings.attempts
+            requests += landings_to_request(vendor, files[:_LANDINGS_A_TICK], tries, attempts=attempts, at_most=_LANDINGS_A_TICK)
+        rejections = [
+            dg.RunRequest(
+                run_key=delivery_id_of(file), job_name=JOB_NAME, run_config=unclaimed_config(file), tags={SUBJECT_TAG: delivery_id_of(file)}
+            )
+            for file in unclaimed
+        ]
+        return dg.SensorResult(
+            run_requests=[*map(_landing_run, requests), *rejections],
+            dynamic_partitions_requests=list(_new_partitions(platform, requests)),
+        )
+
+    return arrivals
+
+
+def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
+    """Launches a vendor's lane once its deliveries have landed."""
+
+    @dg.sensor(
+        name="lanes",
+        jobs=list(jobs),
+        minimum_interval_seconds=_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="runs the lane of landed deliveries, from their first day to the lane's latest",
+    )
+    def lanes(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        waiting, _ = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+        requests = []
+        for vendor, feed in platform.feeds.items():
+            pending = platform.ledger.pending(vendor)
+            request = pending and lane_to_request(
+                feed,
+                pending,
+                platform.ledger.latest_as_of_date(vendor),
+                waiting=sum(_may_still_land(context.instance, delivery_id_of(file), platform) for file in waiting[vendor]),
+                tries=tries_for(context.instance, lane_subject(vendor, pending)),
+                attempts=platform.settings.attempts,
+            )
+            if request and not tries_in_flight(context.instance, lane_job_name(vendor)):
+                requests.append(_lane_run(request))
+        return dg.SensorResult(run_requests=requests)
+
+    return lanes
+
+
+def _may_still_land(instance: dg.DagsterInstance, delivery_id: str, platform: Platform) -> bool:
+    return tries_for(instance, delivery_id).failed < platform.settings.attempts
+
+
+def tries_for(instance: dg.DagsterInstance, subject: str) -> Tries:
+    """The runs that carry the subject's tag."""
+    runs = instance.get_runs(dg.RunsFilter(tags={SUBJECT_TAG: subject}))
+    return Tries(
+        failed=sum(run.status in _FINISHED_BADLY for run in runs), in_flight=any(run.status not in _FINISHED for run in runs)
+    )
+
+
+def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Whether a run of the job is under way."""
+    under_way = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    return bool(instance.get_run_ids(dg.RunsFilter(job_name=job_name, statuses=under_way), limit=1))
+
+
+def _landing_run(request: LandingRequest) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{request.delivery_id}:{request.attempt}",
+        job_name=landing_job_name(request.vendor),
+        partition_key=request.delivery_id,
+        tags={SUBJECT_TAG: request.delivery_id},
+    )
+
+
+def _lane_run(request: LaneRequest) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{request.subject}:{request.attempt}",
+        job_name=lane_job_name(request.vendor),
+        tags={**request.windows.tags, SUBJECT_TAG: request.subject},
+    )
+
+
+def _new_partitions(platform: Platform, requests: Sequence[LandingRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
+    for vendor, feed in platform.feeds.items():
+        ids = [request.delivery_id for request in requests if request.vendor == vendor]
+        if ids:
+            yield delivery_partitions(feed).build_add_request(ids)

@@ -1,0 +1,222 @@
+"""The stages of a lane: which rows go in, which pure function runs, which rules its result has to keep.
+
+A stage computes over a range of windows, one or thousands; it knows nothing of runs, partitions or stores beyond the platform
+it reads from. How a stage becomes an asset is in ``lanes``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.contracts.tables import (
+    NET_FLOWS,
+    NORMALIZED_POSITIONS,
+    PERFORMANCE_DATA,
+    RECONCILIATION_RESULTS,
+    TWRR_SERIES,
+    WHO_AND_WHEN,
+    Table,
+)
+from advisory_perf.contracts.windows import window_of
+from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.performance.cross_sections import with_carried_states
+from advisory_perf.performance.flows import current_positions, net_flows
+from advisory_perf.performance.linking import TRAILING_YEARS, twrr_series
+from advisory_perf.performance.quality import (
+    breaks,
+    implausible_returns,
+    market_value_failures,
+    net_flow_failures,
+    pass_rate,
+    roll_forward_failures,
+    undefined_returns,
+)
+from advisory_perf.performance.reconciliation import Allowance, published, reconcile
+from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.vendors.feed import Feed
+
+Inputs = Mapping[str, pl.DataFrame]
+Computed = tuple[pl.DataFrame, list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One asset of a lane."""
+
+    table: Table
+    inputs: tuple[Table, ...]
+    rules: tuple[Rule, ...]
+    compute: Callable[[Platform, Feed, WindowRange, Inputs], Computed]
+    kinds: frozenset[str] = frozenset({"polars", "parquet"})
+    looks_back: bool = False
+    is_published: bool = False
+
+
+ROLL_FORWARD = Rule("roll_forward", "each beginning market value is the ending market value of the valuation before", hard=False)
+NET_FLOW_IDENTITY = Rule("net_flow_identity", "net flow is contributions - distributions, exactly", hard=True)
+MARKET_VALUE_IDENTITY = Rule("market_value_identity", "the calculated ending market value is the vendor's", hard=False)
+RETURNS_IN_BOUNDS = Rule("returns_in_bounds", "no sub-period return lies beyond plus or minus 100 %", hard=False)
+RETURNS_DEFINED = Rule("returns_defined", "every valuation has a return", hard=False)
+PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures within tolerance reaches the agreed rate", hard=False)
+ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
+
+
+def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inputs) -> Computed:
+    """Of all deliveries that touch the windows, the row that counts for each account-date."""
+    entries = platform.ledger.touching(feed.vendor, windows.first_day, windows.last_day)
+    order = sorted(entries, key=lambda entry: (feed.version_of(entry.file_name), entry.received_at, entry.id))
+    precedence = pl.DataFrame(
+        {"delivery_id": [entry.delivery_id for entry in order], "rank": range(len(order))},
+        schema={"delivery_id": pl.String(), "rank": pl.Int64()},
+    )
+    if not order:
+        return NORMALIZED_POSITIONS.empty(), []
+    in_range = pl.col("as_of_date").is_between(windows.first_day, windows.last_day)
+    delivered = platform.lake.read_partitions(
+        "delivered_positions", feed.vendor, "delivery", precedence["delivery_id"].to_list(), where=in_range
+    )
+    return current_positions(delivered, precedence), []
+
+
+def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+    """Net flow and calculated ending market value."""
+    full = net_flows(inputs["normalized_positions"])
+    tolerance = feed.tolerances.ending_market_value.absolute
+    findings = [
+        Finding(NET_FLOW_IDENTITY, net_flow_failures(full), full.height),
+        Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, tolerance), full.height),
+    ]
+    return full.select(NET_FLOWS.column_names), findings
+
+
+def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+    """Sub-period returns linked on from the closing cross-section before the windows."""
+    positions = inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
+    conventions = feed.conventions
+    returns = sub_period_returns(
+        positions,
+        timing=conventions.flow_timing,
+        fee_basis=conventions.fee_basis,
+        weight=conventions.weight,
+        minimum_base=conventions.minimum_base,
+    )
+    opening, history = opening_states(platform, feed, windows)
+    linked = twrr_series(returns, opening_state=history)
+    carried = with_carried_states(
+        linked.select(name for name in TWRR_SERIES.column_names if name not in {"window", "is_valuation"}),
+        opening,
+        cadence=feed.cadence,
+        first=windows.first,
+        last=windows.last,
+    ).select(TWRR_SERIES.column_names)
+    findings = [
+        Finding(ROLL_FORWARD, roll_forward_failures(positions, opening), positions.height),
+        Finding(RETURNS_IN_BOUNDS, implausible_returns(carried), positions.height),
+        Finding(RETURNS_DEFINED, undefined_returns(carried), positions.height),
+    ]
+    return carried.sort("window", "account_id", "as_of_date"), findings
+
+
+def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
+    """The closing cross-section before the windows, and with it those that trailing periods start from.
+
+    Only windows before the range are read: the latest one, and for each trailing period those in which the range's
+    anniversaries lie, with the one before them.
+    """
+    stored = [
+        key
+        for key in map(date.fromisoformat, platform.lake.partition_keys("twrr_series", feed.vendor, "window"))
+        if key < windows.first
+    ]
+    if not stored:
+        return None, None
+    wanted = {stored[-1]}
+    for years in TRAILING_YEARS:
+        first, last = (_years_before(day, years, feed) for day in (windows.first_day, windows.last_day))
+        wanted |= {key for key in stored if first <= key <= last}
+        wanted |= set([key for key in stored if key < first][-1:])
+    keys = [key.isoformat() for key in sorted(wanted)]
+    rows = platform.lake.read_partitions("twrr_series", feed.vendor, "window", keys)
+    closing = rows.filter(pl.col("window") == stored[-1])
+    opening = closing.sort("account_id", "as_of_date").unique("account_id", keep="last", maintain_order=True)
+    return opening, rows.unique(["account_id", "as_of_date"], keep="any")
+
+
+def _years_before(day: date, years: int, feed: Feed) -> date:
+    leap_day = day.month == 2 and day.day == 29  # noqa: PLR2004 - the 29th of February
+    return window_of(day.replace(year=day.year - years, day=28 if leap_day else day.day), feed.cadence)
+
+
+def figures(inputs: Inputs) -> pl.DataFrame:
+    """Position, flows and returns of each account-date in one frame."""
+    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "ending_market_value")
+    positions = inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
+    return positions.join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
+
+
+def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+    """Our figures against those that the feed says the vendor gives."""
+    given = {
+        ReconciledField.ENDING_MARKET_VALUE: True,
+        ReconciledField.NET_FLOW: "vendor_net_flow" in feed.columns,
+        ReconciledField.TWRR: "vendor_twrr" in feed.columns,
+    }
+    allowances = {
+        field: Allowance(feed.tolerances.of(field).absolute, feed.tolerances.of(field).relative) for field, has in given.items() if has
+    }
+    results = reconcile(figures(inputs), allowances, timing=feed.conventions.flow_timing)
+    rate = pass_rate(results)
+    rates = {f"pass_rate_{field.value}": pass_rate(results, field) for field in allowances}
+    least = platform.settings.pass_rate
+    finding = Finding(
+        PASS_RATE,
+        breaks(results),
+        results.height - results["within_tolerance"].null_count(),
+        passed=rate is None or rate >= least,
+        metadata={"agreed_rate": least, **{name: value for name, value in rates.items() if value is not None}},
+    )
+    return results, [finding]
+
+
+def publication(_platform: Platform, _feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+    """Everything that is said of an account-date, as it is published."""
+    rows = published(figures(inputs), inputs["reconciliation_results"]).select(PERFORMANCE_DATA.column_names)
+    positions = inputs["normalized_positions"].select(WHO_AND_WHEN)
+    strangers = pl.concat(
+        [positions.join(rows, on=WHO_AND_WHEN, how="anti"), rows.select(WHO_AND_WHEN).join(positions, on=WHO_AND_WHEN, how="anti")]
+    )
+    return rows, [Finding(ROWS_PUBLISHED, strangers, positions.height)]
+
+
+STAGES: Sequence[Stage] = (
+    Stage(NORMALIZED_POSITIONS, (), (), normalize),
+    Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),
+    Stage(
+        TWRR_SERIES,
+        (NORMALIZED_POSITIONS, NET_FLOWS),
+        (ROLL_FORWARD, RETURNS_IN_BOUNDS, RETURNS_DEFINED),
+        series,
+        looks_back=True,
+    ),
+    Stage(
+        RECONCILIATION_RESULTS,
+        (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES),
+        (PASS_RATE,),
+        reconciliation,
+        kinds=frozenset({"polars", "parquet", "postgres"}),
+        is_published=True,
+    ),
+    Stage(
+        PERFORMANCE_DATA,
+        (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS),
+        (ROWS_PUBLISHED,),
+        publication,
+        kinds=frozenset({"polars", "parquet", "postgres"}),
+        is_published=True,
+    ),
+)

@@ -1,0 +1,55 @@
+"""Files that no feed claims: they go to error/ with a reason, and the ledger says FAILED. Nothing is guessed."""
+
+import dagster as dg
+
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.storage.lake import INCOMING, LakeFile
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, delivery_id_of, reject
+
+JOB_NAME = "reject_unclaimed"
+_OP_NAME = "reject_unclaimed_file"
+_CODE = "E_UNKNOWN_VENDOR"
+
+
+def unclaimed_job(platform: Platform) -> dg.JobDefinition:
+    """The job that rejects one file in no known vendor's folder."""
+
+    @dg.op(name=_OP_NAME, config_schema={"path": str}, description="moves a file that no feed claims to error/ with a reason")
+    def reject_file(context: dg.OpExecutionContext) -> None:
+        path = context.op_config["path"]
+        if platform.lake.exists(path):
+            context.log.warning(reject_unclaimed(platform, platform.lake.head(path), run_id=context.run_id))
+
+    @dg.job(name=JOB_NAME, description="rejects a file that lies in no known vendor's folder of incoming/")
+    def job() -> None:
+        reject_file()
+
+    return job
+
+
+def unclaimed_config(file: LakeFile) -> dict[str, object]:
+    """The run config that names the file to the job."""
+    return {"ops": {_OP_NAME: {"config": {"path": file.path}}}}
+
+
+def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: str | None = None) -> str:
+    """Rejects the file; returns the sentence that the ledger and error/ keep."""
+    folder = file.path.removeprefix(f"{INCOMING}/").rpartition("/")[0]
+    place = f"the folder {folder}/ is no vendor's" if folder else "it lies in no vendor's folder"
+    known = ", ".join(f"{INCOMING}/{vendor}/" for vendor in platform.feeds)
+    sentence = why or f"{file.name}: {place}; put it into one of {known}, or add a feed"
+    arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, platform.lake.read(file.path), file.modified)
+    platform.ledger.record_rejection(
+        delivery_id=arrival.delivery_id,
+        file_name=file.name,
+        file_path=file.path,
+        vendor=UNKNOWN_VENDOR,
+        sha256=arrival.sha256,
+        size_bytes=file.size,
+        received_at=arrival.received_at,
+        run_id=run_id,
+        code=_CODE,
+        sentence=sentence,
+    )
+    reject(platform.lake, arrival, code=_CODE, sentence=sentence)
+    return sentence

@@ -1,0 +1,169 @@
+"""Our figures against the vendor's own, field by field, and why they break.
+
+A comparison passes while |ours - theirs| <= max(absolute, relative · the larger figure), and always within half a unit
+of the last digit that the vendor prints. A vendor's null is not compared; our null against a figure of theirs is a break.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Self
+
+import polars as pl
+
+from advisory_perf.contracts.columns import FIGURE
+from advisory_perf.contracts.conventions import Cause, FeeBasis, FlowTiming, ReconciledField, ReconciliationStatus
+from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
+from advisory_perf.performance.returns import sub_period_returns
+
+NOT_COMPARED = "not compared: the vendor gives no figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What variance passes: ``absolute``, or ``relative`` (a fraction) of the larger of both figures."""
+
+    absolute: Decimal
+    relative: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Conventions:
+    """What our own return was computed by."""
+
+    timing: FlowTiming
+    fee_basis: FeeBasis
+    weight: Decimal | None
+
+    def with_other_timings(self) -> Iterator[Self]:
+        for timing in FlowTiming:
+            if timing not in {self.timing, FlowTiming.WEIGHTED}:
+                yield replace(self, timing=timing)
+
+    def with_other_fee_basis(self) -> Iterator[Self]:
+        if self.timing is not FlowTiming.WEIGHTED or self.weight is not None:
+            yield replace(self, fee_basis=FeeBasis.GROSS if self.fee_basis is FeeBasis.NET else FeeBasis.NET)
+
+
+def reconcile(
+    figures: pl.DataFrame,
+    allowances: Mapping[ReconciledField, Allowance],
+    *,
+    timing: FlowTiming,
+    fee_basis: FeeBasis | None = None,
+    weight: Decimal | None = None,
+) -> pl.DataFrame:
+    """RECONCILIATION_RESULTS for every field in ``allowances``, by field, account and day.
+
+    ``figures`` has one row an account-date: position, net_flow, calculated_ending_market_value and calculated_twrr. Money is
+    compared exactly. ``timing``, ``fee_basis`` and ``weight`` are the feed's, so that a break can be tried under others; a
+    fee basis of None is taken as net there.
+    """
+    ours = {
+        ReconciledField.ENDING_MARKET_VALUE: ("calculated_ending_market_value", "ending_market_value", "vendor_value_half_unit"),
+        ReconciledField.NET_FLOW: ("net_flow", "vendor_net_flow", "vendor_value_half_unit"),
+        ReconciledField.TWRR: ("calculated_twrr", "vendor_twrr", "vendor_twrr_half_unit"),
+    }
+    compared = [_compare(figures, field, *ours[field], allowance) for field, allowance in allowances.items()]
+    results = pl.concat([RECONCILIATION_RESULTS.empty().drop("likely_cause"), *compared], how="diagonal")
+    conventions = _Conventions(timing, fee_basis or FeeBasis.NET, weight)
+    causes = _causes(results.filter(~pl.col("within_tolerance")), figures, conventions)
+    key = [*WHO_AND_WHEN, "field_name"]
+    if causes.height:
+        results = results.join(causes, on=key, how="left", maintain_order="left")
+    else:
+        results = results.with_columns(pl.lit(None, pl.String()).alias("likely_cause"))
+    return results.select(RECONCILIATION_RESULTS.column_names)
+
+
+def _compare(
+    figures: pl.DataFrame, field: ReconciledField, our_name: str, vendor_name: str, half_unit: str, allowance: Allowance
+) -> pl.DataFrame:
+    calculated, vendor = pl.col(our_name), pl.col(vendor_name)
+    values = figures.select(
+        *WHO_AND_WHEN,
+        "data_source",
+        pl.lit(field.value).alias("field_name"),
+        calculated.cast(FIGURE).alias("calculated_value"),
+        vendor.cast(FIGURE).alias("vendor_value"),
+        (calculated - vendor).cast(FIGURE).alias("variance"),
+        pl.max_horizontal(
+            pl.lit(allowance.absolute, FIGURE),
+            pl.col(half_unit).cast(FIGURE),
+            *_relative(calculated, vendor, allowance.relative),
+        ).alias("tolerance_threshold"),
+    )
+    not_compared = pl.col("vendor_value").is_null()
+    within = pl.col("variance").abs() <= pl.col("tolerance_threshold")
+    return values.with_columns(
+        pl.when(not_compared).then(None).otherwise(within.fill_null(value=False)).alias("within_tolerance"),
+        pl.when(not_compared).then(pl.lit(NOT_COMPARED)).alias("notes"),
+    )
+
+
+def _relative(calculated: pl.Expr, vendor: pl.Expr, relative: Decimal) -> list[pl.Expr]:
+    if not relative:
+        return []
+    larger = pl.max_horizontal(calculated.abs(), vendor.abs()).cast(pl.Float64())
+    return [(larger * float(relative)).cast(FIGURE)]
+
+
+def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions) -> pl.DataFrame:
+    """The likely cause of each break: the first explanation under which the variance would have passed."""
+    if not breaks.height:
+        return breaks.select(*WHO_AND_WHEN, "field_name", pl.lit(None, pl.String()).alias("likely_cause"))
+    tried = breaks.select(*WHO_AND_WHEN, "field_name", "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
+        figures.select(
+            *WHO_AND_WHEN, "beginning_market_value", "contributions", "distributions", "fees", "ending_market_value", "net_flow"
+        ),
+        on=WHO_AND_WHEN,
+        how="left",
+    )
+    is_twrr = pl.col("field_name") == ReconciledField.TWRR.value
+    variance, vendor, limit = pl.col("variance").abs(), pl.col("vendor_value"), pl.col("tolerance_threshold")
+    cause = (
+        pl.when(is_twrr & pl.col("calculated_value").is_null())
+        .then(pl.lit(Cause.UNDEFINED_BASE.value))
+        .when(variance <= 2 * limit)
+        .then(pl.lit(Cause.ROUNDING.value))
+        .when(is_twrr & _passes(tried, conventions.with_other_timings()))
+        .then(pl.lit(Cause.FLOW_TIMING.value))
+        .when(is_twrr & _passes(tried, conventions.with_other_fee_basis()))
+        .then(pl.lit(Cause.FEE_BASIS.value))
+        .when(is_twrr & ((pl.col("calculated_value") * 100 - vendor).abs() <= limit * 100))
+        .then(pl.lit(Cause.PERCENT_SCALE.value))
+        .when((pl.col("calculated_value") + vendor).abs() <= limit)
+        .then(pl.lit(Cause.SIGN.value))
+        .when(~is_twrr & (pl.col("net_flow") == 0) & (variance == vendor.abs()))
+        .then(pl.lit(Cause.MISSING_FLOW.value))
+        .otherwise(pl.lit(Cause.UNEXPLAINED.value))
+    )
+    return tried.select(*WHO_AND_WHEN, "field_name", cause.alias("likely_cause"))
+
+
+def _passes(tried: pl.DataFrame, others: Iterable[_Conventions]) -> pl.Series:
+    """Whether any other conventions give the vendor's return."""
+    passes = pl.Series(pl.repeat(value=False, n=tried.height, eager=True))
+    for other in others:
+        returns = sub_period_returns(tried, timing=other.timing, fee_basis=other.fee_basis, weight=other.weight)
+        variance = (pl.col("calculated_twrr").cast(FIGURE) - pl.col("vendor_value")).abs()
+        passes |= returns.select((variance <= pl.col("tolerance_threshold")).fill_null(value=False)).to_series()
+    return passes
+
+
+def published(figures: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """``figures`` with the outcome of their reconciliation: twrr_variance, twrr_tolerance_check, reconciliation_status."""
+    twrr = results.filter(pl.col("field_name") == ReconciledField.TWRR.value).select(
+        *WHO_AND_WHEN, pl.col("within_tolerance").alias("twrr_tolerance_check")
+    )
+    breaks = results.filter(~pl.col("within_tolerance")).select(*WHO_AND_WHEN).unique().with_columns(has_break=pl.lit(value=True))
+    status = pl.when("has_break").then(pl.lit(ReconciliationStatus.COMPLETED_WITH_ISSUES.value))
+    return (
+        figures.join(twrr, on=WHO_AND_WHEN, how="left", maintain_order="left")
+        .join(breaks, on=WHO_AND_WHEN, how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("calculated_twrr") - pl.col("vendor_twrr")).alias("twrr_variance"),
+            status.otherwise(pl.lit(ReconciliationStatus.COMPLETED.value)).alias("reconciliation_status"),
+        )
+        .drop("has_break")
+    )

@@ -1,0 +1,273 @@
+"""Tables and views of the warehouse as files: CSV, NDJSON or Parquet.
+
+PostgreSQL writes the text itself, by COPY, so that a numeric leaves with the digits it is stored with and no value passes
+through Python one by one. CSV is that text; NDJSON is its ``row_to_json``; Parquet is the CSV read by Arrow, a batch of rows
+at a time, with the types of the columns. An export is one snapshot in a read-only transaction, which is what makes an
+operator's own condition safe to run.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import IO, LiteralString, cast
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from psycopg import sql
+
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.warehouse import Warehouse
+
+BATCH_ROWS = 50_000
+"""Rows that are held in memory at a time, and the rows of a Parquet row group."""
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""Text after which a batch ends before it has ``BATCH_ROWS``."""
+
+_MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
+
+_DECIMAL_DIGITS = 38
+_BOOLEAN, _JSON, _TIMESTAMP, _INSTANT, _NUMERIC = 16, 114, 1114, 1184, 1700
+_ARROW_BY_OID: dict[int, pa.DataType] = {
+    _BOOLEAN: pa.bool_(),
+    20: pa.int64(),
+    21: pa.int64(),
+    23: pa.int64(),
+    25: pa.string(),
+    700: pa.float64(),
+    701: pa.float64(),
+    1043: pa.string(),
+    1082: pa.date32(),
+    _TIMESTAMP: pa.timestamp("us"),
+    _INSTANT: pa.timestamp("us", tz="UTC"),
+}
+"""The column types that have an order and an Arrow type; any other leaves as PostgreSQL's text. Numeric stands apart."""
+
+_BEFORE_A_WORD = r"(?<![A-Za-z0-9_$\x80-\U0010ffff])"
+_QUOTED_OR_COMMENT = re.compile(
+    rf"{_BEFORE_A_WORD}[eE]'(?:[^'\\]|\\.|'')*'"
+    r"|'(?:[^']|'')*'"
+    r'|"(?:[^"]|"")*"'
+    rf"|{_BEFORE_A_WORD}\$(?P<tag>[A-Za-z_][A-Za-z0-9_]*)?\$.*?\$(?(tag)(?P=tag))\$"
+    r"|--[^\n\r]*"
+    r"|/\*.*?\*/",
+    re.DOTALL,
+)
+
+_RELATIONS: LiteralString = """
+    SELECT relation.relname
+    FROM pg_class AS relation
+    JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+    WHERE namespace.nspname = 'public' AND relation.relkind IN ('r', 'p', 'v', 'm')
+        AND NOT relation.relispartition AND relation.relname <> ALL (%s)
+    ORDER BY relation.relname
+"""
+
+_PRIMARY_KEY: LiteralString = """
+    SELECT attribute.attname
+    FROM pg_index AS key
+    CROSS JOIN LATERAL unnest(key.indkey::smallint[]) WITH ORDINALITY AS part (number, place)
+    JOIN pg_attribute AS attribute ON attribute.attrelid = key.indrelid AND attribute.attnum = part.number
+    WHERE key.indrelid = %s::regclass AND key.indisprimary
+    ORDER BY part.place
+"""
+
+_SESSION: tuple[LiteralString, ...] = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET LOCAL client_encoding = 'UTF8'",
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL extra_float_digits = 1",
+    "SET LOCAL standard_conforming_strings = on",
+)
+
+
+class ExportFormat(StrEnum):
+    """What an export is written as."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+
+
+def exportable_relations(warehouse: Warehouse) -> list[str]:
+    """Names of the tables and views of schema ``public``, sorted, without partitions and the migration tool's own tables."""
+    with warehouse.connect() as connection:
+        return [name for (name,) in connection.execute(_RELATIONS, [list(_MIGRATION_TABLES)])]
+
+
+def export_relation(
+    warehouse: Warehouse, relation: str, *, form: ExportFormat, target: IO[bytes], where: str | None = None
+) -> int:
+    """Streams a table or view into ``target`` and returns the number of rows; memory is bounded by one batch.
+
+    Rows come in the order of the primary key, or of the columns from the first on where there is none. Null is an empty
+    cell in CSV (an empty text is a quoted one) and null elsewhere; instants are in UTC; numerics keep their exact digits.
+    ``where`` is an SQL condition on the relation's columns.
+
+    Raises ``WarehouseError`` for an unknown relation and for a condition that PostgreSQL refuses. What has been written
+    until an error is no export: the caller throws it away.
+    """
+    condition = _checked_condition(where)
+    known = exportable_relations(warehouse)
+    if relation not in known:
+        raise WarehouseError(_unknown(relation, known))
+    with warehouse.connect() as connection:
+        try:
+            for setting in _SESSION:
+                connection.execute(setting)
+            source = sql.Identifier("public", relation)
+            columns = _columns(connection, source)
+            chosen = sql.SQL("FROM {} WHERE {}").format(source, condition)
+            ordered = sql.SQL(" ").join([chosen, _order(connection, relation, columns)])
+            with connection.cursor() as cursor:
+                match form:
+                    case ExportFormat.CSV:
+                        _write(_copied(cursor, _as_csv(columns, ordered, with_header=True)), target)
+                    case ExportFormat.NDJSON:
+                        _write(_copied(cursor, _as_json(columns, ordered)), target)
+                    case ExportFormat.PARQUET:
+                        schema = pa.schema([(column.name, _arrow_type(cursor, column, chosen)) for column in columns])
+                        batches = _copied(cursor, _as_csv(columns, ordered, with_header=False))
+                        _write_parquet(batches, target, schema, relation)
+                return cursor.rowcount
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            if where is None:
+                raise
+            raise WarehouseError(
+                f"PostgreSQL refuses the condition {where!r} on {relation} ({_first_line(error)}); "
+                f"give an SQL condition on its columns, such as account_id = 'A-1'"
+            ) from error
+
+
+def _checked_condition(where: str | None) -> sql.Composable:
+    """The condition in parentheses it cannot leave: one statement, with every parenthesis in it closed."""
+    if where is None:
+        return sql.SQL("true")
+    bare = _QUOTED_OR_COMMENT.sub(" ", where)
+    if ";" in bare:
+        raise WarehouseError(f"the condition {where!r} holds a semicolon outside quotes; give one SQL condition and no statements")
+    depth = 0
+    for character in re.findall(r"[()]", bare):
+        depth += 1 if character == "(" else -1
+        if depth < 0:
+            break
+    if depth or not bare.strip() or "\0" in where:
+        raise WarehouseError(f"the condition {where!r} is blank or its parentheses do not match; give one whole SQL condition")
+    operators_own = cast("LiteralString", where)
+    return sql.Composed([sql.SQL("(\n"), sql.SQL(operators_own), sql.SQL("\n)")])
+
+
+def _unknown(relation: str, known: Sequence[str]) -> str:
+    if not known:
+        return f"there is no table or view {relation!r}, for the warehouse has none; run `advisory-perf migrate`"
+    close = get_close_matches(relation.lower(), known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"there is no table or view {relation!r} to export; {hint}choose one of {', '.join(known)}"
+
+
+def _columns(connection: psycopg.Connection, source: sql.Identifier) -> list[psycopg.Column]:
+    return connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(source)).description or []
+
+
+def _order(connection: psycopg.Connection, relation: str, columns: Sequence[psycopg.Column]) -> sql.Composable:
+    place = sql.Identifier("public", relation).as_string(connection)
+    key = [name for (name,) in connection.execute(_PRIMARY_KEY, [place])]
+    names = key or [column.name for column in columns if column.type_code in _ARROW_BY_OID or column.type_code == _NUMERIC]
+    if not names:
+        return sql.SQL("")
+    return sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.Identifier(relation, name) for name in names))
+
+
+def _as_csv(columns: Sequence[psycopg.Column], ordered: sql.Composable, *, with_header: bool) -> sql.Composed:
+    return sql.SQL("COPY (SELECT {} {}) TO STDOUT (FORMAT csv, HEADER {}, ENCODING 'UTF8')").format(
+        sql.SQL(", ").join(_as_text(column) for column in columns), ordered, sql.SQL("true" if with_header else "false")
+    )
+
+
+def _as_text(column: psycopg.Column) -> sql.Composable:
+    """COPY alone would write booleans as t and f, and instants with a blank in the middle."""
+    name = sql.Identifier(column.name)
+    match column.type_code:
+        case 16:
+            return sql.SQL("{0}::text AS {0}").format(name)
+        case 1114 | 1184:
+            return sql.SQL("to_json({0}) #>> '{{}}' AS {0}").format(name)
+        case _:
+            return name
+
+
+def _as_json(columns: Sequence[psycopg.Column], ordered: sql.Composable) -> sql.Composed:
+    """JSON has no raw control characters, so that with two of them for quote and delimiter COPY leaves a line as it is.
+
+    Only a column of type json could hold a line break between its tokens; jsonb has none.
+    """
+    names = [
+        sql.SQL("{0}::jsonb AS {0}" if column.type_code == _JSON else "{0}").format(sql.Identifier(column.name))
+        for column in columns
+    ]
+    return sql.SQL(
+        "COPY (SELECT row_to_json(chosen) FROM (SELECT {} {}) AS chosen) "
+        "TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', ENCODING 'UTF8')"
+    ).format(sql.SQL(", ").join(names), ordered)
+
+
+def _copied(cursor: psycopg.Cursor, statement: sql.Composed) -> Iterator[bytes]:
+    """The text of whole rows, a batch at a time; the server hands them over one by one."""
+    with cursor.copy(statement) as copy:
+        rows: list[bytes] = []
+        size = 0
+        for row in copy:
+            rows.append(bytes(row))
+            size += len(row)
+            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield b"".join(rows)
+                rows, size = [], 0
+        if rows:
+            yield b"".join(rows)
+
+
+def _write(batches: Iterator[bytes], target: IO[bytes]) -> None:
+    for batch in batches:
+        target.write(batch)
+
+
+def _write_parquet(batches: Iterator[bytes], target: IO[bytes], schema: pa.Schema, relation: str) -> None:
+    with pa.parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in batches:
+            try:
+                writer.write_table(_read_csv(batch, schema))
+            except pa.ArrowInvalid as error:
+                raise WarehouseError(
+                    f"{relation} holds a value that Parquet has no type for ({str(error).splitlines()[0]}); export it as csv"
+                ) from error
+
+
+def _read_csv(batch: bytes, schema: pa.Schema) -> pa.Table:
+    return pa.csv.read_csv(
+        pa.BufferReader(batch),
+        read_options=pa.csv.ReadOptions(column_names=schema.names, block_size=len(batch) + 1),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        ),
+    )
+
+
+def _arrow_type(cursor: psycopg.Cursor, column: psycopg.Column, chosen: sql.Composable) -> pa.DataType:
+    """A numeric without a declared scale, such as a view's sum, gets the largest scale that its values have."""
+    if column.type_code != _NUMERIC:
+        return _ARROW_BY_OID.get(column.type_code, pa.string())
+    scale = column.scale
+    if scale is None:
+        found = cursor.execute(sql.SQL("SELECT max(scale({})) {}").format(sql.Identifier(column.name), chosen)).fetchone()
+        scale = (found and found[0]) or 0
+    return pa.decimal128(_DECIMAL_DIGITS, min(max(scale, 0), _DECIMAL_DIGITS))
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip().split("\n")[0]

@@ -1,0 +1,298 @@
+"""The ledger: one row a delivery, its status and its counts, and the issues of its quarantined rows.
+
+Who may land a delivery is decided here, under a lock on its bytes, so that of two processes one works and the other skips.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, LiteralString, TypedDict, Unpack
+
+import polars as pl
+import psycopg
+from psycopg.rows import class_row
+
+from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.warehouse import Warehouse, copy_frame
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One row of ``etl_processing_log``."""
+
+    id: int
+    delivery_id: str
+    file_name: str
+    file_path: str
+    vendor: str
+    sha256: str
+    size_bytes: int
+    status: str
+    received_at: datetime
+    first_as_of_date: date | None
+    last_as_of_date: date | None
+    records_read: int
+    records_processed: int
+    records_inserted: int
+    records_updated: int
+    records_failed: int
+    records_duplicate: int
+    records_footer: int
+    error_code: str | None
+    error_message: str | None
+    processing_start_time: datetime | None
+    processing_end_time: datetime | None
+    run_id: str | None
+
+
+class Identity(TypedDict):
+    """What is known of a delivery before it is read."""
+
+    delivery_id: str
+    file_name: str
+    file_path: str
+    vendor: str
+    sha256: str
+    size_bytes: int
+    received_at: datetime
+    run_id: str
+
+
+class ClaimOutcome(Enum):
+    """TAKEN: land it. KNOWN: this very file is in the ledger. DUPLICATE: its bytes are, under another name."""
+
+    TAKEN = "taken"
+    KNOWN = "known"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The ledger's answer to a claim, with the entry that it is about."""
+
+    outcome: ClaimOutcome
+    entry: LedgerEntry
+
+
+_COLUMNS = ", ".join(field.name for field in fields(LedgerEntry))
+_LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
+
+
+class Ledger:
+    """The ledger in a warehouse."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def claim(self, **identity: Unpack[Identity]) -> Claim:
+        """Whether this run is to land the delivery.
+
+        TAKEN inserts its row, or takes it again where the same name and bytes failed before or this very delivery is landed
+        again; counts start at zero. KNOWN writes nothing. DUPLICATE inserts a row that says which delivery it repeats.
+        """
+        with self._warehouse.connect() as connection:
+            _lock(connection, identity)
+            known = _same_file(connection, identity)
+            if known is not None and known.delivery_id != identity["delivery_id"] and known.status not in {"FAILED", "RECEIVED"}:
+                return Claim(ClaimOutcome.KNOWN, known)
+            original = _same_bytes(connection, identity)
+            if known is None and original is not None:
+                return Claim(ClaimOutcome.DUPLICATE, _insert_duplicate(connection, identity, original))
+            return Claim(ClaimOutcome.TAKEN, _take(connection, identity, "RECEIVED"))
+
+    def record_rejection(self, *, code: str, sentence: str, **identity: Unpack[Identity]) -> LedgerEntry:
+        """A FAILED row for a file that no run could claim."""
+        with self._warehouse.connect() as connection:
+            _lock(connection, identity)
+            entry = _take(connection, identity, "RECEIVED")
+        self.rejected(entry.delivery_id, code=code, sentence=sentence)
+        return entry
+
+    def landed(
+        self,
+        delivery_id: str,
+        *,
+        read: int,
+        accepted: int,
+        quarantined: int,
+        duplicate: int,
+        footer: int,
+        first_as_of_date: date | None,
+        last_as_of_date: date | None,
+        issues: pl.DataFrame,
+    ) -> None:
+        """The delivery's rows are stored: PROCESSING with its counts, and its issues in place of any earlier ones."""
+        with self._warehouse.connect() as connection:
+            found = connection.execute(
+                "UPDATE etl_processing_log SET status = 'PROCESSING', records_read = %(read)s, records_processed = %(accepted)s,"
+                " records_failed = %(quarantined)s, records_duplicate = %(duplicate)s, records_footer = %(footer)s,"
+                " first_as_of_date = %(first)s, last_as_of_date = %(last)s, error_code = NULL, error_message = NULL"
+                " WHERE delivery_id = %(delivery_id)s RETURNING id",
+                {
+                    "delivery_id": delivery_id,
+                    "read": read,
+                    "accepted": accepted,
+                    "quarantined": quarantined,
+                    "duplicate": duplicate,
+                    "footer": footer,
+                    "first": first_as_of_date,
+                    "last": last_as_of_date,
+                },
+            ).fetchone()
+            if found is None:
+                raise _unknown(delivery_id)
+            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
+            copy_frame(connection, "data_quality_issues", _issue_rows(issues, found[0]))
+
+    def rejected(self, delivery_id: str, *, code: str, sentence: str) -> None:
+        """The delivery cannot be read: FAILED, with code and sentence, and nothing counted."""
+        with self._warehouse.connect() as connection:
+            found = connection.execute(
+                "UPDATE etl_processing_log SET status = 'FAILED', error_code = %s, error_message = %s, processing_end_time = now(),"
+                " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
+                " records_duplicate = 0, records_footer = 0, first_as_of_date = NULL, last_as_of_date = NULL"
+                " WHERE delivery_id = %s RETURNING id",
+                [code, sentence, delivery_id],
+            ).fetchone()
+            if found is None:
+                raise _unknown(delivery_id)
+            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
+
+    def published(
+        self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]], with_issues: set[str]
+    ) -> list[LedgerEntry]:
+        """Closes the pending deliveries whose days lie in the published range; gives them.
+
+        A delivery without any position has no days and closes with any range. One that was closed before keeps its counts and
+        times, but its status follows the breaks that its rows have now.
+        """
+        place = {"vendor": vendor, "first": first, "last": last, "issues": sorted(with_issues)}
+        status = (
+            "CASE WHEN records_failed > 0 OR delivery_id = ANY(%(issues)s) THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END"
+        )
+        with self._warehouse.connect() as connection:
+            closed = _entries(
+                connection,
+                f"UPDATE etl_processing_log SET status = {status}, processing_end_time = now()"  # noqa: S608 - our own text
+                " WHERE vendor = %(vendor)s AND status = 'PROCESSING' AND (first_as_of_date IS NULL"
+                f" OR (first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s)) RETURNING {_COLUMNS}",
+                place,
+            )
+            for entry in closed:
+                inserted, updated = changes.get(entry.delivery_id, (0, 0))
+                connection.execute(
+                    "UPDATE etl_processing_log SET records_inserted = %s, records_updated = %s WHERE id = %s",
+                    [inserted, updated, entry.id],
+                )
+            connection.execute(
+                f"UPDATE etl_processing_log SET status = {status} WHERE vendor = %(vendor)s"  # noqa: S608 - our own text
+                " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
+                f" AND first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s AND status <> {status}",
+                place,
+            )
+            ids = [entry.id for entry in closed]
+            return _entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", {"ids": ids})
+
+    def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
+        """Every delivery, or those of a vendor, in the order of landing."""
+        return self._select("%(vendor)s::text IS NULL OR vendor = %(vendor)s ORDER BY id", {"vendor": vendor})
+
+    def entry(self, delivery_id: str) -> LedgerEntry | None:
+        """The delivery with that id."""
+        return next(iter(self._select("delivery_id = %(id)s", {"id": delivery_id})), None)
+
+    def find(self, vendor: str, file_name: str, sha256: str) -> LedgerEntry | None:
+        """The delivery of that name and those very bytes."""
+        place = {"vendor": vendor, "name": file_name, "sha256": sha256}
+        return next(iter(self._select("vendor = %(vendor)s AND file_name = %(name)s AND sha256 = %(sha256)s", place)), None)
+
+    def touching(self, vendor: str, first: date, last: date) -> list[LedgerEntry]:
+        """The landed deliveries with positions between the days, by arrival."""
+        return self._select(
+            "vendor = %(vendor)s AND status = ANY(%(landed)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
+            " ORDER BY received_at, id",
+            {"vendor": vendor, "landed": _LANDED, "first": first, "last": last},
+        )
+
+    def pending(self, vendor: str) -> list[LedgerEntry]:
+        """The landed deliveries that their lane has still to publish."""
+        return self._select("vendor = %(vendor)s AND status = 'PROCESSING' ORDER BY id", {"vendor": vendor})
+
+    def latest_as_of_date(self, vendor: str) -> date | None:
+        """The latest day with a position in any landed delivery of the vendor."""
+        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in _LANDED and entry.last_as_of_date]
+        return max(days, default=None)
+
+    def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
+        with self._warehouse.connect() as connection:
+            return _entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", place)  # noqa: S608
+
+
+def _entries(connection: psycopg.Connection, statement: str, place: Mapping[str, Any]) -> list[LedgerEntry]:
+    with connection.cursor(row_factory=class_row(LedgerEntry)) as cursor:
+        return cursor.execute(statement.encode(), place).fetchall()
+
+
+def _lock(connection: psycopg.Connection, identity: Identity) -> None:
+    subject = f"claim {identity['vendor']} {identity['sha256']}"
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
+
+
+def _same_file(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
+    condition = "vendor = %(vendor)s AND file_name = %(file_name)s AND sha256 = %(sha256)s"
+    return next(iter(_entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", identity)), None)  # noqa: S608
+
+
+def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
+    condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(landed)s) ORDER BY id"
+    place = {**identity, "landed": _LANDED}
+    return next(iter(_entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", place)), None)  # noqa: S608
+
+
+def _take(connection: psycopg.Connection, identity: Identity, status: str) -> LedgerEntry:
+    (entry,) = _entries(
+        connection,
+        "INSERT INTO etl_processing_log"
+        " (delivery_id, file_name, file_path, vendor, sha256, size_bytes, status, received_at, processing_start_time, run_id)"
+        " VALUES (%(delivery_id)s, %(file_name)s, %(file_path)s, %(vendor)s, %(sha256)s, %(size_bytes)s, %(status)s,"
+        " %(received_at)s, now(), %(run_id)s)"
+        " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id, file_path = excluded.file_path,"
+        " status = excluded.status, received_at = excluded.received_at, processing_start_time = now(), processing_end_time = NULL,"
+        " run_id = excluded.run_id, error_code = NULL, error_message = NULL, records_read = 0, records_processed = 0,"
+        " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0"
+        f" RETURNING {_COLUMNS}",
+        {**identity, "status": status},
+    )
+    return entry
+
+
+def _insert_duplicate(connection: psycopg.Connection, identity: Identity, original: LedgerEntry) -> LedgerEntry:
+    entry = _take(connection, identity, "DUPLICATE")
+    message = f"holds the same bytes as {original.file_name} (delivery {original.delivery_id}); nothing was changed"
+    (noted,) = _entries(
+        connection,
+        "UPDATE etl_processing_log SET error_message = %(message)s, processing_end_time = now() WHERE id = %(id)s"
+        f" RETURNING {_COLUMNS}",
+        {"message": message, "id": entry.id},
+    )
+    return noted
+
+
+def _issue_rows(issues: pl.DataFrame, etl_log_id: int) -> pl.DataFrame:
+    return issues.select(
+        pl.lit(etl_log_id).alias("etl_log_id"),
+        "account_id",
+        "as_of_date",
+        pl.col("code").alias("issue_type"),
+        pl.col("reason").alias("issue_description"),
+        "field_name",
+        "severity",
+        "line_number",
+        "raw_row",
+    )
+
+
+def _unknown(delivery_id: str) -> WarehouseError:
+    return WarehouseError(f"the ledger has no delivery {delivery_id}; land it first")

@@ -1,0 +1,39 @@
+"""Small reads of the warehouse for a person: what a delivery came to, and where a vendor stands."""
+
+import polars as pl
+
+from advisory_perf.storage.warehouse import Warehouse
+
+
+def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float]:
+    """Of each delivery's published rows, the share without a break (0 to 1); deliveries without rows are left out."""
+    rates = warehouse.query(
+        "SELECT delivery_id, avg((reconciliation_status = 'COMPLETED')::int)::float8 AS rate"
+        " FROM performance_data WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
+        [delivery_ids],
+    )
+    return dict(rates.iter_rows())
+
+
+def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
+    """One row a vendor: data_source, accounts, rows, latest (as-of date), breaks."""
+    return warehouse.query(
+        "SELECT accounts.data_source, count(*) AS accounts, max(accounts.last_as_of_date) AS latest,"
+        " (SELECT count(*) FROM performance_data AS p WHERE p.data_source = accounts.data_source) AS rows,"
+        " (SELECT count(*) FROM reconciliation_results AS r"
+        "  WHERE r.data_source = accounts.data_source AND r.within_tolerance IS FALSE) AS breaks"
+        " FROM accounts GROUP BY accounts.data_source ORDER BY accounts.data_source"
+    )
+
+
+def largest_breaks(warehouse: Warehouse, vendor: str, count: int) -> pl.DataFrame:
+    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause.
+
+    Money and returns are not comparable, so each is measured in its own tolerance.
+    """
+    return warehouse.query(
+        "SELECT account_id, as_of_date, field_name, variance, likely_cause FROM reconciliation_results"
+        " WHERE data_source = %s AND within_tolerance IS FALSE"
+        " ORDER BY abs(variance) / nullif(tolerance_threshold, 0) DESC NULLS FIRST, account_id, as_of_date LIMIT %s",
+        [vendor, count],
+    )
