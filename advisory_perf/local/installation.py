@@ -50,10 +50,15 @@ class Installation:
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
-        """Dagster's own storage, the one that the UI shows."""
+        """Dagster's own storage, the one that the UI shows. dagster.yaml reads the environment, which is as before afterwards."""
+        before = dict(os.environ)
         os.environ.update(self.environment)
-        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
-            yield instance
+        try:
+            with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+                yield instance
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextmanager

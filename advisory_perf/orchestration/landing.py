@@ -65,7 +65,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
         arrival = read_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
-        claim = claimed(platform, arrival, context.run_id)
+        claim = claimed(platform, arrival, context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(platform, arrival, claim)
             context.log.info("%s holds nothing new: %s", arrival.file.name, claim.entry.error_message or claim.entry.status)

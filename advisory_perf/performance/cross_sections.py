@@ -21,7 +21,7 @@ def with_carried_states(
     A carried row repeats the account's latest one, day included.
     """
     valued = series.with_columns(window_expr(pl.col("as_of_date"), cadence).alias("window"), pl.lit(value=True).alias("is_valuation"))
-    known = valued if opening is None else pl.concat([opening.with_columns(window=None).select(valued.columns), valued])
+    known = valued if opening is None else pl.concat([opening.with_columns(window=pl.lit(None, pl.Date())).select(valued.columns), valued])
     number = number_expr(pl.col("window"), cadence)
     from_number = pl.when(pl.col("window").is_null()).then(window_number(first, cadence)).otherwise(number + 1)
     latest_of_window = known.sort("account_id", "as_of_date").unique(["account_id", "window"], keep="last", maintain_order=True)

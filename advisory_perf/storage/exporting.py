@@ -1,16 +1,17 @@
 """Tables and views of the warehouse as files: CSV, NDJSON or Parquet.
 
-PostgreSQL writes the text itself, by COPY, so that a numeric leaves with the digits it is stored with and no value passes
-through Python one by one. CSV is that text; NDJSON is its ``row_to_json``; Parquet is the CSV read by Arrow, a batch of rows
-at a time, with the types of the columns. An export is one snapshot in a read-only transaction, which is what makes an
-operator's own condition safe to run.
+PostgreSQL writes the text itself, by COPY, so that a numeric leaves with the digits it is stored with and no value
+passes through Python one by one. CSV is that text; NDJSON is its ``row_to_json``; Parquet is the CSV read by Arrow, a
+batch of rows at a time, with the types of the columns. An export is one snapshot in a read-only transaction, so that
+an operator's own condition can change nothing.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import IO, LiteralString, cast
+from io import BytesIO
+from typing import IO, LiteralString
 
 import psycopg
 import pyarrow as pa
@@ -44,7 +45,7 @@ _ARROW_BY_OID: dict[int, pa.DataType] = {
     _TIMESTAMP: pa.timestamp("us"),
     _INSTANT: pa.timestamp("us", tz="UTC"),
 }
-"""The column types that have an order and an Arrow type; any other leaves as PostgreSQL's text. Numeric stands apart."""
+"""The types with an order and an Arrow type; numeric stands apart, and any other leaves as PostgreSQL's text."""
 
 _BEFORE_A_WORD = r"(?<![A-Za-z0-9_$\x80-\U0010ffff])"
 _QUOTED_OR_COMMENT = re.compile(
@@ -93,19 +94,24 @@ class ExportFormat(StrEnum):
 
 
 def exportable_relations(warehouse: Warehouse) -> list[str]:
-    """Names of the tables and views of schema ``public``, sorted, without partitions and the migration tool's own tables."""
+    """Names of the tables and views of schema ``public``, sorted; no partitions, no tables of the migration tool."""
     with warehouse.connect() as connection:
         return [name for (name,) in connection.execute(_RELATIONS, [list(_MIGRATION_TABLES)])]
 
 
 def export_relation(
-    warehouse: Warehouse, relation: str, *, form: ExportFormat, target: IO[bytes], where: str | None = None
+    warehouse: Warehouse,
+    relation: str,
+    *,
+    form: ExportFormat,
+    target: IO[bytes],
+    where: str | None = None,
 ) -> int:
     """Streams a table or view into ``target`` and returns the number of rows; memory is bounded by one batch.
 
-    Rows come in the order of the primary key, or of the columns from the first on where there is none. Null is an empty
-    cell in CSV (an empty text is a quoted one) and null elsewhere; instants are in UTC; numerics keep their exact digits.
-    ``where`` is an SQL condition on the relation's columns.
+    Rows come in the order of the primary key, or of the columns from the first on where there is none. Null is an
+    empty cell in CSV (an empty text is a quoted one) and null elsewhere; instants are in UTC; numerics keep their exact
+    digits. ``where`` is an SQL condition on the relation's columns.
 
     Raises ``WarehouseError`` for an unknown relation and for a condition that PostgreSQL refuses. What has been written
     until an error is no export: the caller throws it away.
@@ -116,23 +122,10 @@ def export_relation(
         raise WarehouseError(_unknown(relation, known))
     with warehouse.connect() as connection:
         try:
-            for setting in _SESSION:
-                connection.execute(setting)
-            source = sql.Identifier("public", relation)
-            columns = _columns(connection, source)
-            chosen = sql.SQL("FROM {} WHERE {}").format(source, condition)
-            ordered = sql.SQL(" ").join([chosen, _order(connection, relation, columns)])
-            with connection.cursor() as cursor:
-                match form:
-                    case ExportFormat.CSV:
-                        _write(_copied(cursor, _as_csv(columns, ordered, with_header=True)), target)
-                    case ExportFormat.NDJSON:
-                        _write(_copied(cursor, _as_json(columns, ordered)), target)
-                    case ExportFormat.PARQUET:
-                        schema = pa.schema([(column.name, _arrow_type(cursor, column, chosen)) for column in columns])
-                        batches = _copied(cursor, _as_csv(columns, ordered, with_header=False))
-                        _write_parquet(batches, target, schema, relation)
-                return cursor.rowcount
+            return _stream(connection, relation, condition, form=form, target=target)
+        except pa.ArrowInvalid as error:
+            found = str(error).splitlines()[0]
+            raise WarehouseError(f"{relation} has a value that Parquet cannot hold ({found}); export it as csv") from error
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -140,8 +133,34 @@ def export_relation(
                 raise
             raise WarehouseError(
                 f"PostgreSQL refuses the condition {where!r} on {relation} ({_first_line(error)}); "
-                f"give an SQL condition on its columns, such as account_id = 'A-1'"
+                "give an SQL condition on its columns, such as account_id = 'A-1'"
             ) from error
+
+
+def _stream(
+    connection: psycopg.Connection,
+    relation: str,
+    condition: sql.Composable,
+    *,
+    form: ExportFormat,
+    target: IO[bytes],
+) -> int:
+    for setting in _SESSION:
+        connection.execute(setting)
+    source = sql.Identifier("public", relation)
+    columns = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(source)).description or []
+    chosen = sql.SQL("FROM {} WHERE {}").format(source, condition)
+    ordered = sql.SQL("{} {}").format(chosen, _order(connection, relation, columns))
+    cursor = connection.cursor()
+    match form:
+        case ExportFormat.CSV:
+            _write_text(cursor, _as_csv(columns, ordered, with_header=True), target)
+        case ExportFormat.NDJSON:
+            _write_text(cursor, _as_json(columns, ordered), target)
+        case ExportFormat.PARQUET:
+            schema = pa.schema([(column.name, _arrow_type(cursor, column, chosen)) for column in columns])
+            _write_parquet(cursor, _as_csv(columns, ordered, with_header=False), target, schema)
+    return cursor.rowcount
 
 
 def _checked_condition(where: str | None) -> sql.Composable:
@@ -150,16 +169,15 @@ def _checked_condition(where: str | None) -> sql.Composable:
         return sql.SQL("true")
     bare = _QUOTED_OR_COMMENT.sub(" ", where)
     if ";" in bare:
-        raise WarehouseError(f"the condition {where!r} holds a semicolon outside quotes; give one SQL condition and no statements")
+        raise WarehouseError(f"the condition {where!r} has a semicolon outside quotes; give one SQL condition only")
     depth = 0
     for character in re.findall(r"[()]", bare):
         depth += 1 if character == "(" else -1
         if depth < 0:
             break
-    if depth or not bare.strip() or "\0" in where:
-        raise WarehouseError(f"the condition {where!r} is blank or its parentheses do not match; give one whole SQL condition")
-    operators_own = cast("LiteralString", where)
-    return sql.Composed([sql.SQL("(\n"), sql.SQL(operators_own), sql.SQL("\n)")])
+    if depth or not bare.strip() or set("'\"\0") & set(bare):
+        raise WarehouseError(f"in the condition {where!r} quotes or parentheses do not match; give one whole SQL condition")
+    return sql.Composed([sql.SQL("(\n"), sql.SQL(where), sql.SQL("\n)")])
 
 
 def _unknown(relation: str, known: Sequence[str]) -> str:
@@ -170,14 +188,11 @@ def _unknown(relation: str, known: Sequence[str]) -> str:
     return f"there is no table or view {relation!r} to export; {hint}choose one of {', '.join(known)}"
 
 
-def _columns(connection: psycopg.Connection, source: sql.Identifier) -> list[psycopg.Column]:
-    return connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(source)).description or []
-
-
 def _order(connection: psycopg.Connection, relation: str, columns: Sequence[psycopg.Column]) -> sql.Composable:
     place = sql.Identifier("public", relation).as_string(connection)
     key = [name for (name,) in connection.execute(_PRIMARY_KEY, [place])]
-    names = key or [column.name for column in columns if column.type_code in _ARROW_BY_OID or column.type_code == _NUMERIC]
+    sortable = {*_ARROW_BY_OID, _NUMERIC}
+    names = key or [column.name for column in columns if column.type_code in sortable]
     if not names:
         return sql.SQL("")
     return sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.Identifier(relation, name) for name in names))
@@ -192,13 +207,11 @@ def _as_csv(columns: Sequence[psycopg.Column], ordered: sql.Composable, *, with_
 def _as_text(column: psycopg.Column) -> sql.Composable:
     """COPY alone would write booleans as t and f, and instants with a blank in the middle."""
     name = sql.Identifier(column.name)
-    match column.type_code:
-        case 16:
-            return sql.SQL("{0}::text AS {0}").format(name)
-        case 1114 | 1184:
-            return sql.SQL("to_json({0}) #>> '{{}}' AS {0}").format(name)
-        case _:
-            return name
+    if column.type_code == _BOOLEAN:
+        return sql.SQL("{0}::text AS {0}").format(name)
+    if column.type_code in {_TIMESTAMP, _INSTANT}:
+        return sql.SQL("to_json({0}) #>> '{{}}' AS {0}").format(name)
+    return name
 
 
 def _as_json(columns: Sequence[psycopg.Column], ordered: sql.Composable) -> sql.Composed:
@@ -206,50 +219,44 @@ def _as_json(columns: Sequence[psycopg.Column], ordered: sql.Composable) -> sql.
 
     Only a column of type json could hold a line break between its tokens; jsonb has none.
     """
-    names = [
-        sql.SQL("{0}::jsonb AS {0}" if column.type_code == _JSON else "{0}").format(sql.Identifier(column.name))
-        for column in columns
-    ]
+    as_jsonb, as_is = sql.SQL("{0}::jsonb AS {0}"), sql.SQL("{}")
+    forms = [as_jsonb if column.type_code == _JSON else as_is for column in columns]
+    names = [form.format(sql.Identifier(column.name)) for form, column in zip(forms, columns, strict=True)]
     return sql.SQL(
         "COPY (SELECT row_to_json(chosen) FROM (SELECT {} {}) AS chosen) "
         "TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', ENCODING 'UTF8')"
     ).format(sql.SQL(", ").join(names), ordered)
 
 
-def _copied(cursor: psycopg.Cursor, statement: sql.Composed) -> Iterator[bytes]:
-    """The text of whole rows, a batch at a time; the server hands them over one by one."""
+def _write_text(cursor: psycopg.Cursor, statement: sql.Composed, target: IO[bytes]) -> None:
     with cursor.copy(statement) as copy:
-        rows: list[bytes] = []
-        size = 0
-        for row in copy:
-            rows.append(bytes(row))
-            size += len(row)
-            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield b"".join(rows)
-                rows, size = [], 0
-        if rows:
+        for batch in _batches(copy):
+            target.write(batch)
+
+
+def _write_parquet(cursor: psycopg.Cursor, statement: sql.Composed, target: IO[bytes], schema: pa.Schema) -> None:
+    with cursor.copy(statement) as copy, pa.parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in _batches(copy):
+            writer.write_table(_read_csv(batch, schema))
+
+
+def _batches(copy: psycopg.Copy) -> Iterator[bytes]:
+    """The text of whole rows, a batch at a time; the server hands them over one by one."""
+    rows: list[bytes] = []
+    size = 0
+    for row in copy:
+        rows.append(bytes(row))
+        size += len(row)
+        if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
             yield b"".join(rows)
-
-
-def _write(batches: Iterator[bytes], target: IO[bytes]) -> None:
-    for batch in batches:
-        target.write(batch)
-
-
-def _write_parquet(batches: Iterator[bytes], target: IO[bytes], schema: pa.Schema, relation: str) -> None:
-    with pa.parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in batches:
-            try:
-                writer.write_table(_read_csv(batch, schema))
-            except pa.ArrowInvalid as error:
-                raise WarehouseError(
-                    f"{relation} holds a value that Parquet has no type for ({str(error).splitlines()[0]}); export it as csv"
-                ) from error
+            rows, size = [], 0
+    if rows:
+        yield b"".join(rows)
 
 
 def _read_csv(batch: bytes, schema: pa.Schema) -> pa.Table:
     return pa.csv.read_csv(
-        pa.BufferReader(batch),
+        BytesIO(batch),
         read_options=pa.csv.ReadOptions(column_names=schema.names, block_size=len(batch) + 1),
         parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(
@@ -264,7 +271,8 @@ def _arrow_type(cursor: psycopg.Cursor, column: psycopg.Column, chosen: sql.Comp
         return _ARROW_BY_OID.get(column.type_code, pa.string())
     scale = column.scale
     if scale is None:
-        found = cursor.execute(sql.SQL("SELECT max(scale({})) {}").format(sql.Identifier(column.name), chosen)).fetchone()
+        largest = sql.SQL("SELECT max(scale({})) {}").format(sql.Identifier(column.name), chosen)
+        found = cursor.execute(largest).fetchone()
         scale = (found and found[0]) or 0
     return pa.decimal128(_DECIMAL_DIGITS, min(max(scale, 0), _DECIMAL_DIGITS))
 

@@ -1,6 +1,277 @@
+"""What `advisory-perf doctor` finds out about the lake, the warehouse, its partitions and the ledger.
+
+Every function looks, changes nothing that lasts and never raises: what cannot be looked at is itself a finding. A
+finding that is not good says what to do.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-@dataclass(frozen=True)
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import LiteralString
+from uuid import uuid4
+
+from psycopg import sql
+
+from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.ledger import Ledger, LedgerEntry
+from advisory_perf.storage.schema import pending_migrations
+from advisory_perf.storage.warehouse import Warehouse
+
+OLDEST_SERVER = 15
+"""The oldest major version of PostgreSQL that the schema is written for."""
+
+PATIENCE = timedelta(hours=1)
+"""How long a delivery may be on its way before something must have stopped it."""
+
+_PROBES = "_health"
+_NAMES_SHOWN = 3
+
+_MISSING_MONTHS: LiteralString = """
+    SELECT month::date
+    FROM (SELECT min(as_of_date) AS first, max(as_of_date) AS last FROM {table}) AS held
+    CROSS JOIN LATERAL generate_series(
+        date_trunc('month', held.first::timestamp), date_trunc('month', held.last::timestamp), interval '1 month'
+    ) AS month
+    WHERE NOT EXISTS (
+        SELECT FROM pg_inherits AS part JOIN pg_class AS child ON child.oid = part.inhrelid
+        WHERE part.inhparent = {name}::regclass AND child.relname = {name} || to_char(month, '_YYYY_MM')
+    )
+    ORDER BY month
+"""
+
+_DEFAULT_PARTITION: LiteralString = """
+    SELECT child.oid::regclass::text
+    FROM pg_partitioned_table AS parent JOIN pg_class AS child ON child.oid = parent.partdefid
+    WHERE parent.partrelid = %s::regclass
+"""
+
+_INVALID_INDEXES: LiteralString = """
+    SELECT index.oid::regclass::text, entry.indrelid::regclass::text, index.relkind = 'I'
+    FROM pg_index AS entry
+    JOIN pg_class AS index ON index.oid = entry.indexrelid
+    JOIN pg_namespace AS namespace ON namespace.oid = index.relnamespace
+    WHERE namespace.nspname = 'public' AND NOT (entry.indisvalid AND entry.indisready)
+    ORDER BY 1
+"""
+
+_UNCHECKED_CONSTRAINTS: LiteralString = """
+    SELECT quote_ident(rule.conname), rule.conrelid::regclass::text
+    FROM pg_constraint AS rule JOIN pg_namespace AS namespace ON namespace.oid = rule.connamespace
+    WHERE namespace.nspname = 'public' AND NOT rule.convalidated AND rule.conparentid = 0
+    ORDER BY 2, 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
+    """One thing that was looked at: what, whether it is as it should be, and a sentence for a person."""
+
     subject: str
     is_good: bool
     says: str
+
+
+def lake_health(lake: Lake) -> list[Finding]:
+    """Whether the lake can be written, listed, read and cleared; leaves nothing behind where all four go."""
+    path = f"{_PROBES}/{uuid4().hex}"
+    content = path.encode()
+
+    def write() -> list[Finding]:
+        lake.write(path, content)
+        return [Finding("lake: write", is_good=True, says=f"the lake {lake.address} takes objects")]
+
+    def listing() -> list[Finding]:
+        is_good = path in [file.path for file in lake.files(f"{_PROBES}/")]
+        says = "what was written is listed" if is_good else f"{path} was written but is not listed; use another store"
+        return [Finding("lake: list", is_good=is_good, says=says)]
+
+    def read() -> list[Finding]:
+        is_good = lake.read(path) == content
+        says = "what was written reads back" if is_good else f"{path} reads back other bytes; use another store"
+        return [Finding("lake: read", is_good=is_good, says=says)]
+
+    def delete() -> list[Finding]:
+        lake.delete([path])
+        is_good = not lake.exists(path)
+        says = "what was written can be deleted" if is_good else f"{path} stays when deleted; give the right to delete"
+        return [Finding("lake: delete", is_good=is_good, says=says)]
+
+    written = _told("lake: write", write)
+    if not all(finding.is_good for finding in written):
+        return written
+    return [*written, *_told("lake: list", listing), *_told("lake: read", read), *_told("lake: delete", delete)]
+
+
+def warehouse_health(warehouse: Warehouse) -> list[Finding]:
+    """Whether the warehouse answers, is recent enough, and has every migration."""
+    reached = _told("warehouse", partial(_server, warehouse))
+    if not reached[0].is_good:
+        return reached
+    return [*reached, *_told("warehouse: schema", partial(_schema, warehouse))]
+
+
+def partition_health(warehouse: Warehouse) -> list[Finding]:
+    """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
+    findings = []
+    for table in (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name):
+        findings += _told(f"partitions: {table}", partial(_partitions, warehouse, table))
+    findings += _told("indexes", partial(_indexes, warehouse))
+    findings += _told("constraints", partial(_constraints, warehouse))
+    return findings
+
+
+def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
+    """Whether deliveries are stuck or have lost rows.
+
+    Failed ones are named in a good finding: they are a vendor's trouble, which the platform has dealt with.
+    """
+
+    def look() -> list[Finding]:
+        with warehouse.connect() as connection:
+            (now,) = connection.execute("SELECT now()").fetchone() or (None,)
+        entries = ledger.entries()
+        return [
+            _stuck(entries, now, DeliveryStatus.RECEIVED),
+            _stuck(entries, now, DeliveryStatus.PROCESSING),
+            _failed(entries),
+            _conservation(entries),
+        ]
+
+    return _told("ledger", look)
+
+
+def _told(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return look()
+    except AdvisoryPerfError as error:
+        return [Finding(subject, is_good=False, says=str(error))]
+    except Exception as error:  # noqa: BLE001 - whatever stops one look must not stop the others, and is shown
+        says = f"this cannot be looked at ({type(error).__name__}: {error}); see that the settings name what exists"
+        return [Finding(subject, is_good=False, says=says)]
+
+
+def _server(warehouse: Warehouse) -> list[Finding]:
+    with warehouse.connect() as connection:
+        version = connection.info.server_version
+    shown = f"{version // 10_000}.{version % 10_000}"
+    is_good = version // 10_000 >= OLDEST_SERVER
+    says = f"the warehouse at {warehouse.place} answers, PostgreSQL {shown}"
+    if not is_good:
+        says = f"the warehouse at {warehouse.place} is PostgreSQL {shown}; upgrade it to {OLDEST_SERVER} or later"
+    return [Finding("warehouse", is_good=is_good, says=says)]
+
+
+def _schema(warehouse: Warehouse) -> list[Finding]:
+    pending = pending_migrations(warehouse.url)
+    says = "every migration is applied"
+    if pending:
+        says = f"the schema lacks {', '.join(pending)}; run `advisory-perf migrate`"
+    return [Finding("warehouse: schema", is_good=not pending, says=says)]
+
+
+def _partitions(warehouse: Warehouse, table: str) -> list[Finding]:
+    subject = f"partitions: {table}"
+    with warehouse.connect() as connection:
+        default = connection.execute(_DEFAULT_PARTITION, [table]).fetchone()
+        strays = 0
+        if default is not None:
+            counted = connection.execute(sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.SQL(default[0]))).fetchone()
+            strays = counted[0] if counted else 0
+        parts = {"table": sql.Identifier(table), "name": sql.Literal(table)}
+        missing: list[date] = [month for (month,) in connection.execute(sql.SQL(_MISSING_MONTHS).format(**parts))]
+        days = sql.SQL("SELECT min(as_of_date), max(as_of_date) FROM {table}").format(**parts)
+        held = connection.execute(days).fetchone()
+    first, last = held or (None, None)
+    if default is not None and strays:
+        says = (
+            f"{strays:,} rows of {table} lie in its default partition {default[0]}; detach it, make their months with "
+            f"create_monthly_partition, insert the rows into {table} again, and drop it"
+        )
+    elif missing:
+        months = _some([f"{month:%Y-%m}" for month in missing])
+        says = (
+            f"{table} has days from {first} to {last} but no partition for {months}; "
+            f"attach what was detached, or run SELECT create_monthly_partition('{table}', '{missing[0]}')"
+            f"{' and so on for each' if len(missing) > 1 else ''}"
+        )
+    else:
+        says = f"every month from {first:%Y-%m} to {last:%Y-%m} has its partition" if first and last else "no rows yet"
+    return [Finding(subject, is_good=not strays and not missing, says=says)]
+
+
+def _indexes(warehouse: Warehouse) -> list[Finding]:
+    with warehouse.connect() as connection:
+        invalid = connection.execute(_INVALID_INDEXES).fetchall()
+    findings = []
+    for index, table, is_partitioned in invalid:
+        remedy = f"run REINDEX INDEX {index}"
+        if is_partitioned:
+            remedy = f"create it on each partition of {table} that lacks it and attach it there to {index}"
+        findings.append(Finding("indexes", is_good=False, says=f"the index {index} of {table} is not valid; {remedy}"))
+    return findings or [Finding("indexes", is_good=True, says="every index is valid")]
+
+
+def _constraints(warehouse: Warehouse) -> list[Finding]:
+    with warehouse.connect() as connection:
+        unchecked = connection.execute(_UNCHECKED_CONSTRAINTS).fetchall()
+    return [
+        Finding(
+            "constraints",
+            is_good=False,
+            says=f"{rule} of {table} was never checked on its rows; run ALTER TABLE {table} VALIDATE CONSTRAINT {rule}",
+        )
+        for rule, table in unchecked
+    ] or [Finding("constraints", is_good=True, says="every foreign key and check holds")]
+
+
+def _stuck(entries: Sequence[LedgerEntry], now: datetime, status: DeliveryStatus) -> Finding:
+    under_way = [entry for entry in entries if entry.status == status]
+    stuck = [entry for entry in under_way if now - (entry.processing_start_time or entry.received_at) > PATIENCE]
+    subject = f"ledger: {status}"
+    if not stuck:
+        return Finding(subject, is_good=True, says=f"no delivery has been {status} for more than an hour")
+    remedy = "start the daemon, or launch their landing again"
+    if status is DeliveryStatus.PROCESSING:
+        remedy = "they have landed and wait for their lane, so start the daemon or materialise the lane"
+    says = f"{_deliveries(stuck)} {status} for more than an hour; {remedy}"
+    return Finding(subject, is_good=False, says=says)
+
+
+def _failed(entries: Sequence[LedgerEntry]) -> Finding:
+    failed = [entry for entry in entries if entry.status == DeliveryStatus.FAILED]
+    if not failed:
+        return Finding("ledger: FAILED", is_good=True, says="no delivery was rejected")
+    says = f"{_deliveries(failed)} rejected; the reason lies beside each in error/ of the lake"
+    return Finding("ledger: FAILED", is_good=True, says=says)
+
+
+def _conservation(entries: Sequence[LedgerEntry]) -> Finding:
+    subject = "ledger: rows"
+    leaking = [entry for entry in entries if entry.records_read != _accounted(entry)]
+    if not leaking:
+        says = f"of {len(entries):,} deliveries every row read is accepted, quarantined, duplicate or footer"
+        return Finding(subject, is_good=True, says=says)
+    worst = leaking[0]
+    says = (
+        f"{_deliveries(leaking)} without an account of every row (of {worst.delivery_id} {worst.records_read:,} rows "
+        f"were read and {_accounted(worst):,} are accounted for); land them again"
+    )
+    return Finding(subject, is_good=False, says=says)
+
+
+def _accounted(entry: LedgerEntry) -> int:
+    return entry.records_processed + entry.records_failed + entry.records_duplicate + entry.records_footer
+
+
+def _deliveries(entries: Sequence[LedgerEntry]) -> str:
+    count = "1 delivery is" if len(entries) == 1 else f"{len(entries):,} deliveries are"
+    return f"{_some([f'{entry.vendor} {entry.file_name}' for entry in entries])}: {count}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return shown if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"

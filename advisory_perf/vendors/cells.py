@@ -15,12 +15,12 @@ from advisory_perf.contracts.columns import MONEY, MONEY_INTEGER_DIGITS, MONEY_S
 from advisory_perf.vendors.feed import MONEY_FIELDS, REQUIRED_FIELDS, RETURN_FIELDS, Feed, Numbers, Source
 from advisory_perf.vendors.raw import cell
 
-_EXACT_MONEY = rf"^[+-]?(\d{{1,{MONEY_INTEGER_DIGITS}}}(\.\d{{0,{MONEY_SCALE}}}0*)?|\.\d{{1,{MONEY_SCALE}}}0*)$"
-_DECIMAL = r"^[+-]?(\d+\.?\d*|\.\d+)$"
-_SCIENTIFIC = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_EXACT_MONEY = rf"^[+-]?([0-9]{{1,{MONEY_INTEGER_DIGITS}}}(\.[0-9]{{0,{MONEY_SCALE}}}0*)?|\.[0-9]{{1,{MONEY_SCALE}}}0*)$"
+_DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
+_SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _NOT_FINITE = r"(?i)^[+-]?(inf(inity)?|nan)$"
 _CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
-_SCIENTIFIC_ID = r"^\d+(\.\d+)?[eE]\+?\d+$"
+_SCIENTIFIC_ID = r"^[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _BLANKS = ("", "-", "--", "n/a", "N/A")
 _NON_NEGATIVE = ("contributions", "distributions")
 
@@ -70,8 +70,8 @@ def _plain(text: pl.Expr, numbers: Numbers) -> pl.Expr:
         text = text.str.replace(rf"^(-?){re.escape(sign)} ?", "$1")
     if numbers.grouping or numbers.decimal_mark != ".":
         mark = re.escape(numbers.decimal_mark)
-        whole = rf"(\d+|\d{{1,3}}(?:{re.escape(numbers.grouping)}\d{{3}})+)" if numbers.grouping else r"\d+"
-        allowed = text.str.contains(rf"^[+-]?{whole}(?:{mark}\d*)?([eE][+-]?\d{{1,3}})?$")
+        whole = rf"([0-9]+|[0-9]{{1,3}}(?:{re.escape(numbers.grouping)}[0-9]{{3}})+)" if numbers.grouping else r"[0-9]+"
+        allowed = text.str.contains(rf"^[+-]?{whole}(?:{mark}[0-9]*)?([eE][+-]?[0-9]{{1,3}})?$")
         bare = text.str.replace_all(numbers.grouping, "", literal=True) if numbers.grouping else text
         text = pl.when(allowed).then(bare.str.replace(numbers.decimal_mark, ".", literal=True))
     return text

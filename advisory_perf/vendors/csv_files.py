@@ -81,7 +81,7 @@ def _open_ended(text: bytes, raw: pl.DataFrame, names: list[str], feed: Feed) ->
         return None
     rest = b"".join(text.splitlines(keepends=True)[last[LINE_NUMBER].item() - 1 :])
     _, further = _tokenised(rest + b"\nend\n", names, feed, skip=0)
-    return None if further else rest.decode("utf-8")
+    return None if further else rest.decode("utf-8").rstrip("\r\n")
 
 
 def _utf8(content: bytes, feed: Feed, file_name: str) -> bytes:

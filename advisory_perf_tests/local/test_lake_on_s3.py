@@ -1,0 +1,52 @@
+"""The same deliveries give the same warehouse with the lake on S3, over real HTTP, and in a folder."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from advisory_perf.errors import LakeError
+from advisory_perf.samples.deliveries import make_samples
+from advisory_perf.storage.lake import Lake
+from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, installed, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 server with an empty bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lake")
+    yield url
+    server.stop()
+
+
+def test_the_lake_may_be_s3_or_a_folder(s3: str, tmp_path: Path) -> None:
+    samples = make_samples(seed=3, accounts=6, last_month=date(2025, 3, 31), months=4, days=4)
+    with installed(tmp_path / "s3", lake_url="s3://lake/performance", s3_endpoint_url=s3) as on_s3:
+        run(on_s3, tmp_path / "handed", samples.files)
+        assert_equals_truth(on_s3.platform().warehouse, samples.truth)
+        from_s3 = content(on_s3.platform().warehouse, without=PROVENANCE)
+        archived = [file.name for file in on_s3.platform().lake.files("archive/")]
+        assert on_s3.platform().lake.files("incoming/") == []
+        assert on_s3.platform().lake.files("_staging/") == []
+    with installed(tmp_path / "folder") as in_folder:
+        run(in_folder, tmp_path / "handed", samples.files)
+        from_folder = content(in_folder.platform().warehouse, without=PROVENANCE)
+    assert sorted(archived) == sorted(file.name for file in samples.files)
+    for name, rows in from_folder.items():
+        assert rows.equals(from_s3[name]), name
+
+
+def test_a_bucket_that_is_not_there_is_an_error_and_no_empty_listing(s3: str) -> None:
+    with pytest.raises(LakeError, match="no-such-bucket"):
+        Lake("s3://no-such-bucket", endpoint_url=s3).files("incoming/")

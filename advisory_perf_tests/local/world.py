@@ -1,0 +1,107 @@
+"""A whole installation in a temporary folder, and what its warehouse holds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from psycopg import sql
+
+from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.local.installation import Installation, open_installation
+from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.samples.truth import SampleFile, VendorTruth
+from advisory_perf.settings import Settings
+from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.warehouse import Warehouse
+
+PROVENANCE = ("delivery_id", "file_name")
+"""Differs between two installations that got the same deliveries at different times."""
+
+
+@contextmanager
+def installed(home: Path, **settings: object) -> Iterator[Installation]:
+    """An installation with its own embedded PostgreSQL."""
+    with open_installation(Settings.model_validate({"home": home, **settings})) as installation:
+        yield installation
+
+
+def run(installation: Installation, folder: Path, files: Sequence[SampleFile], vendor: str | None = None) -> list[Handed]:
+    """Hands the files over in order, as `advisory-perf run` does."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / file.name for file in files]
+    for path, file in zip(paths, files, strict=True):
+        path.write_bytes(file.content)
+    with installation.instance() as instance:
+        runs = LocalRuns(installation.platform(), installation.definitions(), instance)
+        return run_files(runs, paths, vendor, landed=lambda _: None, lane_done=lambda _name, _of: None)
+
+
+def content(warehouse: Warehouse, *, without: Sequence[str] = ()) -> dict[str, pl.DataFrame]:
+    """The published tables, sorted by key, without the columns that only say when or whence."""
+    tables = {}
+    for table in (PERFORMANCE_DATA, RECONCILIATION_RESULTS, ACCOUNTS):
+        names = [name for name in table.column_names if name not in without]
+        statement = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.Identifier(table.name),
+            sql.SQL(", ").join(map(sql.Identifier, table.key)),
+        )
+        tables[table.name] = warehouse.query(statement)
+    return tables
+
+
+def every_row(warehouse: Warehouse) -> dict[str, str]:
+    """A digest of each table with all its columns, ids and times included."""
+    digests = {}
+    for name in ("accounts", "performance_data", "performance_data_history", "reconciliation_results", "etl_processing_log", "data_quality_issues"):
+        statement = sql.SQL("SELECT count(*) || ':' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS d FROM {} AS t")
+        digests[name] = str(warehouse.query(statement.format(sql.Identifier(name))).item())
+    return digests
+
+
+def assert_equals_truth(warehouse: Warehouse, truth: dict[str, VendorTruth]) -> None:
+    """Counts and codes of each file, breaks of each vendor, and figures of each account are the known ones."""
+    ledger = Ledger(warehouse)
+    issues = dict[tuple[int, str], int]()
+    found = warehouse.query("SELECT etl_log_id, issue_type, count(*) AS n FROM data_quality_issues GROUP BY 1, 2")
+    issues = {(log, code): count for log, code, count in found.iter_rows()}
+    for vendor, expected in truth.items():
+        entries = {entry.file_name: entry for entry in ledger.entries(vendor)}
+        assert entries.keys() == expected.files.keys()
+        for name, file in expected.files.items():
+            entry = entries[name]
+            if file.status == "DUPLICATE":
+                assert (entry.status, entry.records_read) == ("DUPLICATE", 0), name
+                continue
+            assert entry.status in {"COMPLETED", "COMPLETED_WITH_ISSUES"}, name
+            assert (entry.records_read, entry.records_processed, entry.records_duplicate, entry.records_footer) == (
+                file.read,
+                file.accepted,
+                file.duplicates,
+                file.footers,
+            ), name
+            assert {code: count for (log, code), count in issues.items() if log == entry.id} == file.quarantined, name
+        _assert_figures(warehouse, vendor, expected)
+
+
+def _assert_figures(warehouse: Warehouse, vendor: str, expected: VendorTruth) -> None:
+    breaks = warehouse.query(
+        "SELECT field_name, count(*) FILTER (WHERE NOT within_tolerance) AS n FROM reconciliation_results"
+        " WHERE data_source = %s GROUP BY 1",
+        [vendor],
+    )
+    assert dict(breaks.iter_rows()) == expected.breaks
+    accounts = warehouse.query(
+        "SELECT account_id, count(*) AS rows, count(*) FILTER (WHERE return_status <> 'OK') AS undefined,"
+        " (array_agg(cumulative_twrr ORDER BY as_of_date DESC))[1] AS twrr,"
+        " (array_agg(cumulative_net_flow::text ORDER BY as_of_date DESC))[1] AS net_flow"
+        " FROM performance_data WHERE data_source = %s GROUP BY 1",
+        [vendor],
+    )
+    assert set(accounts["account_id"]) == expected.accounts.keys()
+    for row in accounts.iter_rows(named=True):
+        account = expected.accounts[row["account_id"]]
+        assert (row["rows"], row["undefined"]) == (account.rows, account.undefined)
+        assert abs(row["twrr"] - float(account.cumulative_twrr)) <= 1e-12
+        assert pl.Series([row["net_flow"]]).cast(pl.Decimal(38, 4)).item() == account.cumulative_net_flow

@@ -1,0 +1,206 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisory_perf.vendors.feed import Feed
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged
+
+FEES = {"fees": "fee"}
+EUROPEAN = {"decimal_mark": ",", "grouping": "."}
+AMERICAN = {"grouping": ",", "currency_signs": ["$", "US$"], "parentheses_negative": True}
+
+
+def a_file(column: str, *texts: str) -> str:
+    """One row a text, in a further column of that name; a day a row."""
+    rows = (f'A1,2024-06-{day:02},100,0,0,101,"{text}"' for day, text in enumerate(texts, start=1))
+    return "\n".join([f"{HEADER},{column}", *rows]) + "\n"
+
+
+def value(text: str, feed: Feed, column: str = "fee") -> Any:
+    """What a cell becomes: the value of the mapped field, or the code with which its row is quarantined."""
+    field = next(name for name, source in feed.columns.items() if source.from_ == column)
+    result = judged(a_file(column, text), feed)
+    return codes(result)[2] if result.quarantined.height else result.positions[field].item()
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("1", "1"), ("+1.5", "1.5"), ("-0.0001", "-0.0001"), (".5", "0.5"), ("5.", "5"), (" 7 ", "7"), ("007.10", "7.1")],
+)
+def test_plain_numbers_are_money(text: str, amount: str) -> None:
+    assert value(text, a_feed(FEES)) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text", ["1,000", "1 000", "$5", "(5)", "5-", "1e3", "--5", "five", "1.2.3", "0x10", "\u0661", "1_000", "+", ".", "5 USD", "\u22125"]
+)
+def test_notation_that_the_feed_does_not_switch_on_is_no_number(text: str) -> None:
+    assert value(text, a_feed(FEES)) == "E_NUMBER"
+
+
+def test_more_than_four_decimals_are_reported_and_never_rounded() -> None:
+    assert value("1.23456", a_feed(FEES)) == "E_PRECISION"
+    assert value("0.00001", a_feed(FEES)) == "E_PRECISION"
+    assert value("1.2345000", a_feed(FEES)) == Decimal("1.2345")
+
+
+def test_more_than_twenty_integer_digits_are_reported() -> None:
+    assert value("9" * 20 + ".9999", a_feed(FEES)) == Decimal("9" * 20 + ".9999")
+    assert value("1" + "0" * 20, a_feed(FEES)) == "E_PRECISION"
+
+
+@pytest.mark.parametrize("text", ["NaN", "nan", "inf", "-Infinity", "+INF"])
+def test_what_is_not_finite_is_never_a_value(text: str) -> None:
+    assert value(text, a_feed(FEES)) == "E_NOT_FINITE"
+    assert value(text, a_feed({"vendor_twrr": "twr"}), "twr") == "E_NOT_FINITE"
+    assert value("1e999", a_feed({"vendor_twrr": "twr"}), "twr") == "E_NOT_FINITE"
+
+
+@pytest.mark.parametrize("text", ["#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?"])
+def test_a_spreadsheet_error_is_never_a_value(text: str) -> None:
+    assert value(text, a_feed(FEES)) == "E_CELL_ERROR"
+    assert value(text, a_feed({"account_name": "name"}), "name") == "E_CELL_ERROR"
+
+
+@pytest.mark.parametrize("blank", ["", " ", "-", "--", "n/a", "N/A"])
+def test_a_blank_cell_is_null_zero_or_refused_as_the_feed_says(blank: str) -> None:
+    assert value(blank, a_feed(FEES)) is None
+    assert value(blank, a_feed({"fees": {"from": "fee", "blank": "zero"}})) == Decimal(0)
+    assert value(blank, a_feed({"fees": {"from": "fee", "blank": "reject"}})) == "E_REQUIRED"
+    assert value(blank, a_feed({"vendor_twrr": "fee"})) is None
+    assert value(blank, a_feed({"vendor_twrr": {"from": "fee", "blank": "zero"}})) == 0.0
+
+
+def test_a_required_amount_is_never_null_but_may_be_zero_where_the_feed_says_so() -> None:
+    text = f"{HEADER}\nA1,2024-06-28,100,,0,101\n"
+    assert codes(judged(text)) == {2: "E_REQUIRED"}
+    zero = judged(text, a_feed({"contributions": {"from": "in", "blank": "zero"}}))
+    assert zero.positions["contributions"].item() == 0
+
+
+def test_a_column_that_may_be_absent_counts_as_zero_when_it_is() -> None:
+    feed = a_feed({"fees": {"from": "fee", "absent": "zero"}, "account_name": {"from": "name", "absent": "zero"}})
+    position = judged(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n", feed).positions.row(0, named=True)
+    assert position["fees"] == Decimal(0)
+    assert position["account_name"] is None
+    assert value("3", feed) == Decimal(3)
+    assert value("", feed) is None
+
+
+def test_a_flow_is_positive_or_the_feed_turns_its_sign() -> None:
+    def out(text: str, sign: int) -> Any:
+        feed = a_feed({"distributions": {"from": "out", "sign": sign}})
+        result = judged(f"{HEADER}\nA1,2024-06-28,100,0,{text},101\n", feed)
+        return codes(result).get(2) or result.positions["distributions"].item()
+
+    assert out("-5", 1) == "E_SIGN"
+    assert out("5", 1) == Decimal(5)
+    assert out("-5", -1) == Decimal(5)
+    assert out("5", -1) == "E_SIGN"
+    assert out("-0.00", 1) == Decimal(0)
+
+
+def test_a_sign_is_turned_in_money_that_may_be_negative_and_in_returns() -> None:
+    assert value("-5", a_feed({"fees": {"from": "fee", "sign": -1}})) == Decimal(5)
+    assert value("5", a_feed({"fees": {"from": "fee", "sign": -1}})) == Decimal(-5)
+    assert value("0.5", a_feed({"vendor_twrr": {"from": "fee", "sign": -1}})) == -0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "scale", "expected"),
+    [("1.25", "percent", 0.0125), ("-100", "percent", -1.0), ("0.0125", "fraction", 0.0125), ("1e-7", "fraction", 1e-7), ("1.5E1", "percent", 0.15)],
+)
+def test_a_return_is_a_fraction_whatever_the_vendor_prints(text: str, scale: str, expected: float) -> None:
+    assert value(text, a_feed({"vendor_twrr": {"from": "twr", "scale": scale}}), "twr") == expected
+
+
+@pytest.mark.parametrize("text", ["1.25%", "1,25", "(1)"])
+def test_a_return_in_other_notation_is_no_number(text: str) -> None:
+    assert value(text, a_feed({"vendor_twrr": "twr"}), "twr") == "E_NUMBER"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,234.50", "1234.5"),
+        ("1234.50", "1234.5"),
+        ("12,345,678.9", "12345678.9"),
+        ("(1,234.50)", "-1234.5"),
+        ("$1,234.50", "1234.5"),
+        ("$ 5", "5"),
+        ("US$5", "5"),
+        ("-$5", "-5"),
+        ("($5.00)", "-5"),
+        ("1,23.4", "E_NUMBER"),
+        ("1,2345", "E_NUMBER"),
+        ("1234,567", "E_NUMBER"),
+        (",123", "E_NUMBER"),
+        ("1,234,", "E_NUMBER"),
+        ("1.234,50", "E_NUMBER"),
+        ("1.5,000", "E_NUMBER"),
+        ("(-5)", "E_NUMBER"),
+        ("(5", "E_NUMBER"),
+        ("5$", "E_NUMBER"),
+        ("1,234.56789", "E_PRECISION"),
+    ],
+)
+def test_grouping_currency_and_parentheses_where_the_feed_says_so(text: str, expected: str) -> None:
+    found = value(text, a_feed(FEES, numbers=AMERICAN))
+    assert found == (expected if expected.startswith("E_") else Decimal(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.234,50", "1234.5"),
+        ("1234,5", "1234.5"),
+        ("-1.234.567,89", "-1234567.89"),
+        ("1.234", "1234"),
+        ("1.23", "E_NUMBER"),
+        ("1,234.50", "E_NUMBER"),
+        ("1,234,567", "E_NUMBER"),
+        ("1,00001", "E_PRECISION"),
+    ],
+)
+def test_european_notation_where_the_feed_says_so(text: str, expected: str) -> None:
+    found = value(text, a_feed(FEES, numbers=EUROPEAN))
+    assert found == (expected if expected.startswith("E_") else Decimal(expected))
+
+
+@pytest.mark.parametrize(("grouping", "text"), [("'", "1'234'567.5"), (" ", "1 234 567.5"), (",", "1,234,567.5")])
+def test_every_grouping_mark_can_be_switched_on(grouping: str, text: str) -> None:
+    assert value(text, a_feed(FEES, numbers={"grouping": grouping})) == Decimal("1234567.5")
+
+
+def test_returns_are_read_in_the_notation_of_the_feed_too() -> None:
+    assert value("1,25", a_feed({"vendor_twrr": {"from": "twr", "scale": "percent"}}, numbers=EUROPEAN), "twr") == 0.0125
+    assert value("(1.25)", a_feed({"vendor_twrr": "twr"}, numbers=AMERICAN), "twr") == -1.25
+
+
+amounts = st.integers(-(10**24) + 1, 10**24 - 1).map(lambda units: Decimal(units).scaleb(-4))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(amounts, min_size=1, max_size=28))
+def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None:
+    result = judged(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
+    assert result.positions["fees"].to_list() == given_amounts
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(amounts, min_size=1, max_size=28))
+def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> None:
+    american = [f"(${-amount:,f})" if amount < 0 else f"${amount:,f}" for amount in given_amounts]
+    assert judged(a_file("fee", *american), a_feed(FEES, numbers=AMERICAN)).positions["fees"].to_list() == given_amounts
+    european = [f"{amount:,f}".translate(str.maketrans(",.", ".,")) for amount in given_amounts]
+    assert judged(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=28))
+def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
+    result = judged(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}))
+    assert result.positions["vendor_twrr"].to_list() == numbers

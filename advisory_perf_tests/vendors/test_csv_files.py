@@ -1,0 +1,182 @@
+import codecs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of, cells, lines, misfits, read, rejection
+
+ROW = "A1,2024-06-28,100,0,0,101"
+FILE = f"{HEADER}\n{ROW}\n"
+
+
+def test_the_cells_are_the_text_of_the_file_and_leading_zeros_stay() -> None:
+    raw = read(f"{HEADER}\n00123,2024-06-28,0100.10,+0, 0 ,1e3\n")
+    assert raw.columns == ["line_number", "misfit", *(f"cell:{name}" for name in HEADER.split(","))]
+    assert raw.row(0) == (2, None, "00123", "2024-06-28", "0100.10", "+0", " 0 ", "1e3")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        codecs.BOM_UTF8 + FILE.encode(),
+        codecs.BOM_UTF16_LE + FILE.encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + FILE.encode("utf-16-be"),
+    ],
+    ids=["utf-8", "utf-16-le", "utf-16-be"],
+)
+def test_a_byte_order_mark_tells_the_encoding_and_is_no_part_of_the_header(content: bytes) -> None:
+    assert cells(read(content), "id") == ["A1"]
+
+
+def test_the_feed_says_encoding_and_delimiter() -> None:
+    feed = a_feed_of("csv", {"account_name": "Inhaber"}, csv={"encoding": "latin-1", "delimiter": ";"})
+    raw = read(f"{HEADER},Inhaber\n{ROW},Müller, Jörg\n".replace(",", ";", 12).encode("latin-1"), feed)
+    assert cells(raw, "Inhaber") == ["Müller, Jörg"]
+
+
+def test_lines_before_the_header_are_passed_over_and_counted() -> None:
+    raw = read(f'Acme performance report\n"Made on, 2024-06-30",x\n\n{FILE}')
+    assert lines(raw) == [5]
+
+
+def test_a_quoted_line_end_before_the_header_counts_as_a_line() -> None:
+    raw = read(f'"two\nlines"\n{FILE}A2\n')
+    assert lines(raw) == [4, 5]
+    assert misfits(raw) == {5: "A2"}
+
+
+def test_line_ends_may_be_mixed() -> None:
+    raw = read(f"{HEADER}\r\n{ROW}\n{ROW}\r\n{ROW}")
+    assert cells(raw, "emv") == ["101"] * 3
+    assert lines(raw) == [2, 3, 4]
+
+
+def test_a_quoted_line_end_stays_in_its_cell_and_later_rows_keep_their_physical_lines() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"})
+    raw = read(f'{HEADER},name\n{ROW},"first\nsecond\nthird"\n{ROW},b\n{ROW}\n{ROW},"say ""d"""\n', feed)
+    assert cells(raw, "name") == ["first\nsecond\nthird", "b", None, 'say "d"']
+    assert lines(raw) == [2, 5, 6, 7]
+    assert misfits(raw) == {6: ROW}
+
+
+def test_short_and_long_rows_are_kept_whole_with_their_line() -> None:
+    raw = read(f"{HEADER}\n{ROW}\nA2,2024-06-28\n{ROW},surplus\r\n{ROW}\n")
+    assert misfits(raw) == {3: "A2,2024-06-28", 4: f"{ROW},surplus"}
+    assert lines(raw) == [2, 3, 4, 5]
+    assert cells(raw, "id") == ["A1", None, None, "A1"]
+
+
+def test_lines_without_content_are_no_rows() -> None:
+    raw = read(f"{HEADER}\n\n{ROW}\n   \n,,,,,\n{ROW}\n\n")
+    assert lines(raw) == [3, 6]
+    assert not misfits(raw)
+
+
+def test_a_quote_that_nothing_closes_makes_the_rest_of_the_file_one_misfit() -> None:
+    raw = read(f'{FILE}A2,"2024-06-28,1,0,0,1\n{ROW}\n{ROW}\n')
+    assert lines(raw) == [2, 3]
+    assert misfits(raw) == {3: f'A2,"2024-06-28,1,0,0,1\n{ROW}\n{ROW}'}
+
+
+def test_a_quote_that_nothing_closes_in_the_last_column_swallows_no_row_either() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"})
+    rest = f'{ROW},"Smith\n{ROW},b\n{ROW},c'
+    raw = read(f"{HEADER},name\n{ROW},a\n{rest}\n", feed)
+    assert misfits(raw) == {3: rest}
+    assert cells(raw, "name") == ["a", None]
+
+
+def test_a_last_cell_of_several_lines_that_is_closed_is_a_cell() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"})
+    for end in ("", "\n", "\r\n"):
+        raw = read(f'{HEADER},name\n{ROW},"6"" and\nmore"{end}', feed)
+        assert cells(raw, "name") == ['6" and\nmore']
+        assert not misfits(raw)
+
+
+def test_a_quote_within_a_cell_is_a_character() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"})
+    assert cells(read(f'{HEADER},name\n{ROW},6" pipe\n{ROW},b\n', feed), "name") == ['6" pipe', "b"]
+
+
+def test_an_open_quote_does_not_hide_the_header_of_a_large_file() -> None:
+    raw = read(f'{HEADER}\n"{ROW}\n' + f"{ROW}\n" * 6000)
+    assert lines(raw) == [2]
+    assert len(misfits(raw)[2]) == len(f'"{ROW}') + 6000 * len(f"\n{ROW}")
+
+
+def test_a_file_of_a_header_alone_has_no_rows() -> None:
+    for content in (HEADER, f"{HEADER}\n", f"{HEADER}\r\n\r\n"):
+        raw = read(content)
+        assert raw.height == 0
+        assert "cell:emv" in raw.columns
+
+
+def test_the_header_matches_through_case_odd_spaces_and_a_trailing_mark() -> None:
+    feed = a_feed_of("csv", {"account_name": "Account Name"})
+    raw = read(f"ID*, Day ,BMV,\u00a0in,OUT *,emv,ACCOUNT\u00a0  name\n{ROW},a\n", feed)
+    assert raw.columns[2:] == [f"cell:{name}" for name in [*HEADER.split(","), "Account Name"]]
+
+
+def test_columns_that_the_feed_does_not_map_are_kept_under_their_own_or_a_made_up_name() -> None:
+    raw = read(f"{HEADER},Branch,\n{ROW},NY,x\n")
+    assert raw.columns[-2:] == ["cell:Branch", "cell:unnamed 8"]
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    error = rejection(f"{HEADER},EMV\n{ROW},1\n")
+    assert error.code == "E_HEADER_DUPLICATE"
+    assert "the column emv stands twice" in error.sentence
+
+
+def test_a_missing_column_is_refused_by_its_name() -> None:
+    error = rejection("Title\nid,day,bmv,in,out\nA1,2024-06-28,1,0,0\n")
+    assert error.code == "E_MAPPING"
+    assert "the header in line 2 lacks emv" in error.sentence
+
+
+def test_a_file_without_a_header_is_refused() -> None:
+    error = rejection(f"{ROW}\n{ROW}\n")
+    assert error.code == "E_HEADER_MISSING"
+    assert "id, day, bmv, in" in error.sentence
+
+
+def test_a_header_below_the_first_fifty_lines_is_not_found() -> None:
+    assert lines(read("x\n" * 49 + FILE)) == [51]
+    assert rejection("x\n" * 50 + FILE).code == "E_HEADER_MISSING"
+
+
+@pytest.mark.parametrize("content", [FILE.encode("utf-16-le"), FILE.replace("A1", "A\0").encode()], ids=["utf-16", "a NUL"])
+def test_nul_bytes_are_no_text(content: bytes) -> None:
+    error = rejection(content)
+    assert error.code == "E_ENCODING"
+    assert "NUL" in error.sentence
+
+
+def test_bytes_of_another_encoding_are_refused_with_their_place() -> None:
+    error = rejection(f"{HEADER}\nM\u00fcller,2024-06-28,1,0,0,1\n".encode("latin-1"))
+    assert error.code == "E_ENCODING"
+    assert f"at byte {len(HEADER) + 2}" in error.sentence
+
+
+def test_an_encoding_that_nobody_knows_is_refused() -> None:
+    assert rejection(FILE, a_feed_of("csv", csv={"encoding": "utf-9"})).code == "E_ENCODING"
+
+
+plain = st.text("aü,; '", max_size=6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=st.lists(st.tuples(plain, st.lists(plain, min_size=0, max_size=3), st.booleans()), max_size=12))
+def test_every_row_is_found_on_its_own_line_with_its_own_text(rows: list[tuple[str, list[str], bool]]) -> None:
+    """Cells of several lines before, after and between rows of too few cells."""
+    content, line, expected = [HEADER], 2, {}
+    for name, parts, fits in rows:
+        quoted = "\n".join([name, *parts])
+        content.append(f'"x{quoted}",2,3,4,5,6' if fits else f'"x{quoted}",short')
+        expected[line] = f"x{quoted}" if fits else None
+        line += 1 + len(parts)
+    raw = read("\n".join(content) + "\n")
+    assert dict(zip(lines(raw), cells(raw, "id"), strict=True)) == expected
+    assert set(misfits(raw)) == {line for line, text in expected.items() if text is None}

@@ -1,0 +1,104 @@
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from advisory_perf_tests.vendors.scenarios import a_feed_of, cells, lines, read, rejection
+
+FEED = a_feed_of("parquet")
+
+
+def a_frame(**changes: Any) -> pl.DataFrame:
+    columns = {"id": "A1", "day": date(2024, 6, 28), "bmv": 100, "in": 0, "out": 0, "emv": 101, **changes}
+    return pl.DataFrame({name: value if isinstance(value, list | pl.Series) else [value] for name, value in columns.items()})
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (pl.Series([Decimal("12345678901234567890.1200")], dtype=pl.Decimal(38, 4)), "12345678901234567890.1200"),
+        (781680205.69, "781680205.69"),
+        (1 / 3, "0.3333333333333333"),
+        (100.0, "100.0"),
+        (-(10**15), "-1000000000000000"),
+        (float("nan"), "NaN"),
+        (None, None),
+        ("00123.40", "00123.40"),
+    ],
+)
+def test_a_typed_cell_becomes_its_exact_text(value: object, text: str | None) -> None:
+    assert cells(read(parquet(a_frame(emv=value)), FEED), "emv") == [text]
+
+
+def test_a_day_is_read_alike_from_a_date_and_from_an_instant_at_midnight() -> None:
+    for unit in ("ns", "us", "ms"):
+        days = pl.Series([datetime(2024, 6, 28)], dtype=pl.Datetime(unit))  # noqa: DTZ001, PYI061 - pandas writes days so
+        assert cells(read(parquet(a_frame(day=days)), FEED), "day") == ["2024-06-28"]
+    assert cells(read(parquet(a_frame()), FEED), "day") == ["2024-06-28"]
+
+
+def test_an_instant_with_an_hour_or_a_time_zone_is_no_day() -> None:
+    for instant in (datetime(2024, 6, 28, 12), datetime(2024, 6, 28, tzinfo=UTC)):  # noqa: DTZ001 - without a zone on purpose
+        (text,) = cells(read(parquet(a_frame(day=instant)), FEED), "day")
+        assert text is not None
+        assert len(text) > len("2024-06-28")
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical(), pl.Enum(["00123", "A1"])], ids=str)
+def test_account_numbers_in_a_dictionary_are_text(dtype: pl.DataType) -> None:
+    ids = pl.Series(["00123", "A1", "00123"]).cast(dtype)
+    raw = read(parquet(pl.concat([a_frame()] * 3).with_columns(id=ids)), FEED)
+    assert cells(raw, "id") == ["00123", "A1", "00123"]
+    assert lines(raw) == [1, 2, 3]
+
+
+def test_rows_without_content_are_passed_over_and_the_others_keep_their_ordinal() -> None:
+    nothing = a_frame().select(pl.lit(None, dtype).alias(name) for name, dtype in a_frame().schema.items())
+    assert lines(read(parquet(pl.concat([a_frame(), nothing, a_frame()])), FEED)) == [1, 3]
+
+
+def test_names_match_through_case_and_spaces() -> None:
+    raw = read(parquet(a_frame().rename({"id": " ID ", "emv": "EMV"})), FEED)
+    assert cells(raw, "id") == ["A1"]
+    assert cells(raw, "emv") == ["101"]
+
+
+def test_a_file_that_was_cut_short_is_torn() -> None:
+    error = rejection(parquet(a_frame())[:-1], FEED)
+    assert error.code == "E_TORN"
+    assert "send it again" in error.sentence
+
+
+def test_a_file_with_a_hole_in_it_cannot_be_read() -> None:
+    content = parquet(a_frame())
+    assert rejection(content[:40] + content[60:], FEED).code == "E_FORMAT"
+    assert rejection(b"PAR1PAR1", FEED).code == "E_FORMAT"
+
+
+@pytest.mark.parametrize(
+    "value", [pl.Series([[1, 2]]), pl.Series([{"x": 1}]), pl.Series([b"x"])], ids=["a list", "a structure", "bytes"]
+)
+def test_a_column_that_is_not_plain_is_a_wrong_type(value: pl.Series) -> None:
+    error = rejection(parquet(a_frame(emv=value)), FEED)
+    assert error.code == "E_TYPE"
+    assert "emv" in error.sentence
+
+
+def test_a_missing_column_and_one_that_stands_twice_are_refused() -> None:
+    error = rejection(parquet(a_frame().drop("emv")), FEED)
+    assert error.code == "E_MAPPING"
+    assert "lacks emv" in error.sentence
+    assert rejection(parquet(a_frame(EMV=1)), FEED).code == "E_HEADER_DUPLICATE"
+
+
+def test_a_file_without_rows_has_none() -> None:
+    assert read(parquet(a_frame().clear()), FEED).height == 0
