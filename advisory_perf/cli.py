@@ -130,8 +130,10 @@ def export(
         if output is None:
             export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
             return
-        with output.open("wb") as target:
+        partial = output.with_name(f".{output.name}.partial")
+        with partial.open("wb") as target:
             rows = export_relation(warehouse, relation, form=ExportFormat(form), target=target, where=where)
+        partial.replace(output)
         typer.echo(f"{rows:,} rows of {relation} in {output}", err=True)
 
 

@@ -44,8 +44,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def _definitions(platform: Platform) -> dg.Definitions:
     feeds = list(platform.feeds.values())
-    landing_jobs = [landing_job(feed) for feed in feeds]
-    lane_jobs = [lane_job(feed) for feed in feeds]
+    level = platform.settings.log_level
+    landing_jobs = [landing_job(feed, log_level=level) for feed in feeds]
+    lane_jobs = [lane_job(feed, log_level=level) for feed in feeds]
     rejecting = unclaimed_job(platform)
     return dg.Definitions(
         assets=[

@@ -40,7 +40,7 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
 def _checks(column: Column) -> list[pa.Check]:
     checks = []
     if column.allowed:
-        checks.append(pa.Check.isin(list(column.allowed)))
+        checks.append(pa.Check.isin([str(value) for value in column.allowed]))
     if column.at_least is not None:
         checks.append(pa.Check.ge(column.at_least))
     if column.kind is Kind.RETURN:

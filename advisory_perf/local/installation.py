@@ -45,8 +45,8 @@ class Installation:
         return open_platform(self.settings)
 
     def definitions(self) -> dg.Definitions:
-        """Everything that Dagster runs here."""
-        return build_definitions(self.settings)
+        """Everything that Dagster runs here; runs in this process print nothing, since the command says what became of them."""
+        return build_definitions(self.settings.model_copy(update={"log_level": "CRITICAL"}))
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

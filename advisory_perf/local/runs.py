@@ -23,7 +23,6 @@ from advisory_perf.storage.ledger import LedgerEntry
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.vendors.registry import feed_for
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 BY_COMMAND = "advisory-perf run"
 
 
@@ -95,7 +94,7 @@ class LocalRuns:
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> str | None:
         """Runs a job; gives the reason of its first failing step, or nothing."""
         result = self._definitions.resolve_job_def(job_name).execute_in_process(
-            instance=self._instance, partition_key=partition_key, tags=tags, run_config=_QUIET, raise_on_error=False
+            instance=self._instance, partition_key=partition_key, tags=tags, raise_on_error=False
         )
         if result.success:
             return None

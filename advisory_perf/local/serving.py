@@ -15,7 +15,8 @@ def serve(installation: Installation, *, host: str, port: int) -> int:
 
     The child has a session of its own, so that a Ctrl-C reaches it once, as the SIGINT that it winds down on.
     """
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
+    command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
+    command += ["--log-level", "warning", "--code-server-log-level", "warning"]
     told: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:

@@ -52,7 +52,7 @@ class PublishingIOManager(LakeIOManager):
             TABLES[stage], obj, vendor=vendor, first=windows.first_day, last=windows.last_day
         )
         context.add_output_metadata(
-            {"inserted": change.inserted, "updated": change.updated, "deleted": change.deleted, "unchanged": change.unchanged}
+            {f"{name}_by_run": getattr(change, name) for name in ("inserted", "updated", "deleted", "unchanged")}
         )
         if TABLES[stage].name == "performance_data":
             self._finish(vendor, windows, obj, change.by_delivery)
@@ -80,8 +80,6 @@ def split_by_window(frame: pl.DataFrame, windows: WindowRange, keys: list[str]) 
         raise LakeError(f"rows of {', '.join(strangers[:5])} do not belong to this run's windows; give a run its own windows only")
     empty = marked.clear()
     return {key: parts.get(key, empty) if has_window else parts.get(key, empty).drop(WINDOW) for key in keys}
-
-
 
 
 class AccountsIOManager(dg.IOManager):

@@ -32,13 +32,14 @@ def landing_job_name(vendor: str) -> str:
     return f"{vendor}_landing"
 
 
-def landing_job(feed: Feed) -> dg.JobDefinition:
+def landing_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
     """The job that lands one delivery of a vendor."""
     names = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
     return dg.define_asset_job(  # type: ignore[return-value]
         landing_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
         description=f"reads, judges and stores one delivery of {feed.vendor}",
+        config={"loggers": {"console": {"config": {"log_level": log_level}}}},
         tags={"vendor": feed.vendor},
     )
 
@@ -68,7 +69,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         claim = claimed(platform, arrival, context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(platform, arrival, claim)
-            context.log.info("%s holds nothing new: %s", arrival.file.name, claim.entry.error_message or claim.entry.status)
+            yield nothing_new(claim).result(key)
             return
         raw, finding = raw_rows(platform, feed, arrival)
         yield finding.result(key)
@@ -137,6 +138,13 @@ def settle_known(platform: Platform, arrival: Arrival, claim: Claim) -> None:
         archive(platform.lake, arrival)
     else:
         clear_incoming(platform.lake, arrival)
+
+
+def nothing_new(claim: Claim) -> Finding:
+    """A delivery that is known is no failure: its run succeeds without an output, and says what it repeats."""
+    entry = claim.entry
+    says = entry.error_message or f"the ledger has {entry.file_name} as {entry.status} (delivery {entry.delivery_id}); nothing was changed"
+    return Finding(DELIVERY_READABLE, pl.DataFrame(), 0, metadata={"nothing_new": says})
 
 
 def raw_rows(platform: Platform, feed: Feed, arrival: Arrival) -> tuple[pl.DataFrame | None, Finding]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
-from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, output_metadata
+from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Stage
@@ -22,13 +22,14 @@ def lane_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
     return [_asset(stage, feed, platform) for stage in STAGES]
 
 
-def lane_job(feed: Feed) -> dg.JobDefinition:
+def lane_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
     """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
     keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in STAGES]
     return dg.define_asset_job(  # type: ignore[return-value]
         lane_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
         description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
+        config={"loggers": {"console": {"config": {"log_level": log_level}}}},
         tags={"vendor": feed.vendor, "lane": feed.vendor},
     )
 
@@ -64,7 +65,7 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
         add_partition_metadata(context, frame, window, context.partition_keys)
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
-        metadata = {**output_metadata(frame), "dagster/column_lineage": origin}
+        metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited([schema_finding(frame, stage.table), *findings], dg.Output(frame, metadata=metadata), key)
 
     return stage_asset

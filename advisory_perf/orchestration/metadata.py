@@ -12,6 +12,7 @@ from advisory_perf.contracts.tables import Table
 
 _SHOWN_ROWS = 20
 _PREVIEW_ROWS = 5
+_ROW_COUNT = "dagster/partition_row_count"
 
 
 def definition_metadata(table: Table) -> dict[str, object]:
@@ -41,16 +42,22 @@ def lineage(table: Table, upstream: Iterable[tuple[dg.AssetKey, Table]]) -> dg.T
 
 
 def output_metadata(frame: pl.DataFrame) -> dict[str, object]:
-    """Row count, preview and sums of a whole run's frame."""
-    return {"dagster/row_count": frame.height, "preview": _markdown(frame.head(_PREVIEW_ROWS)), **_sums(frame)}
+    """Row count, preview and sums of a frame that is one partition, or an asset without any."""
+    return {"dagster/row_count": frame.height, **range_metadata(frame), **_sums(frame)}
+
+
+def range_metadata(frame: pl.DataFrame) -> dict[str, object]:
+    """Preview of a range's frame. Dagster repeats it on every partition of the run, so numbers are said window by window."""
+    return {"preview": _markdown(frame.head(_PREVIEW_ROWS))}
 
 
 def add_partition_metadata(context: dg.AssetExecutionContext, frame: pl.DataFrame, window: pl.Expr, keys: Iterable[str]) -> None:
     """Row counts and sums of each window, so that the UI plots them over time; a window without rows says 0."""
-    totals = frame.group_by(window.alias("window")).agg(pl.len().alias("rows"), *_sum_expressions(frame))
+    totals = frame.group_by(window.alias("window")).agg(pl.len().alias(_ROW_COUNT), *_sum_expressions(frame))
     by_key = {str(row.pop("window")): row for row in totals.iter_rows(named=True)}
+    nothing = {_ROW_COUNT: 0, **_sums(frame.clear())}
     for key in keys:
-        numbers = by_key.get(key, {"rows": 0})
+        numbers = by_key.get(key, nothing)
         context.add_asset_metadata({name: value for name, value in numbers.items() if value is not None}, partition_key=key)
 
 

@@ -89,7 +89,7 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
     tolerance = feed.tolerances.ending_market_value.absolute
     findings = [
         Finding(NET_FLOW_IDENTITY, net_flow_failures(full), full.height),
-        Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, tolerance), full.height),
+        Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, tolerance), full["calculated_ending_market_value"].count()),
     ]
     return full.select(NET_FLOWS.column_names), findings
 

@@ -12,9 +12,7 @@ from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.windows import number_expr, window_expr, window_number, window_of_number
 
 
-def with_carried_states(
-    series: pl.DataFrame, opening: pl.DataFrame | None, *, cadence: Cadence, first: date, last: date
-) -> pl.DataFrame:
+def with_carried_states(series: pl.DataFrame, opening: pl.DataFrame | None, *, cadence: Cadence, first: date, last: date) -> pl.DataFrame:
     """Adds ``window`` and ``is_valuation``, and a carried row for every account in every window from first to last that has none.
 
     ``first`` and ``last`` are windows. ``opening`` is the closing cross-section before ``first`` in the layout of the result.

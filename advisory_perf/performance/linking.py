@@ -102,7 +102,9 @@ def _linked(rows: pl.DataFrame) -> pl.DataFrame:
         waits=again & (oks_here == 0),
         restarts=again & (oks_here == 1) & pl.col("is_ok"),
     ).with_columns(growth_index=pl.when("waits").then(0.0).otherwise("product"))
-    before = pl.when(pl.col("begins") | pl.col("restarts")).then(1.0).otherwise(pl.col("growth_index").shift(1))
+    # a waiting row has the bases of an episode to come, whatever was lost before it
+    rows = rows.with_columns(is_anew=pl.col("begins") | pl.col("restarts") | pl.col("waits"))
+    before = pl.when("is_anew").then(1.0).otherwise(pl.col("growth_index").shift(1))
     inception = (
         pl.when(opened)
         .then(pl.col("opening_inception") if has_opening else None)
@@ -123,7 +125,7 @@ def _linked(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(~waits).then(pl.col("growth_index") / pl.col(f"{period}_base") - 1).alias(f"twrr_{period}") for period in _PERIODS
     )
     scratch = ["is_ok", "is_gap", "factor", "flow", "begins_account", "begins_again", "begins", "oks", "episode", "product", "waits"]
-    return rows.drop(*scratch, "restarts", *(name for name in rows.columns if name.startswith("opening_")))
+    return rows.drop(*scratch, "restarts", "is_anew", *(name for name in rows.columns if name.startswith("opening_")))
 
 
 def _since_account_began(value: pl.Expr) -> pl.Expr:
@@ -136,7 +138,7 @@ def _base(period: str, unit: str, before: pl.Expr, *, has_opening: bool) -> pl.E
     """The growth index at the end of the previous month, quarter or year, or where the episode began since."""
     day = pl.col("as_of_date")
     number = day.dt.year() * 12 + (day.dt.month() if unit == "month" else 0) + (day.dt.quarter() if unit == "quarter" else 0)
-    is_first = pl.col("begins") | pl.col("restarts") | (number != number.shift(1))
+    is_first = pl.col("is_anew") | (number != number.shift(1))
     if not has_opening:
         return pl.when(is_first).then(before).forward_fill()
     return pl.when("is_opening").then(f"opening_{period}_base").when(is_first).then(before).forward_fill()

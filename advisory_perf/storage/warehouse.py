@@ -17,12 +17,13 @@ import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.copy import QueuedLibpqWriter
 
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
 
-COPY_ROWS = 50_000
-"""Rows that are turned into CSV at a time; bounds the memory of a load."""
+COPY_ROWS = 10_000
+"""Rows that are turned into CSV at a time, while a thread sends those before; bounds the memory of a load."""
 
 CONNECT_SECONDS = 10
 
@@ -80,6 +81,7 @@ class Warehouse:
     """A PostgreSQL warehouse by its URL; connects only when asked to do something."""
 
     def __init__(self, url: str) -> None:
+        """Keep the URL; libpq's forms all do, Unix sockets included."""
         self.url = url
 
     @contextmanager
@@ -92,14 +94,17 @@ class Warehouse:
             connection = psycopg.connect(self.url, **self._timeout())
         except psycopg.Error as error:
             raise WarehouseError(
-                f"the warehouse at {self.place} cannot be reached ({_first_line(error)}); "
-                "start it, or set its URL to one that answers"
+                f"the warehouse at {self.place} cannot be reached ({_first_line(error)}); start it, or set its URL to one that answers"
             ) from error
         try:
             with connection:
                 connection.execute("SET TIME ZONE 'UTC'")
                 yield connection
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as error:
+        except (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedColumn,
+            psycopg.errors.UndefinedFunction,
+        ) as error:
             raise WarehouseError(
                 f"the schema of the warehouse at {self.place} is not the one this code was written for "
                 f"({_first_line(error)}); run `advisory-perf migrate`"
@@ -133,16 +138,18 @@ class Warehouse:
         with self.connect() as connection:
             months = rows["as_of_date"].dt.truncate("1mo").unique().sort().to_list()
             connection.execute(
-                "SELECT create_monthly_partition(%s::regclass, month) FROM unnest(%s::date[]) AS month", [table.name, months]
+                "SELECT create_monthly_partition(%s::regclass, month) FROM unnest(%s::date[]) AS month",
+                [table.name, months],
             )
             connection.commit()
-            connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"replace_slice {table.name} {vendor}"]
-            )
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"replace_slice {table.name} {vendor}"])
             _insert_missing_accounts(connection, rows)
             place = {"vendor": vendor, "first": first, "last": last}
             if not _slice_holds_rows(connection, table, place):
-                copy_frame(connection, table.name, rows)
+                for month in months:
+                    of_month = rows.filter(pl.col("as_of_date").dt.truncate("1mo") == month)
+                    # In the order of the key, so that the index of each partition grows at its end.
+                    copy_frame(connection, table.name, of_month.sort(table.key))
                 return SliceChange(rows.height, 0, 0, 0, _inserted_by_delivery(rows))
             return _apply_difference(connection, table, rows, place)
 
@@ -179,7 +186,7 @@ class Warehouse:
             connection.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY daily_vendor_totals")
 
     def query(
-        self, statement: LiteralString | sql.Composable, params: Sequence[Any] | Mapping[str, Any] | None = None
+        self, statement: LiteralString | sql.SQL | sql.Composed, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> pl.DataFrame:
         """Give the result of a query that fits in memory; numeric stays Decimal, also an empty result is typed."""
         text = sql.SQL(statement) if isinstance(statement, str) else statement
@@ -191,7 +198,7 @@ class Warehouse:
             columns = list(zip(*rows, strict=True)) or [()] * len(cursor.description)
             return pl.DataFrame(
                 [
-                    pl.Series(column.name, values, dtype=_polars_type(column, values), strict=False)
+                    pl.Series(column.name, values, dtype=_polars_type(column, values))
                     for column, values in zip(cursor.description, columns, strict=True)
                 ]
             )
@@ -203,16 +210,14 @@ class Warehouse:
 def copy_frame(connection: psycopg.Connection, table_name: str, frame: pl.DataFrame) -> None:
     """Append the frame's rows to the table's columns of the same names by COPY, ``COPY_ROWS`` at a time."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table_name), _names(frame.columns))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement, writer=QueuedLibpqWriter(cursor)) as copy:
         for part in frame.iter_slices(COPY_ROWS):
             buffer = BytesIO()
             part.write_csv(buffer, include_header=False)
             copy.write(buffer.getbuffer())
 
 
-def _apply_difference(
-    connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]
-) -> SliceChange:
+def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
     has_delivery = "delivery_id" in table.column_names
     values = [name for name in table.column_names if name not in table.key]
     parts = {
@@ -228,9 +233,7 @@ def _apply_difference(
         "stored": _names(values, "stored"),
         "assignments": _assignments(values, "incoming"),
         "again": sql.SQL(", reconciliation_date = DEFAULT" if table.name == RECONCILIATION_RESULTS.name else ""),
-        "same_row": sql.SQL(" AND ").join(
-            sql.SQL("stored.{0} = difference.{0}").format(sql.Identifier(name)) for name in table.key
-        ),
+        "same_row": sql.SQL(" AND ").join(sql.SQL("stored.{0} = difference.{0}").format(sql.Identifier(name)) for name in table.key),
     }
 
     def run(statement: LiteralString) -> psycopg.Cursor:
@@ -264,9 +267,7 @@ def _apply_difference(
     )
     counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
     by_delivery: dict[str, tuple[int, int]] = {}
-    for delivery_id, change, count in run(
-        "SELECT delivery_id, change, count(*) FROM difference GROUP BY delivery_id, change"
-    ).fetchall():
+    for delivery_id, change, count in run("SELECT delivery_id, change, count(*) FROM difference GROUP BY delivery_id, change").fetchall():
         counts[change] += count
         if delivery_id is not None:
             inserted, updated = by_delivery.get(delivery_id, (0, 0))
@@ -277,9 +278,9 @@ def _apply_difference(
 
 def _slice_holds_rows(connection: psycopg.Connection, table: Table, place: Mapping[str, Any]) -> bool:
     found = connection.execute(
-        sql.SQL(
-            "SELECT EXISTS (SELECT FROM {} WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s)"
-        ).format(sql.Identifier(table.name)),
+        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s)").format(
+            sql.Identifier(table.name)
+        ),
         place,
     ).fetchone()
     return found is not None and bool(found[0])
@@ -290,9 +291,7 @@ def _insert_missing_accounts(connection: psycopg.Connection, rows: pl.DataFrame)
     latest = pl.col("as_of_date").arg_max()
     accounts = rows.group_by(ACCOUNTS.key).agg(pl.col(known).get(latest)).sort(ACCOUNTS.key)
     parts = {"all": _names(accounts.columns), "key": _names(ACCOUNTS.key)}
-    connection.execute(
-        sql.SQL("CREATE TEMP TABLE incoming_accounts ON COMMIT DROP AS SELECT {all} FROM accounts LIMIT 0").format(**parts)
-    )
+    connection.execute(sql.SQL("CREATE TEMP TABLE incoming_accounts ON COMMIT DROP AS SELECT {all} FROM accounts LIMIT 0").format(**parts))
     copy_frame(connection, "incoming_accounts", accounts)
     connection.execute(
         sql.SQL(
@@ -310,14 +309,12 @@ def _copy_to_temporary(connection: psycopg.Connection, name: str, table: Table, 
         )
     )
     copy_frame(connection, name, rows)
-    connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
+    connection.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(name), _names(table.key)))
 
 
 def _with_the_columns_of(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     expected = table.polars_schema
-    wrong = sorted(
-        name for name in expected.keys() | frame.schema.keys() if expected.get(name) != frame.schema.get(name)
-    )
+    wrong = sorted(name for name in expected.keys() | frame.schema.keys() if expected.get(name) != frame.schema.get(name))
     if wrong:
         raise WarehouseError(
             f"the frame is not one of {table.name}: {', '.join(wrong)} missing, unknown or of another type; "
@@ -347,15 +344,11 @@ def _inserted_by_delivery(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
 
 
 def _names(names: Sequence[str], qualifier: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.Identifier(name) if qualifier is None else sql.Identifier(qualifier, name) for name in names
-    )
+    return sql.SQL(", ").join(sql.Identifier(name) if qualifier is None else sql.Identifier(qualifier, name) for name in names)
 
 
 def _assignments(names: Sequence[str], source: str) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier(source, name)) for name in names
-    )
+    return sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier(source, name)) for name in names)
 
 
 def _polars_type(column: psycopg.Column, values: Sequence[Any]) -> pl.DataType | None:

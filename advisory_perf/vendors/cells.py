@@ -91,9 +91,7 @@ def _number_code(text: pl.Expr, plain: pl.Expr, *, may_be_null: bool) -> pl.Expr
     )
 
 
-def _money(
-    name: str, source: Source, text: pl.Expr, numbers: Numbers, *, may_be_null: bool, blank_means_zero: bool
-) -> Field:
+def _money(name: str, source: Source, text: pl.Expr, numbers: Numbers, *, may_be_null: bool, blank_means_zero: bool) -> Field:
     plain = _plain(text, numbers)
     exact = pl.when(plain.str.contains(_EXACT_MONEY)).then(plain).cast(MONEY, strict=False)
     value = -exact if source.sign == -1 else exact
@@ -114,9 +112,7 @@ def _return(name: str, source: Source, text: pl.Expr, numbers: Numbers, *, may_b
     if source.blank == "zero":
         value = pl.when(_is_blank(text)).then(pl.lit(0.0)).otherwise(value)
     code = (
-        pl.when(plain.str.contains(_SCIENTIFIC))
-        .then(pl.lit("E_NOT_FINITE"))
-        .otherwise(_number_code(text, plain, may_be_null=may_be_null))
+        pl.when(plain.str.contains(_SCIENTIFIC)).then(pl.lit("E_NOT_FINITE")).otherwise(_number_code(text, plain, may_be_null=may_be_null))
     )
     return Field(name, text, value.alias(name), may_be_null, code)
 

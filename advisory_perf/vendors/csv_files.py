@@ -122,9 +122,7 @@ def _header(text: bytes, feed: Feed, file_name: str) -> tuple[int, list[str]]:
 
 
 def _unreadable(feed: Feed, file_name: str, error: Exception) -> DeliveryRejectedError:
-    return DeliveryRejectedError(
-        "E_FORMAT", f"{feed.vendor}, {file_name}: cannot be read as CSV ({error}); send it again as the feed says"
-    )
+    return DeliveryRejectedError("E_FORMAT", f"{feed.vendor}, {file_name}: cannot be read as CSV ({error}); send it again as the feed says")
 
 
 def _in_order(cells: pl.DataFrame, misfits: dict[int, str], header_lines: int) -> pl.DataFrame:

@@ -64,7 +64,7 @@ def _sheet_name(workbook: fastexcel.ExcelReader, feed: Feed, file_name: str) -> 
         if named not in workbook.sheet_names:
             raise DeliveryRejectedError(
                 "E_DRIFT",
-                f"{feed.vendor}, {file_name}: has no sheet {named!r}, only {', '.join(workbook.sheet_names)}; mend excel: sheet in the feed",
+                f"{feed.vendor}, {file_name}: has no sheet {named!r}, only {', '.join(workbook.sheet_names)}; mend it in the feed",
             )
         return named
     sheets = [workbook.load_sheet(name, header_row=None, skip_rows=0, n_rows=1, dtypes="string") for name in workbook.sheet_names]

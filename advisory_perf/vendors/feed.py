@@ -114,7 +114,8 @@ class Source(_Model):
     """Where one field comes from and how its cells are to be read.
 
     ``blank`` says what an empty cell is: ``null``, ``zero``, or ``reject`` (E_REQUIRED). ``absent: zero`` lets the
-    whole column be missing; money then counts as zero, anything else as blank. ``sign: -1`` turns the vendor's sign; ``scale: percent`` divides by 100.
+    whole column be missing; money then counts as zero, anything else as blank. ``sign: -1`` turns the vendor's sign;
+    ``scale: percent`` divides by 100.
     """
 
     from_: str = Field(alias="from", min_length=1)

@@ -32,7 +32,9 @@ def read_json(content: bytes, feed: Feed, file_name: str) -> pl.DataFrame:
         schema={LINE_NUMBER: pl.Int64(), MISFIT: pl.String()},
     )
     try:
-        cells = [pl.Series(cell(name), [row.get(name) if row else None for row in flat], pl.String()) for name in names or feed.source_names]
+        cells = [
+            pl.Series(cell(name), [row.get(name) if row else None for row in flat], pl.String()) for name in names or feed.source_names
+        ]
     except UnicodeEncodeError as error:
         raise DeliveryRejectedError(
             "E_ENCODING", f"{feed.vendor}, {file_name}: escapes half of a character ({error.reason}); send it as UTF-8"

@@ -99,9 +99,7 @@ def _by_key(good: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl
 def _with_code(bad: pl.DataFrame, made: list[Field]) -> pl.DataFrame:
     """Bad rows with code, field and the offending text of the first field that is wrong, in the feed's order."""
     problems = [
-        pl.when(_is_bad(field)).then(
-            pl.struct(field.code.alias("code"), pl.lit(field.name).alias("field_name"), field.text.alias("text"))
-        )
+        pl.when(_is_bad(field)).then(pl.struct(field.code.alias("code"), pl.lit(field.name).alias("field_name"), field.text.alias("text")))
         for field in made
     ]
     misfit = pl.when(pl.col(MISFIT).is_not_null()).then(
@@ -160,15 +158,21 @@ def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: De
     place = pl.format("{}, {}, line {}", pl.lit(feed.vendor), pl.lit(delivery.file_name), LINE_NUMBER)
     at_column = pl.when(column.is_not_null()).then(pl.format(", column {}", column)).otherwise(pl.lit(""))
     shown = pl.col("text").fill_null("").str.slice(0, 80)
-    return rows.select(
-        pl.lit(delivery.delivery_id).alias("delivery_id"),
-        LINE_NUMBER,
-        "code",
-        "field_name",
-        pl.format(
-            "{}{}: {} ({})", place, at_column, pl.col("code").replace_strict(sentences, return_dtype=pl.String()), shown
-        ).alias("reason"),
-        pl.col("code").replace_strict({name: code.severity.value for name, code in CODES.items()}, return_dtype=pl.String()).alias("severity"),
-        *_KEY,
-        pl.coalesce(MISFIT, whole).alias("raw_row"),
-    ).match_to_schema(QUARANTINED_ROWS.polars_schema).sort(LINE_NUMBER)
+    return (
+        rows.select(
+            pl.lit(delivery.delivery_id).alias("delivery_id"),
+            LINE_NUMBER,
+            "code",
+            "field_name",
+            pl.format("{}{}: {} ({})", place, at_column, pl.col("code").replace_strict(sentences, return_dtype=pl.String()), shown).alias(
+                "reason"
+            ),
+            pl.col("code")
+            .replace_strict({name: code.severity.value for name, code in CODES.items()}, return_dtype=pl.String())
+            .alias("severity"),
+            *_KEY,
+            pl.coalesce(MISFIT, whole).alias("raw_row"),
+        )
+        .match_to_schema(QUARANTINED_ROWS.polars_schema)
+        .sort(LINE_NUMBER)
+    )

@@ -37,6 +37,9 @@ def read_parquet(content: bytes, feed: Feed, file_name: str) -> pl.DataFrame:
         frame.select(
             pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias(LINE_NUMBER),
             pl.lit(None, pl.String()).alias(MISFIT),
-            *(pl.col(old).cast(pl.String()).str.replace(_MIDNIGHT, "$1").alias(cell(new)) for old, new in zip(frame.columns, names, strict=True)),
+            *(
+                pl.col(old).cast(pl.String()).str.replace(_MIDNIGHT, "$1").alias(cell(new))
+                for old, new in zip(frame.columns, names, strict=True)
+            ),
         )
     )

@@ -51,7 +51,7 @@ def find_header(rows: Iterable[Sequence[str | None]], feed: Feed, file_name: str
             return index, column_names(names, row, feed, file_name)
         if len(found) > len(best[1]):
             best = (index, set(found))
-    if len(best[1]) >= 2:
+    if len(best[1]) > 1:
         missing = [name for key, name in wanted.items() if key not in best[1]]
         raise missing_columns(feed, file_name, missing, where=f"the header in line {best[0] + 1}")
     raise DeliveryRejectedError(

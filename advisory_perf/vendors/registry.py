@@ -77,6 +77,4 @@ def feed_for(feeds: Mapping[str, Feed], file_name: str) -> Feed:
             "E_UNKNOWN_VENDOR", f"{file_name}: the patterns of {names} both match the name; say --vendor or narrow one of them"
         )
     known = ", ".join(sorted({pattern for feed in feeds.values() for pattern in feed.files.patterns}))
-    raise DeliveryRejectedError(
-        "E_UNKNOWN_VENDOR", f"{file_name}: no feed claims this name; say --vendor, or add a feed (known: {known})"
-    )
+    raise DeliveryRejectedError("E_UNKNOWN_VENDOR", f"{file_name}: no feed claims this name; say --vendor, or add a feed (known: {known})")

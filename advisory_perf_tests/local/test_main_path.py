@@ -13,7 +13,7 @@ from advisory_perf.samples.deliveries import Samples, make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, every_row, installed, run
 
-SAMPLES = make_samples(seed=7, accounts=12, last_month=date(2025, 3, 31), months=8, days=6)
+SAMPLES = make_samples(seed=7, accounts=12, last_month=date(2025, 3, 31), months=5, days=4)
 
 
 @pytest.fixture(scope="module")

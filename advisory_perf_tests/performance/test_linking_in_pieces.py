@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.performance.linking import STATE, twrr_series
@@ -51,9 +51,10 @@ class Account:
         day, value = row["as_of_date"], row["calculated_twrr"]
         self.flow += Decimal(row["net_flow"])
         self._turn_periods(day)
+        if self.is_lost:
+            self.bases = dict.fromkeys(self.bases, 1.0)
         if self.inception is None or (self.is_lost and value is not None):
             self.inception, self.index, self.is_lost = day, 1.0, False
-            self.bases = dict.fromkeys(self.bases, 1.0)
         waits = self.is_lost
         if value is None:
             self.over_gap = True
@@ -71,6 +72,7 @@ class Account:
             "cumulative_twrr": self.index - 1,
             "linked_over_gap": self.over_gap,
             "inception_date": self.inception,
+            **{f"{name}_base": base for name, base in self.bases.items()},
             **to_date,
             **trailing,
         }
@@ -92,7 +94,7 @@ class Account:
         return self.index / before[-1][1] - 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_linking_does_what_a_plain_loop_over_each_account_does(history: list[Row]) -> None:
     accounts: dict[str, Account] = {}
@@ -101,8 +103,14 @@ def test_linking_does_what_a_plain_loop_over_each_account_does(history: list[Row
     assert twrr_series(returns(*history)).select(expected[0].keys()).to_dicts() == expected
 
 
-@settings(deadline=None, max_examples=60)
-@given(histories, st.lists(st.integers(0, 2600), max_size=4))
+AN_EMPTY_ACCOUNT_OVER_A_MONTH_END = [
+    a_return(START + timedelta(days=days), value) for days, value in {0: 0.0, 1: -1.0, 2: None, 30: None, 31: 0.1}.items()
+]
+
+
+@settings(deadline=None, max_examples=40)
+@example(history=AN_EMPTY_ACCOUNT_OVER_A_MONTH_END, cuts=[2])
+@given(history=histories, cuts=st.lists(st.integers(0, 2600), max_size=4))
 def test_history_in_pieces_gives_the_bits_that_the_whole_gives(history: list[Row], cuts: list[int]) -> None:
     whole = twrr_series(returns(*history)).select(FIGURES)
     edges = [date.min, *(START + timedelta(days=cut) for cut in sorted(cuts)), date.max]

@@ -44,7 +44,7 @@ def twrr(
     ],
 )
 def test_the_return_of_each_timing_and_fee_basis_by_hand(timing: FlowTiming, net: Fraction, gross: Fraction) -> None:
-    row = {"bmv": 1000, "inflow": 200, "outflow": 40, "fees": 8, "emv": 1180}
+    row: dict[str, Any] = {"bmv": 1000, "inflow": 200, "outflow": 40, "fees": 8, "emv": 1180}
     assert twrr(timing, FeeBasis.NET, **row) == (float(net), "OK")
     assert twrr(timing, FeeBasis.GROSS, **row) == (float(gross), "OK")
 
@@ -89,12 +89,13 @@ def test_a_flow_can_take_the_base_away_or_bring_it() -> None:
 
 def test_the_minimum_base_itself_is_enough() -> None:
     least = Decimal("100.00")
-    for timing, row in {
+    cases: dict[FlowTiming, dict[str, Any]] = {
         FlowTiming.END_OF_DAY: {"bmv": "100"},
         FlowTiming.START_OF_DAY: {"bmv": "60", "inflow": "40"},
         FlowTiming.MID_DAY: {"bmv": "80", "inflow": "40"},
         FlowTiming.WEIGHTED: {"bmv": "90", "inflow": "40"},
-    }.items():
+    }
+    for timing, row in cases.items():
         assert twrr(timing, emv="120", minimum_base=least, **row)[1] == "OK", timing
         short = {**row, "bmv": Decimal(row["bmv"]) - Decimal("0.0001")}
         assert twrr(timing, emv="120", minimum_base=least, **short) == (None, "BELOW_MINIMUM_BASE"), timing
@@ -119,7 +120,8 @@ def test_without_fees_there_is_no_gross_return_but_a_net_one(timing: FlowTiming)
 @EVERY_TIMING
 @pytest.mark.parametrize("name", ["bmv", "inflow", "outflow", "emv"])
 def test_a_missing_value_gives_no_return(timing: FlowTiming, name: str) -> None:
-    assert twrr(timing, **{"bmv": 100, "inflow": 1, "outflow": 1, "emv": 101, name: None}) == (None, "MISSING_VALUE")
+    row: dict[str, Any] = {"bmv": 100, "inflow": 1, "outflow": 1, "emv": 101, name: None}
+    assert twrr(timing, **row) == (None, "MISSING_VALUE")
 
 
 def test_the_weighted_timing_needs_a_weight() -> None:
@@ -190,4 +192,4 @@ def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
         expected = exact(timing, fee_basis, weight, row)
         assert (value is None) == (expected is None)
         if expected is not None:
-            assert abs(Fraction(value) - expected) <= Fraction(1, 10**12) * max(1, abs(expected))
+            assert abs(Fraction(value) - expected) <= Fraction(1, 10**12) * max(Fraction(1), abs(expected))

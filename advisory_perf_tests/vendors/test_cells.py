@@ -111,7 +111,13 @@ def test_a_sign_is_turned_in_money_that_may_be_negative_and_in_returns() -> None
 
 @pytest.mark.parametrize(
     ("text", "scale", "expected"),
-    [("1.25", "percent", 0.0125), ("-100", "percent", -1.0), ("0.0125", "fraction", 0.0125), ("1e-7", "fraction", 1e-7), ("1.5E1", "percent", 0.15)],
+    [
+        ("1.25", "percent", 0.0125),
+        ("-100", "percent", -1.0),
+        ("0.0125", "fraction", 0.0125),
+        ("1e-7", "fraction", 1e-7),
+        ("1.5E1", "percent", 0.15),
+    ],
 )
 def test_a_return_is_a_fraction_whatever_the_vendor_prints(text: str, scale: str, expected: float) -> None:
     assert value(text, a_feed({"vendor_twrr": {"from": "twr", "scale": scale}}), "twr") == expected
@@ -183,14 +189,14 @@ def test_returns_are_read_in_the_notation_of_the_feed_too() -> None:
 amounts = st.integers(-(10**24) + 1, 10**24 - 1).map(lambda units: Decimal(units).scaleb(-4))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None:
     result = judged(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
     assert result.positions["fees"].to_list() == given_amounts
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> None:
     american = [f"(${-amount:,f})" if amount < 0 else f"${amount:,f}" for amount in given_amounts]
@@ -199,7 +205,7 @@ def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> N
     assert judged(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=28))
 def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
     result = judged(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}))

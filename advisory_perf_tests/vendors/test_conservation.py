@@ -53,12 +53,12 @@ file_lines = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(file_lines)
 def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Line]) -> None:
     result = judged("\n".join([f"{HEADER},name", *(line.text for line in lines)]) + "\n", FEED)
 
-    claims = defaultdict(Counter[str])
+    claims: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for line in lines:
         if line.key != ("", ""):
             claims[line.key][line.text] += 1

@@ -108,7 +108,7 @@ def test_a_table_may_begin_in_a_later_column() -> None:
 
 @pytest.mark.parametrize("epoch_1904", [False, True])
 def test_a_day_is_read_alike_from_a_date_cell_and_from_text(*, epoch_1904: bool) -> None:
-    rows = [NAMES, a_row("A1"), ["A2", "2024-06-28", 1, 0, 0, 1]]
+    rows: Sheet = [NAMES, a_row("A1"), ["A2", "2024-06-28", 1, 0, 0, 1]]
     assert cells(read_book(workbook({"Sheet": rows}, epoch_1904=epoch_1904)), "day") == ["2024-06-28"] * 2
 
 

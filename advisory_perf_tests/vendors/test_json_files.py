@@ -92,7 +92,8 @@ def test_an_object_without_any_content_is_no_row() -> None:
 def test_the_feed_says_where_the_rows_are() -> None:
     feed = a_feed_of("json", json={"rows_at": "report.rows"})
     assert cells(read(json.dumps({"report": {"rows": [a_row()]}, "made": "today"}), feed), "id") == ["A1"]
-    for elsewhere in ({"report": {"rows": {}}}, {"report": []}, [a_row()]):
+    places: tuple[Any, ...] = ({"report": {"rows": {}}}, {"report": []}, [a_row()])
+    for elsewhere in places:
         error = rejection(json.dumps(elsewhere), feed)
         assert error.code == "E_FORMAT"
         assert "no array of rows at 'report.rows'" in error.sentence

@@ -163,7 +163,9 @@ def test_the_feed_may_say_what_its_account_numbers_look_like() -> None:
 
 def test_a_currency_column_holds_iso_codes() -> None:
     feed = a_feed({"currency": "ccy"}, currency=None)
-    result = judged(a_file(*(f"A1,2024-06-0{i},1,0,0,1,{c}" for i, c in enumerate(["EUR", "eur", "", "$"], 1)), header=f"{HEADER},ccy"), feed)
+    result = judged(
+        a_file(*(f"A1,2024-06-0{i},1,0,0,1,{c}" for i, c in enumerate(["EUR", "eur", "", "$"], 1)), header=f"{HEADER},ccy"), feed
+    )
     assert result.positions["currency"].to_list() == ["EUR"]
     assert codes(result) == {3: "E_CURRENCY", 4: "E_REQUIRED", 5: "E_CURRENCY"}
     assert result.quarantined["severity"].to_list() == ["MEDIUM", "HIGH", "MEDIUM"]
@@ -255,7 +257,9 @@ def test_half_a_unit_of_a_return_is_a_fraction_and_null_where_no_decimals_tell_i
 
 def test_half_a_unit_follows_the_notation_of_the_feed() -> None:
     feed = a_feed_of("csv", csv={"delimiter": ";"})
-    european = a_feed(files=feed.files.model_dump(by_alias=True), numbers={"decimal_mark": ",", "grouping": ".", "parentheses_negative": True})
+    european = a_feed(
+        files=feed.files.model_dump(by_alias=True), numbers={"decimal_mark": ",", "grouping": ".", "parentheses_negative": True}
+    )
     rows = a_file("A1;2024-06-28;1;0;0;1.234", "A2;2024-06-28;1;0;0;(1.234,56)", header=HEADER.replace(",", ";"))
     result = judged(rows, european)
     assert result.positions["ending_market_value"].to_list() == [Decimal(1234), Decimal("-1234.56")]

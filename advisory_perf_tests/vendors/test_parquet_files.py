@@ -41,7 +41,7 @@ def test_a_typed_cell_becomes_its_exact_text(value: object, text: str | None) ->
 
 def test_a_day_is_read_alike_from_a_date_and_from_an_instant_at_midnight() -> None:
     for unit in ("ns", "us", "ms"):
-        days = pl.Series([datetime(2024, 6, 28)], dtype=pl.Datetime(unit))  # noqa: DTZ001, PYI061 - pandas writes days so
+        days = pl.Series([datetime(2024, 6, 28)], dtype=pl.Datetime(unit))  # noqa: DTZ001 - pandas writes days so
         assert cells(read(parquet(a_frame(day=days)), FEED), "day") == ["2024-06-28"]
     assert cells(read(parquet(a_frame()), FEED), "day") == ["2024-06-28"]
 
@@ -84,9 +84,7 @@ def test_a_file_with_a_hole_in_it_cannot_be_read() -> None:
     assert rejection(b"PAR1PAR1", FEED).code == "E_FORMAT"
 
 
-@pytest.mark.parametrize(
-    "value", [pl.Series([[1, 2]]), pl.Series([{"x": 1}]), pl.Series([b"x"])], ids=["a list", "a structure", "bytes"]
-)
+@pytest.mark.parametrize("value", [pl.Series([[1, 2]]), pl.Series([{"x": 1}]), pl.Series([b"x"])], ids=["a list", "a structure", "bytes"])
 def test_a_column_that_is_not_plain_is_a_wrong_type(value: pl.Series) -> None:
     error = rejection(parquet(a_frame(emv=value)), FEED)
     assert error.code == "E_TYPE"

@@ -67,9 +67,7 @@ def test_the_feeds_of_the_package_claim_no_file_twice() -> None:
         ({"tolerances": {"twrr": {"absolute": -1}}}, "tolerances.twrr.absolute: Input should be greater than or equal to 0"),
     ],
 )
-def test_a_feed_that_is_no_contract_is_refused_with_file_key_and_reason(
-    tmp_path: Path, changes: dict[str, Any], expected: str
-) -> None:
+def test_a_feed_that_is_no_contract_is_refused_with_file_key_and_reason(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
     path = write_feed(tmp_path, **changes)
     with pytest.raises(FeedError) as caught:
         read_feed(path)

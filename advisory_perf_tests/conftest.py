@@ -1,0 +1,81 @@
+"""One embedded PostgreSQL for the session; a database of its own, with the whole schema, for each test that asks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.schema import migrate
+from advisory_perf.storage.warehouse import Warehouse
+
+_NUMBERS = count(1)
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """Not pytest's own: root's server runs as another user, whom the next session of pytest would shut out of its folder."""
+    with TemporaryDirectory(prefix="advisory_perf_", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_NUMBERS)}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield server.url(name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A running server whose database `advisory_perf` is migrated and empty: the template of all others."""
+    with _home() as home, EmbeddedPostgres(home) as server:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET autovacuum = off")
+            connection.execute("SELECT pg_reload_conf()")
+        migrate(server.url())
+        yield server
+
+
+@pytest.fixture
+def server_home() -> Iterator[Path]:
+    """A folder in which a test may run an embedded server of its own."""
+    with _home() as home:
+        yield home
+
+
+@pytest.fixture
+def empty_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh database without any schema."""
+    with _database(postgres, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def warehouse_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh database with the schema and no rows."""
+    with _database(postgres, "advisory_perf") as url:
+        yield url
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Warehouse:
+    """A warehouse with the schema and no rows."""
+    return Warehouse(warehouse_url)
+
+
+@pytest.fixture(scope="session")
+def shared_warehouse(postgres: EmbeddedPostgres) -> Iterator[Warehouse]:
+    """The same without a database for each test, for those that only read the schema or compute."""
+    with _database(postgres, "advisory_perf") as url:
+        yield Warehouse(url)

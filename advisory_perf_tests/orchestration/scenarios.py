@@ -1,0 +1,177 @@
+"""Listings, ledger entries and a small vendor of CSV files, from which the tests of this room are built."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.orchestration.landing import landing_job_name
+from advisory_perf.orchestration.lanes import lane_job_name
+from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.settings import Settings
+from advisory_perf.storage.lake import LakeFile
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf_tests.vendors.scenarios import feed_as_data
+
+VENDOR = "acme"
+HEADER = "id,day,bmv,in,out,gain,emv,twr"
+NOWHERE = "postgresql://nowhere/x"
+"""An address that no test may connect to."""
+
+
+def a_file(path: str, minute: int = 0) -> LakeFile:
+    """A file of incoming as a listing shows it, that came so many minutes after nine."""
+    return LakeFile(f"incoming/{path}", 100, datetime(2025, 4, 1, 9, minute, tzinfo=UTC), f"tag-{path}-{minute}")
+
+
+def an_entry(delivery_id: str, first: date | None, last: date | None = None, *, run_id: str = "run-1") -> LedgerEntry:
+    """A landed delivery that its lane has still to publish, with positions from the first to the last day."""
+    return LedgerEntry(
+        id=1,
+        delivery_id=delivery_id,
+        file_name=f"{delivery_id}.csv",
+        file_path=f"incoming/acme/{delivery_id}.csv",
+        vendor=VENDOR,
+        sha256="0" * 64,
+        size_bytes=100,
+        status="PROCESSING",
+        received_at=datetime(2025, 4, 1, tzinfo=UTC),
+        first_as_of_date=first,
+        last_as_of_date=last or first,
+        records_read=1,
+        records_processed=1,
+        records_inserted=0,
+        records_updated=0,
+        records_failed=0,
+        records_duplicate=0,
+        records_footer=0,
+        error_code=None,
+        error_message=None,
+        processing_start_time=None,
+        processing_end_time=None,
+        run_id=run_id,
+    )
+
+
+def acme_as_data(**changes: Any) -> dict[str, Any]:
+    """The feed of the vendor acme: gain, the vendor's own return, an owner, and nothing else that changes a value."""
+    data = feed_as_data(owners=["desk@example.com"], **changes)
+    never = {name: {"from": name, "absent": "zero"} for name in ("income", "fees", "other_adjustments")}
+    return {**data, "columns": {**data["columns"], **never, "appreciation": "gain", "vendor_twrr": "twr"}}
+
+
+def add_feed(folder: Path, **changes: Any) -> Path:
+    """Writes acme's feed file into the folder; gives the folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "acme.yaml").write_text(json.dumps(acme_as_data(**changes)), encoding="utf-8")  # JSON is YAML
+    return folder
+
+
+def settings_with_acme(folder: Path, warehouse_url: str = NOWHERE, **changes: Any) -> Settings:
+    """The settings of an installation that knows acme besides the package's vendors."""
+    return Settings(home=folder / "home", feeds_dir=add_feed(folder / "feeds"), warehouse_url=warehouse_url, **changes)
+
+
+A_THIRD = "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000"
+"""110 / 100 - 1"""
+
+B_THIRD = "B,2025-03-03,200.00,50.00,0.00,5.00,255.00,0.02500"
+"""(255 - 50) / 200 - 1"""
+
+A_FIFTH = "A,2025-03-05,110.00,0.00,10.00,11.00,111.00,0.10000"
+"""(111 + 10) / 110 - 1; with the third, 1.1 * 1.1 - 1 = 0.21"""
+
+
+def csv(*lines: str) -> str:
+    """A file of acme."""
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+@dataclass
+class World:
+    """A whole installation of definitions, stores and a Dagster instance of its own."""
+
+    platform: Platform
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+
+    def put(self, name: str, content: str | bytes, folder: str = VENDOR) -> LakeFile:
+        """A file into incoming."""
+        path = f"incoming/{folder}/{name}" if folder else f"incoming/{name}"
+        self.platform.lake.write(path, content.encode() if isinstance(content, str) else content)
+        return self.platform.lake.head(path)
+
+    def land(self, name: str, content: str | bytes, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's landing for a file that is put into incoming first."""
+        delivery_id = delivery_id_of(self.put(name, content, vendor))
+        self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[vendor]).name or "", [delivery_id])
+        return self._execute(landing_job_name(vendor), partition_key=delivery_id)
+
+    def run_lane(self, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's lane for the windows of a range of days."""
+        return self._execute(lane_job_name(vendor), tags=range_of_days(first, last, self.platform.feeds[vendor]).tags)
+
+    def reject_unclaimed(self, run_config: dict[str, Any]) -> dg.ExecuteInProcessResult:
+        """One run of the job for files that no feed claims."""
+        job = self.definitions.resolve_job_def("reject_unclaimed")
+        return job.execute_in_process(instance=self.instance, run_config=run_config, raise_on_error=False)
+
+    def rows(self, table: str) -> pl.DataFrame:
+        """A table of the warehouse."""
+        return self.platform.warehouse.query(f"SELECT * FROM {table} ORDER BY id")
+
+    def windows(self, stage: str, vendor: str = VENDOR) -> list[str]:
+        """The windows of a stage that the lake has."""
+        return self.platform.lake.partition_keys(stage, vendor, "window")
+
+    def _execute(self, job_name: str, **arguments: Any) -> dg.ExecuteInProcessResult:
+        job = self.definitions.resolve_job_def(job_name)
+        return job.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)
+
+
+@contextmanager
+def a_world(folder: Path, warehouse_url: str, **settings: Any) -> Iterator[World]:
+    """An installation in a folder, on a database with the schema, that prints nothing of its runs."""
+    chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield World(open_platform(chosen), build_definitions(chosen), instance)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    """What a run found, by the check's name."""
+    return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+
+def value(metadata: Any, name: str) -> Any:
+    """One entry of a check's or materialisation's metadata."""
+    return metadata[name].value
+
+
+def materialised(result: dg.ExecuteInProcessResult, stage: str, vendor: str = VENDOR) -> dict[str | None, dg.AssetMaterialization]:
+    """A run's materialisations of one asset, by partition."""
+    found = result.asset_materializations_for_node(f"{vendor}__{stage}")
+    return {one.partition: one for one in found if one.asset_key.path[-1] == stage}
+
+
+def materialised_stages(result: dg.ExecuteInProcessResult) -> set[str]:
+    """The assets that a run materialised, by their last name."""
+    return {event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization and event.asset_key}
+
+
+def changed(frame: pl.DataFrame, change: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """The frame after a change, in its own columns and types."""
+    return change(frame).select(frame.columns).cast(dict(frame.schema))
+
+
+def days(*numbers: int) -> Sequence[date]:
+    """Days of March 2025."""
+    return [date(2025, 3, number) for number in numbers]

@@ -1,0 +1,431 @@
+"""Write, audit, publish: what a run checks, what it stores, and what it says about both."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from advisory_perf.contracts.tables import TABLES
+from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf_tests.orchestration.scenarios import (
+    A_FIFTH,
+    A_THIRD,
+    B_THIRD,
+    World,
+    a_world,
+    checks,
+    csv,
+    days,
+    materialised,
+    materialised_stages,
+    value,
+)
+
+THIRD, FOURTH, FIFTH = days(3, 4, 5)
+DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH)
+ROLLED_WRONGLY = "A,2025-03-05,115.00,0.00,10.00,6.00,111.00,0.05217"
+TWRR_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,11.00,111.00,0.50000"
+VALUE_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,12.00,111.00,0.10000"
+
+
+@pytest.fixture
+def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
+    with a_world(tmp_path, warehouse_url) as made:
+        yield made
+
+
+@pytest.fixture
+def loaded(world: World) -> tuple[World, dg.ExecuteInProcessResult]:
+    """The delivery of two days, landed and run through the lane from the third to the fifth."""
+    assert world.land("acme_1.csv", DELIVERY).success
+    return world, world.run_lane(THIRD, FIFTH)
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, stage_name: str, change: Callable[[Computed], Computed]) -> None:
+    """One stage gives something else than it computes."""
+
+    def changed(stage: Stage) -> Stage:
+        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+            return change(stage.compute(platform, feed, windows, inputs))
+
+        return replace(stage, compute=compute) if stage.table.name == stage_name else stage
+
+    stages: Sequence[Stage] = [changed(stage) for stage in STAGES]
+    monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", stages)
+
+
+def cases(found: dg.AssetCheckEvaluation) -> list[dict[str, object]]:
+    return [dict(record.data) for record in value_of_table(found).records]
+
+
+def value_of_table(found: dg.AssetCheckEvaluation) -> dg.TableMetadataValue:
+    table = found.metadata["failure_cases"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return table
+
+
+# clean runs -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_clean_run_reports_every_check_with_nothing_failing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    _, result = loaded
+    assert result.success
+    found = checks(result)
+    assert set(found) == {
+        "normalized_positions_schema",
+        "net_flows_schema",
+        "net_flow_identity",
+        "market_value_identity",
+        "twrr_series_schema",
+        "roll_forward",
+        "returns_in_bounds",
+        "returns_defined",
+        "reconciliation_results_schema",
+        "reconciliation_pass_rate",
+        "performance_data_schema",
+        "every_position_is_published",
+        "accounts_schema",
+    }
+    assert [name for name, one in found.items() if not one.passed or value(one.metadata, "failed") != 0] == []
+    assert {name: value(one.metadata, "checked") for name, one in found.items() if name.endswith("_schema")} == {
+        "normalized_positions_schema": 3,
+        "net_flows_schema": 3,
+        "twrr_series_schema": 6,
+        "reconciliation_results_schema": 6,
+        "performance_data_schema": 3,
+        "accounts_schema": 2,
+    }
+
+
+def test_what_is_published_is_what_hand_and_paper_give(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    figures = world.rows("performance_data").sort("account_id", "as_of_date")
+    assert figures.select("account_id", "as_of_date", "net_flow").rows() == [("A", THIRD, 0), ("A", FIFTH, -10), ("B", THIRD, 50)]
+    assert figures["calculated_twrr"].to_list() == pytest.approx([0.1, 0.1, 0.025], abs=1e-15)
+    assert figures["cumulative_twrr"].to_list() == pytest.approx([0.1, 0.21, 0.025], abs=1e-15)
+    assert set(figures["reconciliation_status"]) == {"COMPLETED"}
+    assert world.platform.ledger.entries("acme")[0].status == "COMPLETED"
+
+
+def test_each_day_of_a_range_has_its_own_counts_and_sums(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    _, result = loaded
+
+    def by_day(stage: str, *names: str) -> dict[str | None, tuple[object, ...]]:
+        found = materialised(result, stage)
+        return {day: tuple(value(one.metadata, name) for name in names) for day, one in found.items()}
+
+    rows = "dagster/partition_row_count"
+    assert by_day("normalized_positions", rows, "sum_beginning_market_value", "sum_ending_market_value") == {
+        "2025-03-03": (2, 300.0, 365.0),
+        "2025-03-04": (0, 0.0, 0.0),
+        "2025-03-05": (1, 110.0, 111.0),
+    }
+    assert by_day("net_flows", rows, "sum_net_flow") == {
+        "2025-03-03": (2, 50.0),
+        "2025-03-04": (0, 0.0),
+        "2025-03-05": (1, -10.0),
+    }
+    assert by_day("twrr_series", rows, "valuations", "undefined_returns") == {
+        "2025-03-03": (2, 2, 0),
+        "2025-03-04": (2, 0, 0),
+        "2025-03-05": (2, 1, 0),
+    }
+    assert by_day("reconciliation_results", rows, "breaks") == {
+        "2025-03-03": (4, 0),
+        "2025-03-04": (0, 0),
+        "2025-03-05": (2, 0),
+    }
+    assert by_day("performance_data", rows) == {"2025-03-03": (2,), "2025-03-04": (0,), "2025-03-05": (1,)}
+
+
+def test_a_day_without_comparisons_has_no_pass_rate(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    _, result = loaded
+    found = materialised(result, "reconciliation_results")
+    assert {day for day, one in found.items() if "pass_rate" in one.metadata} == {"2025-03-03", "2025-03-05"}
+
+
+def test_what_changed_in_the_warehouse_is_said(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, first = loaded
+    again = world.run_lane(THIRD, FIFTH)
+
+    def change(result: dg.ExecuteInProcessResult) -> dict[str, object]:
+        metadata = materialised(result, "performance_data")["2025-03-03"].metadata
+        return {name: value(metadata, f"{name}_by_run") for name in ("inserted", "updated", "deleted", "unchanged")}
+
+    assert change(first) == {"inserted": 3, "updated": 0, "deleted": 0, "unchanged": 0}
+    assert change(again) == {"inserted": 0, "updated": 0, "deleted": 0, "unchanged": 3}
+    register = again.asset_materializations_for_node("accounts")[0].metadata
+    assert (value(register, "dagster/row_count"), value(register, "changed")) == (2, 0)
+
+
+def test_each_column_says_which_columns_it_comes_from(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    _, result = loaded
+    positions, flows = dg.AssetKey(["acme", "normalized_positions"]), dg.AssetKey(["acme", "net_flows"])
+    origin = value(materialised(result, "net_flows")["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
+    assert {(dep.asset_key, dep.column_name) for dep in origin["net_flow"]} == {(positions, "contributions"), (positions, "distributions")}
+    assert [(dep.asset_key, dep.column_name) for dep in origin["account_id"]] == [(positions, "account_id")]
+    for stage in STAGES:
+        lineage = value(materialised(result, stage.table.name)["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
+        assert set(lineage) == set(stage.table.column_names)
+        for deps in lineage.values():
+            assert all(dep.column_name in TABLES[dep.asset_key.path[-1]].column_names for dep in deps)
+    published = value(materialised(result, "performance_data")["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
+    assert (flows, "net_flow") in {(dep.asset_key, dep.column_name) for dep in published["net_flow"]}
+
+
+# landings -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_landing_says_what_became_of_every_row(world: World) -> None:
+    result = world.land("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))
+    found = checks(result)
+    assert result.success
+    conserved = found["rows_conserved"].metadata
+    counted = {name: value(conserved, name) for name in ("read", "accepted", "quarantined", "duplicate", "footer")}
+    assert counted == {"read": 3, "accepted": 1, "quarantined": 1, "duplicate": 1, "footer": 0}
+    accepted = found["rows_accepted"]
+    assert (accepted.passed, accepted.severity, accepted.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+    (case,) = cases(accepted)
+    assert (case["line_number"], case["code"], case["field_name"], case["account_id"]) == ("4", "E_DATE", "as_of_date", "C")
+    (raw,) = materialised(result, "raw_vendor_file").values()
+    assert (value(raw.metadata, "dagster/row_count"), value(raw.metadata, "file_name")) == (3, "acme_1.csv")
+    assert result.dagster_run.tags["vendor"] == "acme"
+
+
+def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) -> None:
+    result = world.land("acme_1.csv", "id,day\nA,2025-03-03\n")
+    assert not result.success
+    assert materialised_stages(result) == set()
+    readable = checks(result)["delivery_is_readable"]
+    assert not readable.passed
+    assert value(readable.metadata, "error_code") == "E_MAPPING"
+    assert "acme, acme_1.csv" in value(readable.metadata, "reason")
+    moved = value(readable.metadata, "moved_to")
+    assert moved.startswith("error/acme/acme_1-")
+    assert world.platform.lake.exists(moved)
+    assert world.platform.lake.files("incoming/") == []
+    assert world.platform.lake.files("raw_vendor_file/") == []
+    assert world.platform.ledger.entries("acme")[0].status == "FAILED"
+
+
+def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing_one(*arguments: object) -> Judged:
+        judged = judge(*arguments)  # type: ignore[arg-type]
+        return replace(judged, positions=judged.positions.head(1))
+
+    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
+    result = world.land("acme_1.csv", DELIVERY)
+    assert not result.success
+    conserved = checks(result)["rows_conserved"]
+    assert (conserved.passed, conserved.blocking) == (False, True)
+    assert materialised_stages(result) == {"raw_vendor_file"}
+    assert world.platform.lake.files("delivered_positions/") == []
+    assert world.platform.lake.files("quarantined_rows/") == []
+    assert world.platform.ledger.entries("acme")[0].status == "RECEIVED"
+    assert [file.name for file in world.platform.lake.files("incoming/acme/")] == ["acme_1.csv"], "so that it can be tried again"
+
+
+def test_a_delivery_that_is_known_yields_nothing_and_succeeds(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    before = world.rows("etl_processing_log")
+    again = world.land("acme_1.csv", DELIVERY)
+    assert again.success
+    assert materialised_stages(again) == set()
+    known = world.platform.ledger.entries("acme")[0].delivery_id
+    says = value(checks(again)["delivery_is_readable"].metadata, "nothing_new")
+    assert says == f"the ledger has acme_1.csv as COMPLETED (delivery {known}); nothing was changed"
+    assert world.platform.lake.files("incoming/") == []
+    assert world.rows("etl_processing_log").equals(before)
+
+
+def test_the_same_bytes_under_another_name_are_a_duplicate_that_changes_nothing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    again = world.land("acme_1_resent.csv", DELIVERY)
+    assert again.success
+    assert materialised_stages(again) == set()
+    original, repeat = world.platform.ledger.entries("acme")
+    assert (original.status, repeat.status) == ("COMPLETED", "DUPLICATE")
+    assert value(checks(again)["delivery_is_readable"].metadata, "nothing_new") == repeat.error_message
+    assert sorted(file.name for file in world.platform.lake.files("archive/acme/")) == ["acme_1.csv", "acme_1_resent.csv"]
+    assert world.rows("performance_data").height == 3
+
+
+# hard rules -----------------------------------------------------------------------------------------------------------
+
+
+def flow_off_by_one(computed: Computed) -> Computed:
+    """A's net flow of the fifth is 1 too high, and the identity's finding says so."""
+    frame, findings = computed
+    is_wrong = (pl.col("account_id") == "A") & (pl.col("as_of_date") == date(2025, 3, 5))
+    wrong = frame.with_columns(pl.when(is_wrong).then(pl.col("net_flow") + 1).otherwise("net_flow").alias("net_flow"))
+    identity, *others = findings
+    return wrong, [replace(identity, failures=wrong.filter(is_wrong).select("account_id", "as_of_date", "net_flow")), *others]
+
+
+def every_row_twice(computed: Computed) -> Computed:
+    """The key of the table stands twice."""
+    frame, findings = computed
+    return pl.concat([frame, frame]), findings
+
+
+def one_row_missing(computed: Computed) -> Computed:
+    """A published position is lost, and its finding says so."""
+    frame, (published,) = computed
+    return frame.tail(-1), [replace(published, failures=frame.head(1).select("account_id", "as_of_date"))]
+
+
+def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, "net_flows", flow_off_by_one)
+    with a_world(tmp_path, warehouse_url) as world:
+        world.land("acme_1.csv", DELIVERY)
+        result = world.run_lane(THIRD, FIFTH)
+        assert not result.success
+        assert materialised_stages(result) == {"normalized_positions"}
+        assert world.windows("normalized_positions") == ["2025-03-03", "2025-03-04", "2025-03-05"]
+        for stage in ("net_flows", "twrr_series", "reconciliation_results", "performance_data"):
+            assert world.windows(stage) == []
+        for table in ("performance_data", "reconciliation_results"):
+            assert world.rows(table).is_empty()
+        assert world.platform.warehouse.query("SELECT count(*) FROM accounts").item() == 0
+        assert world.platform.ledger.entries("acme")[0].status == "PROCESSING", "its lane can be run again"
+        assert "twrr_series_schema" not in checks(result)
+        found = checks(result)["net_flow_identity"]
+        assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
+        assert value(found.metadata, "failed") == 1
+        assert value(found.metadata, "pass_rate") == pytest.approx(2 / 3)
+        assert value(found.metadata, "failing_days") == "2025-03-05"
+        assert cases(found) == [{"account_id": "A", "as_of_date": "2025-03-05", "net_flow": "-9.0000"}]
+
+
+def test_a_hard_rule_that_breaks_leaves_what_was_published_before(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_world(tmp_path, warehouse_url) as world:
+        world.land("acme_1.csv", DELIVERY)
+        assert world.run_lane(THIRD, FIFTH).success
+        before = world.rows("performance_data")
+        content = {file.path: file.etag for file in world.platform.lake.files("performance_data/")}
+    broken(monkeypatch, "performance_data", one_row_missing)
+    with a_world(tmp_path, warehouse_url) as world:
+        result = world.run_lane(THIRD, FIFTH)
+        assert not result.success
+        assert "accounts" not in materialised_stages(result)
+        assert cases(checks(result)["every_position_is_published"])[0]["as_of_date"] in {"2025-03-03", "2025-03-05"}
+        assert world.rows("performance_data").equals(before)
+        assert {file.path: file.etag for file in world.platform.lake.files("performance_data/")} == content
+
+
+def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, "twrr_series", every_row_twice)
+    with a_world(tmp_path, warehouse_url) as world:
+        world.land("acme_1.csv", DELIVERY)
+        result = world.run_lane(THIRD, FIFTH)
+        assert not result.success
+        assert materialised_stages(result) == {"normalized_positions", "net_flows"}
+        assert world.windows("twrr_series") == []
+        found = checks(result)["twrr_series_schema"]
+        assert value(found.metadata, "failed") == 12
+        assert cases(found)[0] == {
+            "column": "window, account_id, as_of_date",
+            "check": "is_unique",
+            "failure_case": '{"window":"2025-03-03","account_id":"A","as_of_date":"2025-03-03"}',
+            "row": "0",
+        }
+
+
+# soft rules -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "check", "case"),
+    [
+        (
+            ROLLED_WRONGLY,
+            "roll_forward",
+            {"previous_ending_market_value": "110.0000", "beginning_market_value": "115.0000"},
+        ),
+        (
+            VALUE_IS_WRONG,
+            "market_value_identity",
+            {"calculated_ending_market_value": "112.0000", "ending_market_value": "111.0000", "difference": "1.0000"},
+        ),
+        (
+            TWRR_IS_WRONG,
+            "reconciliation_pass_rate",
+            {"field_name": "twrr", "calculated_value": "0.100000000000", "vendor_value": "0.500000000000"},
+        ),
+    ],
+)
+def test_a_soft_rule_that_breaks_warns_with_cases_and_days_and_stores(world: World, line: str, check: str, case: dict[str, str]) -> None:
+    world.land("acme_1.csv", csv(A_THIRD, B_THIRD, line))
+    result = world.run_lane(THIRD, FIFTH)
+    assert result.success
+    assert world.rows("performance_data").height == 3
+    assert world.windows("performance_data") == ["2025-03-03", "2025-03-04", "2025-03-05"]
+    found = checks(result)[check]
+    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+    assert value(found.metadata, "failed") == 1
+    assert value(found.metadata, "failing_days") == "2025-03-05"
+    (shown,) = cases(found)
+    assert shown.items() >= {"account_id": "A", "as_of_date": "2025-03-05", **case}.items()
+
+
+def test_the_pass_rate_counts_comparisons_and_warns_below_the_agreed_one(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
+    metadata = checks(world.run_lane(THIRD, FIFTH))["reconciliation_pass_rate"].metadata
+    assert (value(metadata, "failed"), value(metadata, "checked"), value(metadata, "agreed_rate")) == (1, 6, 0.95)
+    assert value(metadata, "pass_rate") == pytest.approx(5 / 6)
+    assert value(metadata, "pass_rate_twrr") == pytest.approx(2 / 3)
+    assert value(metadata, "pass_rate_ending_market_value") == 1.0
+    assert world.platform.ledger.entries("acme")[0].status == "COMPLETED_WITH_ISSUES"
+
+
+def test_a_break_above_the_agreed_rate_does_not_warn(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, pass_rate=0.8) as world:
+        world.land("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
+        found = checks(world.run_lane(THIRD, FIFTH))["reconciliation_pass_rate"]
+        assert found.passed
+        assert value(found.metadata, "failed") == 1
+        assert world.platform.ledger.entries("acme")[0].status == "COMPLETED_WITH_ISSUES"
+
+
+def test_a_value_that_is_not_compared_is_not_counted_as_checked(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD, "B,2025-03-03,200.00,50.00,0.00,,255.00,0.02500"))
+    found = checks(world.run_lane(THIRD, THIRD))["market_value_identity"]
+    assert found.passed
+    assert value(found.metadata, "checked") == 1
+
+
+# findings by themselves -----------------------------------------------------------------------------------------------
+
+
+def test_a_finding_shows_the_first_twenty_cases_and_a_month_of_days() -> None:
+    failures = pl.DataFrame({"as_of_date": pl.date_range(date(2025, 1, 1), date(2025, 2, 9), eager=True)})
+    result = Finding(Rule("r", "a rule", hard=False), failures, checked=80).result(dg.AssetKey("a"))
+    table = result.metadata["failure_cases"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert len(table.records) == 20
+    shown = value(result.metadata, "failing_days")
+    assert shown.startswith("2025-01-01, 2025-01-02, ")
+    assert shown.endswith(", 2025-01-31 …")
+    assert (value(result.metadata, "failed"), value(result.metadata, "pass_rate")) == (40, 0.5)
+
+
+def test_nothing_checked_is_a_pass() -> None:
+    result = Finding(Rule("r", "a rule", hard=True), pl.DataFrame(), checked=0).result(dg.AssetKey("a"))
+    assert result.passed
+    assert value(result.metadata, "pass_rate") == 1.0
+    assert "failure_cases" not in result.metadata

@@ -1,0 +1,201 @@
+from datetime import date
+
+from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.orchestration.decisions import (
+    LandingRequest,
+    LaneRequest,
+    Tries,
+    landings_to_request,
+    lane_subject,
+    lane_to_request,
+    waiting_by_vendor,
+    windows_touched,
+)
+from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.vendors.feed import Feed
+from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
+from advisory_perf_tests.vendors.scenarios import a_feed
+
+DAILY = a_feed()
+MONTHLY = a_feed(cadence="monthly")
+FOURTH, FIFTH, TENTH, LAST = days(4, 5, 10, 31)
+
+
+def span(first: date, last: date, feed: Feed = DAILY) -> WindowRange:
+    return WindowRange(first, last, feed.cadence)
+
+
+def asked(pending: list[LedgerEntry], *, waiting: int = 0, tries: Tries | None = None, attempts: int = 3) -> LaneRequest | None:
+    return lane_to_request(DAILY, pending, LAST, waiting=waiting, tries=tries or Tries(), attempts=attempts)
+
+
+# files of incoming ----------------------------------------------------------------------------------------------------
+
+
+def test_files_wait_by_vendor_the_oldest_first() -> None:
+    old, new, other = a_file("acme/b.csv", minute=1), a_file("acme/a.csv", minute=2), a_file("zeta/z.csv")
+    waiting, unclaimed = waiting_by_vendor([new, other, old], ["acme", "zeta"])
+    assert waiting == {"acme": [old, new], "zeta": [other]}
+    assert unclaimed == []
+
+
+def test_files_of_the_same_minute_wait_by_name() -> None:
+    first, second = a_file("acme/a.csv"), a_file("acme/b.csv")
+    assert waiting_by_vendor([second, first], ["acme"])[0] == {"acme": [first, second]}
+
+
+def test_a_vendor_without_files_waits_for_nothing() -> None:
+    assert waiting_by_vendor([], ["acme"]) == ({"acme": []}, [])
+
+
+def test_a_file_in_a_folder_within_a_vendors_folder_is_that_vendors() -> None:
+    nested = a_file("acme/2025/march/a.csv")
+    assert waiting_by_vendor([nested], ["acme"]) == ({"acme": [nested]}, [])
+
+
+def test_files_in_no_vendors_folder_are_unclaimed_the_oldest_first() -> None:
+    loose, stranger, alike = a_file("acme.csv", minute=2), a_file("nobody/a.csv", minute=1), a_file("acme2/a.csv", minute=3)
+    waiting, unclaimed = waiting_by_vendor([alike, loose, stranger], ["acme"])
+    assert waiting == {"acme": []}
+    assert unclaimed == [stranger, loose, alike]
+
+
+def test_a_file_that_is_named_like_a_vendor_is_in_no_folder() -> None:
+    assert waiting_by_vendor([a_file("acme")], ["acme"])[1] == [a_file("acme")]
+
+
+# landings -------------------------------------------------------------------------------------------------------------
+
+
+def test_each_waiting_file_is_landed_once_and_in_order() -> None:
+    files = [a_file("acme/b.csv", minute=1), a_file("acme/a.csv", minute=2)]
+    ids = [delivery_id_of(file) for file in files]
+    assert landings_to_request("acme", files, {}, attempts=3, at_most=50) == [
+        LandingRequest("acme", ids[0], "incoming/acme/b.csv", attempt=1),
+        LandingRequest("acme", ids[1], "incoming/acme/a.csv", attempt=1),
+    ]
+
+
+def test_a_file_whose_landing_is_under_way_is_not_asked_for_again() -> None:
+    busy, idle = a_file("acme/a.csv"), a_file("acme/b.csv")
+    requests = landings_to_request("acme", [busy, idle], {delivery_id_of(busy): Tries(in_flight=True)}, attempts=3, at_most=50)
+    assert [request.path for request in requests] == [idle.path]
+
+
+def test_a_failed_landing_is_tried_again_as_often_as_agreed() -> None:
+    file = a_file("acme/a.csv")
+    attempts = {
+        failed: [
+            request.attempt
+            for request in landings_to_request("acme", [file], {delivery_id_of(file): Tries(failed=failed)}, attempts=3, at_most=50)
+        ]
+        for failed in range(5)
+    }
+    assert attempts == {0: [1], 1: [2], 2: [3], 3: [], 4: []}
+
+
+def test_no_more_landings_are_asked_for_at_once_than_agreed() -> None:
+    files = [a_file(f"acme/{number}.csv", minute=number) for number in range(5)]
+    used_up = {delivery_id_of(files[0]): Tries(failed=3)}
+    requests = landings_to_request("acme", files, used_up, attempts=3, at_most=2)
+    assert [request.path for request in requests] == [files[1].path, files[2].path]
+
+
+# windows of a lane ----------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_day_is_a_range_of_its_own() -> None:
+    assert windows_touched(DAILY, [an_entry("d", LAST)], LAST) == span(LAST, LAST)
+
+
+def test_a_late_day_goes_on_to_the_latest_day_of_the_lane() -> None:
+    assert windows_touched(DAILY, [an_entry("d", FOURTH)], LAST) == span(FOURTH, LAST)
+
+
+def test_the_earliest_of_all_touched_days_counts() -> None:
+    pending = [an_entry("new", LAST), an_entry("restated", FIFTH, TENTH), an_entry("late", FOURTH)]
+    assert windows_touched(DAILY, pending, LAST) == span(FOURTH, LAST)
+
+
+def test_a_lane_without_an_earlier_day_ends_with_the_delivery() -> None:
+    assert windows_touched(DAILY, [an_entry("d", FOURTH, TENTH)], None) == span(FOURTH, TENTH)
+
+
+def test_a_delivery_beyond_the_lanes_latest_day_extends_it() -> None:
+    assert windows_touched(DAILY, [an_entry("d", TENTH, LAST)], FIFTH) == span(TENTH, LAST)
+
+
+def test_months_run_from_first_day_to_first_day() -> None:
+    found = windows_touched(MONTHLY, [an_entry("d", date(2025, 1, 31))], LAST)
+    assert found == WindowRange(date(2025, 1, 1), date(2025, 3, 1), Cadence.MONTHLY)
+    assert (found.first_day, found.last_day) == (date(2025, 1, 1), LAST)
+    assert found.tags == {
+        "dagster/asset_partition_range_start": "2025-01-01",
+        "dagster/asset_partition_range_end": "2025-03-01",
+    }
+
+
+def test_a_delivery_without_positions_closes_with_the_latest_window() -> None:
+    assert windows_touched(DAILY, [an_entry("empty", None)], LAST) == span(LAST, LAST)
+
+
+def test_a_delivery_without_positions_does_not_move_the_others_first_day() -> None:
+    assert windows_touched(DAILY, [an_entry("empty", None), an_entry("d", TENTH)], LAST) == span(TENTH, LAST)
+
+
+def test_a_delivery_without_positions_on_a_lane_without_days_has_no_window() -> None:
+    assert windows_touched(DAILY, [an_entry("empty", None)], None) is None
+
+
+# lanes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_landed_delivery_asks_for_its_lane() -> None:
+    pending = [an_entry("d", FOURTH)]
+    assert asked(pending) == LaneRequest("acme", span(FOURTH, LAST), lane_subject("acme", pending), attempt=1)
+
+
+def test_without_pending_deliveries_no_lane_runs() -> None:
+    assert asked([]) is None
+
+
+def test_a_lane_waits_for_the_files_that_still_have_to_land() -> None:
+    assert asked([an_entry("d", FOURTH)], waiting=1) is None
+
+
+def test_a_lane_that_is_under_way_is_not_asked_for_again() -> None:
+    assert asked([an_entry("d", FOURTH)], tries=Tries(in_flight=True)) is None
+
+
+def test_a_failed_lane_is_tried_again_as_often_as_agreed() -> None:
+    pending = [an_entry("d", FOURTH)]
+    requests = [asked(pending, tries=Tries(failed=failed)) for failed in range(5)]
+    assert [request and request.attempt for request in requests] == [1, 2, 3, None, None]
+
+
+def test_a_lane_that_has_no_day_at_all_does_not_run() -> None:
+    assert lane_to_request(DAILY, [an_entry("empty", None)], None, waiting=0, tries=Tries(), attempts=3) is None
+
+
+# subjects -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_subject_of_a_set_of_landings_does_not_depend_on_their_order() -> None:
+    one, two = an_entry("d1", FOURTH), an_entry("d2", FIFTH)
+    assert lane_subject("acme", [one, two]) == lane_subject("acme", [two, one])
+
+
+def test_a_delivery_that_landed_again_makes_a_new_subject() -> None:
+    first, again = an_entry("d1", FOURTH, run_id="run-1"), an_entry("d1", FOURTH, run_id="run-2")
+    assert lane_subject("acme", [first]) != lane_subject("acme", [again])
+
+
+def test_one_more_delivery_makes_a_new_subject() -> None:
+    one, two = an_entry("d1", FOURTH), an_entry("d2", FIFTH)
+    assert lane_subject("acme", [one]) != lane_subject("acme", [one, two])
+
+
+def test_a_subject_names_its_vendor() -> None:
+    assert lane_subject("acme", [an_entry("d1", FOURTH)]).startswith("acme:")

@@ -1,0 +1,203 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.definitions import open_platform
+from advisory_perf.errors import LakeError
+from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window
+from advisory_perf.orchestration.partitions import WindowRange, delivery_partitions, window_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf_tests.orchestration.scenarios import VENDOR, days, settings_with_acme
+
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # backfill policies, as in build_definitions
+
+THIRD, FOURTH, FIFTH, SIXTH = days(3, 4, 5, 6)
+DAYS = WindowRange(THIRD, FIFTH, Cadence.DAILY)
+DAY_KEYS = ["2025-03-03", "2025-03-04", "2025-03-05"]
+
+
+def rows_of(*rows: tuple[str, date]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"account_id": pl.String(), "as_of_date": pl.Date()}, orient="row")
+
+
+# cutting a frame into windows -----------------------------------------------------------------------------------------
+
+
+def test_each_day_gets_its_rows_in_their_order() -> None:
+    parts = split_by_window(rows_of(("B", FOURTH), ("A", THIRD), ("A", FOURTH), ("A", FIFTH)), DAYS, DAY_KEYS)
+    assert {key: part.rows() for key, part in parts.items()} == {
+        "2025-03-03": [("A", THIRD)],
+        "2025-03-04": [("B", FOURTH), ("A", FOURTH)],
+        "2025-03-05": [("A", FIFTH)],
+    }
+
+
+def test_a_month_gets_the_rows_of_all_its_days() -> None:
+    months = WindowRange(date(2025, 2, 1), date(2025, 3, 1), Cadence.MONTHLY)
+    parts = split_by_window(rows_of(("A", date(2025, 2, 28)), ("A", THIRD), ("B", FOURTH)), months, ["2025-02-01", "2025-03-01"])
+    assert {key: part["as_of_date"].to_list() for key, part in parts.items()} == {
+        "2025-02-01": [date(2025, 2, 28)],
+        "2025-03-01": [THIRD, FOURTH],
+    }
+
+
+def test_a_window_without_rows_gets_an_empty_frame_of_the_same_types() -> None:
+    frame = rows_of(("A", THIRD))
+    parts = split_by_window(frame, DAYS, DAY_KEYS)
+    assert [part.height for part in parts.values()] == [1, 0, 0]
+    assert all(part.schema == frame.schema for part in parts.values())
+
+
+def test_a_frame_without_rows_gives_every_window_an_empty_frame() -> None:
+    parts = split_by_window(rows_of(), DAYS, DAY_KEYS)
+    assert list(parts) == DAY_KEYS
+    assert all(part.height == 0 and part.schema == rows_of().schema for part in parts.values())
+
+
+def test_a_window_column_of_the_frames_own_decides_and_is_kept() -> None:
+    frame = rows_of(("A", THIRD), ("B", THIRD)).with_columns(pl.Series("window", [THIRD, FIFTH]))
+    parts = split_by_window(frame, DAYS, DAY_KEYS)
+    assert {key: part.rows() for key, part in parts.items()} == {
+        "2025-03-03": [("A", THIRD, THIRD)],
+        "2025-03-04": [],
+        "2025-03-05": [("B", THIRD, FIFTH)],
+    }
+
+
+def test_rows_outside_the_runs_windows_are_refused() -> None:
+    with pytest.raises(LakeError, match="rows of 2025-03-06 do not belong to this run's windows"):
+        split_by_window(rows_of(("A", THIRD), ("A", SIXTH)), DAYS, DAY_KEYS)
+
+
+# the lake -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lane:
+    """Two assets, one after the other; the first gives the rows of ``given`` that lie in the run's windows."""
+
+    platform: Platform
+    given: pl.DataFrame
+    seen: list[pl.DataFrame] = field(default_factory=list)
+
+    def run(self, first: date, last: date) -> dg.ExecuteInProcessResult:
+        """Both assets for a range of windows in one run."""
+        tags = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
+        return self._job().execute_in_process(tags=tags)
+
+    def run_one(self, window: date) -> dg.ExecuteInProcessResult:
+        """Both assets for one window."""
+        return self._job().execute_in_process(partition_key=str(window))
+
+    def stored(self, window: date, stage: str = "ticks") -> list[tuple[object, ...]]:
+        """The rows of one window in the lake."""
+        return self.platform.lake.read_partitions(stage, VENDOR, "window", [str(window)]).rows()
+
+    def _job(self) -> dg.JobDefinition:
+        partitions = window_partitions(self.platform.feeds[VENDOR])
+        common = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run(), "io_manager_key": "lake"}
+
+        @dg.asset(key=[VENDOR, "ticks"], **common)  # type: ignore[arg-type]
+        def ticks(context: dg.AssetExecutionContext) -> pl.DataFrame:
+            keys = [date.fromisoformat(key) for key in context.partition_keys]
+            return self.given.filter(pl.col("as_of_date").is_in(keys))
+
+        @dg.asset(key=[VENDOR, "tocks"], ins={"ticks": dg.AssetIn(key=[VENDOR, "ticks"])}, **common)  # type: ignore[arg-type]
+        def tocks(ticks: pl.DataFrame) -> pl.DataFrame:
+            self.seen.append(ticks)
+            return ticks
+
+        return dg.Definitions(
+            assets=[ticks, tocks],
+            jobs=[dg.define_asset_job("both", [ticks, tocks])],
+            resources={"lake": LakeIOManager(self.platform)},
+            executor=dg.in_process_executor,
+        ).resolve_job_def("both")
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    """A lake in a folder and a warehouse that nobody connects to."""
+    return open_platform(settings_with_acme(tmp_path))
+
+
+@pytest.fixture
+def lane(platform: Platform) -> Iterator[Lane]:
+    """A lane of two assets with rows on the third and the fifth, and nothing left in staging afterwards."""
+    yield Lane(platform, rows_of(("A", THIRD), ("B", THIRD), ("A", FIFTH)))
+    assert platform.lake.files("_staging/") == []
+
+
+def test_a_range_is_stored_as_one_file_a_window_in_hive_layout(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    assert [file.path for file in lane.platform.lake.files("ticks/")] == [
+        "ticks/vendor=acme/window=2025-03-03/part.parquet",
+        "ticks/vendor=acme/window=2025-03-04/part.parquet",
+        "ticks/vendor=acme/window=2025-03-05/part.parquet",
+    ]
+    assert lane.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
+    assert lane.stored(FIFTH) == [("A", FIFTH)]
+
+
+def test_a_window_without_rows_has_a_file_without_rows(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    empty = lane.platform.lake.read_partitions("ticks", VENDOR, "window", ["2025-03-04"])
+    assert empty.height == 0
+    assert empty.schema == rows_of().schema
+
+
+def test_the_next_asset_reads_the_whole_range(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    assert lane.seen[0].rows() == [("A", THIRD), ("B", THIRD), ("A", FIFTH)]
+
+
+def test_the_next_asset_of_a_single_window_reads_that_one(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    lane.run_one(FIFTH)
+    assert lane.seen[1].rows() == [("A", FIFTH)]
+
+
+def test_a_range_of_one_window_is_that_window(lane: Lane) -> None:
+    lane.run(FIFTH, FIFTH)
+    assert lane.seen[0].rows() == [("A", FIFTH)]
+    assert lane.platform.lake.partition_keys("tocks", VENDOR, "window") == ["2025-03-05"]
+
+
+def test_a_rerun_replaces_its_windows_and_no_others(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    lane.given = rows_of(("C", FOURTH), ("C", THIRD))
+    lane.run(FOURTH, FIFTH)
+    assert lane.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
+    assert lane.stored(FOURTH) == [("C", FOURTH)]
+    assert lane.stored(FIFTH) == []
+
+
+def test_a_rerun_of_the_same_rows_leaves_the_same_bytes(lane: Lane) -> None:
+    lane.run(THIRD, FIFTH)
+    before = {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")}
+    lane.run(THIRD, FIFTH)
+    assert {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")} == before
+
+
+def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> None:
+    lane.run(THIRD, FOURTH)
+    with pytest.raises(LakeError, match=r"has no ticks/vendor=acme/window=2025-03-06/part\.parquet; materialise it first"):
+        lane.stored(SIXTH)
+
+
+def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
+    @dg.asset(key=[VENDOR, "raw"], partitions_def=delivery_partitions(platform.feeds[VENDOR]), io_manager_key="lake")
+    def raw() -> pl.DataFrame:
+        return rows_of(("A", THIRD), ("A", SIXTH))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("acme_deliveries", ["march-1"])
+        dg.materialize([raw], resources={"lake": LakeIOManager(platform)}, partition_key="march-1", instance=instance)
+    assert [file.path for file in platform.lake.files("raw/")] == ["raw/vendor=acme/delivery=march-1/part.parquet"]
+    assert platform.lake.read_partitions("raw", VENDOR, "delivery", ["march-1"]).rows() == [("A", THIRD), ("A", SIXTH)]

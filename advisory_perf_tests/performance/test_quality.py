@@ -1,0 +1,134 @@
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.performance.accounts import account_register
+from advisory_perf.performance.flows import net_flows
+from advisory_perf.performance.quality import (
+    breaks,
+    implausible_returns,
+    market_value_failures,
+    net_flow_failures,
+    pass_rate,
+    roll_forward_failures,
+    undefined_returns,
+)
+from advisory_perf_tests.performance.scenarios import DAY, positions
+
+MAY, JUNE, JULY = date(2024, 5, 31), date(2024, 6, 28), date(2024, 7, 31)
+CENT = Decimal("0.01")
+
+
+def test_a_net_flow_that_is_not_contributions_less_distributions_is_found() -> None:
+    flows = net_flows(positions({"contributions": 5}, {"account_id": "A2", "contributions": 5}))
+    assert net_flow_failures(flows).height == 0
+    wrong = flows.with_columns(net_flow=pl.when(account_id="A2").then(pl.col("net_flow") + Decimal("0.0001")).otherwise("net_flow"))
+    assert net_flow_failures(wrong)["account_id"].to_list() == ["A2"]
+    assert net_flow_failures(flows.with_columns(net_flow=pl.lit(None, flows.schema["net_flow"]))).height == 2
+
+
+def test_a_calculated_value_beyond_the_tolerance_is_found_and_one_at_it_is_not() -> None:
+    rows = [{"account_id": f"A{i}", "appreciation": value} for i, value in enumerate(["0.01", "-0.01", "0.0101", "-0.02", None])]
+    failures = market_value_failures(net_flows(positions(*rows)), CENT)
+    assert failures.select("account_id", "difference").rows() == [("A2", Decimal("0.0101")), ("A3", Decimal("-0.02"))]
+
+
+def roll(begins: str, ends: str = "100", day: date = JUNE, account: str = "A1") -> dict[str, object]:
+    return {"account_id": account, "as_of_date": day, "beginning_market_value": begins, "ending_market_value": ends}
+
+
+def test_a_beginning_value_is_held_against_the_ending_value_of_the_valuation_before() -> None:
+    rows = positions(roll("100.02", day=JULY), roll("1", "100", day=MAY), roll("100.01", "100"))
+    failures = roll_forward_failures(rows, None)
+    assert failures.rows() == [("A1", JULY, Decimal(100), Decimal("100.02"))]
+
+
+def test_a_first_valuation_has_nothing_to_roll_from() -> None:
+    assert roll_forward_failures(positions(roll("1"), roll("2", account="A2")), None).height == 0
+
+
+def test_the_opening_is_the_valuation_before_the_first() -> None:
+    opening = positions(roll("1", "99", day=MAY), roll("1", "100", day=MAY, account="A2"), roll("1", "7", day=MAY, account="A3"))
+    rows = positions(roll("100"), roll("100", account="A2"), roll("1", account="A4"))
+    failures = roll_forward_failures(rows, opening.with_columns(growth_index=1.0))
+    assert failures.rows() == [("A1", JUNE, Decimal(99), Decimal(100))]
+
+
+def test_accounts_do_not_roll_into_each_other() -> None:
+    rows = positions(roll("1", "5", day=MAY), roll("1", "9", day=MAY, account="A2"), roll("9"), roll("9", account="A2"))
+    assert roll_forward_failures(rows, None)["account_id"].to_list() == ["A1"]
+
+
+def valuations(*returns: float | None, is_valuation: bool = True) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "account_id": [f"A{i}" for i in range(len(returns))],
+            "as_of_date": [DAY] * len(returns),
+            "is_valuation": [is_valuation] * len(returns),
+            "calculated_twrr": pl.Series(returns, dtype=pl.Float64()),
+            "return_status": ["UNDEFINED_BASE" if value is None else "OK" for value in returns],
+        }
+    )
+
+
+def test_returns_beyond_plus_or_minus_one_hundred_percent_deserve_a_look() -> None:
+    found = implausible_returns(valuations(1.0, 1.0001, -1.0, 0.5, None))
+    assert found.rows() == [("A1", DAY, 1.0001)]
+    assert implausible_returns(valuations(5.0, is_valuation=False)).height == 0
+
+
+def test_valuations_without_a_return_are_listed_with_the_reason() -> None:
+    assert undefined_returns(valuations(0.1, None)).rows() == [("A1", DAY, "UNDEFINED_BASE")]
+    assert undefined_returns(valuations(None, is_valuation=False)).height == 0
+
+
+def comparisons(*outcomes: tuple[str, str, bool | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "account_id": [f"A{i}" for i in range(len(outcomes))],
+            "as_of_date": [DAY] * len(outcomes),
+            "field_name": [field for field, _, _ in outcomes],
+            "calculated_value": [Decimal(0)] * len(outcomes),
+            "vendor_value": [Decimal(0)] * len(outcomes),
+            "variance": [Decimal(variance) for _, variance, _ in outcomes],
+            "tolerance_threshold": [CENT] * len(outcomes),
+            "within_tolerance": pl.Series([within for _, _, within in outcomes], dtype=pl.Boolean()),
+            "likely_cause": [None] * len(outcomes),
+        }
+    )
+
+
+def test_breaks_are_listed_the_largest_first_within_each_figure() -> None:
+    results = comparisons(
+        ("twrr", "0.2", False), ("net_flow", "1", False), ("twrr", "-0.3", False), ("twrr", "0", True), ("twrr", "9", None)
+    )
+    assert breaks(results)["account_id"].to_list() == ["A1", "A2", "A0"]
+
+
+def test_the_pass_rate_counts_only_what_was_compared() -> None:
+    results = comparisons(("twrr", "0", True), ("twrr", "1", False), ("twrr", "0", None), ("net_flow", "0", True), ("net_flow", "0", True))
+    assert pass_rate(results) == 0.75
+    assert pass_rate(results, ReconciledField.TWRR) == 0.5
+    assert pass_rate(results, ReconciledField.NET_FLOW) == 1.0
+
+
+def test_there_is_no_pass_rate_where_nothing_was_compared() -> None:
+    results = comparisons(("twrr", "0", None))
+    assert pass_rate(results) is None
+    assert pass_rate(results, ReconciledField.NET_FLOW) is None
+    assert pass_rate(results.clear()) is None
+
+
+@pytest.mark.parametrize(("last_value", "is_open"), [("0", False), ("0.0001", True), ("-5", True)])
+def test_an_account_is_open_while_its_last_value_is_not_zero(last_value: str, *, is_open: bool) -> None:
+    latest = positions({"ending_market_value": last_value}).with_columns(
+        *(pl.lit(None, pl.String()).alias(name) for name in ("account_name", "portfolio_id", "client_id")),
+        currency=pl.lit("USD"),
+        first_as_of_date=pl.lit(MAY),
+        last_as_of_date=pl.lit(DAY),
+    )
+    row = account_register(latest).row(0, named=True)
+    assert (row["account_id"], row["data_source"], row["is_open"]) == ("A1", "acme", is_open)

@@ -1,0 +1,272 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from advisory_perf.contracts.tables import QUARANTINED_ROWS
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.ledger import ClaimOutcome, Identity, Ledger
+from advisory_perf.storage.warehouse import Warehouse
+
+ARRIVAL = datetime(2024, 2, 1, 6, tzinfo=UTC)
+NO_ISSUES = QUARANTINED_ROWS.empty()
+
+
+def identity(delivery_id: str, **others: Any) -> Identity:
+    """What is known of a delivery of vendor alpha before it is read; its bytes are told by its id."""
+    known: dict[str, Any] = {
+        "delivery_id": delivery_id,
+        "file_name": f"{delivery_id}.csv",
+        "file_path": f"incoming/alpha/{delivery_id}.csv",
+        "vendor": "alpha",
+        "sha256": f"bytes of {delivery_id}",
+        "size_bytes": 10,
+        "received_at": ARRIVAL,
+        "run_id": "run",
+    }
+    made: Identity = {**known, **others}  # type: ignore[typeddict-item]
+    return made
+
+
+def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None, *, quarantined: int = 0, **others: Any) -> None:
+    """A delivery of ten rows."""
+    ledger.claim(**identity(delivery_id, **others))
+    ledger.landed(
+        delivery_id,
+        read=10,
+        accepted=9 - quarantined,
+        quarantined=quarantined,
+        duplicate=0,
+        footer=1,
+        first_as_of_date=first,
+        last_as_of_date=last,
+        issues=NO_ISSUES,
+    )
+
+
+def publish(ledger: Ledger, first: date, last: date, *with_issues: str) -> list[str]:
+    """Ids of the deliveries that the publication closes."""
+    closed = ledger.published("alpha", first=first, last=last, changes={"one": (7, 2)}, with_issues=set(with_issues))
+    return [entry.delivery_id for entry in closed]
+
+
+def status(ledger: Ledger, delivery_id: str) -> str:
+    entry = ledger.entry(delivery_id)
+    assert entry is not None
+    return entry.status
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse) -> Ledger:
+    return Ledger(warehouse)
+
+
+def january(day: int) -> date:
+    return date(2024, 1, day)
+
+
+def test_a_new_delivery_is_taken(ledger: Ledger) -> None:
+    claim = ledger.claim(**identity("one"))
+    assert claim.outcome is ClaimOutcome.TAKEN
+    assert (claim.entry.status, claim.entry.records_read, claim.entry.received_at) == ("RECEIVED", 0, ARRIVAL)
+    assert claim.entry.processing_start_time is not None
+    assert ledger.entry("one") == claim.entry
+    assert ledger.find("alpha", "one.csv", "bytes of one") == claim.entry
+
+
+def test_a_delivery_goes_from_received_to_completed_with_its_counts(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(5))
+    assert status(ledger, "one") == "PROCESSING"
+    assert [entry.delivery_id for entry in ledger.pending("alpha")] == ["one"]
+    assert publish(ledger, january(1), january(31)) == ["one"]
+    entry = ledger.entry("one")
+    assert entry is not None
+    assert (entry.status, entry.first_as_of_date, entry.last_as_of_date) == ("COMPLETED", january(1), january(5))
+    assert (entry.records_read, entry.records_processed, entry.records_footer) == (10, 9, 1)
+    assert (entry.records_inserted, entry.records_updated) == (7, 2)
+    assert entry.processing_end_time is not None
+    assert ledger.pending("alpha") == []
+
+
+def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(ledger: Ledger) -> None:
+    land(ledger, "quarantined", january(1), january(1), quarantined=2)
+    land(ledger, "broken", january(1), january(1))
+    land(ledger, "clean", january(1), january(1))
+    publish(ledger, january(1), january(1), "broken")
+    assert [status(ledger, name) for name in ("quarantined", "broken", "clean")] == [
+        "COMPLETED_WITH_ISSUES",
+        "COMPLETED_WITH_ISSUES",
+        "COMPLETED",
+    ]
+
+
+def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) -> None:
+    land(ledger, "inside", january(2), january(3))
+    land(ledger, "reaches out", january(3), january(9))
+    land(ledger, "no position", None, None, quarantined=9)
+    land(ledger, "of beta", january(2), january(3), vendor="beta")
+    assert publish(ledger, january(1), january(5)) == ["inside", "no position"]
+    assert status(ledger, "reaches out") == "PROCESSING"
+    assert status(ledger, "of beta") == "PROCESSING"
+    assert status(ledger, "no position") == "COMPLETED_WITH_ISSUES"
+
+
+def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(ledger: Ledger) -> None:
+    land(ledger, "one", january(2), january(3))
+    publish(ledger, january(1), january(5))
+    before = ledger.entry("one")
+    assert publish(ledger, january(1), january(5), "one") == []
+    assert status(ledger, "one") == "COMPLETED_WITH_ISSUES"
+    assert publish(ledger, january(1), january(5)) == []
+    assert ledger.entry("one") == before
+
+
+def test_the_same_file_again_is_known(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    again = identity("again", file_name="one.csv", sha256="bytes of one")
+    for expected in ("PROCESSING", "COMPLETED"):
+        claim = ledger.claim(**again)
+        assert (claim.outcome, claim.entry.delivery_id, claim.entry.status) == (ClaimOutcome.KNOWN, "one", expected)
+        publish(ledger, january(1), january(1))
+    assert len(ledger.entries()) == 1
+
+
+def test_the_same_bytes_under_another_name_are_a_duplicate_that_says_of_what(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    claim = ledger.claim(**identity("two", sha256="bytes of one"))
+    assert (claim.outcome, claim.entry.status) == (ClaimOutcome.DUPLICATE, "DUPLICATE")
+    assert "one" in str(claim.entry.error_message)
+    assert claim.entry.processing_end_time is not None
+    assert ledger.claim(**identity("three", file_name="two.csv", sha256="bytes of one")).outcome is ClaimOutcome.KNOWN
+
+
+def test_the_same_bytes_of_another_vendor_are_taken(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    assert ledger.claim(**identity("two", vendor="beta", sha256="bytes of one")).outcome is ClaimOutcome.TAKEN
+
+
+def test_a_failed_delivery_is_taken_again_with_clean_counts(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    ledger.rejected("one", code="E_TORN", sentence="the file ends before its end")
+    failed = ledger.entry("one")
+    assert failed is not None
+    assert (failed.status, failed.error_code, failed.records_read) == ("FAILED", "E_TORN", 0)
+    claim = ledger.claim(**identity("again", file_name="one.csv", sha256="bytes of one"))
+    assert (claim.outcome, claim.entry.id, claim.entry.delivery_id) == (ClaimOutcome.TAKEN, failed.id, "again")
+    assert (claim.entry.status, claim.entry.error_code, claim.entry.error_message) == ("RECEIVED", None, None)
+    assert claim.entry.processing_end_time is None
+
+
+@pytest.mark.parametrize("is_landed", [False, True])
+def test_a_rerun_of_the_same_landing_is_taken(ledger: Ledger, *, is_landed: bool) -> None:
+    if is_landed:
+        land(ledger, "one", january(1), january(1))
+    else:
+        ledger.claim(**identity("one"))
+    claim = ledger.claim(**identity("one"))
+    assert (claim.outcome, claim.entry.status, claim.entry.records_read) == (ClaimOutcome.TAKEN, "RECEIVED", 0)
+    assert len(ledger.entries()) == 1
+
+
+def test_of_two_claims_at_once_on_the_same_bytes_one_row_a_name_results(ledger: Ledger) -> None:
+    claims = [identity("one", sha256="same"), identity("one", sha256="same")]
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(lambda claim: ledger.claim(**claim).outcome, claims))
+    assert outcomes == [ClaimOutcome.TAKEN, ClaimOutcome.TAKEN]
+    assert len(ledger.entries()) == 1
+
+
+def test_issues_are_the_quarantined_rows_and_replace_earlier_ones(warehouse: Warehouse, ledger: Ledger) -> None:
+    row = {
+        "delivery_id": "one",
+        "line_number": 17,
+        "code": "E_NUMBER",
+        "field_name": "fees",
+        "reason": 'fees is "n/a", which is no number',
+        "severity": "HIGH",
+        "account_id": "A-1",
+        "as_of_date": january(1),
+        "raw_row": '{"fees": "n/a", "name": "a\\nb"}',
+    }
+    issues = pl.DataFrame([row], schema=QUARANTINED_ROWS.polars_schema)
+    for _ in range(2):
+        ledger.claim(**identity("one"))
+        ledger.landed(
+            "one",
+            read=1,
+            accepted=0,
+            quarantined=1,
+            duplicate=0,
+            footer=0,
+            first_as_of_date=None,
+            last_as_of_date=None,
+            issues=issues,
+        )
+    (stored,) = warehouse.query("SELECT * FROM data_quality_issues").to_dicts()
+    assert (stored["issue_type"], stored["issue_description"]) == (row["code"], row["reason"])
+    for name in ("line_number", "field_name", "severity", "account_id", "as_of_date", "raw_row"):
+        assert stored[name] == row[name]
+    ledger.rejected("one", code="E_TORN", sentence="torn")
+    assert warehouse.query("SELECT * FROM data_quality_issues").is_empty()
+
+
+def test_counts_that_lose_a_row_are_refused(ledger: Ledger) -> None:
+    ledger.claim(**identity("one"))
+    with pytest.raises(WarehouseError, match="etl_processing_log_conservation"):
+        ledger.landed(
+            "one",
+            read=10,
+            accepted=8,
+            quarantined=1,
+            duplicate=0,
+            footer=0,
+            first_as_of_date=None,
+            last_as_of_date=None,
+            issues=NO_ISSUES,
+        )
+    assert status(ledger, "one") == "RECEIVED"
+
+
+def test_a_delivery_that_was_never_claimed_cannot_land_or_fail(ledger: Ledger) -> None:
+    with pytest.raises(WarehouseError, match="no delivery ghost"):
+        ledger.rejected("ghost", code="E_TORN", sentence="torn")
+
+
+def test_a_file_of_no_known_vendor_leaves_one_failed_row(ledger: Ledger) -> None:
+    for _ in range(2):
+        ledger.record_rejection(**identity("one", vendor="unknown"), code="E_UNKNOWN_VENDOR", sentence="no feed claims it")
+    (entry,) = ledger.entries("unknown")
+    assert (entry.status, entry.error_code, entry.error_message) == ("FAILED", "E_UNKNOWN_VENDOR", "no feed claims it")
+
+
+def test_touching_gives_landed_deliveries_that_overlap_by_arrival(ledger: Ledger) -> None:
+    land(ledger, "late", january(5), january(9), received_at=ARRIVAL + timedelta(hours=1))
+    land(ledger, "early", january(1), january(5))
+    land(ledger, "elsewhere", january(10), january(12))
+    land(ledger, "no position", None, None)
+    ledger.claim(**identity("not landed"))
+    assert [entry.delivery_id for entry in ledger.touching("alpha", january(5), january(6))] == ["early", "late"]
+    assert ledger.touching("beta", january(5), january(6)) == []
+
+
+def test_the_latest_day_is_that_of_the_landed_deliveries_of_the_vendor(ledger: Ledger) -> None:
+    assert ledger.latest_as_of_date("alpha") is None
+    land(ledger, "one", january(1), january(9))
+    land(ledger, "two", january(2), january(4))
+    land(ledger, "three", january(2), january(20))
+    ledger.rejected("three", code="E_TORN", sentence="torn")
+    assert ledger.latest_as_of_date("alpha") == january(9)
+
+
+def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(9), quarantined=2)
+    land(ledger, "two", january(1), january(9))
+    publish(ledger, january(1), january(31))
+    ledger.claim(**identity("three", sha256="bytes of two"))
+    (row,) = warehouse.query("SELECT * FROM data_quality_dashboard").to_dicts()
+    assert (row["vendor"], row["deliveries"], row["deliveries_duplicate"]) == ("alpha", 3, 1)
+    assert (row["deliveries_completed"], row["deliveries_completed_with_issues"]) == (1, 1)
+    assert (row["rows_read"], row["rows_accepted"], row["rows_quarantined"], row["rows_footer"]) == (20, 16, 2, 2)
+    assert (row["latest_as_of_date"], row["issues_high"], row["reconciliation_pass_rate"]) == (january(9), 0, None)

@@ -1,0 +1,126 @@
+import re
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from advisory_perf.contracts.conventions import (
+    Cause,
+    DeliveryStatus,
+    ReconciledField,
+    ReconciliationStatus,
+    ReturnStatus,
+    Severity,
+)
+from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.schema import migrate, pending_migrations
+from advisory_perf.storage.warehouse import Warehouse
+
+ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "sql").glob("*.sql"))
+
+
+def test_migrations_apply_in_order_and_the_second_time_do_nothing(empty_url: str) -> None:
+    assert pending_migrations(empty_url) == ALL
+    assert migrate(empty_url) == ALL
+    assert pending_migrations(empty_url) == []
+    assert migrate(empty_url) == []
+
+
+def test_two_at_once_apply_each_migration_once(empty_url: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        applied = list(pool.map(migrate, [empty_url, empty_url]))
+    assert sorted(applied) == [[], ALL]
+
+
+def test_looking_for_pending_migrations_changes_nothing(empty_url: str) -> None:
+    pending_migrations(empty_url)
+    assert Warehouse(empty_url).query("SELECT * FROM pg_tables WHERE schemaname = 'public'").is_empty()
+
+
+def test_a_migration_that_was_applied_but_not_noted_is_applied_again_without_harm(warehouse_url: str) -> None:
+    with psycopg.connect(warehouse_url) as connection:
+        connection.execute("DELETE FROM _yoyo_migration")
+    assert migrate(warehouse_url) == ALL
+
+
+def test_the_lock_of_a_killed_process_does_not_stop_the_next(empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (x int);")
+    migrate(empty_url, tmp_path)
+    (tmp_path / "0002_two.sql").write_text("CREATE TABLE two (x int);")
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+    assert migrate(empty_url, tmp_path) == ["0002_two"]
+
+
+def test_a_migration_that_fails_is_named_and_leaves_no_trace(empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_good.sql").write_text("CREATE TABLE good (x int);")
+    (tmp_path / "0002_bad.sql").write_text("CREATE TABLE bad (x int);\nCREATE TABLE bad (x int);")
+    with pytest.raises(WarehouseError, match=r'migration 0002_bad failed .*"bad" already exists'):
+        migrate(empty_url, tmp_path)
+    assert pending_migrations(empty_url, tmp_path) == ["0002_bad"]
+    assert Warehouse(empty_url).query("SELECT to_regclass('bad')::text AS found").item() is None
+
+
+def test_a_folder_without_migrations_is_refused(warehouse_url: str, tmp_path: Path) -> None:
+    with pytest.raises(WarehouseError, match="no migrations"):
+        migrate(warehouse_url, tmp_path)
+
+
+def test_an_unreachable_warehouse_cannot_be_migrated() -> None:
+    with pytest.raises(WarehouseError, match="cannot be reached"):
+        migrate("postgresql://someone@127.0.0.1:1/nowhere")
+
+
+@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS], ids=lambda table: table.name)
+def test_columns_types_and_nulls_are_those_of_the_data_dictionary(shared_warehouse: Warehouse, table: Table) -> None:
+    found = shared_warehouse.query(
+        "SELECT attname, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        [table.name],
+    )
+    stored = {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
+    expected = {column.name: (column.kind.sql, table.is_nullable(column)) for column in table.columns}
+    assert {name: stored[name] for name in expected if name in stored} == expected
+    extra = {"id", "created_at", "updated_at", "processed_by", "reconciliation_date"}
+    assert stored.keys() - expected.keys() <= extra
+
+
+@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS], ids=lambda table: table.name)
+def test_the_natural_key_is_the_primary_key(shared_warehouse: Warehouse, table: Table) -> None:
+    found = shared_warehouse.query(
+        "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)"
+        " WHERE indrelid = %s::regclass AND indisprimary ORDER BY array_position(indkey::int2[], attnum)",
+        [table.name],
+    )
+    assert tuple(found["attname"]) == table.key
+
+
+def test_the_history_has_every_column_of_performance_data(shared_warehouse: Warehouse) -> None:
+    columns = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+    published = set(shared_warehouse.query(columns, ["performance_data"])["attname"])
+    history = set(shared_warehouse.query(columns, ["performance_data_history"])["attname"])
+    assert history - published == {"superseded_at", "superseded_by_delivery_id"}
+    assert published <= history
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "allowed"),
+    [
+        ("etl_processing_log", "status", DeliveryStatus),
+        ("data_quality_issues", "severity", Severity),
+        ("performance_data", "return_status", ReturnStatus),
+        ("performance_data", "reconciliation_status", ReconciliationStatus),
+        ("reconciliation_results", "field_name", ReconciledField),
+        ("reconciliation_results", "likely_cause", Cause),
+    ],
+)
+def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:
+    found = shared_warehouse.query(
+        "SELECT pg_get_constraintdef(oid) AS d FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'",
+        [table],
+    )
+    (check,) = (text for text in found["d"] if text.startswith(f"CHECK (({column} = ANY"))
+    assert set(re.findall(r"'(\w+)'::text", check)) == set(allowed)

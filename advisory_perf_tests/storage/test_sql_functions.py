@@ -1,0 +1,144 @@
+from collections.abc import Iterator
+from datetime import date
+from threading import Barrier, Thread
+
+import psycopg
+import pytest
+
+from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.storage.warehouse import Warehouse
+
+
+@pytest.fixture
+def connection(shared_warehouse: Warehouse) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(shared_warehouse.url, autocommit=True) as connection:
+        yield connection
+
+
+def twrr(connection: psycopg.Connection, amounts: str, conventions: str) -> float | None:
+    """``amounts`` are bmv, contributions, distributions, fees, emv; ``conventions`` timing, fee basis, weight, minimum."""
+    row = connection.execute(f"SELECT single_period_twrr({amounts}, {conventions})".encode()).fetchone()
+    assert row is not None
+    value: float | None = row[0]
+    return value
+
+
+def test_net_flow_is_contributions_less_distributions(connection: psycopg.Connection) -> None:
+    assert connection.execute("SELECT net_flow(100.25, 30.5)::text, net_flow(NULL, 1)").fetchone() == ("69.75", None)
+
+
+@pytest.mark.parametrize(
+    ("conventions", "expected"),
+    [
+        ("'start_of_day', 'net'", 1150 / 1040 - 1),
+        ("'end_of_day', 'net'", 1110 / 1000 - 1),
+        ("'mid_day', 'net'", 110 / 1020),
+        ("'inflow_start_outflow_end', 'net'", 1210 / 1100 - 1),
+        ("'weighted', 'net', 0.25", 110 / 1010),
+        ("'start_of_day', 'gross'", 1155 / 1040 - 1),
+        ("'end_of_day', 'gross'", 1115 / 1000 - 1),
+        ("'mid_day', 'gross'", 115 / 1020),
+        ("'inflow_start_outflow_end', 'gross'", 1215 / 1100 - 1),
+        ("'weighted', 'gross', 1", 115 / 1040),
+    ],
+)
+def test_each_timing_places_the_flow(connection: psycopg.Connection, conventions: str, expected: float) -> None:
+    """1000 at the start, 100 in, 60 out, 5 of fees, 1150 at the end."""
+    assert twrr(connection, "1000, 100, 60, 5, 1150", conventions) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize("timing", FlowTiming)
+def test_a_funding_day_takes_its_flow_at_the_start_under_every_timing(connection: psycopg.Connection, timing: FlowTiming) -> None:
+    assert twrr(connection, "0, 250, 50, 0, 210", f"'{timing}', 'net', 0.5") == pytest.approx(0.05, abs=1e-15)
+
+
+@pytest.mark.parametrize("timing", FlowTiming)
+@pytest.mark.parametrize("basis", FeeBasis)
+def test_every_convention_of_the_code_is_known(connection: psycopg.Connection, timing: FlowTiming, basis: FeeBasis) -> None:
+    assert twrr(connection, "100, 0, 0, 0, 101", f"'{timing}', '{basis}', 0.5") == pytest.approx(0.01, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "conventions"),
+    [
+        ("0, 0, 0, 0, 0", "'end_of_day', 'net'"),
+        ("-10, 0, 0, 0, 5", "'end_of_day', 'net'"),
+        ("100, 0, 100, 0, 0", "'start_of_day', 'net'"),
+        ("100, 0, 200, 0, 0", "'mid_day', 'net'"),
+        ("99.99, 0, 0, 0, 101", "'end_of_day', 'net', NULL, 100"),
+        ("90, 18, 0, 0, 110", "'mid_day', 'net', NULL, 100"),
+        ("100, 0, 0, 0, -1", "'start_of_day', 'net'"),
+    ],
+)
+def test_without_a_proper_base_or_beyond_a_total_loss_there_is_no_return(
+    connection: psycopg.Connection, amounts: str, conventions: str
+) -> None:
+    assert twrr(connection, amounts, conventions) is None
+
+
+def test_bounds_are_inclusive(connection: psycopg.Connection) -> None:
+    assert twrr(connection, "100, 0, 0, 0, 0", "'start_of_day', 'net'") == -1.0
+    assert twrr(connection, "100, 0, 0, 0, 101", "'end_of_day', 'net', NULL, 100") == pytest.approx(0.01)
+    assert twrr(connection, "90, 20, 0, 0, 120", "'mid_day', 'net', NULL, 100") == pytest.approx(0.10)
+
+
+@pytest.mark.parametrize("missing", range(5))
+def test_a_missing_amount_gives_no_return(connection: psycopg.Connection, missing: int) -> None:
+    amounts = ["100", "0", "0", "0", "101"]
+    amounts[missing] = "NULL"
+    assert twrr(connection, ", ".join(amounts), "'end_of_day', 'net'") is None
+
+
+def test_a_missing_weight_gives_no_return(connection: psycopg.Connection) -> None:
+    assert twrr(connection, "100, 0, 0, 0, 101", "'weighted', 'net'") is None
+
+
+@pytest.mark.parametrize(("conventions", "why"), [("'noon', 'net'", "flow timing 'noon'"), ("'mid_day', 'nett'", "fee basis 'nett'")])
+def test_an_unknown_convention_is_refused(connection: psycopg.Connection, conventions: str, why: str) -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match=why):
+        twrr(connection, "100, 0, 0, 0, 101", conventions)
+
+
+def test_a_month_gets_one_partition_however_often_it_is_asked_for(warehouse: Warehouse) -> None:
+    asked = "SELECT create_monthly_partition('performance_data', day) AS name FROM unnest(%s::date[]) AS day"
+    days = [date(2024, 2, 29), date(2024, 2, 1), date(2024, 12, 31)]
+    names = ["performance_data_2024_02", "performance_data_2024_02", "performance_data_2024_12"]
+    assert warehouse.query(asked, [days])["name"].to_list() == names
+    assert warehouse.query(asked, [days])["name"].to_list() == names
+    bounds = warehouse.query("SELECT pg_get_expr(relpartbound, oid) AS b FROM pg_class WHERE relname = 'performance_data_2024_12'")
+    assert bounds.item() == "FOR VALUES FROM ('2024-12-01') TO ('2025-01-01')"
+
+
+def test_two_at_once_make_one_partition(warehouse: Warehouse) -> None:
+    start, made = Barrier(2), list[str]()
+
+    def make() -> None:
+        with warehouse.connect() as connection:
+            start.wait()
+            for month in range(1, 13):
+                found = connection.execute(
+                    "SELECT create_monthly_partition('reconciliation_results', %s)", [date(2024, month, 15)]
+                ).fetchone()
+                connection.commit()
+                made.append(found[0] if found else "")
+
+    threads = [Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 24
+    assert len(set(made)) == 12
+
+
+def test_a_reader_of_another_month_does_not_wait_for_a_new_partition(warehouse: Warehouse) -> None:
+    with warehouse.connect() as maker:
+        maker.execute("SELECT create_monthly_partition('performance_data', '2024-01-01')")
+        with warehouse.connect() as reader:
+            reader.execute("SET lock_timeout = '2s'")
+            assert reader.execute("SELECT count(*) FROM performance_data").fetchone() == (0,)
+
+
+def test_only_the_partitioned_tables_have_months(warehouse: Warehouse) -> None:
+    with warehouse.connect() as connection, pytest.raises(psycopg.errors.RaiseException, match="not to accounts"):
+        connection.execute("SELECT create_monthly_partition('accounts', '2024-01-01')")
