@@ -29,10 +29,10 @@ dev: setup ## the whole platform on this machine: UI, daemon, sensors
 	$(BIN)/advisory-perf --home $(HOME_DIR) dev
 
 test: setup-dev ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-fast: setup-dev ## the tests that need no daemon, HTTP or browser
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: setup-dev ## the tests that run no whole installation
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: setup-dev ## ruff
 	$(BIN)/ruff check .

@@ -7,8 +7,10 @@ it, so that usage errors and help come at once.
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 from pydantic import ValidationError
@@ -32,9 +34,7 @@ ERROR, DONE_WITH_ISSUES = 1, 3
 
 Home = Annotated[
     Path | None,
-    typer.Option(
-        "--home", help="Folder of the embedded lake, warehouse and Dagster instance (or ADVISORY_PERF_HOME).", file_okay=False
-    ),
+    typer.Option("--home", help="Folder of the embedded lake, warehouse and Dagster instance (or ADVISORY_PERF_HOME).", file_okay=False),
 ]
 
 
@@ -84,11 +84,12 @@ def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Han
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.progress import run_with_progress
     from advisory_perf.local.summary import console, summary
+    from advisory_perf.vendors.registry import load_feeds
 
+    if vendor is not None and vendor not in (feeds := load_feeds(settings.feeds_dir)):
+        raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(feeds)}", param_hint="--vendor")
     with open_installation(settings) as installation:
         platform = installation.platform()
-        if vendor is not None and vendor not in platform.feeds:
-            raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(platform.feeds)}", param_hint="--vendor")
         handed = run_with_progress(installation, platform, files, vendor)
         console().print(summary(platform.warehouse, handed))
     return handed
@@ -130,11 +131,23 @@ def export(
         if output is None:
             export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
             return
-        partial = output.with_name(f".{output.name}.partial")
-        with partial.open("wb") as target:
+        with _whole(output) as target:
             rows = export_relation(warehouse, relation, form=ExportFormat(form), target=target, where=where)
-        partial.replace(output)
         typer.echo(f"{rows:,} rows of {relation} in {output}", err=True)
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name when all of it is written, and not at all otherwise."""
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        with partial.open("wb") as target:
+            yield target
+        partial.replace(output)
+    except OSError as error:
+        raise AdvisoryPerfError(f"{output} cannot be written ({error.strerror}); choose a folder that exists and takes files") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @app.command()
@@ -172,7 +185,9 @@ def feeds_check(
     for feed in feeds:
         patterns = ", ".join(feed.files.patterns)
         timing, basis = feed.conventions.flow_timing, feed.conventions.fee_basis
-        typer.echo(f"ok  {feed.vendor}: {feed.cadence}, {feed.files.format}, {patterns}; {timing}, {basis} of fees; {len(feed.columns)} columns")
+        typer.echo(
+            f"ok  {feed.vendor}: {feed.cadence}, {feed.files.format}, {patterns}; {timing}, {basis} of fees; {len(feed.columns)} columns"
+        )
 
 
 def _settings(context: typer.Context, home: Path | None) -> Settings:

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     feeds_dir: Path | None = Field(default=None, description="folder with further feed files")
     s3_endpoint_url: str | None = Field(default=None, description="for S3-compatible stores; by default AWS")
     s3_region: str = Field(default="us-east-1", description="region of the bucket")
-    log_level: str = Field(default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="what runs print; the UI has all")
+    log_level: str = Field(
+        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="what runs print; the UI has all"
+    )
     pass_rate: float = Field(default=0.95, ge=0, le=1, description="reconciliation pass rate below which a check warns")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
 
@@ -50,5 +52,3 @@ class Settings(BaseSettings):
         """The settings as environment variables, for the processes that Dagster starts."""
         set_here = {name: getattr(self, name) for name in type(self).model_fields}
         return {f"ADVISORY_PERF_{name.upper()}": str(value) for name, value in set_here.items() if value is not None}
-
-

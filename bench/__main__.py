@@ -69,9 +69,7 @@ def compare(accounts: int, days: int) -> None:
 
 
 def _part(name: str, home: Path) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", name, "--home", str(home)], stdout=subprocess.PIPE, check=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "bench", name, "--home", str(home)], stdout=subprocess.PIPE, check=True, text=True)
     result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -40,7 +40,7 @@ _ROW_CODES = (
     Code("E_FIELDS", Severity.HIGH, "the row has too many or too few cells"),
     Code("E_REQUIRED", Severity.HIGH, "a required cell is blank"),
     Code("E_NUMBER", Severity.HIGH, "the cell is not a number in the feed's notation"),
-    Code("E_NOT_FINITE", Severity.HIGH, "the cell is infinite or not a number"),
+    Code("E_NOT_FINITE", Severity.HIGH, "the number is infinite or too large to hold"),
     Code("E_NUMBER_AMBIGUOUS", Severity.HIGH, "the number can be read in two ways; say the notation in the feed"),
     Code("E_PRECISION", Severity.HIGH, "the amount has more digits than money carries, and is never rounded"),
     Code("E_CELL_ERROR", Severity.HIGH, "the cell holds a spreadsheet error"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 
 from advisory_perf.definitions import build_definitions, open_platform
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import SettingsError, WarehouseError
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
@@ -45,8 +45,8 @@ class Installation:
         return open_platform(self.settings)
 
     def definitions(self) -> dg.Definitions:
-        """Everything that Dagster runs here; runs in this process print nothing, since the command says what became of them."""
-        return build_definitions(self.settings.model_copy(update={"log_level": "CRITICAL"}))
+        """Everything that Dagster runs here."""
+        return build_definitions(self.settings)
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
@@ -64,7 +64,10 @@ class Installation:
 @contextmanager
 def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator[Installation]:
     """The installation with its servers up; an embedded one stops again when nobody uses it any more."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home") from error
     if not settings.is_embedded and settings.dagster_url is not None:
         yield _opened(settings, migrating=migrating)
         return

@@ -15,7 +15,7 @@ def run_with_progress(installation: Installation, platform: Platform, files: Seq
     """Lands the files and runs their lanes; the bar is on stderr and counts deliveries, then lanes."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with installation.instance() as instance, Progress(*columns, console=console) as progress:
+    with installation.instance() as instance, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         landing = progress.add_task("landing deliveries", total=len(files))
         lanes = progress.add_task("running lanes", total=None)
         runs = LocalRuns(platform, installation.definitions(), instance)

@@ -17,6 +17,7 @@ from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.ledger import LedgerEntry
@@ -24,6 +25,7 @@ from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.vendors.registry import feed_for
 
 BY_COMMAND = "advisory-perf run"
+_NOTHING = "CRITICAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ class LocalRuns:
         entry = self._platform.ledger.entry(one.entry.delivery_id)
         return Handed(one.name, entry or one.entry, one.is_repeated)
 
+    def has_pending(self, vendor: str) -> bool:
+        """Whether landed deliveries of the vendor wait for its lane, of this command or of an earlier one that was cut short."""
+        return bool(self._platform.ledger.pending(vendor))
+
     def run_lane(self, vendor: str) -> bool:
         """Runs the vendor's lane for what its landed deliveries touch; false where nothing is pending."""
         ledger = self._platform.ledger
@@ -94,7 +100,11 @@ class LocalRuns:
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> str | None:
         """Runs a job; gives the reason of its first failing step, or nothing."""
         result = self._definitions.resolve_job_def(job_name).execute_in_process(
-            instance=self._instance, partition_key=partition_key, tags=tags, raise_on_error=False
+            run_config=printing(_NOTHING),
+            instance=self._instance,
+            partition_key=partition_key,
+            tags=tags,
+            raise_on_error=False,
         )
         if result.success:
             return None
@@ -125,8 +135,15 @@ def run_files(
     for path in files:
         handed.append(runs.land(path, vendor))
         landed(handed[-1])
-    vendors = list(dict.fromkeys(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR))
+    touched = dict.fromkeys(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)
+    vendors = [name for name in touched if runs.has_pending(name)]
+    failures = []
     for name in vendors:
-        runs.run_lane(name)
+        try:
+            runs.run_lane(name)
+        except AdvisoryPerfError as error:  # one vendor's trouble stays in its lane
+            failures.append(str(error))
         lane_done(name, len(vendors))
+    if failures:
+        raise AdvisoryPerfError("; ".join(failures))
     return [runs.again(one) for one in handed]

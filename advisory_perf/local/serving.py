@@ -15,7 +15,20 @@ def serve(installation: Installation, *, host: str, port: int) -> int:
 
     The child has a session of its own, so that a Ctrl-C reaches it once, as the SIGINT that it winds down on.
     """
-    command = [sys.executable, "-W", "ignore::FutureWarning", "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::FutureWarning",
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        str(ROOT / "workspace.yaml"),
+        "-h",
+        host,
+        "-p",
+        str(port),
+    ]
     command += ["--log-level", "warning", "--code-server-log-level", "warning"]
     told: list[int] = []
 
@@ -24,7 +37,11 @@ def serve(installation: Installation, *, host: str, port: int) -> int:
         child.send_signal(signal.SIGINT)
 
     child = subprocess.Popen(  # noqa: S603 - our own command
-        command, env=installation.environment, cwd=installation.settings.home, start_new_session=True, preexec_fn=_heed_interrupts
+        command,
+        env=installation.environment,
+        cwd=installation.settings.home,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no thread has been started yet
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

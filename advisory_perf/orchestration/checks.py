@@ -4,8 +4,9 @@ Specs come from the rules, never from a run, so a clean run still reports a chec
 asset yields no output when it fails, so a wrong row is never stored. A *soft* rule warns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -38,7 +39,7 @@ class Finding:
     failures: pl.DataFrame
     checked: int
     passed: bool | None = None
-    metadata: dict[str, float | int | str] = field(default_factory=dict)
+    metadata: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
     def is_good(self) -> bool:
@@ -48,7 +49,7 @@ class Finding:
     def result(self, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
         """The finding as a check result, with counts, the days that fail and the first failing rows."""
         rate = 1 - self.failures.height / self.checked if self.checked else 1.0
-        metadata: dict[str, object] = {"failed": self.failures.height, "checked": self.checked, "pass_rate": rate, **self.metadata}
+        metadata: dict[str, Any] = {"failed": self.failures.height, "checked": self.checked, "pass_rate": rate, **self.metadata}
         if self.failures.height:
             metadata["failure_cases"] = cases_table(self.failures)
             if "as_of_date" in self.failures.columns:

@@ -5,7 +5,7 @@ again, and no oftener than agreed.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -58,16 +58,24 @@ def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tu
 
 
 def landings_to_request(
-    vendor: str, waiting: Sequence[LakeFile], tries: Mapping[str, Tries], *, attempts: int, at_most: int
+    vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int, at_most: int
 ) -> list[LandingRequest]:
-    """The files of one vendor to land now: those without a run under way whose attempts are not used up."""
-    requests = []
+    """The files of one vendor to land now: those without a run under way whose attempts are not used up.
+
+    With these, at most ``at_most`` landings are under way. Files whose attempts are used up do not keep the others waiting.
+    """
+    requests: list[LandingRequest] = []
+    under_way = 0
     for file in waiting:
+        if under_way + len(requests) == at_most:
+            break
         delivery_id = delivery_id_of(file)
-        tried = tries.get(delivery_id, Tries())
-        if not tried.in_flight and tried.failed < attempts:
+        tried = tries_of(delivery_id)
+        if tried.in_flight:
+            under_way += 1
+        elif tried.failed < attempts:
             requests.append(LandingRequest(vendor, delivery_id, file.path, tried.failed + 1))
-    return requests[:at_most]
+    return requests
 
 
 def lane_to_request(
@@ -82,7 +90,9 @@ def lane_to_request(
     if not pending or waiting or tries.in_flight or tries.failed >= attempts:
         return None
     windows = windows_touched(feed, pending, latest)
-    return windows and LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.failed + 1)
+    if windows is None:
+        return None
+    return LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.failed + 1)
 
 
 def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:

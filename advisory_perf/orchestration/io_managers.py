@@ -48,22 +48,11 @@ class PublishingIOManager(LakeIOManager):
         super().handle_output(context, obj)
         vendor, stage = context.asset_key.path
         windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[vendor])
-        change = self._platform.warehouse.replace_slice(
-            TABLES[stage], obj, vendor=vendor, first=windows.first_day, last=windows.last_day
-        )
-        context.add_output_metadata(
-            {f"{name}_by_run": getattr(change, name) for name in ("inserted", "updated", "deleted", "unchanged")}
-        )
+        change = self._platform.warehouse.replace_slice(TABLES[stage], obj, vendor=vendor, first=windows.first_day, last=windows.last_day)
+        context.add_output_metadata({f"{name}_by_run": getattr(change, name) for name in ("inserted", "updated", "deleted", "unchanged")})
         if TABLES[stage].name == "performance_data":
-            self._finish(vendor, windows, obj, change.by_delivery)
-
-    def _finish(self, vendor: str, windows: WindowRange, rows: pl.DataFrame, changes: dict[str, tuple[int, int]]) -> None:
-        """The ledger closes the deliveries whose days are published."""
-        with_issues = rows.filter(reconciliation_status="COMPLETED_WITH_ISSUES")["delivery_id"].unique()
-        self._platform.ledger.published(
-            vendor, first=windows.first_day, last=windows.last_day, changes=changes, with_issues=set(with_issues)
-        )
-        self._platform.warehouse.refresh_daily_totals()
+            self._platform.ledger.published(vendor, first=windows.first_day, last=windows.last_day, changes=change.by_delivery)
+            self._platform.warehouse.refresh_daily_totals()
 
 
 def _dimension(context: dg.OutputContext | dg.InputContext) -> str:
@@ -92,6 +81,6 @@ class AccountsIOManager(dg.IOManager):
         """Brings the register up to date."""
         context.add_output_metadata({"changed": self._platform.warehouse.upsert_accounts(obj)})
 
-    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:  # noqa: ARG002 - Dagster's signature
         """The register as the warehouse has it."""
         return self._platform.warehouse.query("SELECT * FROM accounts ORDER BY data_source, account_id")

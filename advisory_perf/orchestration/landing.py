@@ -16,6 +16,7 @@ from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.storage.ledger import Claim, ClaimOutcome
 from advisory_perf.storage.receiving import Arrival, archive, clear_incoming, read_arrival, reject
 from advisory_perf.vendors.feed import Feed
@@ -39,7 +40,7 @@ def landing_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
         landing_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
         description=f"reads, judges and stores one delivery of {feed.vendor}",
-        config={"loggers": {"console": {"config": {"log_level": log_level}}}},
+        config=printing(log_level),
         tags={"vendor": feed.vendor},
     )
 

@@ -11,6 +11,7 @@ from advisory_perf.orchestration.checks import audited, schema_finding, schema_r
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
 from advisory_perf.vendors.feed import Feed
 
@@ -29,7 +30,7 @@ def lane_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
         lane_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
         description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
-        config={"loggers": {"console": {"config": {"log_level": log_level}}}},
+        config=printing(log_level),
         tags={"vendor": feed.vendor, "lane": feed.vendor},
     )
 

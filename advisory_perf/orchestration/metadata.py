@@ -1,6 +1,7 @@
 """What the UI shows of a frame: schema, lineage, preview, and row counts and sums partition by partition."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -15,9 +16,11 @@ _PREVIEW_ROWS = 5
 _ROW_COUNT = "dagster/partition_row_count"
 
 
-def definition_metadata(table: Table) -> dict[str, object]:
+def definition_metadata(table: Table) -> dict[str, Any]:
     """The table's schema, for the asset's definition, each derived column with its derivation."""
     schema = pandera_schema_to_dagster_type(pandera_schema(table)).metadata["schema"].value
+    if not isinstance(schema, dg.TableSchema):
+        raise TypeError("dagster-pandera describes a schema as a TableSchema")
     described = [
         dg.TableColumn(column.name, column.type, f"{column.description}{_derivation(column.name)}", column.constraints)
         for column in schema.columns
@@ -41,12 +44,12 @@ def lineage(table: Table, upstream: Iterable[tuple[dg.AssetKey, Table]]) -> dg.T
     return dg.TableColumnLineage(deps_by_column=deps)
 
 
-def output_metadata(frame: pl.DataFrame) -> dict[str, object]:
+def output_metadata(frame: pl.DataFrame) -> dict[str, Any]:
     """Row count, preview and sums of a frame that is one partition, or an asset without any."""
     return {"dagster/row_count": frame.height, **range_metadata(frame), **_sums(frame)}
 
 
-def range_metadata(frame: pl.DataFrame) -> dict[str, object]:
+def range_metadata(frame: pl.DataFrame) -> dict[str, Any]:
     """Preview of a range's frame. Dagster repeats it on every partition of the run, so numbers are said window by window."""
     return {"preview": _markdown(frame.head(_PREVIEW_ROWS))}
 
@@ -75,7 +78,7 @@ def _sum_expressions(frame: pl.DataFrame) -> list[pl.Expr]:
     return sums
 
 
-def _sums(frame: pl.DataFrame) -> dict[str, object]:
+def _sums(frame: pl.DataFrame) -> dict[str, Any]:
     expressions = _sum_expressions(frame)
     if not expressions:
         return {}
@@ -96,5 +99,3 @@ def _markdown(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:
     lines = ["| " + " | ".join(shown.columns) + " |", "|" + " --- |" * shown.width]
     lines += ["| " + " | ".join((value or "").replace("|", "\\|") for value in row) + " |" for row in shown.iter_rows()]
     return dg.MetadataValue.md("\n".join(lines))
-
-

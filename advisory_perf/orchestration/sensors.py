@@ -1,6 +1,7 @@
 """Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -17,13 +18,14 @@ from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
-from advisory_perf.storage.lake import INCOMING
-from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.storage.lake import INCOMING, LakeFile
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 SUBJECT_TAG = "advisory_perf/subject"
 _SECONDS = 5
-_LANDINGS_A_TICK = 50
+_LANDINGS_UNDER_WAY = 50
 _FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 _FINISHED = (*_FINISHED_BADLY, dg.DagsterRunStatus.SUCCESS)
 
@@ -39,21 +41,17 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
         description="lists incoming/<vendor>/ and lands what is new",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
+            limits = {"attempts": platform.settings.attempts, "at_most": _LANDINGS_UNDER_WAY}
+            return landings_to_request(vendor, files, partial(tries_for, context.instance), **limits)
+
         waiting, unclaimed = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
-        requests: list[LandingRequest] = []
-        for vendor, files in waiting.items():
-            tries = {delivery_id_of(file): tries_for(context.instance, delivery_id_of(file)) for file in files[:_LANDINGS_A_TICK]}
-            attempts = platform.settings.attempts
-            requests += landings_to_request(vendor, files[:_LANDINGS_A_TICK], tries, attempts=attempts, at_most=_LANDINGS_A_TICK)
-        rejections = [
-            dg.RunRequest(
-                run_key=delivery_id_of(file), job_name=JOB_NAME, run_config=unclaimed_config(file), tags={SUBJECT_TAG: delivery_id_of(file)}
-            )
-            for file in unclaimed
-        ]
+        level = platform.settings.log_level
+        landings = [request for vendor, files in waiting.items() for request in to_request(vendor, files)]
+        rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, unclaimed)]
         return dg.SensorResult(
-            run_requests=[*map(_landing_run, requests), *rejections],
-            dynamic_partitions_requests=list(_new_partitions(platform, requests)),
+            run_requests=[*map(_landing_run, landings), *rejections],
+            dynamic_partitions_requests=list(_new_partitions(platform, landings)),
         )
 
     return arrivals
@@ -83,7 +81,7 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
                 attempts=platform.settings.attempts,
             )
             if request and not tries_in_flight(context.instance, lane_job_name(vendor)):
-                requests.append(_lane_run(request))
+                requests.append(_lane_run(request, platform.settings.log_level))
         return dg.SensorResult(run_requests=requests)
 
     return lanes
@@ -96,9 +94,7 @@ def _may_still_land(instance: dg.DagsterInstance, delivery_id: str, platform: Pl
 def tries_for(instance: dg.DagsterInstance, subject: str) -> Tries:
     """The runs that carry the subject's tag."""
     runs = instance.get_runs(dg.RunsFilter(tags={SUBJECT_TAG: subject}))
-    return Tries(
-        failed=sum(run.status in _FINISHED_BADLY for run in runs), in_flight=any(run.status not in _FINISHED for run in runs)
-    )
+    return Tries(failed=sum(run.status in _FINISHED_BADLY for run in runs), in_flight=any(run.status not in _FINISHED for run in runs))
 
 
 def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:
@@ -116,10 +112,20 @@ def _landing_run(request: LandingRequest) -> dg.RunRequest:
     )
 
 
-def _lane_run(request: LaneRequest) -> dg.RunRequest:
+def _rejection_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{request.delivery_id}:{request.attempt}",
+        job_name=JOB_NAME,
+        run_config=unclaimed_config(request.path, log_level=log_level),
+        tags={SUBJECT_TAG: request.delivery_id},
+    )
+
+
+def _lane_run(request: LaneRequest, log_level: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.subject}:{request.attempt}",
         job_name=lane_job_name(request.vendor),
+        run_config=printing(log_level),
         tags={**request.windows.tags, SUBJECT_TAG: request.subject},
     )
 

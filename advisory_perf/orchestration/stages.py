@@ -129,9 +129,7 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> tupl
     anniversaries lie, with the one before them.
     """
     stored = [
-        key
-        for key in map(date.fromisoformat, platform.lake.partition_keys("twrr_series", feed.vendor, "window"))
-        if key < windows.first
+        key for key in map(date.fromisoformat, platform.lake.partition_keys("twrr_series", feed.vendor, "window")) if key < windows.first
     ]
     if not stored:
         return None, None
@@ -169,7 +167,13 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
     allowances = {
         field: Allowance(feed.tolerances.of(field).absolute, feed.tolerances.of(field).relative) for field, has in given.items() if has
     }
-    results = reconcile(figures(inputs), allowances, timing=feed.conventions.flow_timing)
+    results = reconcile(
+        figures(inputs),
+        allowances,
+        timing=feed.conventions.flow_timing,
+        fee_basis=feed.conventions.fee_basis,
+        weight=feed.conventions.weight,
+    )
     rate = pass_rate(results)
     rates = {f"pass_rate_{field.value}": pass_rate(results, field) for field in allowances}
     least = platform.settings.pass_rate

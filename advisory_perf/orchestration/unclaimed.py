@@ -1,8 +1,11 @@
 """Files that no feed claims: they go to error/ with a reason, and the ledger says FAILED. Nothing is guessed."""
 
+from typing import Any
+
 import dagster as dg
 
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.storage.lake import INCOMING, LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, delivery_id_of, reject
 
@@ -27,9 +30,9 @@ def unclaimed_job(platform: Platform) -> dg.JobDefinition:
     return job
 
 
-def unclaimed_config(file: LakeFile) -> dict[str, object]:
+def unclaimed_config(path: str, *, log_level: str) -> dict[str, Any]:
     """The run config that names the file to the job."""
-    return {"ops": {_OP_NAME: {"config": {"path": file.path}}}}
+    return {"ops": {_OP_NAME: {"config": {"path": path}}}, **printing(log_level)}
 
 
 def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: str | None = None) -> str:

@@ -62,9 +62,7 @@ def _values(accounts: int, days: int, last_day: date, seed: int) -> pl.DataFrame
             growth=(pl.col("market") / 100_000_000 + flow / 1_000_000).log1p(),
         )
         .with_columns(opening=openings.gather(pl.int_range(rows, eager=True) // days))
-        .with_columns(
-            ending_mv=(pl.col("opening") * pl.col("growth").cum_sum().over("number").exp()).round().cast(pl.Int64)
-        )
+        .with_columns(ending_mv=(pl.col("opening") * pl.col("growth").cum_sum().over("number").exp()).round().cast(pl.Int64))
         .with_columns(beginning_mv=pl.col("ending_mv").shift(1).over("number").fill_null(pl.col("opening")))
         .with_columns(
             deposits=pl.when(contributes).then(_part("flow_ppm")).otherwise(0),

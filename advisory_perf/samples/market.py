@@ -171,9 +171,7 @@ def _spread(random: Random, cadence: Cadence) -> int:
     return sum(random.randint(-width, width) for _ in range(4)) // 4 + _DRIFT_PPB[cadence]
 
 
-def _history(
-    random: Random, account: Account, number: int, benchmark: dict[date, Decimal], book: Book
-) -> list[Position]:
+def _history(random: Random, account: Account, number: int, benchmark: dict[date, Decimal], book: Book) -> list[Position]:
     dates = list(benchmark)
     opening = random.randint(5_000_000, 300_000_000)
     funded = book.fund_every > 0 and number % book.fund_every == 0

@@ -84,10 +84,7 @@ def vendor_truth(files: dict[str, FileTruth], positions: Iterable[Position], tim
             "ending_market_value": sum(_ending_breaks(row) for row in ordered),
             "twrr": sum(_twrr_breaks(row, timing) for row in ordered),
         },
-        accounts={
-            account.account_id: _account_truth(tuple(rows), timing)
-            for account, rows in groupby(ordered, key=attrgetter("account"))
-        },
+        accounts={account.account_id: _account_truth(tuple(rows), timing) for account, rows in groupby(ordered, key=attrgetter("account"))},
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from random import Random
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 
 from advisory_perf.contracts.conventions import Cadence, FlowTiming
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, with_vendor_return

@@ -35,13 +35,10 @@ def make_vendor_c(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
         close_every=6,
     )
     positions = [
-        with_vendor_return(position, TIMING, _TWRR_DIGITS)
-        for history in account_histories(random, dates, book)
-        for position in history
+        with_vendor_return(position, TIMING, _TWRR_DIGITS) for history in account_histories(random, dates, book) for position in history
     ]
     positions = [
-        replace(position, vendor_twrr=None) if row % _RETURN_MISSING_EVERY == 0 else position
-        for row, position in enumerate(positions)
+        replace(position, vendor_twrr=None) if row % _RETURN_MISSING_EVERY == 0 else position for row, position in enumerate(positions)
     ]
     name = f"{VENDOR}_performance_{dates[-1]:%Y%m%d}.json"
     file = FileTruth(status="LANDED", read=len(positions), accepted=len(positions))

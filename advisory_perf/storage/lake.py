@@ -1,8 +1,9 @@
 """The lake: vendor files in their zones and Parquet by stage, on S3 or in a folder, through one interface.
 
-Zones for files: ``incoming/<vendor>/``, ``archive/<vendor>/<delivery>/``, ``error/<vendor>/<delivery>/`` (how a delivery
-goes through them is in ``receiving``). Parquet lies in hive layout, ``<stage>/vendor=<v>/<delivery or window>=<key>/part.parquet``. A set of partitions is staged under a name of its
-own first and promoted when all of it is there, so that a crash leaves old partitions or new ones, never half a file.
+Zones for files: ``incoming/<vendor>/``, ``archive/<vendor>/<delivery>/``, ``error/<vendor>/<delivery>/``; how a delivery goes
+through them is in ``receiving``. Parquet lies in hive layout, ``<stage>/vendor=<v>/<delivery or window>=<key>/part.parquet``.
+A set of partitions is staged under a name of its own first and promoted when all of it is there, so that a crash leaves old
+partitions or new ones, never half a file.
 """
 
 import io
@@ -11,11 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import obstore
 import polars as pl
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 from advisory_perf.errors import LakeError
 
@@ -64,11 +69,12 @@ class Lake:
     def _open(self) -> LocalStore | S3Store:
         if not self.is_s3:
             return LocalStore(prefix=self.address, mkdir=True)
-        options = {"region": self._region}
+        config: S3Config = {"region": self._region}
         if self._endpoint_url:
-            options |= {"endpoint": self._endpoint_url, "virtual_hosted_style_request": "false"}
+            config["endpoint"] = self._endpoint_url
+            config["virtual_hosted_style_request"] = False
         plain_http = bool(self._endpoint_url and self._endpoint_url.startswith("http://"))
-        return S3Store.from_url(self.address, config=options, client_options={"allow_http": plain_http})
+        return S3Store.from_url(self.address, config=config, client_options={"allow_http": plain_http})
 
     @contextmanager
     def _reported(self, doing: str) -> Iterator[None]:
@@ -179,5 +185,3 @@ def _partition(stage: str, vendor: str, dimension: str, key: str) -> str:
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-

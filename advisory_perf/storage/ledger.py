@@ -11,6 +11,7 @@ from typing import Any, LiteralString, TypedDict, Unpack
 
 import polars as pl
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from advisory_perf.contracts.conventions import DeliveryStatus
@@ -76,7 +77,12 @@ class Claim:
     entry: LedgerEntry
 
 
-_COLUMNS = ", ".join(field.name for field in fields(LedgerEntry))
+_COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
+_SELECT: LiteralString = "SELECT {columns} FROM etl_processing_log WHERE "
+_OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR EXISTS (
+    SELECT FROM performance_data AS p WHERE p.data_source = log.vendor AND p.delivery_id = log.delivery_id
+    AND p.as_of_date BETWEEN log.first_as_of_date AND log.last_as_of_date AND p.reconciliation_status = 'COMPLETED_WITH_ISSUES'
+) THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END""")
 _LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
 
 
@@ -89,14 +95,20 @@ class Ledger:
     def claim(self, **identity: Unpack[Identity]) -> Claim:
         """Whether this run is to land the delivery.
 
-        TAKEN inserts its row, or takes it again where the same name and bytes failed before or this very delivery is landed
-        again; counts start at zero. KNOWN writes nothing. DUPLICATE inserts a row that says which delivery it repeats.
+        TAKEN inserts its row, or takes it again where the same name and bytes failed before; counts start at zero. A delivery that
+        is landed again counts as before until the new landing is done. KNOWN writes nothing. DUPLICATE inserts a row that says
+        which delivery it repeats.
         """
         with self._warehouse.connect() as connection:
             _lock(connection, identity)
             known = _same_file(connection, identity)
-            if known is not None and known.delivery_id != identity["delivery_id"] and known.status not in {"FAILED", "RECEIVED"}:
-                return Claim(ClaimOutcome.KNOWN, known)
+            if known is not None and known.status == "DUPLICATE":
+                is_own = known.delivery_id == identity["delivery_id"]
+                return Claim(ClaimOutcome.DUPLICATE if is_own else ClaimOutcome.KNOWN, known)
+            if known is not None and known.status in _LANDED:
+                if known.delivery_id != identity["delivery_id"]:
+                    return Claim(ClaimOutcome.KNOWN, known)
+                return Claim(ClaimOutcome.TAKEN, _note_run(connection, identity))
             original = _same_bytes(connection, identity)
             if known is None and original is not None:
                 return Claim(ClaimOutcome.DUPLICATE, _insert_duplicate(connection, identity, original))
@@ -110,7 +122,7 @@ class Ledger:
         self.rejected(entry.delivery_id, code=code, sentence=sentence)
         return entry
 
-    def landed(
+    def landed(  # noqa: PLR0913 - one keyword a count
         self,
         delivery_id: str,
         *,
@@ -160,40 +172,36 @@ class Ledger:
                 raise _unknown(delivery_id)
             connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
 
-    def published(
-        self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]], with_issues: set[str]
-    ) -> list[LedgerEntry]:
+    def published(self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]]) -> list[LedgerEntry]:
         """Closes the pending deliveries whose days lie in the published range; gives them.
 
-        A delivery without any position has no days and closes with any range. One that was closed before keeps its counts and
-        times, but its status follows the breaks that its rows have now.
+        A delivery without any position has no days and closes with any range. ``changes`` has (inserted, updated) rows by delivery.
+        A delivery closed before keeps its counts and times, but its status follows the breaks that its rows have now.
         """
-        place = {"vendor": vendor, "first": first, "last": last, "issues": sorted(with_issues)}
-        status = (
-            "CASE WHEN records_failed > 0 OR delivery_id = ANY(%(issues)s) THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END"
-        )
+        place = {"vendor": vendor, "first": first, "last": last}
         with self._warehouse.connect() as connection:
             closed = _entries(
                 connection,
-                f"UPDATE etl_processing_log SET status = {status}, processing_end_time = now()"  # noqa: S608 - our own text
+                "UPDATE etl_processing_log AS log SET status = {outcome}, processing_end_time = now()"
                 " WHERE vendor = %(vendor)s AND status = 'PROCESSING' AND (first_as_of_date IS NULL"
-                f" OR (first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s)) RETURNING {_COLUMNS}",
+                " OR (first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s)) RETURNING {columns}",
                 place,
             )
             for entry in closed:
-                inserted, updated = changes.get(entry.delivery_id, (0, 0))
                 connection.execute(
                     "UPDATE etl_processing_log SET records_inserted = %s, records_updated = %s WHERE id = %s",
-                    [inserted, updated, entry.id],
+                    [*changes.get(entry.delivery_id, (0, 0)), entry.id],
                 )
             connection.execute(
-                f"UPDATE etl_processing_log SET status = {status} WHERE vendor = %(vendor)s"  # noqa: S608 - our own text
-                " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
-                f" AND first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s AND status <> {status}",
+                _composed(
+                    "UPDATE etl_processing_log AS log SET status = {outcome} WHERE vendor = %(vendor)s"
+                    " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
+                    " AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s AND status <> {outcome}"
+                ),
                 place,
             )
-            ids = [entry.id for entry in closed]
-            return _entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", {"ids": ids})
+            ids = {"ids": [entry.id for entry in closed]}
+            return _entries(connection, "SELECT {columns} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", ids)
 
     def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
         """Every delivery, or those of a vendor, in the order of landing."""
@@ -227,12 +235,17 @@ class Ledger:
 
     def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
         with self._warehouse.connect() as connection:
-            return _entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", place)  # noqa: S608
+            return _entries(connection, _SELECT + condition, place)
 
 
-def _entries(connection: psycopg.Connection, statement: str, place: Mapping[str, Any]) -> list[LedgerEntry]:
+def _composed(statement: LiteralString) -> sql.Composed:
+    """The statement with {columns}, those of an entry, and {outcome}, the final status of a delivery, filled in."""
+    return sql.SQL(statement).format(columns=_COLUMNS, outcome=_OUTCOME)
+
+
+def _entries(connection: psycopg.Connection, statement: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
     with connection.cursor(row_factory=class_row(LedgerEntry)) as cursor:
-        return cursor.execute(statement.encode(), place).fetchall()
+        return cursor.execute(_composed(statement), place).fetchall()
 
 
 def _lock(connection: psycopg.Connection, identity: Identity) -> None:
@@ -242,13 +255,13 @@ def _lock(connection: psycopg.Connection, identity: Identity) -> None:
 
 def _same_file(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
     condition = "vendor = %(vendor)s AND file_name = %(file_name)s AND sha256 = %(sha256)s"
-    return next(iter(_entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", identity)), None)  # noqa: S608
+    return next(iter(_entries(connection, _SELECT + condition, identity)), None)
 
 
 def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
     condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(landed)s) ORDER BY id"
     place = {**identity, "landed": _LANDED}
-    return next(iter(_entries(connection, f"SELECT {_COLUMNS} FROM etl_processing_log WHERE {condition}", place)), None)  # noqa: S608
+    return next(iter(_entries(connection, _SELECT + condition, place)), None)
 
 
 def _take(connection: psycopg.Connection, identity: Identity, status: str) -> LedgerEntry:
@@ -261,9 +274,20 @@ def _take(connection: psycopg.Connection, identity: Identity, status: str) -> Le
         " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id, file_path = excluded.file_path,"
         " status = excluded.status, received_at = excluded.received_at, processing_start_time = now(), processing_end_time = NULL,"
         " run_id = excluded.run_id, error_code = NULL, error_message = NULL, records_read = 0, records_processed = 0,"
-        " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0"
-        f" RETURNING {_COLUMNS}",
+        " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0,"
+        " first_as_of_date = NULL, last_as_of_date = NULL"
+        " RETURNING {columns}",
         {**identity, "status": status},
+    )
+    return entry
+
+
+def _note_run(connection: psycopg.Connection, identity: Identity) -> LedgerEntry:
+    (entry,) = _entries(
+        connection,
+        "UPDATE etl_processing_log SET run_id = %(run_id)s, processing_start_time = now() WHERE delivery_id = %(delivery_id)s"
+        " RETURNING {columns}",
+        identity,
     )
     return entry
 
@@ -273,8 +297,7 @@ def _insert_duplicate(connection: psycopg.Connection, identity: Identity, origin
     message = f"holds the same bytes as {original.file_name} (delivery {original.delivery_id}); nothing was changed"
     (noted,) = _entries(
         connection,
-        "UPDATE etl_processing_log SET error_message = %(message)s, processing_end_time = now() WHERE id = %(id)s"
-        f" RETURNING {_COLUMNS}",
+        "UPDATE etl_processing_log SET error_message = %(message)s, processing_end_time = now() WHERE id = %(id)s RETURNING {columns}",
         {"message": message, "id": entry.id},
     )
     return noted

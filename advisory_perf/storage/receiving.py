@@ -49,10 +49,7 @@ def read_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> A
     """
     waiting = [file for file in lake.files(f"{INCOMING}/{vendor}/") if delivery_id_of(file) == delivery_id]
     settled = [
-        file
-        for zone in (ARCHIVE, ERROR)
-        for file in lake.files(f"{zone}/{vendor}/{delivery_id}/")
-        if not file.name.endswith(REASON_ENDING)
+        file for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{vendor}/{delivery_id}/") if not file.name.endswith(REASON_ENDING)
     ]
     file = next(iter([*waiting, *settled]), None)
     if file is None:

@@ -18,7 +18,7 @@ from advisory_perf.vendors.raw import cell
 _EXACT_MONEY = rf"^[+-]?([0-9]{{1,{MONEY_INTEGER_DIGITS}}}(\.[0-9]{{0,{MONEY_SCALE}}}0*)?|\.[0-9]{{1,{MONEY_SCALE}}}0*)$"
 _DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 _SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-_NOT_FINITE = r"(?i)^[+-]?(inf(inity)?|nan)$"
+_INFINITE = r"(?i)^[+-]?inf(inity)?$"
 _CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
 _SCIENTIFIC_ID = r"^[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _BLANKS = ("", "-", "--", "n/a", "N/A")
@@ -83,7 +83,7 @@ def _number_code(text: pl.Expr, plain: pl.Expr, *, may_be_null: bool) -> pl.Expr
         .then(pl.lit(None if may_be_null else "E_REQUIRED", pl.String()))
         .when(text.str.contains(_CELL_ERROR))
         .then(pl.lit("E_CELL_ERROR"))
-        .when(text.str.contains(_NOT_FINITE))
+        .when(text.str.contains(_INFINITE))
         .then(pl.lit("E_NOT_FINITE"))
         .when(plain.str.contains(_DECIMAL))
         .then(pl.lit("E_PRECISION"))

@@ -54,7 +54,7 @@ def _tokenised(text: bytes, names: list[str], feed: Feed, *, skip: int) -> tuple
     if not text.endswith((b"\n", b"\r")) and text.count(b"\n") < HEADER_SEARCH_ROWS:
         text += b"\n"  # Arrow refuses to skip a header that no line end follows
     table = arrow_csv.read_csv(
-        pa.BufferReader(text),  # type: ignore[arg-type] # the stubs forget Arrow's own buffers
+        pa.BufferReader(text),  # the stubs forget Arrow's own buffers
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, skip_rows=skip, column_names=columns),
         parse_options=arrow_csv.ParseOptions(
             delimiter=feed.files.csv.delimiter,

@@ -42,9 +42,7 @@ class Dev:
     def ask(self, query: str, **variables: Any) -> Any:
         """The data that GraphQL answers with."""
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
             result = json.load(answer)
         assert "errors" not in result, result

@@ -13,6 +13,8 @@ from advisory_perf.samples.deliveries import Samples, make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, every_row, installed, run
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = make_samples(seed=7, accounts=12, last_month=date(2025, 3, 31), months=5, days=4)
 
 

@@ -54,7 +54,14 @@ def content(warehouse: Warehouse, *, without: Sequence[str] = ()) -> dict[str, p
 def every_row(warehouse: Warehouse) -> dict[str, str]:
     """A digest of each table with all its columns, ids and times included."""
     digests = {}
-    for name in ("accounts", "performance_data", "performance_data_history", "reconciliation_results", "etl_processing_log", "data_quality_issues"):
+    for name in (
+        "accounts",
+        "performance_data",
+        "performance_data_history",
+        "reconciliation_results",
+        "etl_processing_log",
+        "data_quality_issues",
+    ):
         statement = sql.SQL("SELECT count(*) || ':' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS d FROM {} AS t")
         digests[name] = str(warehouse.query(statement.format(sql.Identifier(name))).item())
     return digests

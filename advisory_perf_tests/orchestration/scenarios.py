@@ -1,7 +1,7 @@
 """Listings, ledger entries and a small vendor of CSV files, from which the tests of this room are built."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +16,7 @@ from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
 from advisory_perf.storage.lake import LakeFile
 from advisory_perf.storage.ledger import LedgerEntry
@@ -135,7 +136,7 @@ class World:
 
     def _execute(self, job_name: str, **arguments: Any) -> dg.ExecuteInProcessResult:
         job = self.definitions.resolve_job_def(job_name)
-        return job.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)
+        return job.execute_in_process(run_config=printing("CRITICAL"), instance=self.instance, raise_on_error=False, **arguments)
 
 
 @contextmanager
@@ -165,11 +166,6 @@ def materialised(result: dg.ExecuteInProcessResult, stage: str, vendor: str = VE
 def materialised_stages(result: dg.ExecuteInProcessResult) -> set[str]:
     """The assets that a run materialised, by their last name."""
     return {event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization and event.asset_key}
-
-
-def changed(frame: pl.DataFrame, change: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
-    """The frame after a change, in its own columns and types."""
-    return change(frame).select(frame.columns).cast(dict(frame.schema))
 
 
 def days(*numbers: int) -> Sequence[date]:

@@ -11,9 +11,9 @@ import pytest
 
 from advisory_perf.contracts.tables import TABLES
 from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import (

@@ -12,6 +12,7 @@ from advisory_perf.orchestration.decisions import (
     windows_touched,
 )
 from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.storage.lake import LakeFile
 from advisory_perf.storage.ledger import LedgerEntry
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.vendors.feed import Feed
@@ -69,10 +70,14 @@ def test_a_file_that_is_named_like_a_vendor_is_in_no_folder() -> None:
 # landings -------------------------------------------------------------------------------------------------------------
 
 
+def to_land(files: list[LakeFile], tries: dict[str, Tries], at_most: int = 50) -> list[LandingRequest]:
+    return landings_to_request("acme", files, lambda delivery_id: tries.get(delivery_id, Tries()), attempts=3, at_most=at_most)
+
+
 def test_each_waiting_file_is_landed_once_and_in_order() -> None:
     files = [a_file("acme/b.csv", minute=1), a_file("acme/a.csv", minute=2)]
     ids = [delivery_id_of(file) for file in files]
-    assert landings_to_request("acme", files, {}, attempts=3, at_most=50) == [
+    assert to_land(files, {}) == [
         LandingRequest("acme", ids[0], "incoming/acme/b.csv", attempt=1),
         LandingRequest("acme", ids[1], "incoming/acme/a.csv", attempt=1),
     ]
@@ -80,27 +85,27 @@ def test_each_waiting_file_is_landed_once_and_in_order() -> None:
 
 def test_a_file_whose_landing_is_under_way_is_not_asked_for_again() -> None:
     busy, idle = a_file("acme/a.csv"), a_file("acme/b.csv")
-    requests = landings_to_request("acme", [busy, idle], {delivery_id_of(busy): Tries(in_flight=True)}, attempts=3, at_most=50)
-    assert [request.path for request in requests] == [idle.path]
+    assert [request.path for request in to_land([busy, idle], {delivery_id_of(busy): Tries(in_flight=True)})] == [idle.path]
 
 
 def test_a_failed_landing_is_tried_again_as_often_as_agreed() -> None:
     file = a_file("acme/a.csv")
     attempts = {
-        failed: [
-            request.attempt
-            for request in landings_to_request("acme", [file], {delivery_id_of(file): Tries(failed=failed)}, attempts=3, at_most=50)
-        ]
-        for failed in range(5)
+        failed: [request.attempt for request in to_land([file], {delivery_id_of(file): Tries(failed=failed)})] for failed in range(5)
     }
     assert attempts == {0: [1], 1: [2], 2: [3], 3: [], 4: []}
 
 
-def test_no_more_landings_are_asked_for_at_once_than_agreed() -> None:
+def test_no_more_landings_are_under_way_at_once_than_agreed() -> None:
     files = [a_file(f"acme/{number}.csv", minute=number) for number in range(5)]
-    used_up = {delivery_id_of(files[0]): Tries(failed=3)}
-    requests = landings_to_request("acme", files, used_up, attempts=3, at_most=2)
-    assert [request.path for request in requests] == [files[1].path, files[2].path]
+    busy = {delivery_id_of(files[0]): Tries(in_flight=True)}
+    assert [request.path for request in to_land(files, busy, at_most=3)] == [files[1].path, files[2].path]
+
+
+def test_files_whose_attempts_are_used_up_do_not_keep_the_others_waiting() -> None:
+    files = [a_file(f"acme/{number}.csv", minute=number) for number in range(5)]
+    used_up = {delivery_id_of(file): Tries(failed=3) for file in files[:3]}
+    assert [request.path for request in to_land(files, used_up, at_most=2)] == [files[3].path, files[4].path]
 
 
 # windows of a lane ----------------------------------------------------------------------------------------------------

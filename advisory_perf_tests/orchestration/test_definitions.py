@@ -63,7 +63,7 @@ def test_building_opens_no_connection_and_makes_no_folder(tmp_path: Path, monkey
 
 
 def test_without_a_warehouse_the_error_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="ADVISORY_PERF_WAREHOUSE_URL is not set; .*advisory-perf dev"):
+    with pytest.raises(SettingsError, match=r"ADVISORY_PERF_WAREHOUSE_URL is not set; .*advisory-perf dev"):
         build_definitions(Settings(home=tmp_path))
 
 
@@ -190,9 +190,7 @@ def test_every_table_is_checked_against_the_data_dictionary(definitions: dg.Defi
         assert dg.AssetCheckKey(key, f"{stage}_schema") in graph.asset_check_keys
         check = graph.get(dg.AssetCheckKey(key, f"{stage}_schema"))
         assert check.blocking
-        assert check.description == (
-            f"types, nulls, allowed values and the key ({', '.join(TABLES[stage].key)}) as in the data dictionary"
-        )
+        assert check.description == (f"types, nulls, allowed values and the key ({', '.join(TABLES[stage].key)}) as in the data dictionary")
 
 
 def test_every_check_says_what_it_means(definitions: dg.Definitions) -> None:

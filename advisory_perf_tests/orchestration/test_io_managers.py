@@ -101,14 +101,20 @@ class Lane:
 
     def _job(self) -> dg.JobDefinition:
         partitions = window_partitions(self.platform.feeds[VENDOR])
-        common = {"partitions_def": partitions, "backfill_policy": dg.BackfillPolicy.single_run(), "io_manager_key": "lake"}
+        whole = dg.BackfillPolicy.single_run()
 
-        @dg.asset(key=[VENDOR, "ticks"], **common)  # type: ignore[arg-type]
+        @dg.asset(key=[VENDOR, "ticks"], partitions_def=partitions, backfill_policy=whole, io_manager_key="lake")
         def ticks(context: dg.AssetExecutionContext) -> pl.DataFrame:
             keys = [date.fromisoformat(key) for key in context.partition_keys]
             return self.given.filter(pl.col("as_of_date").is_in(keys))
 
-        @dg.asset(key=[VENDOR, "tocks"], ins={"ticks": dg.AssetIn(key=[VENDOR, "ticks"])}, **common)  # type: ignore[arg-type]
+        @dg.asset(
+            key=[VENDOR, "tocks"],
+            ins={"ticks": dg.AssetIn(key=[VENDOR, "ticks"])},
+            partitions_def=partitions,
+            backfill_policy=whole,
+            io_manager_key="lake",
+        )
         def tocks(ticks: pl.DataFrame) -> pl.DataFrame:
             self.seen.append(ticks)
             return ticks

@@ -226,11 +226,7 @@ def test_the_restatement_changes_some_accounts_and_leaves_the_others(samples: Sa
 def test_the_days_that_count_roll_forward_add_up_and_link_to_the_truth(samples: Samples) -> None:
     frames = days(samples)
     counting = (
-        pl.concat(
-            frame
-            for name, frame in frames.items()
-            if name not in {"vendor_d_20240617_resend.parquet", "vendor_d_20240624.parquet"}
-        )
+        pl.concat(frame for name, frame in frames.items() if name not in {"vendor_d_20240617_resend.parquet", "vendor_d_20240624.parquet"})
         .sort("AccountNumber", "ValuationDate")
         .with_columns(last=pl.col("EndMarketValue").shift(1).over("AccountNumber"))
     )

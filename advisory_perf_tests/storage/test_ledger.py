@@ -5,10 +5,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.tables import QUARANTINED_ROWS
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.ledger import ClaimOutcome, Identity, Ledger
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 
 ARRIVAL = datetime(2024, 2, 1, 6, tzinfo=UTC)
 NO_ISSUES = QUARANTINED_ROWS.empty()
@@ -46,9 +47,9 @@ def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None
     )
 
 
-def publish(ledger: Ledger, first: date, last: date, *with_issues: str) -> list[str]:
+def publish(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that the publication closes."""
-    closed = ledger.published("alpha", first=first, last=last, changes={"one": (7, 2)}, with_issues=set(with_issues))
+    closed = ledger.published("alpha", first=first, last=last, changes={"one": (7, 2)})
     return [entry.delivery_id for entry in closed]
 
 
@@ -90,11 +91,17 @@ def test_a_delivery_goes_from_received_to_completed_with_its_counts(ledger: Ledg
     assert ledger.pending("alpha") == []
 
 
-def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(ledger: Ledger) -> None:
+def put_row(warehouse: Warehouse, delivery_id: str, day: date, outcome: str) -> None:
+    """One published row of the delivery, in place of all others."""
+    put(warehouse, rows_of(PERFORMANCE_DATA, valuation("A-1", day, delivery_id=delivery_id, reconciliation_status=outcome)))
+
+
+def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(warehouse: Warehouse, ledger: Ledger) -> None:
+    put_row(warehouse, "broken", january(1), "COMPLETED_WITH_ISSUES")
     land(ledger, "quarantined", january(1), january(1), quarantined=2)
     land(ledger, "broken", january(1), january(1))
     land(ledger, "clean", january(1), january(1))
-    publish(ledger, january(1), january(1), "broken")
+    publish(ledger, january(1), january(1))
     assert [status(ledger, name) for name in ("quarantined", "broken", "clean")] == [
         "COMPLETED_WITH_ISSUES",
         "COMPLETED_WITH_ISSUES",
@@ -113,13 +120,15 @@ def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) ->
     assert status(ledger, "no position") == "COMPLETED_WITH_ISSUES"
 
 
-def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(ledger: Ledger) -> None:
-    land(ledger, "one", january(2), january(3))
-    publish(ledger, january(1), january(5))
+def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(2), january(20))
+    publish(ledger, january(1), january(31))
     before = ledger.entry("one")
-    assert publish(ledger, january(1), january(5), "one") == []
+    put_row(warehouse, "one", january(12), "COMPLETED_WITH_ISSUES")
+    assert publish(ledger, january(10), january(31)) == []
     assert status(ledger, "one") == "COMPLETED_WITH_ISSUES"
-    assert publish(ledger, january(1), january(5)) == []
+    put_row(warehouse, "one", january(12), "COMPLETED")
+    assert publish(ledger, january(10), january(31)) == []
     assert ledger.entry("one") == before
 
 
@@ -140,6 +149,8 @@ def test_the_same_bytes_under_another_name_are_a_duplicate_that_says_of_what(led
     assert "one" in str(claim.entry.error_message)
     assert claim.entry.processing_end_time is not None
     assert ledger.claim(**identity("three", file_name="two.csv", sha256="bytes of one")).outcome is ClaimOutcome.KNOWN
+    again = ledger.claim(**identity("two", sha256="bytes of one"))
+    assert (again.outcome, again.entry) == (ClaimOutcome.DUPLICATE, claim.entry)
 
 
 def test_the_same_bytes_of_another_vendor_are_taken(ledger: Ledger) -> None:
@@ -166,8 +177,19 @@ def test_a_rerun_of_the_same_landing_is_taken(ledger: Ledger, *, is_landed: bool
     else:
         ledger.claim(**identity("one"))
     claim = ledger.claim(**identity("one"))
-    assert (claim.outcome, claim.entry.status, claim.entry.records_read) == (ClaimOutcome.TAKEN, "RECEIVED", 0)
+    expected = ("PROCESSING", 10) if is_landed else ("RECEIVED", 0)
+    assert (claim.outcome, claim.entry.status, claim.entry.records_read) == (ClaimOutcome.TAKEN, *expected)
     assert len(ledger.entries()) == 1
+
+
+def test_a_published_delivery_counts_until_its_new_landing_is_done(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    publish(ledger, january(1), january(1))
+    claim = ledger.claim(**identity("one", run_id="another run"))
+    assert (claim.outcome, claim.entry.status, claim.entry.run_id) == (ClaimOutcome.TAKEN, "COMPLETED", "another run")
+    assert [entry.delivery_id for entry in ledger.touching("alpha", january(1), january(1))] == ["one"]
+    land(ledger, "one", january(1), january(1))
+    assert status(ledger, "one") == "PROCESSING"
 
 
 def test_of_two_claims_at_once_on_the_same_bytes_one_row_a_name_results(ledger: Ledger) -> None:

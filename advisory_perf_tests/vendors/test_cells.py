@@ -52,7 +52,7 @@ def test_more_than_twenty_integer_digits_are_reported() -> None:
     assert value("1" + "0" * 20, a_feed(FEES)) == "E_PRECISION"
 
 
-@pytest.mark.parametrize("text", ["NaN", "nan", "inf", "-Infinity", "+INF"])
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "+INF"])
 def test_what_is_not_finite_is_never_a_value(text: str) -> None:
     assert value(text, a_feed(FEES)) == "E_NOT_FINITE"
     assert value(text, a_feed({"vendor_twrr": "twr"}), "twr") == "E_NOT_FINITE"

@@ -1,0 +1,255 @@
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from advisory_perf.errors import LakeError, WarehouseError
+from advisory_perf.storage.lake import Lake, LakeFile
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
+
+SUBJECT = "advisory_perf/subject"
+THIRD, FOURTH, FIFTH = days(3, 4, 5)
+
+
+@pytest.fixture
+def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
+    with a_world(tmp_path, warehouse_url) as made:
+        yield made
+
+
+def tick(world: World, sensor: str) -> dg.SensorResult:
+    """What the sensor says now."""
+    definition = next(one for one in world.definitions.get_repository_def().sensor_defs if one.name == sensor)
+    with dg.build_sensor_context(instance=world.instance, repository_def=world.definitions.get_repository_def()) as context:
+        result = definition(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def asked(world: World, sensor: str) -> list[dg.RunRequest]:
+    return list(tick(world, sensor).run_requests or [])
+
+
+def launched(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    """A run that the request led to, as the daemon makes it."""
+    partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
+    run = world.instance.create_run_for_job(
+        world.definitions.resolve_job_def(request.job_name or ""), run_config=request.run_config, tags={**request.tags, **partition}
+    )
+    reported = {
+        dg.DagsterRunStatus.FAILURE: world.instance.report_run_failed,
+        dg.DagsterRunStatus.CANCELED: world.instance.report_run_canceled,
+    }
+    if status in reported:
+        reported[status](run)
+
+
+# arrivals -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_file_asks_for_its_landing_and_its_partition(world: World) -> None:
+    delivery_id = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD)))
+    result = tick(world, "arrivals")
+    (request,) = result.run_requests or []
+    assert request.job_name == "acme_landing"
+    assert request.partition_key == delivery_id
+    assert request.run_key == f"{delivery_id}:1"
+    assert request.tags[SUBJECT] == delivery_id
+    (partitions,) = result.dynamic_partitions_requests or []
+    assert isinstance(partitions, dg.AddDynamicPartitionsRequest)
+    assert (partitions.partitions_def_name, list(partitions.partition_keys)) == ("acme_deliveries", [delivery_id])
+
+
+def test_an_empty_incoming_asks_for_nothing(world: World) -> None:
+    result = tick(world, "arrivals")
+    assert (result.run_requests, result.dynamic_partitions_requests) == ([], [])
+
+
+def test_every_vendor_is_asked_for_at_once(world: World) -> None:
+    world.put("acme_1.csv", csv(A_THIRD))
+    world.put("acme_2.csv", csv(B_THIRD))
+    world.put("vendor_d_20250303.parquet", b"PAR1", folder="vendor_d")
+    result = tick(world, "arrivals")
+    assert [request.job_name for request in result.run_requests or []] == ["acme_landing", "acme_landing", "vendor_d_landing"]
+    names = [request.partitions_def_name for request in result.dynamic_partitions_requests or []]
+    assert names == ["acme_deliveries", "vendor_d_deliveries"]
+
+
+def test_a_file_whose_run_is_under_way_is_not_asked_for_again(world: World) -> None:
+    world.put("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "arrivals")
+    launched(world, request, dg.DagsterRunStatus.NOT_STARTED)
+    assert asked(world, "arrivals") == []
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_failed_landing_is_asked_for_again_until_its_attempts_are_used_up(world: World, status: dg.DagsterRunStatus) -> None:
+    delivery_id = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD)))
+    keys = []
+    while requests := asked(world, "arrivals"):
+        launched(world, requests[0], status)
+        keys.append(requests[0].run_key)
+    assert keys == [f"{delivery_id}:1", f"{delivery_id}:2", f"{delivery_id}:3"]
+
+
+def test_a_file_that_comes_again_after_all_attempts_is_a_new_arrival(world: World) -> None:
+    world.put("acme_1.csv", csv(A_THIRD))
+    while requests := asked(world, "arrivals"):
+        launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
+    again = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD, B_THIRD)))
+    assert [request.run_key for request in asked(world, "arrivals")] == [f"{again}:1"]
+
+
+def test_a_file_that_landed_is_gone_and_not_asked_for(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    assert asked(world, "arrivals") == []
+
+
+@pytest.mark.parametrize(("folder", "place"), [("nobody", "the folder nobody/ is no vendor's"), ("", "it lies in no vendor's folder")])
+def test_a_file_in_no_vendors_folder_asks_for_its_rejection_and_gets_a_reason(world: World, folder: str, place: str) -> None:
+    file = world.put("who.csv", "a,b\n", folder=folder)
+    result = tick(world, "arrivals")
+    (request,) = result.run_requests or []
+    assert (request.job_name, request.partition_key) == ("reject_unclaimed", None)
+    assert request.run_key == f"{delivery_id_of(file)}:1"
+    assert result.dynamic_partitions_requests == []
+    assert world.reject_unclaimed(dict(request.run_config)).success
+    (entry,) = world.platform.ledger.entries()
+    assert (entry.vendor, entry.status, entry.error_code) == ("unknown", "FAILED", "E_UNKNOWN_VENDOR")
+    known = "incoming/acme/, incoming/vendor_a/, incoming/vendor_b/, incoming/vendor_c/, incoming/vendor_d/"
+    assert entry.error_message == f"who.csv: {place}; put it into one of {known}, or add a feed"
+    moved = [file.name for file in world.platform.lake.files("error/unknown/")]
+    assert sorted(moved) == ["who.csv", "who.csv.reason.json"]
+    assert asked(world, "arrivals") == []
+
+
+def test_a_rejection_that_failed_is_tried_again_as_a_landing_is(world: World) -> None:
+    world.put("who.csv", "a,b\n", folder="nobody")
+    (first,) = asked(world, "arrivals")
+    launched(world, first, dg.DagsterRunStatus.FAILURE)
+    (second,) = asked(world, "arrivals")
+    assert (second.run_key or "").endswith(":2")
+    launched(world, second, dg.DagsterRunStatus.NOT_STARTED)
+    assert asked(world, "arrivals") == []
+
+
+def test_a_rejection_of_a_file_that_is_gone_does_nothing(world: World) -> None:
+    world.put("who.csv", "a,b\n", folder="nobody")
+    (request,) = asked(world, "arrivals")
+    world.platform.lake.delete(["incoming/nobody/who.csv"])
+    assert world.reject_unclaimed(dict(request.run_config)).success
+    assert world.platform.ledger.entries() == []
+
+
+def test_a_listing_that_fails_is_an_error_and_no_empty_incoming(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(_lake: Lake, prefix: str) -> list[LakeFile]:
+        raise LakeError(f"the lake fails at listing {prefix}")
+
+    world.land("acme_1.csv", csv(A_THIRD))
+    monkeypatch.setattr(Lake, "files", unreachable)
+    for sensor in ("arrivals", "lanes"):
+        with pytest.raises(LakeError, match="listing incoming/"):
+            tick(world, sensor)
+
+
+def test_a_warehouse_that_does_not_answer_is_an_error_and_no_empty_ledger(tmp_path: Path) -> None:
+    with a_world(tmp_path, NOWHERE) as world, pytest.raises(WarehouseError, match="cannot be reached"):
+        tick(world, "lanes")
+
+
+# lanes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_landed_delivery_asks_for_its_lane_from_its_first_day_to_its_last(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD, A_FIFTH))
+    (request,) = asked(world, "lanes")
+    assert request.job_name == "acme_lane"
+    assert request.partition_key is None
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-03-03"
+    assert request.tags["dagster/asset_partition_range_end"] == "2025-03-05"
+    assert request.run_key == f"{request.tags[SUBJECT]}:1"
+
+
+def test_nothing_landed_asks_for_no_lane(world: World) -> None:
+    assert asked(world, "lanes") == []
+
+
+def test_a_late_day_asks_for_everything_up_to_the_latest(world: World) -> None:
+    world.land("acme_2.csv", csv(A_FIFTH))
+    assert world.run_lane(FIFTH, FIFTH).success
+    assert asked(world, "lanes") == []
+    world.land("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "lanes")
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-03-03"
+    assert request.tags["dagster/asset_partition_range_end"] == "2025-03-05"
+
+
+def test_a_months_feed_asks_for_months(world: World) -> None:
+    cells = ["acct_id,acct_name,port_id,report_date,beginning_mv,deposits,withdrawals,dividend,unrealized_gl,management_fee"]
+    cells[0] += ",adjustments,ending_mv,bmk_return,twr"
+    rows = [f"A,Alice,P,{day},100.00,0.00,0.00,0.00,0.00,0.00,0.00,100.00,0.0,0.0" for day in ("2025-01-31", "2025-03-31")]
+    assert world.land("vendor_a_performance_20250331.csv", "\n".join([*cells, *rows]), vendor="vendor_a").success
+    (request,) = asked(world, "lanes")
+    assert request.job_name == "vendor_a_lane"
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-01-01"
+    assert request.tags["dagster/asset_partition_range_end"] == "2025-03-01"
+
+
+def test_a_lane_waits_for_files_of_its_vendor_and_for_no_others(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    world.put("vendor_d_20250303.parquet", b"PAR1", folder="vendor_d")
+    assert len(asked(world, "lanes")) == 1
+    world.put("acme_2.csv", csv(A_FIFTH))
+    assert asked(world, "lanes") == []
+
+
+def test_a_lane_does_not_wait_for_a_file_whose_attempts_are_used_up(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    world.put("acme_2.csv", csv(A_FIFTH))
+    while requests := asked(world, "arrivals"):
+        assert asked(world, "lanes") == []
+        launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
+    assert len(asked(world, "lanes")) == 1
+
+
+def test_a_lane_that_is_under_way_is_not_asked_for_again(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "lanes")
+    launched(world, request, dg.DagsterRunStatus.NOT_STARTED)
+    assert asked(world, "lanes") == []
+    world.land("acme_2.csv", csv(A_FIFTH))
+    assert asked(world, "lanes") == [], "one more delivery waits until the vendor's lane is free"
+
+
+def test_a_failed_lane_is_asked_for_again_until_its_attempts_are_used_up(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    attempts = []
+    while requests := asked(world, "lanes"):
+        launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
+        attempts.append((requests[0].run_key or "").rsplit(":", 1)[-1])
+    assert attempts == ["1", "2", "3"]
+
+
+def test_a_new_delivery_gives_a_lane_whose_attempts_are_used_up_another_chance(world: World) -> None:
+    world.land("acme_1.csv", csv(A_THIRD))
+    while requests := asked(world, "lanes"):
+        launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
+    world.land("acme_2.csv", csv(A_FIFTH))
+    (request,) = asked(world, "lanes")
+    assert (request.run_key or "").endswith(":1")
+
+
+def test_what_the_sensors_ask_for_can_be_run_to_the_end(world: World) -> None:
+    file = world.put("acme_1.csv", csv(A_THIRD, A_FIFTH))
+    (landing,) = asked(world, "arrivals")
+    world.instance.add_dynamic_partitions("acme_deliveries", [delivery_id_of(file)])
+    job = world.definitions.resolve_job_def("acme_landing")
+    assert job.execute_in_process(instance=world.instance, partition_key=landing.partition_key, tags=dict(landing.tags)).success
+    (lane,) = asked(world, "lanes")
+    assert world.definitions.resolve_job_def("acme_lane").execute_in_process(instance=world.instance, tags=dict(lane.tags)).success
+    assert (asked(world, "arrivals"), asked(world, "lanes")) == ([], [])
+    assert world.platform.ledger.latest_as_of_date("acme") == date(2025, 3, 5)
+    assert [entry.status for entry in world.platform.ledger.entries()] == ["COMPLETED"]
