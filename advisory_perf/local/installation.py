@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy.exc import SQLAlchemyError
 
 from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.errors import SettingsError, WarehouseError
@@ -54,11 +56,20 @@ class Installation:
         before = dict(os.environ)
         os.environ.update(self.environment)
         try:
-            with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            with self._own_storage() as instance:
                 yield instance
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+    def _own_storage(self) -> dg.DagsterInstance:
+        try:
+            return dg.DagsterInstance.from_config(str(self.dagster_home))
+        except (DagsterPostgresException, SQLAlchemyError) as error:
+            raise SettingsError(
+                f"Dagster's own storage cannot be opened ({str(error).splitlines()[0]}); "
+                "set ADVISORY_PERF_DAGSTER_URL to postgresql+psycopg2://… of a server that answers, or unset it"
+            ) from error
 
 
 @contextmanager

@@ -23,11 +23,14 @@ def run_with_progress(installation: Installation, platform: Platform, files: Seq
         def landed(one: Handed) -> None:
             progress.update(landing, advance=1, description=f"landed {one.name}")
             if not console.is_terminal:
-                console.print(f"landed {one.name}: {one.status}", highlight=False)
+                console.print(f"landed {one.name}: {one.status}", highlight=False, soft_wrap=True)
 
         def lane_done(name: str, of: int) -> None:
             progress.update(lanes, advance=1, total=of, description=f"ran the lane of {name}")
             if not console.is_terminal:
-                console.print(f"ran the lane of {name}", highlight=False)
+                console.print(f"ran the lane of {name}", highlight=False, soft_wrap=True)
 
-        return run_files(runs, files, vendor, landed=landed, lane_done=lane_done)
+        handed = run_files(runs, files, vendor, landed=landed, lane_done=lane_done)
+        if progress.tasks[-1].completed == 0:
+            progress.remove_task(lanes)  # nothing waited for a lane
+        return handed

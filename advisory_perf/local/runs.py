@@ -143,7 +143,8 @@ def run_files(
             runs.run_lane(name)
         except AdvisoryPerfError as error:  # one vendor's trouble stays in its lane
             failures.append(str(error))
-        lane_done(name, len(vendors))
+        else:
+            lane_done(name, len(vendors))
     if failures:
         raise AdvisoryPerfError("; ".join(failures))
     return [runs.again(one) for one in handed]
