@@ -63,8 +63,9 @@ def demo(context: typer.Context, home: Home = None) -> None:
         files = write_demo_deliveries(Path(folder))
         typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
         _run(settings, files, None)
-    typer.echo(f"\nSee the lanes, their checks and metadata:  advisory-perf --home {settings.home} dev")
-    typer.echo(f"Take the figures with you:                 advisory-perf --home {settings.home} export performance_data -o out.csv")
+    command = f"{sys.argv[0]} --home {settings.home}"
+    typer.echo(f"\nSee the lanes, their checks and metadata:  {command} dev")
+    typer.echo(f"Take the figures with you:                 {command} export performance_data -o performance_data.csv")
 
 
 @app.command()

@@ -4,7 +4,6 @@ The runs go through the same jobs and the same Dagster storage, so the UI shows 
 that the sensors use.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,12 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.ledger import LedgerEntry
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.vendors.registry import feed_for
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"
+_OUR_ERRORS = {error.__name__ for error in AdvisoryPerfError.__subclasses__()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class LocalRuns:
                 vendor = feed_for(self._platform.feeds, name).vendor
             except DeliveryRejectedError as error:
                 vendor, why = UNKNOWN_VENDOR, error.sentence
-        known = self._platform.ledger.find(vendor, name, hashlib.sha256(content).hexdigest())
+        known = self._platform.ledger.find(vendor, name, sha256_of(content))
         if known is not None and known.status not in {"FAILED", "RECEIVED"}:
             return Handed(name, known, is_repeated=True)
         incoming = f"{INCOMING}/{vendor}/{name}"
@@ -71,7 +71,7 @@ class LocalRuns:
         else:
             self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
             failure = self._run(landing_job_name(vendor), partition_key=delivery_id)
-        entry = self._platform.ledger.find(vendor, name, hashlib.sha256(content).hexdigest())
+        entry = self._platform.ledger.find(vendor, name, sha256_of(content))
         if entry is None or entry.status == "RECEIVED":
             raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure or 'no reason was given'}")
         return Handed(name, entry, is_repeated=False)
@@ -114,17 +114,25 @@ class LocalRuns:
 
 
 def _check_sentence(found: dg.AssetCheckEvaluation) -> str:
+    check = f"the check {found.check_name} of {found.asset_key.to_user_string()}"
     cases = found.metadata.get("failure_cases")
-    first = cases.records[0].data if isinstance(cases, dg.TableMetadataValue) and cases.records else ""
-    count = found.metadata["failed"].value if "failed" in found.metadata else "?"
-    return f"the check {found.check_name} of {found.asset_key.to_user_string()} finds {count} failing rows, first {first}"
+    if not isinstance(cases, dg.TableMetadataValue) or not cases.records:
+        return f"{check} does not hold"
+    first = ", ".join(f"{name} {value}" for name, value in cases.records[0].data.items())
+    return f"{check} does not hold for {found.metadata['failed'].value} rows, the first with {first}"
 
 
 def _reason(event: dg.DagsterEvent) -> str:
+    """Our own sentence where there is one, else the first cause's."""
+    chain = []
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    while error is not None:
+        chain.append(error)
         error = error.cause
-    return " ".join(error.message.split()) if error is not None else "no reason was given"
+    told = next((error for error in chain if error.cls_name in _OUR_ERRORS), chain[-1] if chain else None)
+    return (
+        " ".join(told.message.split()).removeprefix(f"{AdvisoryPerfError.__module__}.{told.cls_name}: ") if told else "no reason was given"
+    )
 
 
 def run_files(

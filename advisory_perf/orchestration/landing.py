@@ -18,7 +18,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.storage.ledger import Claim, ClaimOutcome
-from advisory_perf.storage.receiving import Arrival, archive, clear_incoming, read_arrival, reject
+from advisory_perf.storage.receiving import Arrival, clear_incoming, find_arrival, keep_in_archive, keep_in_error, sha256_of
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.reading import read_raw_rows
@@ -66,16 +66,17 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         kinds={feed.files.format, "parquet"},
     )
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        arrival = read_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
-        claim = claimed(platform, arrival, context.run.run_id)
+        arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
+        content = platform.lake.read(arrival.file.path)
+        claim = claimed(platform, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
-            settle_known(platform, arrival, claim)
+            settle_known(platform, arrival, content, claim)
             yield nothing_new(claim).result(key)
             return
-        raw, finding = raw_rows(platform, feed, arrival)
+        raw, finding = raw_rows(platform, feed, arrival, content)
         yield finding.result(key)
         if raw is not None:
-            yield dg.Output(raw, metadata={"file_name": arrival.file.name, "sha256": arrival.sha256, **output_metadata(raw)})
+            yield dg.Output(raw, metadata={"file_name": arrival.file.name, "sha256": claim.entry.sha256, **output_metadata(raw)})
 
     return raw_vendor_file
 
@@ -106,7 +107,7 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         check_specs=[rule.spec(key) for key, of_key in rules.items() for rule in of_key],
     )
     def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
-        arrival = read_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
+        arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
         judged = judge(raw_vendor_file, feed, Delivery(arrival.delivery_id, arrival.file.name, arrival.received_at))
         findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
@@ -119,26 +120,25 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     return judged_rows
 
 
-def claimed(platform: Platform, arrival: Arrival, run_id: str) -> Claim:
+def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> Claim:
     """The ledger's word on whether this run is to land the delivery."""
     return platform.ledger.claim(
         delivery_id=arrival.delivery_id,
         file_name=arrival.file.name,
         file_path=arrival.file.path,
         vendor=arrival.vendor,
-        sha256=arrival.sha256,
+        sha256=sha256,
         size_bytes=arrival.file.size,
         received_at=arrival.received_at,
         run_id=run_id,
     )
 
 
-def settle_known(platform: Platform, arrival: Arrival, claim: Claim) -> None:
+def settle_known(platform: Platform, arrival: Arrival, content: bytes, claim: Claim) -> None:
     """Takes a delivery that holds nothing new out of incoming; a repeat under another name keeps a copy of its own."""
     if claim.outcome is ClaimOutcome.DUPLICATE:
-        archive(platform.lake, arrival)
-    else:
-        clear_incoming(platform.lake, arrival)
+        keep_in_archive(platform.lake, arrival, content)
+    clear_incoming(platform.lake, arrival)
 
 
 def nothing_new(claim: Claim) -> Finding:
@@ -148,15 +148,17 @@ def nothing_new(claim: Claim) -> Finding:
     return Finding(DELIVERY_READABLE, pl.DataFrame(), 0, metadata={"nothing_new": says})
 
 
-def raw_rows(platform: Platform, feed: Feed, arrival: Arrival) -> tuple[pl.DataFrame | None, Finding]:
+def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, Finding]:
     """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the finding fails."""
     try:
-        raw = read_raw_rows(arrival.content, feed, arrival.file.name)
+        raw = read_raw_rows(content, feed, arrival.file.name)
     except DeliveryRejectedError as error:
         platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence)
-        path = reject(platform.lake, arrival, code=error.code, sentence=error.sentence)
+        path = keep_in_error(platform.lake, arrival, content, code=error.code, sentence=error.sentence)
+        clear_incoming(platform.lake, arrival)
         reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
         return None, Finding(DELIVERY_READABLE, pl.DataFrame(), 1, passed=False, metadata=reason)
+    keep_in_archive(platform.lake, arrival, content)
     return raw, Finding(DELIVERY_READABLE, pl.DataFrame(), 1)
 
 
@@ -180,7 +182,7 @@ def of_quarantined(judged: Judged) -> list[Finding]:
 
 
 def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
-    """Both outputs are stored: the ledger counts the rows, and the file goes to the archive."""
+    """Both outputs are stored: the ledger counts the rows, and the file leaves incoming."""
     days = judged.positions["as_of_date"]
     platform.ledger.landed(
         arrival.delivery_id,
@@ -193,4 +195,4 @@ def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
         last_as_of_date=days.max(),  # type: ignore[arg-type]
         issues=judged.quarantined,
     )
-    archive(platform.lake, arrival)
+    clear_incoming(platform.lake, arrival)

@@ -7,7 +7,7 @@ import dagster as dg
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.storage.lake import INCOMING, LakeFile
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, delivery_id_of, reject
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, clear_incoming, delivery_id_of, keep_in_error, sha256_of
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"
@@ -41,18 +41,20 @@ def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: st
     place = f"the folder {folder}/ is no vendor's" if folder else "it lies in no vendor's folder"
     known = ", ".join(f"{INCOMING}/{vendor}/" for vendor in platform.feeds)
     sentence = why or f"{file.name}: {place}; put it into one of {known}, or add a feed"
-    arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, platform.lake.read(file.path), file.modified)
+    arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, file.modified)
+    content = platform.lake.read(file.path)
     platform.ledger.record_rejection(
         delivery_id=arrival.delivery_id,
         file_name=file.name,
         file_path=file.path,
         vendor=UNKNOWN_VENDOR,
-        sha256=arrival.sha256,
+        sha256=sha256_of(content),
         size_bytes=file.size,
         received_at=arrival.received_at,
         run_id=run_id,
         code=_CODE,
         sentence=sentence,
     )
-    reject(platform.lake, arrival, code=_CODE, sentence=sentence)
+    keep_in_error(platform.lake, arrival, content, code=_CODE, sentence=sentence)
+    clear_incoming(platform.lake, arrival)
     return sentence

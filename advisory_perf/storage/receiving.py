@@ -1,7 +1,7 @@
 """A delivery's way through the lake's zones and the ledger, from arrival to archive or error.
 
-The bytes are read once and settled from memory: the archive gets what was judged, even when the vendor puts another file of
-the same name into incoming meanwhile, and incoming is only cleared of the very object that was read.
+The archive gets the very bytes that were read, before they are judged, even when the vendor puts another file of the same name
+into incoming meanwhile; incoming is cleared last, and only of the very object that was read.
 """
 
 import hashlib
@@ -21,18 +21,12 @@ _ID_STEM = 60
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A delivery whose bytes have been read."""
+    """A delivery that has come, and where in the lake it lies."""
 
     delivery_id: str
     vendor: str
     file: LakeFile
-    content: bytes
     received_at: datetime
-
-    @property
-    def sha256(self) -> str:
-        """The content's hash, in hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def delivery_id_of(file: LakeFile) -> str:
@@ -42,7 +36,7 @@ def delivery_id_of(file: LakeFile) -> str:
     return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
-def read_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> Arrival:
+def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> Arrival:
     """The delivery, from incoming, or from archive or error when its landing runs again.
 
     It keeps the arrival time that the ledger has for it. LakeError where it is nowhere.
@@ -58,28 +52,28 @@ def read_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> A
             f"put the file into {INCOMING}/{vendor}/ again"
         )
     entry = ledger.entry(delivery_id)
-    return Arrival(delivery_id, vendor, file, lake.read(file.path), entry.received_at if entry else file.modified)
+    return Arrival(delivery_id, vendor, file, entry.received_at if entry else file.modified)
 
 
-def archive(lake: Lake, arrival: Arrival) -> str:
-    """Keeps the delivery in the archive and clears it from incoming; returns its path. Repeating it changes nothing."""
-    return _settle(lake, arrival, ARCHIVE)
+def keep_in_archive(lake: Lake, arrival: Arrival, content: bytes) -> str:
+    """Keeps the bytes that were read in the archive; returns their path. Repeating it changes nothing."""
+    return _keep(lake, arrival, content, ARCHIVE)
 
 
-def reject(lake: Lake, arrival: Arrival, *, code: str, sentence: str) -> str:
-    """Keeps the delivery in error/ beside a JSON file with the reason, and clears it from incoming; returns its path."""
+def keep_in_error(lake: Lake, arrival: Arrival, content: bytes, *, code: str, sentence: str) -> str:
+    """Keeps the bytes that were read in error/ beside a JSON file with the reason; returns their path."""
     reason = {
         "vendor": arrival.vendor,
         "file_name": arrival.file.name,
         "delivery_id": arrival.delivery_id,
-        "sha256": arrival.sha256,
+        "sha256": sha256_of(content),
         "received_at": arrival.received_at.isoformat(),
         "error_code": code,
         "error_message": sentence,
     }
     path = f"{_folder(ERROR, arrival)}{arrival.file.name}{REASON_ENDING}"
     lake.write(path, json.dumps(reason, indent=2).encode())
-    return _settle(lake, arrival, ERROR)
+    return _keep(lake, arrival, content, ERROR)
 
 
 def clear_incoming(lake: Lake, arrival: Arrival) -> None:
@@ -89,13 +83,17 @@ def clear_incoming(lake: Lake, arrival: Arrival) -> None:
         lake.delete([path])
 
 
-def _settle(lake: Lake, arrival: Arrival, zone: str) -> str:
+def sha256_of(content: bytes) -> str:
+    """The content's hash, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _keep(lake: Lake, arrival: Arrival, content: bytes, zone: str) -> str:
+    """Writes to one zone and removes what an earlier landing left in the other; incoming is cleared by itself, at the end."""
     target = f"{_folder(zone, arrival)}{arrival.file.name}"
     if arrival.file.path != target:
-        lake.write(target, arrival.content)
-    other = _folder(ERROR if zone == ARCHIVE else ARCHIVE, arrival)
-    lake.delete(file.path for file in lake.files(other))
-    clear_incoming(lake, arrival)
+        lake.write(target, content)
+    lake.delete(file.path for file in lake.files(_folder(ERROR if zone == ARCHIVE else ARCHIVE, arrival)))
     return target
 
 

@@ -44,9 +44,7 @@ def command(*arguments: str | Path, home: Path | None = None, **environment: str
     given = {name: str(value) for name, value in environment.items()}
     if home is not None:
         given["ADVISORY_PERF_HOME"] = str(home)
-    done = subprocess.run(
-        [COMMAND, *arguments], capture_output=True, check=False, env={**kept, **given, "COLUMNS": "160"}, timeout=120
-    )
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, check=False, env={**kept, **given, "COLUMNS": "160"}, timeout=120)
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -161,7 +159,9 @@ def test_a_run_shows_what_each_vendor_has_and_its_largest_breaks(first_run: tupl
     assert shown.startswith(f"vendor_a {len(truth.accounts)} {sum(account.rows for account in truth.accounts.values())} 2025-03-31 ")
 
 
-def test_progress_goes_to_stderr_a_line_a_step_and_nothing_of_dagsters(first_run: tuple[Path, Outcome], of_a: Path, of_d: list[Path]) -> None:
+def test_progress_goes_to_stderr_a_line_a_step_and_nothing_of_dagsters(
+    first_run: tuple[Path, Outcome], of_a: Path, of_d: list[Path]
+) -> None:
     _, outcome = first_run
     steps = outcome.err.splitlines()
     assert len(steps) == len(of_d) + 3

@@ -1,0 +1,243 @@
+"""An installation on this machine: what it starts, what it leaves alone, and what running files in it says when things fail."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
+from advisory_perf.local.installation import ROOT, open_installation
+from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.samples.deliveries import make_samples
+from advisory_perf.settings import Settings
+from advisory_perf.storage.schema import pending_migrations
+from advisory_perf.storage.warehouse import SliceChange, Warehouse
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv
+
+OF_VENDOR_D = next(
+    file for file in make_samples(seed=3, accounts=2, last_month=date(2025, 3, 31), days=4).files if file.vendor == "vendor_d"
+)
+DAGSTER_NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/x"
+
+
+def external(home: Path, warehouse_url: str, dagster_url: str = DAGSTER_NOWHERE) -> Settings:
+    """Settings under which no server of our own is needed."""
+    return Settings(home=home, warehouse_url=warehouse_url, dagster_url=dagster_url)
+
+
+# servers --------------------------------------------------------------------------------------------------------------
+
+
+def test_with_both_addresses_given_no_server_is_started(tmp_path: Path, warehouse_url: str) -> None:
+    with open_installation(external(tmp_path / "home", warehouse_url)) as installation:
+        assert installation.settings.warehouse_url == warehouse_url
+        assert installation.platform().warehouse.query("SELECT count(*) FROM performance_data").item() == 0
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["dagster"]
+
+
+def test_dagsters_home_gets_the_instance_that_lies_beside_the_code(tmp_path: Path, warehouse_url: str) -> None:
+    with open_installation(external(tmp_path, warehouse_url)) as installation:
+        assert installation.dagster_home == tmp_path / "dagster"
+        assert (installation.dagster_home / "dagster.yaml").read_bytes() == (ROOT / "dagster.yaml").read_bytes()
+
+
+def test_a_warehouse_of_somebody_elses_is_never_migrated_by_surprise(tmp_path: Path, empty_url: str) -> None:
+    wanted = pending_migrations(empty_url)
+    with pytest.raises(WarehouseError) as caught, open_installation(external(tmp_path, empty_url)):
+        pass
+    assert str(caught.value) == f"the warehouse lacks the migrations {', '.join(wanted)}; run `advisory-perf migrate`"
+    assert pending_migrations(empty_url) == wanted
+    with open_installation(external(tmp_path, empty_url), migrating=False) as installation:
+        assert installation.settings.warehouse_url == empty_url
+
+
+def test_an_embedded_warehouse_is_migrated_serves_dagster_too_and_stops(tmp_path: Path) -> None:
+    with open_installation(Settings(home=tmp_path / "home")) as installation:
+        url = str(installation.settings.warehouse_url)
+        assert pending_migrations(url) == []
+        with psycopg.connect(url) as connection:
+            assert connection.info.dbname == "advisory_perf"
+        assert str(installation.settings.dagster_url).startswith("postgresql+psycopg2://")
+        with installation.instance() as instance:
+            assert instance.get_runs() == []
+        with psycopg.connect(make_conninfo(url, dbname="dagster")) as connection:
+            found = connection.execute("SELECT count(*) FROM information_schema.tables WHERE table_name = 'runs'").fetchone()
+            assert found == (1,), "Dagster keeps its runs in the same server"
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)
+
+
+def test_a_home_that_cannot_be_a_folder_is_a_settings_error(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with (
+        pytest.raises(SettingsError, match=r"file cannot be made a folder \(File exists\); choose another with --home"),
+        open_installation(Settings(home=path)),
+    ):
+        pass
+
+
+def test_an_address_of_dagsters_storage_that_cannot_be_read_is_a_settings_error(tmp_path: Path, warehouse_url: str) -> None:
+    with (
+        open_installation(external(tmp_path, warehouse_url, dagster_url="nonsense")) as installation,
+        pytest.raises(SettingsError, match=r"Dagster's own storage cannot be opened .* set ADVISORY_PERF_DAGSTER_URL to"),
+        installation.instance(),
+    ):
+        pass
+
+
+# environment ----------------------------------------------------------------------------------------------------------
+
+
+def test_processes_of_dagsters_get_every_setting(tmp_path: Path, warehouse_url: str) -> None:
+    settings = external(tmp_path, warehouse_url).model_copy(update={"pass_rate": 0.9})
+    with open_installation(settings) as installation:
+        environment = installation.environment
+    assert environment["DAGSTER_HOME"] == str(tmp_path / "dagster")
+    assert environment["ADVISORY_PERF_HOME"] == str(tmp_path)
+    assert environment["ADVISORY_PERF_WAREHOUSE_URL"] == warehouse_url
+    assert environment["ADVISORY_PERF_PASS_RATE"] == "0.9"
+    assert environment["PATH"] == os.environ["PATH"]
+    assert "ADVISORY_PERF_LAKE_URL" not in environment, "what is not set stays unset"
+
+
+def test_settings_come_back_from_the_environment_they_were_turned_into(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, warehouse_url=warehouse_url, lake_url="s3://bucket/prefix", feeds_dir=tmp_path, attempts=5)
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+
+
+def test_this_processs_environment_is_as_before_after_an_instance_even_one_that_fails(tmp_path: Path, warehouse_url: str) -> None:
+    before = dict(os.environ)
+    with open_installation(external(tmp_path, warehouse_url, dagster_url="nonsense")) as installation:
+        with pytest.raises(SettingsError), installation.instance():
+            pass
+        assert dict(os.environ) == before
+
+
+# running files --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handed_over(tmp_path: Path) -> list[Path]:
+    """One delivery of acme and one of vendor D, as files of this machine."""
+    files = {"acme_1.csv": csv(A_THIRD, B_THIRD, A_FIFTH).encode(), OF_VENDOR_D.name: OF_VENDOR_D.content}
+    paths = [tmp_path / name for name in files]
+    for path, content in zip(paths, files.values(), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+def run(world: World, paths: list[Path], *, done: list[str] | None = None) -> list[Handed]:
+    """Hands the files over; notes the lanes that were run to their end."""
+    runs = LocalRuns(world.platform, world.definitions, world.instance)
+    lanes = [] if done is None else done
+    return run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda name, _: lanes.append(name))
+
+
+def test_files_are_landed_in_order_and_each_touched_lane_runs_once(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
+    done: list[str] = []
+    with a_world(tmp_path, warehouse_url) as world:
+        handed = run(world, handed_over, done=done)
+        assert [(one.name, one.status) for one in handed] == [("acme_1.csv", "COMPLETED"), (OF_VENDOR_D.name, "COMPLETED")]
+        assert done == ["acme", "vendor_d"]
+        assert {run.job_name for run in world.instance.get_runs()} == {"acme_landing", "acme_lane", "vendor_d_landing", "vendor_d_lane"}
+
+
+def test_nothing_new_runs_no_lane(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
+    with a_world(tmp_path, warehouse_url) as world:
+        run(world, handed_over)
+        done: list[str] = []
+        assert {one.status for one in run(world, handed_over, done=done)} == {"DUPLICATE"}
+        assert done == []
+        assert len(world.instance.get_runs()) == 4
+
+
+def test_a_lane_that_an_earlier_command_did_not_get_to_is_run_by_the_same_file(
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path]
+) -> None:
+    with a_world(tmp_path, warehouse_url) as world:
+        LocalRuns(world.platform, world.definitions, world.instance).land(handed_over[0], None)
+        done: list[str] = []
+        (again,) = run(world, handed_over[:1], done=done)
+        assert (again.status, again.entry.status) == ("DUPLICATE", "COMPLETED")
+        assert done == ["acme"]
+        assert world.rows("performance_data").height == 3
+
+
+def of_acme(change: Callable[[Computed], Computed]) -> list[Stage]:
+    """The stages of every lane, where acme's net flows are changed after they are computed."""
+
+    def changed(stage: Stage) -> Stage:
+        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+            computed = stage.compute(platform, feed, windows, inputs)
+            return change(computed) if feed.vendor == "acme" else computed
+
+        return replace(stage, compute=compute) if stage.table.name == "net_flows" else stage
+
+    return [changed(stage) for stage in STAGES]
+
+
+def test_a_lane_that_fails_is_named_with_its_check_and_first_row_and_the_others_go_on(
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def off_by_one(computed: Computed) -> Computed:
+        frame, (identity, *others) = computed
+        wrong = frame.with_columns(pl.col("net_flow") + 1).sort("as_of_date", "account_id")
+        return wrong, [replace(identity, failures=wrong.select("account_id", "as_of_date", "net_flow")), *others]
+
+    monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", of_acme(off_by_one))
+    done: list[str] = []
+    with a_world(tmp_path, warehouse_url) as world:
+        with pytest.raises(AdvisoryPerfError) as caught:
+            run(world, handed_over, done=done)
+        assert str(caught.value) == (
+            "acme: the lane from 2025-03-03 to 2025-03-05 failed: the check net_flow_identity of acme/net_flows does not hold for 3 rows,"
+            " the first with account_id A, as_of_date 2025-03-03, net_flow 1.0000"
+        )
+        assert done == ["vendor_d"]
+        assert {entry.vendor: entry.status for entry in world.platform.ledger.entries()} == {"acme": "PROCESSING", "vendor_d": "COMPLETED"}
+
+
+def test_a_lane_that_the_warehouse_refuses_says_the_warehouses_sentence(
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_warehouse: Warehouse, *_: object, **__: object) -> SliceChange:
+        raise WarehouseError("the warehouse refused: the disk is full") from ValueError("a cause that nobody needs to see")
+
+    monkeypatch.setattr(Warehouse, "replace_slice", refuse)
+    with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
+        run(world, handed_over[:1])
+    assert str(caught.value) == "acme: the lane from 2025-03-03 to 2025-03-05 failed: the warehouse refused: the disk is full"
+
+
+def test_a_landing_that_fails_for_other_reasons_than_the_file_is_an_error_with_the_check(
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing_one(*arguments: object) -> Judged:
+        judged = judge(*arguments)  # type: ignore[arg-type]
+        return replace(judged, positions=judged.positions.head(1))
+
+    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
+    with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
+        run(world, handed_over[:1])
+    assert str(caught.value) == ("acme, acme_1.csv: the landing failed: the check rows_conserved of acme/delivered_positions does not hold")
+
+
+def test_a_warehouse_that_does_not_answer_stops_the_run_with_one_sentence(tmp_path: Path, handed_over: list[Path]) -> None:
+    with a_world(tmp_path, NOWHERE) as world, pytest.raises(WarehouseError, match="cannot be reached"):
+        run(world, handed_over)
