@@ -152,7 +152,7 @@ _ENTRIES = (
     Column(
         "reconciliation_status",
         Kind.TEXT,
-        "COMPLETED_WITH_ISSUES where a figure breaks",
+        "COMPLETED_WITH_ISSUES where a figure breaks, PENDING where none could be compared",
         derived_from=("within_tolerance",),
         allowed=tuple(ReconciliationStatus),
     ),

@@ -158,9 +158,10 @@ def figures(inputs: Inputs) -> pl.DataFrame:
 
 
 def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
-    """Our figures against those that the feed says the vendor gives."""
+    """Our figures against those that the feed says the vendor gives; an ending value only where every part of it is given."""
+    components = ("income", "appreciation", "fees", "other_adjustments")
     given = {
-        ReconciledField.ENDING_MARKET_VALUE: True,
+        ReconciledField.ENDING_MARKET_VALUE: all(name in feed.columns for name in components),
         ReconciledField.NET_FLOW: "vendor_net_flow" in feed.columns,
         ReconciledField.TWRR: "vendor_twrr" in feed.columns,
     }

@@ -152,18 +152,30 @@ def _passes(tried: pl.DataFrame, others: Iterable[_Conventions]) -> pl.Series:
 
 
 def published(figures: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
-    """``figures`` with the outcome of their reconciliation: twrr_variance, twrr_tolerance_check, reconciliation_status."""
-    twrr = results.filter(pl.col("field_name") == ReconciledField.TWRR.value).select(
+    """``figures`` with the outcome of their reconciliation: twrr_variance, twrr_tolerance_check, reconciliation_status.
+
+    A row of which nothing could be compared stays PENDING.
+    """
+    compared = results.filter(pl.col("within_tolerance").is_not_null())
+    twrr = compared.filter(pl.col("field_name") == ReconciledField.TWRR.value).select(
         *WHO_AND_WHEN, pl.col("within_tolerance").alias("twrr_tolerance_check")
     )
-    breaks = results.filter(~pl.col("within_tolerance")).select(*WHO_AND_WHEN).unique().with_columns(has_break=pl.lit(value=True))
-    status = pl.when("has_break").then(pl.lit(ReconciliationStatus.COMPLETED_WITH_ISSUES.value))
-    return (
-        figures.join(twrr, on=WHO_AND_WHEN, how="left", maintain_order="left")
-        .join(breaks, on=WHO_AND_WHEN, how="left", maintain_order="left")
-        .with_columns(
-            (pl.col("calculated_twrr") - pl.col("vendor_twrr")).alias("twrr_variance"),
-            status.otherwise(pl.lit(ReconciliationStatus.COMPLETED.value)).alias("reconciliation_status"),
-        )
-        .drop("has_break")
+    breaks = compared.filter(~pl.col("within_tolerance")).select(*WHO_AND_WHEN).unique().with_columns(has_break=pl.lit(value=True))
+    rows = figures.join(twrr, on=WHO_AND_WHEN, how="left", maintain_order="left").join(
+        breaks, on=WHO_AND_WHEN, how="left", maintain_order="left"
     )
+    if compared.group_by("field_name").len().filter(pl.col("len") == figures.height).is_empty():
+        any_compared = compared.select(*WHO_AND_WHEN).unique().with_columns(is_compared=pl.lit(value=True))
+        rows = rows.join(any_compared, on=WHO_AND_WHEN, how="left", maintain_order="left")
+    else:
+        rows = rows.with_columns(is_compared=pl.lit(value=True))
+    status = (
+        pl.when("has_break")
+        .then(pl.lit(ReconciliationStatus.COMPLETED_WITH_ISSUES.value))
+        .when("is_compared")
+        .then(pl.lit(ReconciliationStatus.COMPLETED.value))
+        .otherwise(pl.lit(ReconciliationStatus.PENDING.value))
+    )
+    return rows.with_columns(
+        (pl.col("calculated_twrr") - pl.col("vendor_twrr")).alias("twrr_variance"), status.alias("reconciliation_status")
+    ).drop("has_break", "is_compared")

@@ -8,7 +8,7 @@ from advisory_perf.storage.warehouse import Warehouse
 def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float]:
     """Of each delivery's published rows, the share without a break (0 to 1); deliveries without rows are left out."""
     rates = warehouse.query(
-        "SELECT delivery_id, avg((reconciliation_status = 'COMPLETED')::int)::float8 AS rate"
+        "SELECT delivery_id, avg((reconciliation_status <> 'COMPLETED_WITH_ISSUES')::int)::float8 AS rate"
         " FROM performance_data WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
         [delivery_ids],
     )

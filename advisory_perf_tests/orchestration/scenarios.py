@@ -97,6 +97,10 @@ def csv(*lines: str) -> str:
     return "\n".join([HEADER, *lines]) + "\n"
 
 
+DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH)
+"""Two accounts on two days, without anything wrong."""
+
+
 @dataclass
 class World:
     """A whole installation of definitions, stores and a Dagster instance of its own."""
@@ -150,6 +154,13 @@ def a_world(folder: Path, warehouse_url: str, **settings: Any) -> Iterator[World
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     """What a run found, by the check's name."""
     return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+
+def cases(found: dg.AssetCheckEvaluation) -> list[dict[str, object]]:
+    """The failing rows that a check shows."""
+    table = found.metadata["failure_cases"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
 
 
 def value(metadata: Any, name: str) -> Any:

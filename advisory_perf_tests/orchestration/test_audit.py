@@ -1,6 +1,6 @@
 """Write, audit, publish: what a run checks, what it stores, and what it says about both."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,13 +15,13 @@ from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import (
-    A_FIFTH,
     A_THIRD,
     B_THIRD,
+    DELIVERY,
     World,
     a_world,
+    cases,
     checks,
     csv,
     days,
@@ -31,23 +31,9 @@ from advisory_perf_tests.orchestration.scenarios import (
 )
 
 THIRD, FOURTH, FIFTH = days(3, 4, 5)
-DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH)
 ROLLED_WRONGLY = "A,2025-03-05,115.00,0.00,10.00,6.00,111.00,0.05217"
 TWRR_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,11.00,111.00,0.50000"
 VALUE_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,12.00,111.00,0.10000"
-
-
-@pytest.fixture
-def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
-    with a_world(tmp_path, warehouse_url) as made:
-        yield made
-
-
-@pytest.fixture
-def loaded(world: World) -> tuple[World, dg.ExecuteInProcessResult]:
-    """The delivery of two days, landed and run through the lane from the third to the fifth."""
-    assert world.land("acme_1.csv", DELIVERY).success
-    return world, world.run_lane(THIRD, FIFTH)
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, stage_name: str, change: Callable[[Computed], Computed]) -> None:
@@ -61,16 +47,6 @@ def broken(monkeypatch: pytest.MonkeyPatch, stage_name: str, change: Callable[[C
 
     stages: Sequence[Stage] = [changed(stage) for stage in STAGES]
     monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", stages)
-
-
-def cases(found: dg.AssetCheckEvaluation) -> list[dict[str, object]]:
-    return [dict(record.data) for record in value_of_table(found).records]
-
-
-def value_of_table(found: dg.AssetCheckEvaluation) -> dg.TableMetadataValue:
-    table = found.metadata["failure_cases"]
-    assert isinstance(table, dg.TableMetadataValue)
-    return table
 
 
 # clean runs -----------------------------------------------------------------------------------------------------------
@@ -180,83 +156,6 @@ def test_each_column_says_which_columns_it_comes_from(loaded: tuple[World, dg.Ex
             assert all(dep.column_name in TABLES[dep.asset_key.path[-1]].column_names for dep in deps)
     published = value(materialised(result, "performance_data")["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
     assert (flows, "net_flow") in {(dep.asset_key, dep.column_name) for dep in published["net_flow"]}
-
-
-# landings -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_landing_says_what_became_of_every_row(world: World) -> None:
-    result = world.land("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))
-    found = checks(result)
-    assert result.success
-    conserved = found["rows_conserved"].metadata
-    counted = {name: value(conserved, name) for name in ("read", "accepted", "quarantined", "duplicate", "footer")}
-    assert counted == {"read": 3, "accepted": 1, "quarantined": 1, "duplicate": 1, "footer": 0}
-    accepted = found["rows_accepted"]
-    assert (accepted.passed, accepted.severity, accepted.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
-    (case,) = cases(accepted)
-    assert (case["line_number"], case["code"], case["field_name"], case["account_id"]) == ("4", "E_DATE", "as_of_date", "C")
-    (raw,) = materialised(result, "raw_vendor_file").values()
-    assert (value(raw.metadata, "dagster/row_count"), value(raw.metadata, "file_name")) == (3, "acme_1.csv")
-    assert result.dagster_run.tags["vendor"] == "acme"
-
-
-def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) -> None:
-    result = world.land("acme_1.csv", "id,day\nA,2025-03-03\n")
-    assert not result.success
-    assert materialised_stages(result) == set()
-    readable = checks(result)["delivery_is_readable"]
-    assert not readable.passed
-    assert value(readable.metadata, "error_code") == "E_MAPPING"
-    assert "acme, acme_1.csv" in value(readable.metadata, "reason")
-    moved = value(readable.metadata, "moved_to")
-    assert moved.startswith("error/acme/acme_1-")
-    assert world.platform.lake.exists(moved)
-    assert world.platform.lake.files("incoming/") == []
-    assert world.platform.lake.files("raw_vendor_file/") == []
-    assert world.platform.ledger.entries("acme")[0].status == "FAILED"
-
-
-def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def losing_one(*arguments: object) -> Judged:
-        judged = judge(*arguments)  # type: ignore[arg-type]
-        return replace(judged, positions=judged.positions.head(1))
-
-    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
-    result = world.land("acme_1.csv", DELIVERY)
-    assert not result.success
-    conserved = checks(result)["rows_conserved"]
-    assert (conserved.passed, conserved.blocking) == (False, True)
-    assert materialised_stages(result) == {"raw_vendor_file"}
-    assert world.platform.lake.files("delivered_positions/") == []
-    assert world.platform.lake.files("quarantined_rows/") == []
-    assert world.platform.ledger.entries("acme")[0].status == "RECEIVED"
-    assert [file.name for file in world.platform.lake.files("incoming/acme/")] == ["acme_1.csv"], "so that it can be tried again"
-
-
-def test_a_delivery_that_is_known_yields_nothing_and_succeeds(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
-    world, _ = loaded
-    before = world.rows("etl_processing_log")
-    again = world.land("acme_1.csv", DELIVERY)
-    assert again.success
-    assert materialised_stages(again) == set()
-    known = world.platform.ledger.entries("acme")[0].delivery_id
-    says = value(checks(again)["delivery_is_readable"].metadata, "nothing_new")
-    assert says == f"the ledger has acme_1.csv as COMPLETED (delivery {known}); nothing was changed"
-    assert world.platform.lake.files("incoming/") == []
-    assert world.rows("etl_processing_log").equals(before)
-
-
-def test_the_same_bytes_under_another_name_are_a_duplicate_that_changes_nothing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
-    world, _ = loaded
-    again = world.land("acme_1_resent.csv", DELIVERY)
-    assert again.success
-    assert materialised_stages(again) == set()
-    original, repeat = world.platform.ledger.entries("acme")
-    assert (original.status, repeat.status) == ("COMPLETED", "DUPLICATE")
-    assert value(checks(again)["delivery_is_readable"].metadata, "nothing_new") == repeat.error_message
-    assert sorted(file.name for file in world.platform.lake.files("archive/acme/")) == ["acme_1.csv", "acme_1_resent.csv"]
-    assert world.rows("performance_data").height == 3
 
 
 # hard rules -----------------------------------------------------------------------------------------------------------

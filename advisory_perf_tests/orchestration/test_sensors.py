@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +11,6 @@ from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIR
 
 SUBJECT = "advisory_perf/subject"
 THIRD, FOURTH, FIFTH = days(3, 4, 5)
-
-
-@pytest.fixture
-def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
-    with a_world(tmp_path, warehouse_url) as made:
-        yield made
 
 
 def tick(world: World, sensor: str) -> dg.SensorResult:

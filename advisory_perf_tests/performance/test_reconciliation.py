@@ -238,7 +238,7 @@ def test_what_is_published_says_how_the_comparison_ended() -> None:
     assert rows.select(frame.columns).equals(frame)
 
 
-def test_what_is_published_without_any_comparison_is_complete() -> None:
+def test_what_is_published_without_any_comparison_stays_pending() -> None:
     frame = figures({})
     row = published(frame, results(frame, {})).row(0, named=True)
-    assert (row["reconciliation_status"], row["twrr_tolerance_check"], row["twrr_variance"]) == ("COMPLETED", None, None)
+    assert (row["reconciliation_status"], row["twrr_tolerance_check"], row["twrr_variance"]) == ("PENDING", None, None)

@@ -1,0 +1,24 @@
+"""An installation with a warehouse of its own, empty or with one delivery of acme run to the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from advisory_perf_tests.orchestration.scenarios import DELIVERY, World, a_world, days
+
+
+@pytest.fixture
+def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
+    """Definitions, stores and a Dagster instance; nothing has been delivered."""
+    with a_world(tmp_path, warehouse_url) as made:
+        yield made
+
+
+@pytest.fixture
+def loaded(world: World) -> tuple[World, dg.ExecuteInProcessResult]:
+    """The delivery of two days, landed and run through the lane from the third to the fifth."""
+    assert world.land("acme_1.csv", DELIVERY).success
+    first, last = days(3, 5)
+    return world, world.run_lane(first, last)

@@ -1,0 +1,93 @@
+"""What a landing stores and says of a delivery that is good, unreadable, known or cut short."""
+
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+
+from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf_tests.orchestration.scenarios import (
+    A_THIRD,
+    DELIVERY,
+    World,
+    cases,
+    checks,
+    csv,
+    materialised,
+    materialised_stages,
+    value,
+)
+
+
+def test_a_landing_says_what_became_of_every_row(world: World) -> None:
+    result = world.land("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))
+    found = checks(result)
+    assert result.success
+    conserved = found["rows_conserved"].metadata
+    counted = {name: value(conserved, name) for name in ("read", "accepted", "quarantined", "duplicate", "footer")}
+    assert counted == {"read": 3, "accepted": 1, "quarantined": 1, "duplicate": 1, "footer": 0}
+    accepted = found["rows_accepted"]
+    assert (accepted.passed, accepted.severity, accepted.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+    (case,) = cases(accepted)
+    assert (case["line_number"], case["code"], case["field_name"], case["account_id"]) == ("4", "E_DATE", "as_of_date", "C")
+    (raw,) = materialised(result, "raw_vendor_file").values()
+    assert (value(raw.metadata, "dagster/row_count"), value(raw.metadata, "file_name")) == (3, "acme_1.csv")
+    assert result.dagster_run.tags["vendor"] == "acme"
+
+
+def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) -> None:
+    result = world.land("acme_1.csv", "id,day\nA,2025-03-03\n")
+    assert not result.success
+    assert materialised_stages(result) == set()
+    readable = checks(result)["delivery_is_readable"]
+    assert not readable.passed
+    assert value(readable.metadata, "error_code") == "E_MAPPING"
+    assert "acme, acme_1.csv" in value(readable.metadata, "reason")
+    moved = value(readable.metadata, "moved_to")
+    assert moved.startswith("error/acme/acme_1-")
+    assert world.platform.lake.exists(moved)
+    assert world.platform.lake.files("incoming/") == []
+    assert world.platform.lake.files("raw_vendor_file/") == []
+    assert world.platform.ledger.entries("acme")[0].status == "FAILED"
+
+
+def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing_one(*arguments: object) -> Judged:
+        judged = judge(*arguments)  # type: ignore[arg-type]
+        return replace(judged, positions=judged.positions.head(1))
+
+    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
+    result = world.land("acme_1.csv", DELIVERY)
+    assert not result.success
+    conserved = checks(result)["rows_conserved"]
+    assert (conserved.passed, conserved.blocking) == (False, True)
+    assert materialised_stages(result) == {"raw_vendor_file"}
+    assert world.platform.lake.files("delivered_positions/") == []
+    assert world.platform.lake.files("quarantined_rows/") == []
+    assert world.platform.ledger.entries("acme")[0].status == "RECEIVED"
+    assert [file.name for file in world.platform.lake.files("incoming/acme/")] == ["acme_1.csv"], "so that it can be tried again"
+
+
+def test_a_delivery_that_is_known_yields_nothing_and_succeeds(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    before = world.rows("etl_processing_log")
+    again = world.land("acme_1.csv", DELIVERY)
+    assert again.success
+    assert materialised_stages(again) == set()
+    known = world.platform.ledger.entries("acme")[0].delivery_id
+    says = value(checks(again)["delivery_is_readable"].metadata, "nothing_new")
+    assert says == f"the ledger has acme_1.csv as COMPLETED (delivery {known}); nothing was changed"
+    assert world.platform.lake.files("incoming/") == []
+    assert world.rows("etl_processing_log").equals(before)
+
+
+def test_the_same_bytes_under_another_name_are_a_duplicate_that_changes_nothing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    again = world.land("acme_1_resent.csv", DELIVERY)
+    assert again.success
+    assert materialised_stages(again) == set()
+    original, repeat = world.platform.ledger.entries("acme")
+    assert (original.status, repeat.status) == ("COMPLETED", "DUPLICATE")
+    assert value(checks(again)["delivery_is_readable"].metadata, "nothing_new") == repeat.error_message
+    assert sorted(file.name for file in world.platform.lake.files("archive/acme/")) == ["acme_1.csv", "acme_1_resent.csv"]
+    assert world.rows("performance_data").height == 3
