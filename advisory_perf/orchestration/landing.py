@@ -21,9 +21,11 @@ from advisory_perf.storage.ledger import Claim, ClaimOutcome
 from advisory_perf.storage.receiving import Arrival, clear_incoming, find_arrival, keep_in_archive, keep_in_error, sha256_of
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
+from advisory_perf.vendors.raw import cell_columns, unmapped_columns
 from advisory_perf.vendors.reading import read_raw_rows
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
+COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)
 ROWS_CONSERVED = Rule("rows_conserved", "rows read = accepted + quarantined + duplicate + footer", hard=True)
 ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
 
@@ -57,7 +59,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         key=key,
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
-        check_specs=[DELIVERY_READABLE.spec(key)],
+        check_specs=[DELIVERY_READABLE.spec(key), COLUMNS_KNOWN.spec(key)],
         output_required=False,
         io_manager_key="lake",
         group_name=feed.vendor,
@@ -71,10 +73,10 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         claim = claimed(platform, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(platform, arrival, content, claim)
-            yield nothing_new(claim).result(key)
+            yield from (finding.result(key) for finding in nothing_new(claim))
             return
-        raw, finding = raw_rows(platform, feed, arrival, content)
-        yield finding.result(key)
+        raw, findings = raw_rows(platform, feed, arrival, content)
+        yield from (finding.result(key) for finding in findings)
         if raw is not None:
             yield dg.Output(raw, metadata={"file_name": arrival.file.name, "sha256": claim.entry.sha256, **output_metadata(raw)})
 
@@ -141,15 +143,15 @@ def settle_known(platform: Platform, arrival: Arrival, content: bytes, claim: Cl
     clear_incoming(platform.lake, arrival)
 
 
-def nothing_new(claim: Claim) -> Finding:
+def nothing_new(claim: Claim) -> list[Finding]:
     """A delivery that is known is no failure: its run succeeds without an output, and says what it repeats."""
     entry = claim.entry
     says = entry.error_message or f"the ledger has {entry.file_name} as {entry.status} (delivery {entry.delivery_id}); nothing was changed"
-    return Finding(DELIVERY_READABLE, pl.DataFrame(), 0, metadata={"nothing_new": says})
+    return [Finding(rule, pl.DataFrame(), 0, metadata={"nothing_new": says}) for rule in (DELIVERY_READABLE, COLUMNS_KNOWN)]
 
 
-def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, Finding]:
-    """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the finding fails."""
+def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, list[Finding]]:
+    """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the first finding fails."""
     try:
         raw = read_raw_rows(content, feed, arrival.file.name)
     except DeliveryRejectedError as error:
@@ -157,9 +159,11 @@ def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -
         path = keep_in_error(platform.lake, arrival, content, code=error.code, sentence=error.sentence)
         clear_incoming(platform.lake, arrival)
         reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
-        return None, Finding(DELIVERY_READABLE, pl.DataFrame(), 1, passed=False, metadata=reason)
+        unreadable = Finding(DELIVERY_READABLE, pl.DataFrame(), 1, passed=False, metadata=reason)
+        return None, [unreadable, Finding(COLUMNS_KNOWN, pl.DataFrame(), 0)]
     keep_in_archive(platform.lake, arrival, content)
-    return raw, Finding(DELIVERY_READABLE, pl.DataFrame(), 1)
+    unknown = pl.DataFrame({"column": unmapped_columns(raw, feed)}, schema={"column": pl.String()})
+    return raw, [Finding(DELIVERY_READABLE, pl.DataFrame(), 1), Finding(COLUMNS_KNOWN, unknown, len(cell_columns(raw)))]
 
 
 def of_delivered(judged: Judged) -> list[Finding]:

@@ -82,6 +82,12 @@ def column_names(names: Sequence[str], row: Sequence[str | None], feed: Feed, fi
     return given
 
 
+def unmapped_columns(raw: pl.DataFrame, feed: Feed) -> list[str]:
+    """The file's columns that the feed neither maps nor ignores; their cells are kept in the raw rows only."""
+    known = {source.from_ for source in feed.columns.values()} | set(feed.ignored)
+    return [name for name in (column.removeprefix(CELL) for column in cell_columns(raw)) if name not in known]
+
+
 def without_blank_lines(raw: pl.DataFrame) -> pl.DataFrame:
     """The raw rows that have any content."""
     cells = [pl.col(name) for name in cell_columns(raw)]

@@ -26,6 +26,7 @@ BLOCKING = {
     "performance_data": {"performance_data_schema", "every_position_is_published"},
 }
 WARNING = {
+    "raw_vendor_file": {"columns_known"},
     "quarantined_rows": {"rows_accepted"},
     "net_flows": {"market_value_identity"},
     "twrr_series": {"roll_forward", "returns_in_bounds", "returns_defined"},
