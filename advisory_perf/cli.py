@@ -77,7 +77,7 @@ def run(
 ) -> None:
     """Lands the files and runs their lanes to the end, without a daemon."""
     handed = _run(_settings(context, home), files, vendor)
-    if any(one.status in {"FAILED", "COMPLETED_WITH_ISSUES"} for one in handed):
+    if any(one.status in {"FAILED", "COMPLETED_WITH_ISSUES", "PROCESSING"} for one in handed):
         raise typer.Exit(DONE_WITH_ISSUES)
 
 
@@ -91,9 +91,11 @@ def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Han
         raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(feeds)}", param_hint="--vendor")
     with open_installation(settings) as installation:
         platform = installation.platform()
-        handed = run_with_progress(installation, platform, files, vendor)
-        console().print(summary(platform.warehouse, handed))
-    return handed
+        outcome = run_with_progress(installation, platform, files, vendor)
+        console().print(summary(platform.warehouse, outcome.handed))
+    if outcome.failures:
+        raise AdvisoryPerfError("; ".join(outcome.failures))
+    return outcome.handed
 
 
 @app.command()

@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS etl_processing_log (
     error_code text,
     error_message text,
     received_at timestamptz NOT NULL,
+    pending_first_date date,
+    pending_last_date date,
+    normalized_run_id text,
     processing_start_time timestamptz,
     processing_end_time timestamptz,
     run_id text,
@@ -50,6 +53,12 @@ COMMENT ON TABLE etl_processing_log IS 'the ledger: one row a delivery, its stat
 COMMENT ON COLUMN etl_processing_log.records_processed IS 'accepted rows: those that became positions';
 
 COMMENT ON COLUMN etl_processing_log.records_failed IS 'quarantined rows';
+
+COMMENT ON COLUMN etl_processing_log.pending_first_date IS 'first day that the lane has still to compute because of this delivery';
+
+COMMENT ON COLUMN etl_processing_log.pending_last_date IS 'last such day';
+
+COMMENT ON COLUMN etl_processing_log.normalized_run_id IS 'the landing (run_id) whose rows normalized_positions has taken up';
 
 COMMENT ON COLUMN etl_processing_log.received_at IS 'when the delivery arrived in the lake';
 

@@ -98,4 +98,4 @@ CREATE INDEX IF NOT EXISTS performance_data_history_key
 
 COMMENT ON TABLE performance_data_history IS 'rows of performance_data as they were before a restatement';
 
-COMMENT ON COLUMN performance_data_history.superseded_by_delivery_id IS 'null where the row went without a successor';
+COMMENT ON COLUMN performance_data_history.superseded_by_delivery_id IS 'the delivery whose row took its place; null where the row went, or was computed anew because of an earlier day';

@@ -21,7 +21,13 @@ MONEY_SCALE = 4
 """Decimal places that money carries from text to table."""
 
 MONEY_INTEGER_DIGITS = 20
-"""Integer digits a money value may have; NUMERIC(24, 4) in the warehouse."""
+"""Integer digits that sums of money may have; NUMERIC(24, 4) in the warehouse."""
+
+DELIVERED_INTEGER_DIGITS = 18
+"""Integer digits that a delivered amount may have, so that the sums made of it always fit."""
+
+LARGEST_RETURN = 1e6
+"""A delivered return beyond a million (100,000,000 %) is no return."""
 
 MONEY = pl.Decimal(38, MONEY_SCALE)
 

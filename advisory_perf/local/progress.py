@@ -7,17 +7,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from advisory_perf.local.installation import Installation
-from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.local.runs import Handed, LocalRuns, Outcome, release_dead_runs, run_files
 from advisory_perf.orchestration.platform import Platform
 
 
-def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> list[Handed]:
+def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> Outcome:
     """Lands the files and runs their lanes; the bar is on stderr and counts deliveries, then lanes."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with installation.instance() as instance, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         landing = progress.add_task("landing deliveries", total=len(files))
         lanes = progress.add_task("running lanes", total=None)
+        release_dead_runs(instance)
         runs = LocalRuns(platform, installation.definitions(), instance)
 
         def landed(one: Handed) -> None:
@@ -30,7 +31,7 @@ def run_with_progress(installation: Installation, platform: Platform, files: Seq
             if not console.is_terminal:
                 console.print(f"ran the lane of {name}", highlight=False, soft_wrap=True)
 
-        handed = run_files(runs, files, vendor, landed=landed, lane_done=lane_done)
+        outcome = run_files(runs, files, vendor, landed=landed, lane_done=lane_done)
         if progress.tasks[-1].completed == 0:
             progress.remove_task(lanes)  # nothing waited for a lane
-        return handed
+        return outcome

@@ -4,13 +4,14 @@ The runs go through the same jobs and the same Dagster storage, so the UI shows 
 that the sensors use.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError
+from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
@@ -18,6 +19,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
+from advisory_perf.storage.embedded import is_alive
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.ledger import LedgerEntry
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
@@ -25,6 +27,7 @@ from advisory_perf.vendors.registry import feed_for
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"
+_PROCESS_TAG = "advisory_perf/process"
 _OUR_ERRORS = {error.__name__ for error in AdvisoryPerfError.__subclasses__()}
 
 
@@ -103,7 +106,7 @@ class LocalRuns:
             run_config=printing(_NOTHING),
             instance=self._instance,
             partition_key=partition_key,
-            tags=tags,
+            tags={**(tags or {}), _PROCESS_TAG: str(os.getpid())},
             raise_on_error=False,
         )
         if result.success:
@@ -135,24 +138,48 @@ def _reason(event: dg.DagsterEvent) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the files, and what failed on the way, in sentences."""
+
+    handed: list[Handed]
+    failures: list[str]
+
+
 def run_files(
     runs: LocalRuns, files: Sequence[Path], vendor: str | None, *, landed: Callable[[Handed], None], lane_done: Callable[[str, int], None]
-) -> list[Handed]:
-    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done."""
-    handed = []
+) -> Outcome:
+    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done.
+
+    One file's or one vendor's trouble does not keep the others from going on.
+    """
+    handed: list[Handed] = []
+    failures: list[str] = []
     for path in files:
-        handed.append(runs.land(path, vendor))
-        landed(handed[-1])
+        try:
+            handed.append(runs.land(path, vendor))
+        except (LakeError, WarehouseError):  # nothing else would go better
+            raise
+        except AdvisoryPerfError as error:
+            failures.append(str(error))
+        else:
+            landed(handed[-1])
     touched = dict.fromkeys(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)
     vendors = [name for name in touched if runs.has_pending(name)]
-    failures = []
     for name in vendors:
         try:
             runs.run_lane(name)
-        except AdvisoryPerfError as error:  # one vendor's trouble stays in its lane
+        except AdvisoryPerfError as error:
             failures.append(str(error))
         else:
             lane_done(name, len(vendors))
-    if failures:
-        raise AdvisoryPerfError("; ".join(failures))
-    return [runs.again(one) for one in handed]
+    return Outcome([runs.again(one) for one in handed], failures)
+
+
+def release_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Fails the runs of commands that were killed, so that they hold no place at the warehouse any more."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
+        owner = run.tags.get(_PROCESS_TAG)
+        if owner is not None and not is_alive(int(owner)):
+            instance.report_run_failed(run, "the command that ran it was killed")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -102,13 +102,9 @@ def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
 
 
 def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | None) -> WindowRange | None:
-    """From the first window that the deliveries touch to the lane's latest one.
-
-    A delivery without any position has no day; it closes with the lane's latest window, and without one nothing can run.
-    """
-    firsts = [entry.first_as_of_date for entry in pending if entry.first_as_of_date is not None]
-    lasts = [entry.last_as_of_date for entry in pending if entry.last_as_of_date is not None]
-    ends = [day for day in (*lasts, latest) if day is not None]
-    if not ends:
+    """From the first window that the deliveries touch, or touched at an earlier landing, to the lane's latest one."""
+    firsts = [entry.pending_first_date for entry in pending if entry.pending_first_date is not None]
+    lasts = [entry.pending_last_date for entry in pending if entry.pending_last_date is not None]
+    if not firsts:
         return None
-    return range_of_days(min(firsts, default=max(ends)), max(ends), feed)
+    return range_of_days(min(firsts), max([*lasts, *([latest] if latest else [])]), feed)

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
+from advisory_perf.orchestration.checks import audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
 from advisory_perf.orchestration.platform import Platform
@@ -62,12 +62,16 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
         windows = range_of_keys(context.partition_keys, feed)
-        frame, findings = stage.compute(platform, feed, windows, inputs)
+        pending = [] if stage.inputs else platform.ledger.pending(feed.vendor)
+        frame, found = stage.compute(platform, feed, windows, inputs)
+        findings = [schema_finding(frame, stage.table), *found]
         window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
         add_partition_metadata(context, frame, window, context.partition_keys)
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
-        yield from audited([schema_finding(frame, stage.table), *findings], dg.Output(frame, metadata=metadata), key)
+        yield from audited(findings, dg.Output(frame, metadata=metadata), key)
+        if not is_blocked(findings):
+            platform.ledger.taken_up(pending, first=windows.first_day, last=windows.last_day)
 
     return stage_asset
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from advisory_perf.contracts.tables import ACCOUNTS
 from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
+from advisory_perf.orchestration.lanes import WAREHOUSE_POOL
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.accounts import account_register
@@ -24,6 +25,7 @@ def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
         check_specs=[schema_rule(ACCOUNTS).spec(ACCOUNTS_KEY)],
         output_required=False,
         io_manager_key="accounts",
+        pool=WAREHOUSE_POOL,
         group_name="across_lanes",
         description=ACCOUNTS.meaning,
         kinds={"polars", "postgres"},

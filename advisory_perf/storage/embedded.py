@@ -120,10 +120,11 @@ def _forget_dead_processes(folder: Path) -> None:
     users = folder / ".handle_pids.json"
     if users.exists():
         known: list[int] = json.loads(users.read_text(encoding="utf-8") or "[]")
-        users.write_text(json.dumps([pid for pid in known if _is_alive(pid)]), encoding="utf-8")
+        users.write_text(json.dumps([pid for pid in known if is_alive(pid)]), encoding="utf-8")
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

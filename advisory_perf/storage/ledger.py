@@ -3,7 +3,7 @@
 Who may land a delivery is decided here, under a lock on its bytes, so that of two processes one works and the other skips.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import Enum
@@ -43,6 +43,9 @@ class LedgerEntry:
     records_footer: int
     error_code: str | None
     error_message: str | None
+    pending_first_date: date | None
+    pending_last_date: date | None
+    normalized_run_id: str | None
     processing_start_time: datetime | None
     processing_end_time: datetime | None
     run_id: str | None
@@ -135,13 +138,24 @@ class Ledger:
         last_as_of_date: date | None,
         issues: pl.DataFrame,
     ) -> None:
-        """The delivery's rows are stored: PROCESSING with its counts, and its issues in place of any earlier ones."""
+        """The delivery's rows are stored: PROCESSING with its counts, and its issues in place of any earlier ones.
+
+        What the lane has still to compute are the days it has now and those it had at an earlier landing. A delivery without
+        any such day waits for no lane and is closed at once.
+        """
         with self._warehouse.connect() as connection:
             found = connection.execute(
-                "UPDATE etl_processing_log SET status = 'PROCESSING', records_read = %(read)s, records_processed = %(accepted)s,"
-                " records_failed = %(quarantined)s, records_duplicate = %(duplicate)s, records_footer = %(footer)s,"
-                " first_as_of_date = %(first)s, last_as_of_date = %(last)s, error_code = NULL, error_message = NULL"
-                " WHERE delivery_id = %(delivery_id)s RETURNING id",
+                _composed(
+                    "UPDATE etl_processing_log AS log SET records_read = %(read)s, records_processed = %(accepted)s,"
+                    " records_failed = %(quarantined)s, records_duplicate = %(duplicate)s, records_footer = %(footer)s,"
+                    " pending_first_date = least(pending_first_date, first_as_of_date, %(first)s),"
+                    " pending_last_date = greatest(pending_last_date, last_as_of_date, %(last)s), normalized_run_id = NULL,"
+                    " first_as_of_date = %(first)s, last_as_of_date = %(last)s, error_code = NULL, error_message = NULL,"
+                    " status = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s) IS NOT NULL THEN 'PROCESSING'"
+                    " WHEN %(quarantined)s > 0 THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END,"
+                    " processing_end_time = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s) IS NULL THEN now() END"
+                    " WHERE delivery_id = %(delivery_id)s RETURNING id"
+                ),
                 {
                     "delivery_id": delivery_id,
                     "read": read,
@@ -159,12 +173,17 @@ class Ledger:
             copy_frame(connection, "data_quality_issues", _issue_rows(issues, found[0]))
 
     def rejected(self, delivery_id: str, *, code: str, sentence: str) -> None:
-        """The delivery cannot be read: FAILED, with code and sentence, and nothing counted."""
+        """The delivery cannot be read: FAILED, with code and sentence, and nothing counted.
+
+        Where an earlier landing of it was published, its lane has still to compute those days without it.
+        """
         with self._warehouse.connect() as connection:
             found = connection.execute(
                 "UPDATE etl_processing_log SET status = 'FAILED', error_code = %s, error_message = %s, processing_end_time = now(),"
                 " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
-                " records_duplicate = 0, records_footer = 0, first_as_of_date = NULL, last_as_of_date = NULL"
+                " records_duplicate = 0, records_footer = 0, normalized_run_id = NULL,"
+                " pending_first_date = least(pending_first_date, first_as_of_date),"
+                " pending_last_date = greatest(pending_last_date, last_as_of_date), first_as_of_date = NULL, last_as_of_date = NULL"
                 " WHERE delivery_id = %s RETURNING id",
                 [code, sentence, delivery_id],
             ).fetchone()
@@ -172,19 +191,39 @@ class Ledger:
                 raise _unknown(delivery_id)
             connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
 
-    def published(self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]]) -> list[LedgerEntry]:
-        """Closes the pending deliveries whose days lie in the published range; gives them.
+    def taken_up(self, pending: Sequence[LedgerEntry], *, first: date, last: date) -> None:
+        """normalized_positions of the days from first to last now holds what these landings say.
 
-        A delivery without any position has no days and closes with any range. ``changes`` has (inserted, updated) rows by delivery.
-        A delivery closed before keeps its counts and times, but its status follows the breaks that its rows have now.
+        ``pending`` was asked for before the rows were read, so that a delivery that lands meanwhile stays pending.
         """
-        place = {"vendor": vendor, "first": first, "last": last}
+        landings = [[entry.delivery_id, entry.run_id] for entry in pending]
+        if landings:
+            with self._warehouse.connect() as connection:
+                connection.execute(
+                    "UPDATE etl_processing_log AS log SET normalized_run_id = log.run_id"
+                    " FROM unnest(%s::text[], %s::text[]) AS landing (delivery_id, run_id)"
+                    " WHERE log.delivery_id = landing.delivery_id AND log.run_id = landing.run_id"
+                    " AND pending_first_date >= %s AND pending_last_date <= %s",
+                    [*map(list, zip(*landings, strict=True)), first, last],
+                )
+
+    def published(self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]]) -> list[LedgerEntry]:
+        """Closes the pending deliveries whose rows were taken up and whose days are all published; gives them.
+
+        A publication that ends before the vendor's latest day closes nothing, since what follows a restated day changes with it.
+        ``changes`` has (inserted, updated) rows by delivery. A delivery closed before keeps its counts and times, but its status
+        follows the breaks that its rows have now.
+        """
+        place = {"vendor": vendor, "first": first, "last": last, "landed": _LANDED}
         with self._warehouse.connect() as connection:
             closed = _entries(
                 connection,
-                "UPDATE etl_processing_log AS log SET status = {outcome}, processing_end_time = now()"
-                " WHERE vendor = %(vendor)s AND status = 'PROCESSING' AND (first_as_of_date IS NULL"
-                " OR (first_as_of_date >= %(first)s AND last_as_of_date <= %(last)s)) RETURNING {columns}",
+                "UPDATE etl_processing_log AS log SET status = CASE WHEN status = 'FAILED' THEN status ELSE {outcome} END,"
+                " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
+                " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
+                " AND normalized_run_id = run_id AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
+                " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
+                " RETURNING {columns}",
                 place,
             )
             for entry in closed:
@@ -225,8 +264,8 @@ class Ledger:
         )
 
     def pending(self, vendor: str) -> list[LedgerEntry]:
-        """The landed deliveries that their lane has still to publish."""
-        return self._select("vendor = %(vendor)s AND status = 'PROCESSING' ORDER BY id", {"vendor": vendor})
+        """The deliveries because of which the lane has still something to compute."""
+        return self._select("vendor = %(vendor)s AND pending_first_date IS NOT NULL ORDER BY id", {"vendor": vendor})
 
     def latest_as_of_date(self, vendor: str) -> date | None:
         """The latest day with a position in any landed delivery of the vendor."""

@@ -253,8 +253,8 @@ def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.Dat
     if table.name == PERFORMANCE_DATA.name:
         run(
             "INSERT INTO performance_data_history ({kept}, superseded_by_delivery_id) "
-            "SELECT {kept_of_stored}, difference.delivery_id FROM {table} AS stored JOIN difference ON {same_row} "
-            "WHERE {slice} AND difference.change <> 'inserted'"
+            "SELECT {kept_of_stored}, nullif(difference.delivery_id, stored.delivery_id) "
+            "FROM {table} AS stored JOIN difference ON {same_row} WHERE {slice} AND difference.change <> 'inserted'"
         )
     run("DELETE FROM {table} AS stored USING difference WHERE {same_row} AND {slice} AND difference.change = 'deleted'")
     run(

@@ -11,11 +11,11 @@ from datetime import date
 
 import polars as pl
 
-from advisory_perf.contracts.columns import MONEY, MONEY_INTEGER_DIGITS, MONEY_SCALE
+from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, LARGEST_RETURN, MONEY, MONEY_SCALE
 from advisory_perf.vendors.feed import MONEY_FIELDS, REQUIRED_FIELDS, RETURN_FIELDS, Feed, Numbers, Source
 from advisory_perf.vendors.raw import cell
 
-_EXACT_MONEY = rf"^[+-]?([0-9]{{1,{MONEY_INTEGER_DIGITS}}}(\.[0-9]{{0,{MONEY_SCALE}}}0*)?|\.[0-9]{{1,{MONEY_SCALE}}}0*)$"
+_EXACT_MONEY = rf"^[+-]?([0-9]{{1,{DELIVERED_INTEGER_DIGITS}}}(\.[0-9]{{0,{MONEY_SCALE}}}0*)?|\.[0-9]{{1,{MONEY_SCALE}}}0*)$"
 _DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 _SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
@@ -107,7 +107,7 @@ def _money(name: str, source: Source, text: pl.Expr, numbers: Numbers, *, may_be
 def _return(name: str, source: Source, text: pl.Expr, numbers: Numbers, *, may_be_null: bool) -> Field:
     plain = _plain(text, numbers)
     number = pl.when(plain.str.contains(_SCIENTIFIC)).then(plain).cast(pl.Float64(), strict=False)
-    finite = pl.when(number.is_finite()).then(number)
+    finite = pl.when(number.is_finite() & (number.abs() <= LARGEST_RETURN)).then(number)
     value = finite * source.sign / (100 if source.scale == "percent" else 1)
     if source.blank == "zero":
         value = pl.when(_is_blank(text)).then(pl.lit(0.0)).otherwise(value)

@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.local.installation import ROOT, open_installation
-from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
@@ -23,7 +25,7 @@ from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import SliceChange, Warehouse
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, add_feed, csv
 
 OF_VENDOR_D = next(
     file for file in make_samples(seed=3, accounts=2, last_month=date(2025, 3, 31), days=4).files if file.vendor == "vendor_d"
@@ -146,7 +148,10 @@ def run(world: World, paths: list[Path], *, done: list[str] | None = None) -> li
     """Hands the files over; notes the lanes that were run to their end."""
     runs = LocalRuns(world.platform, world.definitions, world.instance)
     lanes = [] if done is None else done
-    return run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda name, _: lanes.append(name))
+    outcome = run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda name, _: lanes.append(name))
+    if outcome.failures:
+        raise AdvisoryPerfError("; ".join(outcome.failures))
+    return outcome.handed
 
 
 def test_files_are_landed_in_order_and_each_touched_lane_runs_once(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
@@ -241,3 +246,60 @@ def test_a_landing_that_fails_for_other_reasons_than_the_file_is_an_error_with_t
 def test_a_warehouse_that_does_not_answer_stops_the_run_with_one_sentence(tmp_path: Path, handed_over: list[Path]) -> None:
     with a_world(tmp_path, NOWHERE) as world, pytest.raises(WarehouseError, match="cannot be reached"):
         run(world, handed_over)
+
+
+def test_a_killed_commands_run_gives_its_place_back(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url) as world:
+        job = world.definitions.resolve_job_def("acme_lane")
+        dead, alive = (
+            world.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"advisory_perf/process": str(process)})
+            for process in (2**22 + 1, os.getpid())
+        )
+        release_dead_runs(world.instance)
+        statuses = {run.run_id: run.status for run in world.instance.get_runs()}
+        assert statuses == {dead.run_id: dg.DagsterRunStatus.FAILURE, alive.run_id: dg.DagsterRunStatus.STARTED}
+
+
+def test_a_delivery_that_lands_again_under_a_mended_feed_leaves_no_row_of_its_earlier_days(tmp_path: Path, warehouse_url: str) -> None:
+    """2025-03-02 was read as the second of March; the vendor means the third of February."""
+    delivery = tmp_path / "acme_1.csv"
+    delivery.write_text(csv("A,2025-03-02,100.00,0.00,0.00,10.00,110.00,0.10000"), encoding="utf-8")
+    day_first = {**acme_as_data()["columns"], "as_of_date": {"from": "day", "formats": ["%Y-%d-%m"]}}
+    with a_world(tmp_path, warehouse_url) as world:
+        (handed,) = run(world, [delivery])
+        assert world.rows("performance_data")["as_of_date"].to_list() == [date(2025, 3, 2)]
+        settings = world.platform.settings.model_copy(update={"feeds_dir": add_feed(tmp_path / "mended", columns=day_first)})
+        mended = World(open_platform(settings), build_definitions(settings), world.instance)
+        landing = mended.definitions.resolve_job_def("acme_landing")
+        assert landing.execute_in_process(instance=world.instance, partition_key=handed.entry.delivery_id).success
+        LocalRuns(mended.platform, mended.definitions, mended.instance).run_lane("acme")
+        assert world.rows("performance_data")["as_of_date"].to_list() == [date(2025, 2, 3)]
+        assert world.rows("performance_data")["cumulative_twrr"].to_list() == [pytest.approx(0.1)]
+        assert world.platform.ledger.pending("acme") == []
+
+
+def test_a_delivery_that_lands_while_its_lane_runs_is_published_by_the_next_run(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "acme_1.csv", tmp_path / "acme_2.csv"
+    first.write_text(csv(A_THIRD), encoding="utf-8")
+    second.write_text(csv(B_THIRD), encoding="utf-8")
+    with a_world(tmp_path, warehouse_url) as world:
+        runs = LocalRuns(world.platform, world.definitions, world.instance)
+        runs.land(first, None)
+
+        def landing_meanwhile(computed: Computed) -> Computed:
+            if world.platform.ledger.entries("acme")[-1].file_name == "acme_1.csv":
+                runs.land(second, None)
+            return computed
+
+        monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", of_acme(landing_meanwhile))
+        again = LocalRuns(world.platform, build_definitions(world.platform.settings), world.instance)
+        again.run_lane("acme")
+        assert {entry.file_name: entry.status for entry in world.platform.ledger.entries("acme")} == {
+            "acme_1.csv": "COMPLETED",
+            "acme_2.csv": "PROCESSING",
+        }
+        again.run_lane("acme")
+        assert world.rows("performance_data")["account_id"].to_list() == ["A", "B"]
+        assert world.platform.ledger.pending("acme") == []

@@ -34,7 +34,9 @@ def run(installation: Installation, folder: Path, files: Sequence[SampleFile], v
         path.write_bytes(file.content)
     with installation.instance() as instance:
         runs = LocalRuns(installation.platform(), installation.definitions(), instance)
-        return run_files(runs, paths, vendor, landed=lambda _: None, lane_done=lambda _name, _of: None)
+        outcome = run_files(runs, paths, vendor, landed=lambda _: None, lane_done=lambda _name, _of: None)
+    assert outcome.failures == []
+    return outcome.handed
 
 
 def content(warehouse: Warehouse, *, without: Sequence[str] = ()) -> dict[str, pl.DataFrame]:

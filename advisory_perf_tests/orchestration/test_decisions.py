@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 from advisory_perf.contracts.conventions import Cadence
@@ -142,8 +143,13 @@ def test_months_run_from_first_day_to_first_day() -> None:
     }
 
 
-def test_a_delivery_without_positions_closes_with_the_latest_window() -> None:
-    assert windows_touched(DAILY, [an_entry("empty", None)], LAST) == span(LAST, LAST)
+def test_a_delivery_without_positions_asks_for_no_window() -> None:
+    assert windows_touched(DAILY, [an_entry("empty", None)], LAST) is None
+
+
+def test_days_of_an_earlier_landing_are_computed_again() -> None:
+    moved = replace(an_entry("d", LAST), pending_first_date=TENTH)
+    assert windows_touched(DAILY, [moved], LAST) == span(TENTH, LAST)
 
 
 def test_a_delivery_without_positions_does_not_move_the_others_first_day() -> None:

@@ -49,6 +49,7 @@ def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None
 
 def publish(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that the publication closes."""
+    ledger.taken_up(ledger.pending("alpha"), first=first, last=last)
     closed = ledger.published("alpha", first=first, last=last, changes={"one": (7, 2)})
     return [entry.delivery_id for entry in closed]
 
@@ -110,14 +111,59 @@ def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(warehouse: W
 
 
 def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) -> None:
-    land(ledger, "inside", january(2), january(3))
-    land(ledger, "reaches out", january(3), january(9))
-    land(ledger, "no position", None, None, quarantined=9)
-    land(ledger, "of beta", january(2), january(3), vendor="beta")
-    assert publish(ledger, january(1), january(5)) == ["inside", "no position"]
-    assert status(ledger, "reaches out") == "PROCESSING"
+    land(ledger, "inside", january(5), january(9))
+    land(ledger, "begins before", january(3), january(9))
+    land(ledger, "of beta", january(5), january(9), vendor="beta")
+    assert publish(ledger, january(4), january(9)) == ["inside"]
+    assert status(ledger, "begins before") == "PROCESSING"
     assert status(ledger, "of beta") == "PROCESSING"
-    assert status(ledger, "no position") == "COMPLETED_WITH_ISSUES"
+
+
+def test_a_publication_that_stops_before_the_latest_day_closes_nothing(ledger: Ledger) -> None:
+    land(ledger, "of the month", january(1), january(9))
+    publish(ledger, january(1), january(9))
+    land(ledger, "restated", january(2), january(3))
+    assert publish(ledger, january(1), january(5)) == []
+    assert status(ledger, "restated") == "PROCESSING"
+    assert publish(ledger, january(2), january(9)) == ["restated"]
+
+
+def test_a_delivery_that_lands_while_its_lane_runs_waits_for_the_next_run(ledger: Ledger) -> None:
+    land(ledger, "read", january(2), january(3))
+    seen = ledger.pending("alpha")
+    land(ledger, "came meanwhile", january(2), january(3))
+    land(ledger, "read", january(2), january(3), run_id="landed again meanwhile")
+    ledger.taken_up(seen, first=january(1), last=january(9))
+    assert ledger.published("alpha", first=january(1), last=january(9), changes={}) == []
+    assert publish(ledger, january(1), january(9)) == ["read", "came meanwhile"]
+
+
+def test_a_delivery_without_positions_waits_for_no_lane(ledger: Ledger) -> None:
+    land(ledger, "all quarantined", None, None, quarantined=9)
+    assert status(ledger, "all quarantined") == "COMPLETED_WITH_ISSUES"
+    assert ledger.pending("alpha") == []
+
+
+def test_a_delivery_that_lands_again_with_other_days_asks_for_the_old_ones_too(ledger: Ledger) -> None:
+    land(ledger, "one", january(2), january(5))
+    publish(ledger, january(1), january(9))
+    land(ledger, "one", january(12), january(15))
+    (entry,) = ledger.pending("alpha")
+    assert (entry.pending_first_date, entry.pending_last_date) == (january(2), january(15))
+    assert publish(ledger, january(12), january(15)) == []
+    assert publish(ledger, january(2), january(15)) == ["one"]
+    assert ledger.pending("alpha") == []
+
+
+def test_a_published_delivery_that_is_rejected_later_asks_for_its_days_and_stays_failed(ledger: Ledger) -> None:
+    land(ledger, "one", january(2), january(5))
+    publish(ledger, january(1), january(9))
+    ledger.claim(**identity("one"))
+    ledger.rejected("one", code="E_MAPPING", sentence="a column is missing")
+    (entry,) = ledger.pending("alpha")
+    assert (entry.status, entry.pending_first_date, entry.pending_last_date) == ("FAILED", january(2), january(5))
+    assert publish(ledger, january(2), january(5)) == ["one"]
+    assert (status(ledger, "one"), ledger.pending("alpha")) == ("FAILED", [])
 
 
 def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(warehouse: Warehouse, ledger: Ledger) -> None:
