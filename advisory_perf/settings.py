@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="what runs print; the UI has all"
     )
     pass_rate: float = Field(default=0.95, ge=0, le=1, description="reconciliation pass rate below which a check warns")
+    settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is landed when it has not changed for so long")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
 
     @field_validator("home", "feeds_dir")

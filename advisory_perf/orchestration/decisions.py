@@ -7,7 +7,7 @@ again, and no oftener than agreed.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from advisory_perf.orchestration.partitions import WindowRange, range_of_days
 from advisory_perf.storage.lake import INCOMING, LakeFile
@@ -55,6 +55,11 @@ def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tu
         else:
             unclaimed.append(file)
     return waiting, unclaimed
+
+
+def settled(listing: Iterable[LakeFile], *, now: datetime, seconds: float) -> list[LakeFile]:
+    """The files that have not changed for so many seconds; a younger one may still be growing."""
+    return [file for file in listing if (now - file.modified).total_seconds() >= seconds]
 
 
 def landings_to_request(

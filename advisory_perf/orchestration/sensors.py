@@ -1,6 +1,7 @@
 """Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
@@ -12,6 +13,7 @@ from advisory_perf.orchestration.decisions import (
     landings_to_request,
     lane_subject,
     lane_to_request,
+    settled,
     waiting_by_vendor,
 )
 from advisory_perf.orchestration.landing import landing_job_name
@@ -45,7 +47,8 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
             limits = {"attempts": platform.settings.attempts, "at_most": _LANDINGS_UNDER_WAY}
             return landings_to_request(vendor, files, partial(tries_for, context.instance), **limits)
 
-        waiting, unclaimed = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+        listing = settled(platform.lake.files(f"{INCOMING}/"), now=datetime.now(UTC), seconds=platform.settings.settle_seconds)
+        waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
         level = platform.settings.log_level
         landings = [request for vendor, files in waiting.items() for request in to_request(vendor, files)]
         rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, unclaimed)]

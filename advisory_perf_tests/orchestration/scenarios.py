@@ -82,7 +82,8 @@ def add_feed(folder: Path, **changes: Any) -> Path:
 
 def settings_with_acme(folder: Path, warehouse_url: str = NOWHERE, **changes: Any) -> Settings:
     """The settings of an installation that knows acme besides the package's vendors."""
-    return Settings(home=folder / "home", feeds_dir=add_feed(folder / "feeds"), warehouse_url=warehouse_url, **changes)
+    chosen = {"settle_seconds": 0, **changes}
+    return Settings(home=folder / "home", feeds_dir=add_feed(folder / "feeds"), warehouse_url=warehouse_url, **chosen)
 
 
 A_THIRD = "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000"

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.orchestration.decisions import (
@@ -9,6 +9,7 @@ from advisory_perf.orchestration.decisions import (
     landings_to_request,
     lane_subject,
     lane_to_request,
+    settled,
     waiting_by_vendor,
     windows_touched,
 )
@@ -210,3 +211,9 @@ def test_one_more_delivery_makes_a_new_subject() -> None:
 
 def test_a_subject_names_its_vendor() -> None:
     assert lane_subject("acme", [an_entry("d1", FOURTH)]).startswith("acme:")
+
+
+def test_a_file_that_has_just_changed_is_left_to_settle() -> None:
+    young, old = a_file("incoming/acme/young.csv", 59), a_file("incoming/acme/old.csv", 1)
+    assert settled([young, old], now=old.modified + timedelta(minutes=58, seconds=3), seconds=5) == [old]
+    assert settled([young, old], now=young.modified + timedelta(seconds=5), seconds=5) == [young, old]
