@@ -13,26 +13,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from advisory_perf.contracts.columns import COLUMNS, Kind
 from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS
 
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
 PRECISION = ("vendor_value_half_unit", "vendor_twrr_half_unit")
 
-MONEY_FIELDS = (
-    "beginning_market_value",
-    "contributions",
-    "distributions",
-    "income",
-    "appreciation",
-    "fees",
-    "other_adjustments",
-    "ending_market_value",
-    "vendor_net_flow",
-)
-RETURN_FIELDS = ("vendor_twrr", "benchmark_return")
-TEXT_FIELDS = ("account_id", "account_name", "portfolio_id", "client_id", "currency")
 FIELDS = tuple(name for name in DELIVERED_POSITIONS.column_names if name not in (*PROVENANCE, *PRECISION))
+MONEY_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.MONEY)
+RETURN_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.RETURN)
 REQUIRED_FIELDS = (
     "account_id",
     "as_of_date",
