@@ -113,3 +113,23 @@ def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | N
     if not firsts:
         return None
     return range_of_days(min(firsts), max([*lasts, *([latest] if latest else [])]), feed)
+
+
+def by_precedence(feed: Feed, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """The deliveries in the order in which they count, the last one most.
+
+    By arrival; but of one file's versions the higher counts, so a version that comes after a higher one lifts that one to
+    its own arrival. A version says nothing about files of another name.
+    """
+
+    versions: dict[str, list[tuple[int, datetime]]] = {}
+    for entry in entries:
+        name = feed.unversioned(entry.file_name)
+        versions.setdefault(name, []).append((feed.version_of(entry.file_name), entry.received_at))
+
+    def order(entry: LedgerEntry) -> tuple[datetime, int, int]:
+        own = feed.version_of(entry.file_name)
+        of_file = versions[feed.unversioned(entry.file_name)]
+        return max(arrival for version, arrival in of_file if version <= own), own, entry.id
+
+    return sorted(entries, key=order)

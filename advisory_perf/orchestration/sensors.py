@@ -79,7 +79,7 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
                 feed,
                 pending,
                 platform.ledger.latest_as_of_date(vendor),
-                waiting=sum(_may_still_land(context.instance, delivery_id_of(file), platform) for file in waiting[vendor]),
+                waiting=any(_may_still_land(context.instance, delivery_id_of(file), platform) for file in waiting[vendor]),
                 tries=tries_for(context.instance, lane_subject(vendor, pending)),
                 attempts=platform.settings.attempts,
             )

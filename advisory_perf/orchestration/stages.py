@@ -22,6 +22,7 @@ from advisory_perf.contracts.tables import (
 )
 from advisory_perf.contracts.windows import window_of
 from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
@@ -69,7 +70,7 @@ ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each
 def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inputs) -> Computed:
     """Of all deliveries that touch the windows, the row that counts for each account-date."""
     entries = platform.ledger.touching(feed.vendor, windows.first_day, windows.last_day)
-    order = sorted(entries, key=lambda entry: (feed.version_of(entry.file_name), entry.received_at, entry.id))
+    order = by_precedence(feed, entries)
     precedence = pl.DataFrame(
         {"delivery_id": [entry.delivery_id for entry in order], "rank": range(len(order))},
         schema={"delivery_id": pl.String(), "rank": pl.Int64()},

@@ -233,3 +233,8 @@ class Feed(_Model):
             return 0
         found = re.search(self.files.version, file_name.rsplit(".", 1)[0], re.IGNORECASE)
         return int(found.group(1)) if found and found.group(1).isdecimal() else 0
+
+    def unversioned(self, file_name: str) -> str:
+        """The file's name without its version, in lower case: what all versions of one file have in common."""
+        stem, _, ending = file_name.lower().rpartition(".")
+        return f"{stem if self.files.version is None else re.sub(self.files.version, '', stem, flags=re.IGNORECASE)}.{ending}"

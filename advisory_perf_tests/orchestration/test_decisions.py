@@ -6,6 +6,7 @@ from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
     Tries,
+    by_precedence,
     landings_to_request,
     lane_subject,
     lane_to_request,
@@ -217,3 +218,24 @@ def test_a_file_that_has_just_changed_is_left_to_settle() -> None:
     young, old = a_file("incoming/acme/young.csv", 59), a_file("incoming/acme/old.csv", 1)
     assert settled([young, old], now=old.modified + timedelta(minutes=58, seconds=3), seconds=5) == [old]
     assert settled([young, old], now=young.modified + timedelta(seconds=5), seconds=5) == [young, old]
+
+
+def arrived(name: str, hour: int) -> LedgerEntry:
+    entry = an_entry(name, TENTH)
+    return replace(entry, id=hour, received_at=entry.received_at.replace(hour=hour))
+
+
+def names_by_precedence(*entries: LedgerEntry) -> list[str]:
+    feed = DAILY.model_copy(update={"files": DAILY.files.model_copy(update={"version": r"_v(\d+)$"})})
+    return [entry.delivery_id for entry in by_precedence(feed, entries)]
+
+
+def test_of_one_files_versions_the_higher_counts_whenever_it_came() -> None:
+    assert names_by_precedence(arrived("day", 1), arrived("day_v2", 2)) == ["day", "day_v2"]
+    assert names_by_precedence(arrived("day_v2", 1), arrived("day", 2)) == ["day", "day_v2"]
+    assert names_by_precedence(arrived("day_v10", 1), arrived("day_v9", 2), arrived("day", 3)) == ["day", "day_v9", "day_v10"]
+
+
+def test_a_version_says_nothing_about_files_of_another_name() -> None:
+    assert names_by_precedence(arrived("day_v2", 1), arrived("year", 2)) == ["day_v2", "year"]
+    assert names_by_precedence(arrived("year", 1), arrived("day_v2", 2), arrived("other", 3)) == ["year", "day_v2", "other"]
