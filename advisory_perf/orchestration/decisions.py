@@ -121,7 +121,6 @@ def by_precedence(feed: Feed, entries: Sequence[LedgerEntry]) -> list[LedgerEntr
     By arrival; but of one file's versions the higher counts, so a version that comes after a higher one lifts that one to
     its own arrival. A version says nothing about files of another name.
     """
-
     versions: dict[str, list[tuple[int, datetime]]] = {}
     for entry in entries:
         name = feed.unversioned(entry.file_name)
