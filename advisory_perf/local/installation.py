@@ -80,7 +80,7 @@ def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator
     except OSError as error:
         raise SettingsError(f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home") from error
     if not settings.is_embedded and settings.dagster_url is not None:
-        yield _opened(settings, migrating=migrating)
+        yield _opened(settings, checking=migrating)
         return
     with EmbeddedPostgres(settings.home) as server:
         dagster_url = server.url("dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -92,11 +92,11 @@ def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator
         )
         if settings.is_embedded and migrating:
             migrate(str(filled.warehouse_url))
-        yield _opened(filled, migrating=migrating)
+        yield _opened(filled, checking=migrating and not settings.is_embedded)
 
 
-def _opened(settings: Settings, *, migrating: bool) -> Installation:
-    pending = pending_migrations(str(settings.warehouse_url)) if migrating else []
+def _opened(settings: Settings, *, checking: bool) -> Installation:
+    pending = pending_migrations(str(settings.warehouse_url)) if checking else []
     if pending:
         raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
     dagster_home = settings.home / "dagster"

@@ -27,7 +27,7 @@ from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.flows import current_positions, net_flows
-from advisory_perf.performance.linking import TRAILING_YEARS, twrr_series
+from advisory_perf.performance.linking import TRAILING_YEARS, latest_states, twrr_series
 from advisory_perf.performance.quality import (
     breaks,
     implausible_returns,
@@ -97,7 +97,7 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
 
 def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Sub-period returns linked on from the closing cross-section before the windows."""
-    positions = inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
+    positions = _with_flows(inputs)
     conventions = feed.conventions
     returns = sub_period_returns(
         positions,
@@ -141,9 +141,7 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> tupl
         wanted |= set([key for key in stored if key < first][-1:])
     keys = [key.isoformat() for key in sorted(wanted)]
     rows = platform.lake.read_partitions("twrr_series", feed.vendor, "window", keys)
-    closing = rows.filter(pl.col("window") == stored[-1])
-    opening = closing.sort("account_id", "as_of_date").unique("account_id", keep="last", maintain_order=True)
-    return opening, rows.unique(["account_id", "as_of_date"], keep="any")
+    return latest_states(rows.filter(pl.col("window") == stored[-1])), rows.unique(["account_id", "as_of_date"], keep="any")
 
 
 def _years_before(day: date, years: int, feed: Feed) -> date:
@@ -151,11 +149,14 @@ def _years_before(day: date, years: int, feed: Feed) -> date:
     return window_of(day.replace(year=day.year - years, day=28 if leap_day else day.day), feed.cadence)
 
 
+def _with_flows(inputs: Inputs) -> pl.DataFrame:
+    return inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
+
+
 def figures(inputs: Inputs) -> pl.DataFrame:
     """Position, flows and returns of each account-date in one frame."""
     valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "ending_market_value")
-    positions = inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
-    return positions.join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
+    return _with_flows(inputs).join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
 
 
 def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:

@@ -44,7 +44,7 @@ def twrr_series(returns: pl.DataFrame, *, opening_state: pl.DataFrame | None = N
     ``opening_state`` holds state rows (see STATE) from before these returns: of each account the latest one is linked on
     from, and any earlier ones serve trailing periods.
     """
-    opening = _latest(opening_state) if opening_state is not None else None
+    opening = latest_states(opening_state) if opening_state is not None else None
     rows = _linked(_rows(returns, opening))
     valuations = rows.filter(~pl.col("is_opening")).drop("is_opening")
     history = valuations.select(STATE) if opening_state is None else pl.concat([opening_state.select(STATE), valuations.select(STATE)])
@@ -53,7 +53,8 @@ def twrr_series(returns: pl.DataFrame, *, opening_state: pl.DataFrame | None = N
     return valuations
 
 
-def _latest(state: pl.DataFrame) -> pl.DataFrame:
+def latest_states(state: pl.DataFrame) -> pl.DataFrame:
+    """Of each account the latest state row, by account."""
     return state.sort("account_id", "as_of_date").unique("account_id", keep="last", maintain_order=True)
 
 
