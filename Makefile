@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .advisory_perf
 
-.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench clean
+.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,8 +46,12 @@ contracts: setup-dev ## who may import whom
 
 check: lint types contracts ## everything but the tests
 
-bench: setup-dev ## 1 M rows from file to reconciled, beside a bare COPY
+bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking beside NumPy and pandas
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.linking
+
+docs: setup-dev ## draws the pictures that the code makes itself
+	$(BIN)/python docs/returns_by_timing.py
 
 clean: ## removes the virtual environment and the local home
 	rm -rf $(VENV) $(HOME_DIR)

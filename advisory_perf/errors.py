@@ -1,5 +1,7 @@
 """One family of errors. Every message is one sentence that names what is wrong, where, and what would make it right."""
 
+from enum import StrEnum
+
 
 class AdvisoryPerfError(Exception):
     """Anything the platform refuses to do, with a sentence for a person."""
@@ -31,3 +33,15 @@ class LakeError(AdvisoryPerfError):
 
 class WarehouseError(AdvisoryPerfError):
     """The warehouse cannot be reached, or its schema is not the one this code was written for."""
+
+
+class UndefinedReturnError(AdvisoryPerfError):
+    """A single figure that was asked for does not exist.
+
+    ``status`` says why: a ``ReturnStatus`` or a ``RateStatus`` of ``contracts.conventions``.
+    """
+
+    def __init__(self, status: StrEnum, sentence: str) -> None:
+        super().__init__(f"{status}: {sentence}")
+        self.status = status
+        self.sentence = sentence

@@ -29,6 +29,9 @@ DELIVERED_INTEGER_DIGITS = 18
 LARGEST_RETURN = 1e6
 """A delivered return beyond a million (100,000,000 %) is no return."""
 
+PERIODS = ("mtd", "qtd", "ytd", "1y", "3y", "5y")
+"""The periods that returns are linked over, besides since inception."""
+
 MONEY = pl.Decimal(38, MONEY_SCALE)
 
 FIGURE = pl.Decimal(38, 12)
@@ -145,6 +148,17 @@ _ENTRIES = (
     _return("twrr_1y", "linked over one year; null if the account is younger", _LINKED),
     _return("twrr_3y", "linked over three years, not annualised; null if the account is younger", _LINKED),
     _return("twrr_5y", "linked over five years, not annualised; null if the account is younger", _LINKED),
+    *(
+        Column(
+            f"twrr_{period}_over_gap",
+            Kind.FLAG,
+            f"a return within twrr_{period} was undefined and linked as 0; null where twrr_{period} is",
+            nullable=True,
+            derived_from=(f"twrr_{period}", "last_gap_date"),
+        )
+        for period in PERIODS
+    ),
+    Column("last_gap_date", Kind.DATE, "the account's latest valuation without a return", nullable=True, derived_from=_LINKED),
     Column("linked_over_gap", Kind.FLAG, "a return at or before this row was undefined and linked as 0", derived_from=_LINKED),
     Column("inception_date", Kind.DATE, "first valuation of the present episode", derived_from=_LINKED),
     Column("mtd_base", Kind.RETURN, "growth index at the end of the previous month", derived_from=_LINKED),

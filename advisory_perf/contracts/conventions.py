@@ -4,7 +4,17 @@ An enum here is a fact that several rooms have to agree on. No enum has a defaul
 convention is always said by the caller, in the end by the feed.
 """
 
+from datetime import date
 from enum import StrEnum
+
+
+class _Convention(StrEnum):
+    """A convention, which may be given as its text: what it does not know is refused with what it does."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in cls.__name__).strip()
+        raise ValueError(f"{value!r} is no {words}: choose one of {', '.join(cls)}")
 
 
 class Cadence(StrEnum):
@@ -14,7 +24,7 @@ class Cadence(StrEnum):
     MONTHLY = "monthly"
 
 
-class FlowTiming(StrEnum):
+class FlowTiming(_Convention):
     """When external flows are taken to cross the account's boundary within a sub-period."""
 
     START_OF_DAY = "start_of_day"
@@ -24,11 +34,46 @@ class FlowTiming(StrEnum):
     WEIGHTED = "weighted"
 
 
-class FeeBasis(StrEnum):
+class FeeBasis(_Convention):
     """Whether fees stay out of the ending market value (net) or are added back at the end of the day (gross)."""
 
     NET = "net"
     GROSS = "gross"
+
+
+class DayCount(_Convention):
+    """How many years lie between two dates: their days by a year of 365.25 or of 365 days."""
+
+    ACTUAL_365_25 = "actual/365.25"
+    ACTUAL_365 = "actual/365"
+
+    @property
+    def days_a_year(self) -> float:
+        """The days that make a year."""
+        return 365.25 if self is DayCount.ACTUAL_365_25 else 365.0
+
+    def years(self, start: date, end: date) -> float:
+        """The years from the end of ``start`` to the end of ``end``."""
+        return (end - start).days / self.days_a_year
+
+
+class Deviation(_Convention):
+    """The divisor of a variance: one less than the number of returns (sample), or the number itself (population)."""
+
+    SAMPLE = "sample"
+    POPULATION = "population"
+
+    @property
+    def lost_degrees(self) -> int:
+        """What the divisor lacks of the number of returns."""
+        return 1 if self is Deviation.SAMPLE else 0
+
+
+class RateStatus(StrEnum):
+    """Why dated flows have no internal rate of return."""
+
+    NO_RATE = "NO_RATE"
+    SEVERAL_RATES = "SEVERAL_RATES"
 
 
 class ReturnStatus(StrEnum):

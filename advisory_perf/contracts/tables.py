@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from advisory_perf.contracts.columns import COLUMNS, Column
+from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ _POSITION = (
     "line_number",
 )
 
+_PERIODS = (*(f"twrr_{period}" for period in PERIODS), *(f"twrr_{period}_over_gap" for period in PERIODS))
+
 DELIVERED_POSITIONS = Table(
     "delivered_positions", "the rows of one delivery that became positions", _POSITION, ("delivery_id", *WHO_AND_WHEN)
 )
@@ -104,13 +106,9 @@ TWRR_SERIES = Table(
         "growth_index",
         "cumulative_net_flow",
         "cumulative_twrr",
-        "twrr_mtd",
-        "twrr_qtd",
-        "twrr_ytd",
-        "twrr_1y",
-        "twrr_3y",
-        "twrr_5y",
+        *_PERIODS,
         "linked_over_gap",
+        "last_gap_date",
         "inception_date",
         "mtd_base",
         "qtd_base",
@@ -148,12 +146,7 @@ PERFORMANCE_DATA = Table(
         "calculated_twrr",
         "return_status",
         "cumulative_twrr",
-        "twrr_mtd",
-        "twrr_qtd",
-        "twrr_ytd",
-        "twrr_1y",
-        "twrr_3y",
-        "twrr_5y",
+        *_PERIODS,
         "linked_over_gap",
         "inception_date",
         "twrr_variance",

@@ -25,9 +25,9 @@ from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf.performance.cross_sections import with_carried_states
+from advisory_perf.performance.cross_sections import latest_states, with_carried_states
 from advisory_perf.performance.flows import current_positions, net_flows
-from advisory_perf.performance.linking import TRAILING_YEARS, latest_states, twrr_series
+from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.quality import (
     breaks,
     implausible_returns,
@@ -39,6 +39,7 @@ from advisory_perf.performance.quality import (
 )
 from advisory_perf.performance.reconciliation import Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.performance.trailing import TRAILING_YEARS
 from advisory_perf.vendors.feed import Feed
 
 Inputs = Mapping[str, pl.DataFrame]
@@ -107,7 +108,7 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         minimum_base=conventions.minimum_base,
     )
     opening, history = opening_states(platform, feed, windows)
-    linked = twrr_series(returns, opening_state=history)
+    linked = twrr_series(returns, opening_state=history).series
     carried = with_carried_states(
         linked.select(name for name in TWRR_SERIES.column_names if name not in {"window", "is_valuation"}),
         opening,

@@ -12,6 +12,11 @@ from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.windows import number_expr, window_expr, window_number, window_of_number
 
 
+def latest_states(states: pl.DataFrame) -> pl.DataFrame:
+    """Of each account the latest state row, by account."""
+    return states.sort("account_id", "as_of_date").unique("account_id", keep="last", maintain_order=True)
+
+
 def with_carried_states(series: pl.DataFrame, opening: pl.DataFrame | None, *, cadence: Cadence, first: date, last: date) -> pl.DataFrame:
     """Adds ``window`` and ``is_valuation``, and a carried row for every account in every window from first to last that has none.
 

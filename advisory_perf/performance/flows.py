@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from advisory_perf.performance.frames import Frame
+
 
 def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.DataFrame:
     """Of all delivered positions, the one that counts for each account-date, by account and date.
@@ -16,7 +18,7 @@ def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.D
     return delivered.sort(key)
 
 
-def net_flows(positions: pl.DataFrame) -> pl.DataFrame:
+def net_flows(positions: Frame) -> Frame:
     """Adds ``net_flow`` and ``calculated_ending_market_value``, in account currency, exact where the input is Decimal.
 
     net flow = contributions - distributions; calculated ending market value = beginning + net flow + income +

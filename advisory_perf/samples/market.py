@@ -66,11 +66,11 @@ class Position:
     def exact_return(self, timing: FlowTiming) -> Fraction | None:
         """The sub-period return under the timing, as a fraction; None where its base is zero or negative.
 
-        A funding day (nothing at the beginning, a positive net flow) takes its flow at the start of day under every
-        timing. A weighted timing needs a weight and is refused with a ValueError.
+        A funding day (nothing at the beginning, a positive net flow) takes its flow at the start of day, unless the timing
+        has its inflow there anyway. A weighted timing needs a weight and is refused with a ValueError.
         """
-        funding = self.beginning == 0 and self.net_flow > 0
-        match FlowTiming.START_OF_DAY if funding else timing:
+        is_funding = self.beginning == 0 and self.net_flow > 0 and timing is not FlowTiming.INFLOW_START_OUTFLOW_END
+        match FlowTiming.START_OF_DAY if is_funding else timing:
             case FlowTiming.START_OF_DAY:
                 base = Fraction(self.beginning + self.net_flow)
                 gain = self.ending - base

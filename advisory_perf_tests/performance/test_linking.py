@@ -14,7 +14,7 @@ TRAILING = ("twrr_1y", "twrr_3y", "twrr_5y")
 
 
 def linked(*rows: Mapping[str, Any], opening_state: pl.DataFrame | None = None) -> pl.DataFrame:
-    return twrr_series(returns(*rows), opening_state=opening_state)
+    return twrr_series(returns(*rows), opening_state=opening_state).series
 
 
 def column(series: pl.DataFrame, name: str) -> Any:
@@ -211,5 +211,89 @@ def test_the_cumulative_net_flow_is_exact_and_runs_on_through_gaps_and_losses() 
 def test_no_returns_give_no_rows() -> None:
     past = linked(a_return(date(2024, 6, 27), 0.10))
     none = returns(a_return(date(2024, 6, 28), 0.20)).clear()
-    assert twrr_series(none).height == 0
-    assert twrr_series(none, opening_state=past).height == 0
+    assert twrr_series(none).series.height == 0
+    assert twrr_series(none, opening_state=past).series.height == 0
+
+
+def test_a_period_says_whether_a_gap_lies_in_it() -> None:
+    series = linked(
+        a_return(date(2022, 12, 30), 0.10),
+        a_return(date(2023, 12, 29), None),
+        a_return(date(2024, 1, 31), 0.10),
+        a_return(date(2024, 2, 15), None),
+        a_return(date(2024, 2, 29), 0.10),
+        a_return(date(2024, 3, 28), 0.10),
+        a_return(date(2024, 4, 30), 0.10),
+        a_return(date(2024, 12, 31), 0.10),
+        a_return(date(2025, 3, 3), 0.10),
+    )
+    assert column(series, "twrr_mtd_over_gap") == [False, True, False, True, True, False, False, False, False]
+    assert column(series, "twrr_qtd_over_gap") == [False, True, False, True, True, True, False, False, False]
+    assert column(series, "twrr_ytd_over_gap") == [False, True, False, True, True, True, True, True, False]
+    assert column(series, "twrr_1y_over_gap") == [None, None, True, True, True, True, True, True, False]
+    assert column(series, "linked_over_gap") == [False, *[True] * 8]
+    assert column(series, "last_gap_date") == [None, *[date(2023, 12, 29)] * 2, *[date(2024, 2, 15)] * 6]
+
+
+def test_a_gap_before_a_new_episode_is_not_in_its_periods() -> None:
+    series = linked(
+        a_return(date(2024, 6, 3), None),
+        a_return(date(2024, 6, 4), -1.0),
+        a_return(date(2024, 6, 5), None),
+        a_return(date(2024, 6, 6), 0.10),
+    )
+    assert column(series, "twrr_mtd_over_gap") == [True, True, None, False]
+    assert column(series, "linked_over_gap") == [True] * 4
+
+
+def test_an_empty_account_has_no_trailing_period_either() -> None:
+    series = linked(a_return(date(2023, 1, 31), 0.10), a_return(date(2024, 1, 31), -1.0), a_return(date(2024, 2, 29), None))
+    assert column(series, "twrr_1y") == about(None, -1.0, None)
+    assert column(series, "twrr_1y_over_gap") == [None, False, None]
+
+
+def test_a_return_that_is_no_number_is_a_gap() -> None:
+    good = a_return(date(2024, 6, 26), 0.10)
+    for value in (float("nan"), float("inf"), -1.5):
+        series = linked(good, a_return(date(2024, 6, 27), value))
+        assert column(series, "growth_index") == about(1.1, 1.1)
+        assert column(series, "linked_over_gap") == [False, True]
+
+
+def test_from_an_unknown_flow_on_the_cumulative_net_flow_is_unknown() -> None:
+    rows = [a_return(date(2024, 6, day), 0.0, net_flow="5") for day in (25, 26, 27)]
+    series = twrr_series(returns(*rows).with_columns(net_flow=pl.when(pl.col("as_of_date") != date(2024, 6, 26)).then("net_flow")))
+    assert column(series.series, "cumulative_net_flow") == [Decimal(5), None, None]
+    later = twrr_series(returns(a_return(date(2024, 6, 28), 0.0, net_flow="5")), opening_state=series.closing_state)
+    assert column(later.series, "cumulative_net_flow") == [None]
+
+
+def test_without_a_net_flow_it_is_taken_from_contributions_and_distributions() -> None:
+    rows = returns(a_return(date(2024, 6, 27), 0.10)).with_columns(contributions=pl.lit(7.5), distributions=pl.lit(2.25))
+    assert column(twrr_series(rows.drop("net_flow")).series, "cumulative_net_flow") == [5.25]
+    with pytest.raises(ValueError, match="where there is no net_flow, needs the column distributions"):
+        twrr_series(rows.drop("net_flow", "distributions"))
+
+
+def test_linking_takes_the_growth_factor_where_it_has_more_digits_and_refuses_one_that_contradicts() -> None:
+    rows = returns(a_return(date(2024, 6, 26), -0.9999999997875053), a_return(date(2024, 6, 27), 4705999999.0))
+    factors = rows.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4706000000.0]))
+    assert column(twrr_series(factors).series, "growth_index")[-1] == pytest.approx(1.0, abs=1e-15)
+    assert column(twrr_series(rows).series, "growth_index")[-1] != pytest.approx(1.0, abs=1e-9)
+    with pytest.raises(ValueError, match="growth_factor is not 1 \\+ calculated_twrr for account A1 on 2024-06-27"):
+        twrr_series(factors.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4707000000.0])))
+
+
+def test_an_account_has_one_return_a_day() -> None:
+    with pytest.raises(ValueError, match="account A1 has two rows on 2024-06-27; an account has one return a day"):
+        linked(a_return(date(2024, 6, 27), 0.10), a_return(date(2024, 6, 28), 0.10), a_return(date(2024, 6, 27), 0.20))
+    with pytest.raises(ValueError, match="a row has no account_id"):
+        twrr_series(returns(a_return(date(2024, 6, 27), 0.10)).with_columns(account_id=pl.lit(None, pl.String())))
+
+
+def test_rows_day_by_day_account_by_account_and_mixed_come_out_the_same() -> None:
+    rows = [a_return(date(2024, 6, day), day / 1000, account=f"A{account}") for day in range(1, 8) for account in (3, 1, 2)]
+    by_account = sorted(rows, key=lambda row: (row["account_id"], row["as_of_date"]))
+    assert column(linked(*rows), "account_id") == ["A1"] * 7 + ["A2"] * 7 + ["A3"] * 7
+    assert linked(*rows).equals(linked(*by_account))
+    assert linked(*rows).equals(linked(*rows[11:], *rows[:11]))

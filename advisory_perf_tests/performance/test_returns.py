@@ -2,12 +2,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
-from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.performance import sub_period_returns
+from advisory_perf_tests.performance.exact import LIMIT, Conventions, exact_return
 from advisory_perf_tests.performance.scenarios import positions
 
 EVERY_TIMING = pytest.mark.parametrize("timing", list(FlowTiming))
@@ -63,7 +66,8 @@ def test_a_flow_alone_earns_nothing(timing: FlowTiming) -> None:
 @EVERY_TIMING
 def test_on_a_funding_day_the_flow_works_from_the_start(timing: FlowTiming) -> None:
     assert twrr(timing, bmv=0, inflow=200, emv=202) == (0.01, "OK")
-    assert twrr(timing, bmv=0, inflow=250, outflow=50, emv=202) == (0.01, "OK")
+    outflow_at_the_end = timing is FlowTiming.INFLOW_START_OUTFLOW_END
+    assert twrr(timing, bmv=0, inflow=250, outflow=50, emv=202) == (0.008 if outflow_at_the_end else 0.01, "OK")
 
 
 @EVERY_TIMING
@@ -136,27 +140,78 @@ def test_weights_of_nought_half_and_one_are_the_other_timings() -> None:
         assert weighted.equals(sub_period_returns(rows, timing=timing, fee_basis=FeeBasis.NET))
 
 
-def test_the_rows_stay_and_two_columns_come() -> None:
+def test_the_rows_stay_and_three_columns_come() -> None:
     rows = positions({"account_id": "A2"}, {"account_id": "A1"})
     result = sub_period_returns(rows, timing=FlowTiming.MID_DAY, fee_basis=FeeBasis.NET)
-    assert result.drop("calculated_twrr", "return_status").equals(rows)
+    assert result.drop("calculated_twrr", "growth_factor", "return_status").equals(rows)
 
 
-def exact(timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal, row: dict[str, Decimal]) -> Fraction | None:
-    """The documented formulas in rational arithmetic; None where the base is not positive or more than all is lost."""
-    begin, inflow, outflow = (Fraction(row[name]) for name in ("bmv", "inflow", "outflow"))
-    end = Fraction(row["emv"]) + (Fraction(row["fees"]) if fee_basis is FeeBasis.GROSS else 0)
-    flow = inflow - outflow
-    if begin == 0 and flow > 0:
-        timing = FlowTiming.START_OF_DAY
-    base, wealth = {
-        FlowTiming.START_OF_DAY: (begin + flow, end),
-        FlowTiming.END_OF_DAY: (begin, end - flow),
-        FlowTiming.MID_DAY: (begin + flow / 2, end - flow / 2),
-        FlowTiming.INFLOW_START_OUTFLOW_END: (begin + inflow, end + outflow),
-        FlowTiming.WEIGHTED: (begin + Fraction(weight) * flow, end - (1 - Fraction(weight)) * flow),
-    }[timing]
-    return wealth / base - 1 if base > 0 and wealth >= 0 else None
+def test_a_loss_of_nearly_everything_keeps_its_digits() -> None:
+    rows = positions({"beginning_market_value": "47060000", "ending_market_value": "0.01"})
+    result = sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.NET)
+    assert result["growth_factor"].item() == pytest.approx(0.01 / 47060000, rel=1e-15, abs=0)
+    assert 1 + result["calculated_twrr"].item() != pytest.approx(0.01 / 47060000, rel=1e-9, abs=0)
+
+
+def own_timing(**row: Any) -> tuple[float | None, str]:
+    """A row that says itself what crossed at the start and at the end of the day."""
+    names = {"bmv": "beginning_market_value", "emv": "ending_market_value", "bod": "bod_flow", "eod": "eod_flow"}
+    frame = pl.DataFrame({names[name]: [None if value is None else Decimal(value)] for name, value in row.items()}).cast(MONEY)
+    results = {
+        timing: sub_period_returns(frame, timing=timing, fee_basis=FeeBasis.NET).select("calculated_twrr", "return_status").row(0)
+        for timing in FlowTiming
+    }
+    assert len(set(results.values())) == 1
+    return next(iter(results.values()))
+
+
+def test_a_row_may_say_itself_what_crossed_at_the_start_and_what_at_the_end() -> None:
+    assert own_timing(bmv=1000, bod=200, eod=-40, emv=1180) == (20 / 1200, "OK")
+    assert own_timing(bmv=0, bod=0, eod=100, emv=101) == (0.01, "OK")
+    assert own_timing(bmv=0, bod=300, eod=-100, emv=203) == (0.01, "OK")
+    assert own_timing(bmv=0, bod=-50, eod=250, emv=202) == (0.01, "OK")
+    assert own_timing(bmv=100, bod=-100, eod=0, emv=0) == (None, "UNDEFINED_BASE")
+    assert own_timing(bmv=100, bod=None, eod=0, emv=100) == (None, "MISSING_VALUE")
+
+
+@EVERY_TIMING
+def test_floats_are_taken_as_they_are_and_nan_and_infinity_as_missing(timing: FlowTiming) -> None:
+    rows = positions(*({"ending_market_value": 101} for _ in range(4))).cast({MONEY: pl.Float64()})
+    rows = rows.with_columns(beginning_market_value=pl.Series([100.0, float("nan"), float("inf"), 1e-320]))
+    result = sub_period_returns(rows, timing=timing, fee_basis=FeeBasis.NET, weight=QUARTER)
+    assert result["return_status"].to_list() == ["OK", "MISSING_VALUE", "MISSING_VALUE", "UNDEFINED_BASE"]
+    assert result["calculated_twrr"].to_list() == [0.01, None, None, None]
+
+
+@pytest.mark.parametrize("weight", [Decimal("-0.1"), Decimal("1.01"), Decimal("NaN"), float("inf"), Fraction(1, 10**10 + 1)])
+def test_a_weight_is_a_number_from_nought_to_one_of_few_digits(weight: Any) -> None:
+    with pytest.raises(ValueError, match="has to be a number from 0 to 1"):
+        sub_period_returns(positions({}), timing=FlowTiming.WEIGHTED, fee_basis=FeeBasis.NET, weight=weight)
+
+
+def test_a_weight_may_be_a_decimal_a_fraction_or_a_float() -> None:
+    rows = positions({"beginning_market_value": 1000, "contributions": 160, "ending_market_value": 1180})
+    results = [
+        sub_period_returns(rows, timing=FlowTiming.WEIGHTED, fee_basis=FeeBasis.NET, weight=weight)
+        for weight in (Decimal("0.3"), Fraction(3, 10), 0.3)
+    ]
+    assert results[0]["calculated_twrr"].item() == pytest.approx(20 / 1048, abs=1e-16)
+    assert results[0].equals(results[1])
+    assert results[0].equals(results[2])
+
+
+def test_a_convention_may_be_given_as_its_text_and_an_unknown_one_is_refused() -> None:
+    rows = positions({"ending_market_value": 101})
+    assert sub_period_returns(rows, timing="end_of_day", fee_basis="net")["calculated_twrr"].item() == 0.01  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'noon' is no flow timing"):
+        sub_period_returns(rows, timing="noon", fee_basis=FeeBasis.NET)  # type: ignore[arg-type]
+
+
+def test_a_missing_column_is_named() -> None:
+    rows = positions({}).drop("fees")
+    assert sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.NET).height == 1
+    with pytest.raises(ValueError, match="a gross return needs the column fees; the frame has account_id"):
+        sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.GROSS)
 
 
 def in_cents(least: int, most: int) -> st.SearchStrategy[Decimal]:
@@ -188,8 +243,11 @@ def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
         fee_basis=fee_basis,
         weight=weight if timing is FlowTiming.WEIGHTED else None,
     )
-    for row, value in zip(rows, found["calculated_twrr"], strict=True):
-        expected = exact(timing, fee_basis, weight, row)
-        assert (value is None) == (expected is None)
+    conventions = Conventions(timing, fee_basis, weight)
+    for row, (value, factor, status) in zip(rows, found.select("calculated_twrr", "growth_factor", "return_status").rows(), strict=True):
+        expected, why = exact_return({NAMES[name]: amount for name, amount in row.items()}, conventions)
+        assert status == why
+        assert (value is None) == (factor is None) == (expected is None)
         if expected is not None:
-            assert abs(Fraction(value) - expected) <= Fraction(1, 10**12) * max(Fraction(1), abs(expected))
+            assert abs(Fraction(value) - expected) <= LIMIT * max(Fraction(1), abs(expected))
+            assert abs(Fraction(factor) - (1 + expected)) <= Fraction(1, 10**15) * (1 + expected)

@@ -1,0 +1,80 @@
+"""Ten thousand accounts against the same rules in rational arithmetic."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.performance import net_flows, sub_period_returns, twrr_series
+from advisory_perf_tests.performance.exact import Conventions, Row, differences, exact_series
+from advisory_perf_tests.performance.scenarios import positions
+
+ACCOUNTS = 1_000
+"""Of each of the ten pairs of flow timing and fee basis."""
+
+
+def cents(stream: random.Random, least: int, most: int) -> Decimal:
+    return Decimal(stream.randint(least * 100, most * 100)).scaleb(-2)
+
+
+def an_account(stream: random.Random, account: str) -> Iterator[Row]:
+    """Valuations a day to fourteen months apart, with everything that can happen to an account."""
+    day, value = date(2015, 1, 1) + timedelta(days=stream.randrange(400)), Decimal(0)
+    for _ in range(stream.randint(3, 14)):
+        day += timedelta(days=stream.choice([1, 1, 1, 3, 27, 31, 92, 365, 430]))
+        happens = stream.choices(
+            ["flows", "quiet", "close", "total loss", "overdrawn", "negative base", "fund", "unknown"], [40, 30, 4, 4, 3, 3, 12, 4]
+        )[0]
+        inflow, outflow = Decimal(0), Decimal(0)
+        if happens == "flows":
+            inflow, outflow = (stream.choice([Decimal(0), cents(stream, 0, 30_000)]) for _ in range(2))
+        elif happens == "fund":
+            inflow = cents(stream, 1, 200_000)
+        elif happens == "close":
+            outflow = max(value, Decimal(0))
+        elif happens == "negative base":
+            value = -cents(stream, 1, 5_000)
+        end = (max(value, Decimal(0)) + inflow - outflow) * Decimal(stream.randint(9_000, 11_000)).scaleb(-4)
+        end = {"total loss": Decimal(0), "overdrawn": -cents(stream, 1, 100), "close": Decimal(0)}.get(
+            happens, end.quantize(Decimal("0.01"))
+        )
+        row: dict[str, Any] = {
+            "account_id": account,
+            "as_of_date": day,
+            "beginning_market_value": value,
+            "contributions": inflow,
+            "distributions": outflow,
+            "fees": stream.choice([Decimal(0), cents(stream, 0, 90)]),
+            "ending_market_value": end,
+        }
+        if happens == "unknown":
+            row[stream.choice(["beginning_market_value", "ending_market_value", "fees"])] = None
+        yield row
+        value = max(end, Decimal(0)) if stream.random() < 0.97 else end
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fee_basis", list(FeeBasis))
+@pytest.mark.parametrize("timing", list(FlowTiming))
+def test_every_figure_of_a_thousand_accounts_is_within_one_in_a_million_million(timing: FlowTiming, fee_basis: FeeBasis) -> None:
+    stream = random.Random(f"{timing} {fee_basis}")
+    rows = [row for number in range(ACCOUNTS) for row in an_account(stream, f"A{number:04d}")]
+    weight = Decimal("0.3333") if timing is FlowTiming.WEIGHTED else None
+    conventions = Conventions(timing, fee_basis, weight, minimum_base=stream.choice([None, Decimal(50)]))
+    expected = exact_series(rows, conventions)
+    stream.shuffle(rows)
+    returns = sub_period_returns(
+        net_flows(positions(*rows)), timing=timing, fee_basis=fee_basis, weight=weight, minimum_base=conventions.minimum_base
+    )
+    series = twrr_series(returns).series
+    wrong = differences(series.iter_rows(named=True), expected)
+    assert not wrong, wrong[:5]
+    met = {row["return_status"] for row in expected}
+    assert {"OK", "UNDEFINED_BASE", "BEYOND_TOTAL_LOSS", "MISSING_VALUE"} <= met
+    assert len({row["account_id"] for row in expected if row["growth_index"] == 0}) > ACCOUNTS // 20
+    assert sum(row["twrr_5y"] is not None for row in expected) > ACCOUNTS // 20
+    assert sum(row["inception_date"] != rows[0]["as_of_date"] and row["twrr_mtd_over_gap"] is True for row in expected) > ACCOUNTS // 20
