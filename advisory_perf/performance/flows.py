@@ -2,7 +2,11 @@
 
 import polars as pl
 
-from advisory_perf.performance.frames import Frame
+from advisory_perf.contracts.columns import MONEY
+from advisory_perf.performance.frames import Frame, finite, require
+
+_COMPONENTS = {"beginning_market_value": 1, "income": 1, "appreciation": 1, "fees": -1, "other_adjustments": 1}
+"""What adds up with the net flow to the ending market value, and its sign."""
 
 
 def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.DataFrame:
@@ -18,20 +22,25 @@ def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.D
     return delivered.sort(key)
 
 
-def net_flows(positions: Frame) -> Frame:
-    """Adds ``net_flow`` and ``calculated_ending_market_value``, in account currency, exact where the input is Decimal.
+def net_flow_of(positions: pl.DataFrame | pl.LazyFrame, what: str) -> pl.Expr:
+    """The flow: contributions - distributions, or bod_flow + eod_flow where those are there instead; ValueError where neither is."""
+    columns = positions.collect_schema().names()
+    if "contributions" not in columns and {"bod_flow", "eod_flow"} <= set(columns):
+        return finite("bod_flow", positions) + finite("eod_flow", positions)
+    require(positions, what, "contributions", "distributions")
+    return finite("contributions", positions) - finite("distributions", positions)
 
-    net flow = contributions - distributions; calculated ending market value = beginning + net flow + income +
-    appreciation - fees + other adjustments (the market value identity). A null component makes the calculated value
-    null: what a vendor does not say is not taken as zero.
+
+def net_flows(positions: Frame) -> Frame:
+    """Adds ``net_flow`` and ``calculated_ending_market_value`` to each row of an eager or lazy frame, in account currency.
+
+    net flow = contributions - distributions (or bod_flow + eod_flow); calculated ending market value = beginning + net flow +
+    income + appreciation - fees + other adjustments (the market value identity); exact where the input is Decimal. A component
+    that is null, or whose column is missing, makes the calculated value null: what a vendor does not say is not taken as zero.
+    NaN and infinity in a frame of floats count as null. ValueError where a frame has no flows at all.
     """
-    net_flow = pl.col("contributions") - pl.col("distributions")
-    calculated = (
-        pl.col("beginning_market_value")
-        + net_flow
-        + pl.col("income")
-        + pl.col("appreciation")
-        - pl.col("fees")
-        + pl.col("other_adjustments")
-    )
+    columns = positions.collect_schema().names()
+    net_flow = calculated = net_flow_of(positions, "net_flows")
+    for name, sign in _COMPONENTS.items():
+        calculated = calculated + sign * finite(name, positions) if name in columns else pl.lit(None, MONEY)
     return positions.with_columns(net_flow.alias("net_flow"), calculated.alias("calculated_ending_market_value"))

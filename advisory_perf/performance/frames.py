@@ -19,6 +19,12 @@ def require(frame: pl.DataFrame | pl.LazyFrame, what: str, *names: str) -> list[
     return columns
 
 
+def finite(name: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
+    """The column, null where a float is NaN or infinite."""
+    column = pl.col(name)
+    return pl.when(column.is_finite()).then(column) if frame.collect_schema()[name].is_float() else column
+
+
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """``rows`` by account and day; ValueError where an account has two rows on one day, or a row has no account or no day.
 

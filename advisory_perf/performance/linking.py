@@ -13,6 +13,7 @@ import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import ReturnStatus
+from advisory_perf.performance.flows import net_flow_of
 from advisory_perf.performance.frames import KEY, Frame, begins_account, in_order, require
 from advisory_perf.performance.trailing import still_needed, trailing_returns
 
@@ -90,11 +91,7 @@ def twrr_series(
 def _returns(ordered: pl.DataFrame) -> pl.DataFrame:
     """What linking needs of each return; one that is undefined becomes a gap, with a factor of 1."""
     columns = require(ordered, "twrr_series", *KEY, "calculated_twrr", "return_status")
-    if "net_flow" in columns:
-        flow = pl.col("net_flow")
-    else:
-        require(ordered, "twrr_series, where there is no net_flow,", "contributions", "distributions")
-        flow = pl.col("contributions") - pl.col("distributions")
+    flow = pl.col("net_flow") if "net_flow" in columns else net_flow_of(ordered, "twrr_series, where there is no net_flow,")
     value = pl.col("calculated_twrr").cast(pl.Float64())
     is_ok = (pl.col("return_status") == ReturnStatus.OK.value) & value.is_finite() & (value >= -1)
     factor = pl.col("growth_factor").fill_null(1.0 + value) if "growth_factor" in columns else 1.0 + value

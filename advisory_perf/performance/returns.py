@@ -11,7 +11,7 @@ from fractions import Fraction
 import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReturnStatus
-from advisory_perf.performance.frames import Frame, require
+from advisory_perf.performance.frames import Frame, finite, require
 
 WEIGHT_PLACES = 10
 """Decimal places that a weight may have, so that money times its denominator still fits a Decimal."""
@@ -73,19 +73,19 @@ def sub_period_returns(
     """
     timing, fee_basis = FlowTiming(timing), FeeBasis(fee_basis)
     columns = require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
-    begin = _finite("beginning_market_value", positions)
-    end = _finite("ending_market_value", positions)
+    begin = finite("beginning_market_value", positions)
+    end = finite("ending_market_value", positions)
     if fee_basis is FeeBasis.GROSS:
         require(positions, "a gross return", "fees")
-        end = end + _finite("fees", positions)
+        end = end + finite("fees", positions)
     if {"bod_flow", "eod_flow"} <= set(columns):
-        net_flow = _finite("bod_flow", positions) + _finite("eod_flow", positions)
-        at_start = _finite("bod_flow", positions)
+        net_flow = finite("bod_flow", positions) + finite("eod_flow", positions)
+        at_start = finite("bod_flow", positions)
         ratio = _Ratio(end - begin - net_flow, begin + at_start)
         has_inflow_at_start = at_start > 0
     else:
         require(positions, "sub_period_returns", "contributions", "distributions")
-        flows = _Flows(_finite("contributions", positions), _finite("distributions", positions))
+        flows = _Flows(finite("contributions", positions), finite("distributions", positions))
         net_flow = flows.net
         ratio = _ratio(timing, begin, end, flows, weight)
         has_inflow_at_start = pl.lit(timing is FlowTiming.INFLOW_START_OUTFLOW_END)
@@ -110,12 +110,6 @@ def sub_period_returns(
     return positions.with_columns(return_status=status, calculated_twrr=quotient, growth_factor=growth_factor).with_columns(
         pl.when(is_ok).then(pl.col("calculated_twrr", "growth_factor"))
     )
-
-
-def _finite(name: str, positions: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
-    """The column, null where a float is NaN or infinite."""
-    column = pl.col(name)
-    return pl.when(column.is_finite()).then(column) if positions.collect_schema()[name].is_float() else column
 
 
 def _ratio(timing: FlowTiming, begin: pl.Expr, end: pl.Expr, flows: _Flows, weight: Decimal | Fraction | float | None) -> _Ratio:

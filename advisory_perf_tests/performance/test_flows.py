@@ -87,3 +87,20 @@ def test_the_highest_delivery_counts_in_whatever_order_the_rows_come(
         expected |= {(f"A{a}", date(2024, 6, d)): v for a, d, v in delivered if v == delivery}
     assert {(a, d): v for a, d, v in current.select("account_id", "as_of_date", "delivery_id").rows()} == expected
     assert current.height == len(expected)
+
+
+def test_a_component_without_a_column_is_not_taken_as_zero() -> None:
+    flows = net_flows(positions({"contributions": "5"}).drop("income"))
+    assert flows.select("net_flow", "calculated_ending_market_value").row(0) == (Decimal(5), None)
+
+
+def test_flows_by_the_time_of_day_make_a_net_flow_too() -> None:
+    frame = positions({}).drop("contributions", "distributions").with_columns(bod_flow=pl.lit(7.5), eod_flow=pl.lit(-2.25))
+    assert net_flows(frame)["net_flow"].item() == 5.25
+    with pytest.raises(ValueError, match="net_flows needs the column contributions"):
+        net_flows(frame.drop("eod_flow"))
+
+
+def test_a_float_that_is_no_number_makes_no_flow() -> None:
+    frame = positions({}, {}).with_columns(contributions=pl.Series([float("nan"), float("inf")]))
+    assert net_flows(frame)["net_flow"].to_list() == [None, None]
