@@ -1,5 +1,5 @@
 -- depends: 0005_reporting
--- Which of a row's period returns were linked over an undefined one. Net returns do not ask for fees, and on a funding day the
+-- Which of a row's period returns were linked over an undefined one, and where trailing ones start from. Net returns do not ask for fees, and on a funding day the
 -- timing that has its inflow at the start already keeps its outflow at the end.
 
 ALTER TABLE performance_data
@@ -8,7 +8,10 @@ ALTER TABLE performance_data
     ADD COLUMN IF NOT EXISTS twrr_ytd_over_gap boolean,
     ADD COLUMN IF NOT EXISTS twrr_1y_over_gap boolean,
     ADD COLUMN IF NOT EXISTS twrr_3y_over_gap boolean,
-    ADD COLUMN IF NOT EXISTS twrr_5y_over_gap boolean;
+    ADD COLUMN IF NOT EXISTS twrr_5y_over_gap boolean,
+    ADD COLUMN IF NOT EXISTS twrr_1y_from date,
+    ADD COLUMN IF NOT EXISTS twrr_3y_from date,
+    ADD COLUMN IF NOT EXISTS twrr_5y_from date;
 
 ALTER TABLE performance_data_history
     ADD COLUMN IF NOT EXISTS twrr_mtd_over_gap boolean,
@@ -16,7 +19,10 @@ ALTER TABLE performance_data_history
     ADD COLUMN IF NOT EXISTS twrr_ytd_over_gap boolean,
     ADD COLUMN IF NOT EXISTS twrr_1y_over_gap boolean,
     ADD COLUMN IF NOT EXISTS twrr_3y_over_gap boolean,
-    ADD COLUMN IF NOT EXISTS twrr_5y_over_gap boolean;
+    ADD COLUMN IF NOT EXISTS twrr_5y_over_gap boolean,
+    ADD COLUMN IF NOT EXISTS twrr_1y_from date,
+    ADD COLUMN IF NOT EXISTS twrr_3y_from date,
+    ADD COLUMN IF NOT EXISTS twrr_5y_from date;
 
 -- As sub_period_returns in advisory_perf.performance has it. Numerator and base are exact; only the last step divides in double precision.
 CREATE OR REPLACE FUNCTION single_period_twrr(
@@ -41,6 +47,9 @@ BEGIN
     IF timing NOT IN ('start_of_day', 'end_of_day', 'mid_day', 'inflow_start_outflow_end', 'weighted') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown flow timing ' || quote_literal(timing)
             || '; say start_of_day, end_of_day, mid_day, inflow_start_outflow_end or weighted';
+    END IF;
+    IF weight < 0 OR weight > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the weight ' || weight || ' has to be from 0 to 1';
     END IF;
     IF fee_basis NOT IN ('net', 'gross') THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'unknown fee basis ' || quote_literal(fee_basis)

@@ -29,7 +29,9 @@ DELIVERED_INTEGER_DIGITS = 18
 LARGEST_RETURN = 1e6
 """A delivered return beyond a million (100,000,000 %) is no return."""
 
-PERIODS = ("mtd", "qtd", "ytd", "1y", "3y", "5y")
+TRAILING_PERIODS = ("1y", "3y", "5y")
+
+PERIODS = ("mtd", "qtd", "ytd", *TRAILING_PERIODS)
 """The periods that returns are linked over, besides since inception."""
 
 MONEY = pl.Decimal(38, MONEY_SCALE)
@@ -157,6 +159,16 @@ _ENTRIES = (
             derived_from=(f"twrr_{period}", "last_gap_date"),
         )
         for period in PERIODS
+    ),
+    *(
+        Column(
+            f"twrr_{period}_from",
+            Kind.DATE,
+            f"the valuation that twrr_{period} starts from: the latest on or before the anniversary; null where twrr_{period} is",
+            nullable=True,
+            derived_from=("as_of_date",),
+        )
+        for period in TRAILING_PERIODS
     ),
     Column("last_gap_date", Kind.DATE, "the account's latest valuation without a return", nullable=True, derived_from=_LINKED),
     Column("linked_over_gap", Kind.FLAG, "a return at or before this row was undefined and linked as 0", derived_from=_LINKED),

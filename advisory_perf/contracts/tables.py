@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
+from advisory_perf.contracts.columns import COLUMNS, PERIODS, TRAILING_PERIODS, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ _POSITION = (
     "line_number",
 )
 
-_PERIODS = (*(f"twrr_{period}" for period in PERIODS), *(f"twrr_{period}_over_gap" for period in PERIODS))
+_PERIODS = (
+    *(f"twrr_{period}" for period in PERIODS),
+    *(f"twrr_{period}_over_gap" for period in PERIODS),
+    *(f"twrr_{period}_from" for period in TRAILING_PERIODS),
+)
 
 DELIVERED_POSITIONS = Table(
     "delivered_positions", "the rows of one delivery that became positions", _POSITION, ("delivery_id", *WHO_AND_WHEN)

@@ -22,10 +22,17 @@ def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.D
     return delivered.sort(key)
 
 
+def has_own_timing(positions: pl.DataFrame | pl.LazyFrame) -> bool:
+    """Whether the frame says itself what crossed at the start and at the end of the day; ValueError where it says only one."""
+    found = [name for name in ("bod_flow", "eod_flow") if name in positions.collect_schema().names()]
+    if len(found) == 1:
+        raise ValueError(f"the frame has {found[0]} alone; bod_flow and eod_flow go together, with 0 where nothing crossed")
+    return bool(found)
+
+
 def net_flow_of(positions: pl.DataFrame | pl.LazyFrame, what: str) -> pl.Expr:
-    """The flow: contributions - distributions, or bod_flow + eod_flow where those are there instead; ValueError where neither is."""
-    columns = positions.collect_schema().names()
-    if "contributions" not in columns and {"bod_flow", "eod_flow"} <= set(columns):
+    """The flow: bod_flow + eod_flow where the frame has them, else contributions - distributions; ValueError for neither."""
+    if has_own_timing(positions):
         return finite("bod_flow", positions) + finite("eod_flow", positions)
     require(positions, what, "contributions", "distributions")
     return finite("contributions", positions) - finite("distributions", positions)

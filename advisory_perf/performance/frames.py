@@ -4,6 +4,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from advisory_perf.contracts.columns import MONEY
+
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 """A frame, eager or lazy: what goes in as one comes out as one."""
 
@@ -20,9 +22,30 @@ def require(frame: pl.DataFrame | pl.LazyFrame, what: str, *names: str) -> list[
 
 
 def finite(name: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
-    """The column, null where a float is NaN or infinite."""
-    column = pl.col(name)
-    return pl.when(column.is_finite()).then(column) if frame.collect_schema()[name].is_float() else column
+    """The column as Decimal or Float64, null where a float is NaN or infinite; ValueError where it holds no numbers.
+
+    Whole numbers become Decimal, since they would wrap around, and Float32 becomes Float64.
+    """
+    column, dtype = pl.col(name), frame.collect_schema()[name]
+    if isinstance(dtype, pl.Decimal):
+        return column
+    if dtype.is_float():
+        return pl.when(column.is_finite()).then(column.cast(pl.Float64()))
+    if dtype.is_integer() or dtype == pl.Null():
+        return column.cast(MONEY)
+    raise ValueError(f"the column {name} holds {dtype}; amounts and returns are Decimal or Float64")
+
+
+def check_keys(rows: pl.DataFrame | pl.LazyFrame) -> None:
+    """ValueError where as_of_date is no Date, or where a row of an eager frame has no account or no day."""
+    dtype = rows.collect_schema()["as_of_date"]
+    if dtype != pl.Date():
+        raise ValueError(f"as_of_date holds {dtype}; a valuation belongs to a day, so cast it to Date")
+    if isinstance(rows, pl.LazyFrame):
+        return
+    for name in KEY:
+        if rows[name].null_count():
+            raise ValueError(f"a row has no {name}: every return belongs to an account and a day")
 
 
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
@@ -30,14 +53,14 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
     Rows that come in order stay where they are, and rows that come day by day need no sort but a gather by account.
     """
-    for name in KEY:
-        if rows[name].null_count():
-            raise ValueError(f"a row has no {name}: every return belongs to an account and a day")
+    check_keys(rows)
     if is_in_order(rows):
         return rows
     if rows["as_of_date"].is_sorted():
         by_account = rows.lazy().select("account_id", pl.row_index().alias("row")).group_by("account_id", maintain_order=True).agg("row")
-        ordered = rows.select(pl.all().gather(by_account.sort("account_id").select("row").explode("row").collect()["row"]))
+        ordered = rows.select(
+            pl.all().gather(by_account.sort("account_id").select("row").explode("row").collect(engine="in-memory")["row"])
+        )
     else:
         ordered = rows.sort(KEY)
     if not is_in_order(ordered):
@@ -49,6 +72,12 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
 def begins_account() -> pl.Expr:
     """Whether a row of a frame in order is the first of its account."""
     return pl.col("account_id").ne_missing(pl.col("account_id").shift(1))
+
+
+def is_by_account(rows: pl.DataFrame, begins: pl.Series) -> bool:
+    """Whether each account's rows come together, by ascending day; ``begins`` says which rows are the first of their account."""
+    ascends = rows.select((begins | (pl.col("as_of_date") > pl.col("as_of_date").shift(1))).all()).item()
+    return bool(ascends) and rows["account_id"].filter(begins).n_unique() == begins.sum()
 
 
 def is_in_order(rows: pl.DataFrame) -> bool:

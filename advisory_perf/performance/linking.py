@@ -11,10 +11,9 @@ from typing import Generic, NamedTuple, overload
 
 import polars as pl
 
-from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import ReturnStatus
 from advisory_perf.performance.flows import net_flow_of
-from advisory_perf.performance.frames import KEY, Frame, begins_account, in_order, require
+from advisory_perf.performance.frames import KEY, Frame, begins_account, finite, in_order, require
 from advisory_perf.performance.trailing import still_needed, trailing_returns
 
 _MONTHS = {"mtd": 1, "qtd": 3, "ytd": 12}
@@ -62,7 +61,7 @@ def twrr_series(
     - cumulative_net_flow since the first valuation, also across episodes; null from an unknown flow on;
     - twrr_mtd, twrr_qtd, twrr_ytd: since the end of the previous month, quarter, year, or since an inception within it;
     - twrr_1y, twrr_3y, twrr_5y, none annualised: since the latest valuation on or before the anniversary; null where the
-      episode has none, never since inception;
+      episode has none, never since inception; twrr_<n>y_from is that valuation;
     - inception_date of the episode; last_gap_date, the account's latest valuation without a return, and linked_over_gap,
       whether there is one; twrr_<period>_over_gap, whether one lies in the period (null where the period's return is);
     - mtd_base, qtd_base, ytd_base: the index that those periods start from.
@@ -83,43 +82,41 @@ def twrr_series(
     ordered = in_order(returns)
     rows = _linked(_with_known(_returns(ordered), None if opening_state is None else opening_state.lazy().collect()))
     rows = rows.hstack(trailing_returns(rows))
-    _refuse_overflow(rows)
-    added = (rows if opening_state is None else rows.filter(~pl.col("is_state"))).drop(*KEY, "is_state", "waits")
+    _refuse_beyond_float(rows)
+    added = (rows if opening_state is None else rows.filter(~pl.col("is_state"))).drop(*KEY, "is_state", "waits", "factor")
     return LinkedSeries(ordered.drop(added.columns, strict=False).hstack(added), still_needed(rows.select(STATE)))
 
 
 def _returns(ordered: pl.DataFrame) -> pl.DataFrame:
     """What linking needs of each return; one that is undefined becomes a gap, with a factor of 1."""
     columns = require(ordered, "twrr_series", *KEY, "calculated_twrr", "return_status")
-    flow = pl.col("net_flow") if "net_flow" in columns else net_flow_of(ordered, "twrr_series, where there is no net_flow,")
-    value = pl.col("calculated_twrr").cast(pl.Float64())
-    is_ok = (pl.col("return_status") == ReturnStatus.OK.value) & value.is_finite() & (value >= -1)
+    flow = finite("net_flow", ordered) if "net_flow" in columns else net_flow_of(ordered, "twrr_series, where there is no net_flow,")
+    value = finite("calculated_twrr", ordered).cast(pl.Float64())
+    is_ok = (pl.col("return_status") == ReturnStatus.OK.value) & (value >= -1)
     factor = pl.col("growth_factor").fill_null(1.0 + value) if "growth_factor" in columns else 1.0 + value
     rows = ordered.select(*KEY, is_state=pl.lit(value=False), is_ok=is_ok.fill_null(value=False), value=value, factor=factor, flow=flow)
-    agrees = (pl.col("factor") - 1 - pl.col("value")).abs() <= _LARGEST_CONTRADICTION * (2 + pl.col("value"))
+    difference = (pl.col("factor") - 1 - pl.col("value")).abs()
+    agrees = (difference <= _LARGEST_CONTRADICTION * (2 + pl.col("value"))) & (pl.col("factor") >= 0)
     if rows.select((pl.col("is_ok") & ~agrees).any()).item():
         account, day = rows.filter(pl.col("is_ok") & ~agrees).row(0)[:2]
         raise ValueError(f"growth_factor is not 1 + calculated_twrr for account {account} on {day}; drop the column or compute both anew")
+    flow_type = rows.schema["flow"]
     return rows.select(
         *KEY,
         "is_state",
         "is_ok",
         factor=pl.when("is_ok").then("factor").otherwise(1.0),
-        flow=_summable(rows.schema["flow"]),
+        flow=pl.col("flow").cast(pl.Decimal(38, flow_type.scale)) if isinstance(flow_type, pl.Decimal) else "flow",
     )
-
-
-def _summable(dtype: pl.DataType) -> pl.Expr:
-    flow = pl.col("flow")
-    if isinstance(dtype, pl.Decimal):
-        return flow.cast(pl.Decimal(38, dtype.scale))
-    return pl.when(flow.is_finite()).then(flow) if dtype.is_float() else flow.cast(MONEY)
 
 
 def _with_known(rows: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
     """Returns and states together, by account and day; a state carries its figures in place of a factor and a flow."""
     if known is None:
         return rows
+    require(known, "opening_state", *STATE)
+    if known["growth_index"].null_count() or not known["growth_index"].is_finite().all():
+        raise ValueError("a row of opening_state has no growth_index; give the closing state of twrr_series as it came")
     states = known.select(
         *KEY,
         is_state=pl.lit(value=True),
@@ -128,7 +125,7 @@ def _with_known(rows: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame:
         flow=pl.col("cumulative_net_flow"),
         **{f"known_{name}": pl.col(name) for name in _KNOWN},
     ).with_columns(pl.col("known_last_gap_date").fill_null(_NEVER))
-    together = in_order(pl.concat([states, rows], how="diagonal"))
+    together = in_order(pl.concat([states, rows], how="diagonal_relaxed"))
     late = together.filter(pl.col("is_state") & ~begins_account() & ~pl.col("is_state").shift(1))
     if late.height:
         account, day = late.row(0)[:2]
@@ -182,9 +179,9 @@ def _linked(rows: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(*(_to_date(period) for period in _MONTHS), linked_over_gap=pl.col("last_gap_date").is_not_null())
         .with_columns(*(_over_gap(period, months) for period, months in _MONTHS.items()))
-        .select(*KEY, "is_state", "waits", *_LINKED)
+        .select(*KEY, "is_state", "waits", "factor", *_LINKED)
     )
-    return linked.collect()
+    return linked.collect(engine="in-memory")  # streaming would split the frame, and round by where it was split
 
 
 def _number(begins: pl.Expr) -> pl.Expr:
@@ -216,8 +213,12 @@ def _over_gap(period: str, months: int) -> pl.Expr:
     return pl.when(pl.col(f"twrr_{period}").is_not_null()).then(over_gap).alias(f"twrr_{period}_over_gap")
 
 
-def _refuse_overflow(rows: pl.DataFrame) -> None:
-    figures = pl.selectors.float()
-    if not rows.select(figures.is_finite().all()).select(pl.all_horizontal(pl.all())).item():
-        account, day = rows.filter(pl.any_horizontal(~figures.is_finite())).row(0)[:2]
+def _refuse_beyond_float(rows: pl.DataFrame) -> None:
+    """ValueError where a figure is too large for a Float64, or an index too small although nothing was lost altogether."""
+    is_beyond = pl.any_horizontal(
+        ~pl.selectors.float().is_finite(), (pl.col("growth_index") == 0) & (pl.col("factor") != 0) & ~pl.col("waits")
+    )
+    beyond = rows.select(is_beyond).to_series()
+    if beyond.any():
+        account, day = rows.filter(beyond).row(0)[:2]
         raise ValueError(f"a linked figure of account {account} passes what a Float64 holds on {day}; look at its returns up to then")

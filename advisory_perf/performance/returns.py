@@ -11,6 +11,7 @@ from fractions import Fraction
 import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.performance.flows import has_own_timing
 from advisory_perf.performance.frames import Frame, finite, require
 
 WEIGHT_PLACES = 10
@@ -19,10 +20,11 @@ WEIGHT_PLACES = 10
 
 @dataclass(frozen=True, slots=True)
 class _Ratio:
-    """gain / base, both scaled by the same whole number so that fractions of a flow stay exact."""
+    """gain / base, and wealth = base + gain taken by itself; all scaled by one whole number, so that fractions of a flow stay exact."""
 
     gain: pl.Expr
     base: pl.Expr
+    wealth: pl.Expr
     scale: int = 1
 
 
@@ -69,19 +71,19 @@ def sub_period_returns(
     The return is null, and ``return_status`` says why: MISSING_VALUE where a value is null, NaN or infinite; UNDEFINED_BASE
     where the base is zero or negative, or so small that the return is no finite number; BELOW_MINIMUM_BASE where the base is
     below ``minimum_base``; BEYOND_TOTAL_LOSS where more than everything was lost. ValueError for a missing column, an unknown
-    convention, or a weight that is missing, outside 0 to 1 or not a decimal of at most ten places.
+    convention, a weight that is missing, outside 0 to 1 or not a decimal of at most ten places, or a minimum base that is no amount.
     """
     timing, fee_basis = FlowTiming(timing), FeeBasis(fee_basis)
-    columns = require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
+    require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
     begin = finite("beginning_market_value", positions)
     end = finite("ending_market_value", positions)
     if fee_basis is FeeBasis.GROSS:
         require(positions, "a gross return", "fees")
         end = end + finite("fees", positions)
-    if {"bod_flow", "eod_flow"} <= set(columns):
+    if has_own_timing(positions):
         net_flow = finite("bod_flow", positions) + finite("eod_flow", positions)
         at_start = finite("bod_flow", positions)
-        ratio = _Ratio(end - begin - net_flow, begin + at_start)
+        ratio = _Ratio(end - begin - net_flow, begin + at_start, end - finite("eod_flow", positions))
         has_inflow_at_start = at_start > 0
     else:
         require(positions, "sub_period_returns", "contributions", "distributions")
@@ -92,20 +94,22 @@ def sub_period_returns(
     is_funding = (begin == 0) & (net_flow > 0) & ~has_inflow_at_start
     gain = pl.when(is_funding).then(end - begin - net_flow).otherwise(ratio.gain)
     base = pl.when(is_funding).then(begin + net_flow).otherwise(ratio.base)
-    least = pl.when(is_funding).then(minimum_base or 0).otherwise((minimum_base or 0) * ratio.scale)
-    quotient = gain.cast(pl.Float64()) / base.cast(pl.Float64())
+    wealth = pl.when(is_funding).then(end).otherwise(ratio.wealth)
+    least = _least(minimum_base)
+    least_scaled = pl.when(is_funding).then(least).otherwise(least * ratio.scale)
+    quotient = pl.when(wealth == 0).then(-1.0).otherwise(gain.cast(pl.Float64()) / base.cast(pl.Float64()))
     status = (
         pl.when(gain.is_null() | base.is_null())
         .then(pl.lit(ReturnStatus.MISSING_VALUE.value))
         .when((base <= 0) | ~quotient.is_finite())
         .then(pl.lit(ReturnStatus.UNDEFINED_BASE.value))
-        .when(base < least)
+        .when(base < least_scaled)
         .then(pl.lit(ReturnStatus.BELOW_MINIMUM_BASE.value))
-        .when(gain < -base)
+        .when(wealth < 0)
         .then(pl.lit(ReturnStatus.BEYOND_TOTAL_LOSS.value))
         .otherwise(pl.lit(ReturnStatus.OK.value))
     )
-    growth_factor = (gain + base).cast(pl.Float64()) / base.cast(pl.Float64())
+    growth_factor = wealth.cast(pl.Float64()) / base.cast(pl.Float64())
     is_ok = pl.col("return_status") == ReturnStatus.OK.value
     return positions.with_columns(return_status=status, calculated_twrr=quotient, growth_factor=growth_factor).with_columns(
         pl.when(is_ok).then(pl.col("calculated_twrr", "growth_factor"))
@@ -116,16 +120,23 @@ def _ratio(timing: FlowTiming, begin: pl.Expr, end: pl.Expr, flows: _Flows, weig
     gain = end - begin - flows.net
     match timing:
         case FlowTiming.START_OF_DAY:
-            return _Ratio(gain, begin + flows.net)
+            return _Ratio(gain, begin + flows.net, end)
         case FlowTiming.END_OF_DAY:
-            return _Ratio(gain, begin)
+            return _Ratio(gain, begin, end - flows.net)
         case FlowTiming.INFLOW_START_OUTFLOW_END:
-            return _Ratio(gain, begin + flows.into)
+            return _Ratio(gain, begin + flows.into, end + flows.out)
         case FlowTiming.MID_DAY:
-            return _Ratio(gain * 2, begin * 2 + flows.net, 2)
+            return _Ratio(gain * 2, begin * 2 + flows.net, end * 2 - flows.net, 2)
         case FlowTiming.WEIGHTED:
             part, whole = _parts(weight)
-            return _Ratio(gain * whole, begin * whole + flows.net * part, whole)
+            return _Ratio(gain * whole, begin * whole + flows.net * part, end * whole - flows.net * (whole - part), whole)
+
+
+def _least(minimum_base: Decimal | None) -> Decimal:
+    least = Decimal(0) if minimum_base is None else Decimal(minimum_base)
+    if not least.is_finite() or least < 0:
+        raise ValueError(f"the minimum base is {minimum_base}; it has to be an amount of zero or more")
+    return least
 
 
 def _parts(weight: Decimal | Fraction | float | None) -> tuple[int, int]:

@@ -35,23 +35,24 @@ def excess_returns(series: Frame) -> Frame:
       without a return of the account is not linked for the benchmark either.
     - excess_return: cumulative_twrr - benchmark_cumulative_return, the arithmetic excess.
     - benchmark_linked_over_gap: a benchmark return was missing (null, NaN, infinite, below -1) on a linked sub-period of the episode
-      up to here, or valuations are missing in ``series``. The other two are then null from there on.
+      up to here, or valuations are missing in ``series``, as far as the account's own cumulative return tells. The other two are
+      then null from there on.
 
     Raises ValueError where a column is missing or an account has two rows on a day. Source: Bacon, Practical Portfolio
     Performance Measurement and Attribution, ch. 3 (arithmetic excess return).
     """
     require(series, "an excess return", *_EPISODE, "as_of_date", "calculated_twrr", "return_status", "cumulative_twrr", "benchmark_return")
-    rows = in_order(series.lazy().collect().with_row_index("place")).with_columns(_linked_returns())
+    rows = in_order(series.lazy().collect().with_row_index("_place")).with_columns(_linked_returns())
     index = 1 + pl.col("cumulative_twrr")
     account, benchmark = (pl.col(name).cum_prod().over(_EPISODE) for name in ("account_factor", "benchmark_factor"))
     begins_later = pl.col("as_of_date").first().over(_EPISODE) != pl.col("inception_date")
     is_gap = pl.col("benchmark_is_missing").cum_max().over(_EPISODE)
     found = rows.with_columns(
-        (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"), linked=benchmark
-    ).with_columns(_finite(pl.when(~pl.col("benchmark_linked_over_gap")).then(pl.col("linked") - 1)).alias("benchmark_cumulative_return"))
+        (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"), _linked=benchmark
+    ).with_columns(_finite(pl.when(~pl.col("benchmark_linked_over_gap")).then(pl.col("_linked") - 1)).alias("benchmark_cumulative_return"))
     excess = _finite(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
-    scratch = ("place", "linked", "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing")
-    return _like(series, found.with_columns(excess).sort("place").drop(scratch))
+    scratch = ("_place", "_linked", "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing")
+    return _like(series, found.with_columns(excess).sort("_place").drop(scratch))
 
 
 def monthly_returns(series: Frame) -> Frame:
@@ -142,7 +143,7 @@ def _is_return(value: pl.Expr) -> pl.Expr:
 
 def _with_deviations(monthly: Frame, what: str, returns: dict[str, pl.Expr], deviation: Deviation) -> Frame:
     require(monthly, what, "account_id", "month", "monthly_return", "benchmark_monthly_return")
-    rows = monthly.lazy().collect().with_row_index("place").sort("account_id", "month")
+    rows = monthly.lazy().collect().with_row_index("_place").sort("account_id", "month")
     if rows.select(pl.struct("account_id", pl.col("month").dt.month_end()).is_duplicated().any()).item():
         raise ValueError(f"{what} needs one row for each account and month; the frame has more for some")
     deviations = [_standard_deviation(rows.select(each).to_series(), deviation).alias(name) for name, each in returns.items()]
@@ -150,7 +151,7 @@ def _with_deviations(monthly: Frame, what: str, returns: dict[str, pl.Expr], dev
     # sorted rows of one account whose months are 35 apart have every month between them, each once
     are_consecutive = (pl.col("account_id") == pl.col("account_id").shift(earlier)) & (number - number.shift(earlier) == earlier)
     figures = [_finite(pl.when(are_consecutive).then(pl.col(name) * 12**0.5)).alias(name) for name in returns]
-    return _like(monthly, rows.with_columns(deviations).with_columns(figures).sort("place").drop("place"))
+    return _like(monthly, rows.with_columns(deviations).with_columns(figures).sort("_place").drop("_place"))
 
 
 def _standard_deviation(value: pl.Series, deviation: Deviation) -> pl.Series:

@@ -14,9 +14,9 @@ _DAYS_BITS = 23
 
 
 def trailing_returns(rows: pl.DataFrame) -> pl.DataFrame:
-    """twrr_<n>y (0.01 is 1 %) and twrr_<n>y_over_gap of each row.
+    """twrr_<n>y (0.01 is 1 %), twrr_<n>y_from (the valuation it starts from) and twrr_<n>y_over_gap of each row.
 
-    Both are null where the episode has no valuation on or before the anniversary, and where the row waits for new funding.
+    All are null where the episode has no valuation on or before the anniversary, and where the row waits for new funding.
     ``rows`` has the state columns (see linking) and ``waits``, sorted by account and day; earlier states are found in it too.
     """
     key = begins_account().cast(pl.Int64()).cum_sum() * (1 << _DAYS_BITS) + (1 << (_DAYS_BITS - 1))
@@ -27,12 +27,9 @@ def trailing_returns(rows: pl.DataFrame) -> pl.DataFrame:
 def _trailing(rows: pl.DataFrame, keyed: pl.LazyFrame, years: int) -> pl.DataFrame:
     name = f"twrr_{years}y"
     anniversary = pl.col("as_of_date").dt.offset_by(f"-{years}y")
-    none = [
-        pl.repeat(None, pl.len(), dtype=pl.Float64()).alias(name),
-        pl.repeat(None, pl.len(), dtype=pl.Boolean()).alias(f"{name}_over_gap"),
-    ]
+    types = {name: pl.Float64(), f"{name}_from": pl.Date(), f"{name}_over_gap": pl.Boolean()}
     if not rows.height or rows.select(anniversary.max() < pl.col("as_of_date").min()).item():
-        return rows.select(none)
+        return rows.select(pl.repeat(None, pl.len(), dtype=dtype).alias(column) for column, dtype in types.items())
     bases = keyed.select(
         (pl.col("_key") + pl.col("as_of_date").to_physical()).set_sorted().alias("_found"),
         pl.col("_key").alias("_account"),
@@ -48,10 +45,13 @@ def _trailing(rows: pl.DataFrame, keyed: pl.LazyFrame, years: int) -> pl.DataFra
         & (pl.col("base") > 0)
         & ~pl.col("waits")
     )
-    return found.select(
-        pl.when(is_found).then(pl.col("growth_index") / pl.col("base") - 1).alias(name),
-        pl.when(is_found).then((pl.col("last_gap_date") > pl.col("base_date")).fill_null(value=False)).alias(f"{name}_over_gap"),
-    ).collect()
+    figures = (
+        pl.col("growth_index") / pl.col("base") - 1,
+        pl.col("base_date"),
+        (pl.col("last_gap_date") > pl.col("base_date")).fill_null(value=False),
+    )
+    named = [pl.when(is_found).then(figure).alias(column) for column, figure in zip(types, figures, strict=True)]
+    return found.select(named).collect(engine="in-memory")
 
 
 def still_needed(states: pl.DataFrame) -> pl.DataFrame:

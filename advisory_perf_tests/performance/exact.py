@@ -94,6 +94,7 @@ class ExactAccount:
             before = [entry for entry in self.past if entry[0] <= years_before(day, years)]
             is_found = bool(before) and before[-1][2] == self.inception and before[-1][1] > 0 and not waits
             linked |= self._period(f"{years}y", (before[-1][1], day_after(before[-1][0])) if is_found else None)
+            linked[f"twrr_{years}y_from"] = before[-1][0] if is_found else None
         self.past.append((day, self.index, self.inception))
         return linked
 

@@ -97,8 +97,23 @@ def test_a_component_without_a_column_is_not_taken_as_zero() -> None:
 def test_flows_by_the_time_of_day_make_a_net_flow_too() -> None:
     frame = positions({}).drop("contributions", "distributions").with_columns(bod_flow=pl.lit(7.5), eod_flow=pl.lit(-2.25))
     assert net_flows(frame)["net_flow"].item() == 5.25
-    with pytest.raises(ValueError, match="net_flows needs the column contributions"):
+    with pytest.raises(ValueError, match="the frame has bod_flow alone; bod_flow and eod_flow go together"):
         net_flows(frame.drop("eod_flow"))
+    with pytest.raises(ValueError, match="net_flows needs the column contributions"):
+        net_flows(frame.drop("eod_flow", "bod_flow"))
+    both = positions({"contributions": 50}).with_columns(bod_flow=pl.lit(7.5), eod_flow=pl.lit(-2.25))
+    assert net_flows(both)["net_flow"].item() == 5.25
+
+
+@pytest.mark.parametrize("dtype", [pl.UInt32(), pl.Int8(), pl.Int64(), pl.Float32(), pl.Decimal(12, 2)])
+def test_amounts_of_any_number_type_give_the_flow_that_they_say(dtype: pl.DataType) -> None:
+    frame = positions({"contributions": 20, "distributions": 40}).with_columns(pl.col("contributions", "distributions").cast(dtype))
+    assert net_flows(frame)["net_flow"].item() == -20
+
+
+def test_a_column_that_holds_no_numbers_is_refused() -> None:
+    with pytest.raises(ValueError, match="the column contributions holds String; amounts and returns are Decimal or Float64"):
+        net_flows(positions({}).with_columns(contributions=pl.lit("20")))
 
 
 def test_a_float_that_is_no_number_makes_no_flow() -> None:

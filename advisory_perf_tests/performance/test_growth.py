@@ -71,3 +71,19 @@ def test_a_missing_column_is_named() -> None:
         growth_of(1, pl.DataFrame({"account_id": ["A1"], "as_of_date": [date(2024, 6, 28)]}))
     with pytest.raises(ValueError, match="link_returns needs the column account_id"):
         link_returns(pl.LazyFrame({"calculated_twrr": [0.1]}))
+
+
+def test_a_return_below_minus_one_is_none_and_a_total_loss_stays() -> None:
+    rows = returns(*(a_return(date(2024, 6, day), value) for day, value in ((26, 0.5), (27, -1.5), (28, 0.1))))
+    assert growth_of(1, rows)["growth"].to_list() == [1.5, None, None]
+    assert link_returns(rows)["linked_return"].to_list() == [None]
+    lost = returns(*(a_return(date(2024, 6, day), value) for day, value in ((26, 1e200), (27, 1e200), (28, -1.0))))
+    assert link_returns(lost)["linked_return"].to_list() == [-1.0]
+
+
+def test_a_row_has_an_account_and_a_day() -> None:
+    rows = returns(*TWO_ACCOUNTS)
+    with pytest.raises(ValueError, match="a row has no as_of_date"):
+        growth_of(1, rows.with_columns(as_of_date=pl.lit(None, pl.Date())))
+    with pytest.raises(ValueError, match="as_of_date holds String"):
+        growth_of(1, rows.lazy().with_columns(as_of_date=pl.lit("2024-06-28")))

@@ -1,11 +1,12 @@
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
 
+from advisory_perf.contracts.columns import PERIODS, TRAILING_PERIODS
 from advisory_perf.performance.linking import STATE, twrr_series
 from advisory_perf_tests.performance.scenarios import a_return, returns
 
@@ -280,6 +281,11 @@ def test_linking_takes_the_growth_factor_where_it_has_more_digits_and_refuses_on
     factors = rows.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4706000000.0]))
     assert column(twrr_series(factors).series, "growth_index")[-1] == pytest.approx(1.0, abs=1e-15)
     assert column(twrr_series(rows).series, "growth_index")[-1] != pytest.approx(1.0, abs=1e-9)
+    unknown = factors.with_columns(growth_factor=pl.lit(None, pl.Float64()))
+    assert twrr_series(unknown).series.drop("growth_factor").equals(twrr_series(rows).series)
+    lost = returns(a_return(date(2024, 6, 27), -1 + 1e-12)).with_columns(growth_factor=-1e-12)
+    with pytest.raises(ValueError, match="growth_factor is not 1 \\+ calculated_twrr for account A1 on 2024-06-27"):
+        twrr_series(lost)
     with pytest.raises(ValueError, match="growth_factor is not 1 \\+ calculated_twrr for account A1 on 2024-06-27"):
         twrr_series(factors.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4707000000.0])))
 
@@ -297,3 +303,60 @@ def test_rows_day_by_day_account_by_account_and_mixed_come_out_the_same() -> Non
     assert column(linked(*rows), "account_id") == ["A1"] * 7 + ["A2"] * 7 + ["A3"] * 7
     assert linked(*rows).equals(linked(*by_account))
     assert linked(*rows).equals(linked(*rows[11:], *rows[:11]))
+
+
+def test_the_series_has_the_columns_of_the_returns_and_those_of_linking() -> None:
+    rows = returns(a_return(date(2024, 6, 27), 0.10))
+    series, closing_state = twrr_series(rows)
+    assert set(series.columns) - set(rows.columns) == {
+        "growth_index",
+        "cumulative_twrr",
+        "cumulative_net_flow",
+        *(f"twrr_{period}{suffix}" for period in PERIODS for suffix in ("", "_over_gap")),
+        *(f"twrr_{period}_from" for period in TRAILING_PERIODS),
+        "linked_over_gap",
+        "last_gap_date",
+        "inception_date",
+        "mtd_base",
+        "qtd_base",
+        "ytd_base",
+    }
+    assert tuple(closing_state.columns) == STATE
+
+
+def test_a_trailing_period_says_which_valuation_it_starts_from() -> None:
+    series = linked(*(a_return(day, 0.10) for day in (date(2023, 2, 28), date(2023, 3, 31), date(2024, 3, 29))))
+    assert column(series, "twrr_1y") == about(None, None, 1.1 * 1.1 - 1)
+    assert column(series, "twrr_1y_from") == [None, None, date(2023, 2, 28)]
+
+
+def test_flows_in_floats_are_null_from_one_that_is_no_number_on() -> None:
+    rows = returns(*(a_return(date(2024, 6, day), 0.0) for day in (26, 27, 28))).with_columns(net_flow=pl.Series([5.0, float("nan"), 5.0]))
+    assert column(twrr_series(rows).series, "cumulative_net_flow") == [5.0, None, None]
+
+
+def test_flows_of_few_digits_add_up_to_more() -> None:
+    rows = returns(*(a_return(date(2024, 6, day), 0.0, net_flow="9") for day in (26, 27))).cast({"net_flow": pl.Decimal(2, 1)})
+    assert column(twrr_series(rows).series, "cumulative_net_flow") == [Decimal(9), Decimal(18)]
+
+
+def test_a_day_is_a_date_and_no_instant() -> None:
+    rows = returns(a_return(date(2024, 6, 27), 0.10)).cast({"as_of_date": pl.Datetime()})
+    with pytest.raises(ValueError, match=r"as_of_date holds Datetime.*; a valuation belongs to a day, so cast it to Date"):
+        twrr_series(rows)
+
+
+def test_a_state_has_to_be_whole() -> None:
+    state = twrr_series(returns(a_return(date(2024, 6, 27), 0.10))).closing_state
+    now = returns(a_return(date(2024, 6, 28), 0.10))
+    with pytest.raises(ValueError, match="opening_state needs the column qtd_base"):
+        twrr_series(now, opening_state=state.drop("qtd_base"))
+    for index in (None, float("nan")):
+        with pytest.raises(ValueError, match="a row of opening_state has no growth_index"):
+            twrr_series(now, opening_state=state.with_columns(growth_index=pl.lit(index, pl.Float64())))
+
+
+def test_an_index_that_vanishes_without_a_total_loss_is_refused() -> None:
+    rows = [a_return(date(2024, 6, 1) + timedelta(days=day), -0.9999999999999999) for day in range(22)]
+    with pytest.raises(ValueError, match="passes what a Float64 holds"):
+        linked(*rows)

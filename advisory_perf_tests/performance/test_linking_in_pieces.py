@@ -1,5 +1,6 @@
 """Linking against exact arithmetic, and in pieces against the whole."""
 
+import random
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -82,3 +83,14 @@ def test_a_state_that_reaches_beyond_a_return_is_refused() -> None:
         twrr_series(returns(rows[1]), opening_state=state)
     with pytest.raises(ValueError, match="opening_state holds account A1 on 2024-06-28, after a return to be linked"):
         twrr_series(returns(rows[1]), opening_state=state.filter(as_of_date=date(2024, 6, 28)))
+
+
+def test_wherever_a_daily_history_is_cut_its_pieces_have_the_bits_of_the_whole() -> None:
+    """Forty days over a year's end: an engine that divides a column by one repeated value rounds otherwise than by many."""
+    stream = random.Random(5)
+    history = returns(*(a_return(date(2019, 12, 20) + timedelta(days=day), stream.gauss(0, 0.01)) for day in range(40)))
+    whole = twrr_series(history).series
+    for cut in range(1, 40):
+        first = twrr_series(history[:cut])
+        rest = twrr_series(history[cut:], opening_state=first.closing_state).series
+        assert pl.concat([first.series, rest]).equals(whole), cut

@@ -251,3 +251,32 @@ def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
         if expected is not None:
             assert abs(Fraction(value) - expected) <= LIMIT * max(Fraction(1), abs(expected))
             assert abs(Fraction(factor) - (1 + expected)) <= Fraction(1, 10**15) * (1 + expected)
+
+
+@EVERY_TIMING
+def test_whole_numbers_do_not_wrap_around_and_a_column_of_nulls_is_missing(timing: FlowTiming) -> None:
+    rows = positions({"beginning_market_value": 100, "contributions": 100, "ending_market_value": 120})
+    exactly = sub_period_returns(rows, timing=timing, fee_basis=FeeBasis.NET, weight=QUARTER)["calculated_twrr"].item()
+    for dtype in (pl.Int8(), pl.UInt8(), pl.Float32()):
+        found = sub_period_returns(rows.cast({MONEY: dtype}), timing=timing, fee_basis=FeeBasis.NET, weight=QUARTER)
+        assert found["calculated_twrr"].item() == pytest.approx(exactly, abs=1e-15)
+    unknown = sub_period_returns(rows.with_columns(contributions=None), timing=timing, fee_basis=FeeBasis.NET, weight=QUARTER)
+    assert unknown["return_status"].item() == "MISSING_VALUE"
+
+
+def test_a_total_loss_in_floats_is_one() -> None:
+    rows = (
+        positions({})
+        .cast({MONEY: pl.Float64()})
+        .with_columns(
+            beginning_market_value=464405.84, contributions=75709.88, distributions=43837.24, ending_market_value=75709.88 - 43837.24
+        )
+    )
+    found = sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.NET)
+    assert found.select("calculated_twrr", "growth_factor", "return_status").row(0) == (-1.0, 0.0, "OK")
+
+
+@pytest.mark.parametrize("minimum_base", [Decimal("NaN"), Decimal("Infinity"), Decimal(-1)])
+def test_a_minimum_base_is_an_amount(minimum_base: Decimal) -> None:
+    with pytest.raises(ValueError, match="it has to be an amount of zero or more"):
+        twrr(FlowTiming.END_OF_DAY, bmv=100, emv=101, minimum_base=minimum_base)
