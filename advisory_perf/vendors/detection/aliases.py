@@ -1,0 +1,164 @@
+"""Which field a column's name may stand for, by exact name after normalising, never by likeness.
+
+Custodians and accounting systems use a small vocabulary in many spellings. Spelling is normalised (case, spaces, marks, word
+joins, common abbreviations, plural), then the whole name has to stand in the table. Three strengths, because one name means
+different things in different files: EXACT names one field; LIKELY usually means it; POSSIBLE can mean it, but as often means
+something else. The last two are proposals for arithmetic to confirm. A bracket behind a name is evidence (currency, percent,
+thousands, dates): one that is not understood makes the name unknown, since it may change what the column holds.
+"""
+
+import itertools
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+from advisory_perf.vendors.detection.vocabulary import ABBREVIATIONS, SHORTHANDS, TABLE
+
+
+class Strength(IntEnum):
+    """How sure a name alone is."""
+
+    POSSIBLE = 1
+    LIKELY = 2
+    EXACT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One field that a name may stand for."""
+
+    field: str
+    strength: Strength
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A normalised name, and what its marks and brackets say; ``unit`` is the feed's ``scale`` (percent, 1000, …)."""
+
+    words: str
+    unit: str | None = None
+    currency: str | None = None
+    is_understood: bool = True
+
+
+_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_NEGATIVES = re.compile(r"/\s*\(([A-Za-z ]+)\)")
+"""Accountants' way to say that the second of two is negative: Gain/(Loss)."""
+_WORD_JOINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_THOUSANDS = re.compile(r"(?<![\w.])'?000'?s?(?!\w)", re.IGNORECASE)
+_PERIOD_DATES = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}")
+PERCENT, BASIS_POINTS = "percent", "basis_points"
+_UNITS = {
+    **dict.fromkeys(("thousands", "thousand", "in thousands", "k"), "1000"),
+    **dict.fromkeys(("mm", "mn", "mio", "million", "millions", "in millions"), "1000000"),
+    **dict.fromkeys(("pence", "cents", "gbx"), "0.01"),
+    **dict.fromkeys(("percent", "pct", "in percent"), PERCENT),
+    **dict.fromkeys(("bps", "bp", "basis points"), BASIS_POINTS),
+}
+CURRENCIES = frozenset(
+    (
+        "USD",
+        "EUR",
+        "GBP",
+        "CHF",
+        "JPY",
+        "CAD",
+        "AUD",
+        "NZD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "HKD",
+        "SGD",
+        "CNY",
+        "INR",
+        "BRL",
+        "MXN",
+        "ZAR",
+        "PLN",
+        "CZK",
+        "ILS",
+    )
+)
+_LOOSE_CURRENCIES = frozenset(("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD"))
+_SILENT = frozenset({"gross", "net", "base", "", "to", "-", "+", "+/-", "value"})
+
+
+def name_of(header: str) -> Name:
+    """The header's words in the table's spelling, and what its marks and brackets say about unit and currency."""
+    text = _NEGATIVES.sub(r"/\1", unicodedata.normalize("NFKC", header).strip().rstrip("*†‡ "))
+    thousands = _THOUSANDS.search(text) is not None
+    unit = "1000" if thousands else PERCENT if "%" in text else None
+    brackets = _BRACKETS.findall(text)
+    text = _THOUSANDS.sub(" ", _BRACKETS.sub(" ", text))
+    currency, is_understood, basis = None, True, ""
+    for part in re.split(r"[,;]", ",".join(_THOUSANDS.sub(" ", _PERIOD_DATES.sub(" ", bracket)) for bracket in brackets)):
+        said = " ".join(re.sub(r"[$€£¥%]", " ", part).split())
+        if said.upper() in CURRENCIES:
+            currency = said.upper()
+        elif said.casefold() in _UNITS:
+            unit = unit or _UNITS[said.casefold()]
+        elif said.casefold() not in _SILENT:
+            is_understood = False
+        elif said.casefold() in {"gross", "net"}:
+            basis = f" {said}"
+    loose = next((word for word in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if word in _LOOSE_CURRENCIES), None)
+    if loose is not None:
+        text = re.sub(rf"(?<![A-Za-z]){loose}(?![A-Za-z])", " ", text)
+    return Name(_words(text + basis), unit, currency or loose, is_understood)
+
+
+def _words(text: str) -> str:
+    """Lower case, word joins and marks apart, abbreviations written out, singular, without ``and`` and ``the``."""
+    spelled = _WORD_JOINS.sub(" ", text).replace("#", " number ").replace("%", " ").casefold()
+    words = (_singular(ABBREVIATIONS.get(word, word)) for word in re.sub(r"[^0-9a-z]+", " ", spelled).split())
+    return " ".join(word for word in words if word not in {"and", "the", "s"})
+
+
+def _singular(words: str) -> str:
+    plain = words[:-1] if re.search("[^su]s$", words) and len(words) > len("was") else words
+    return ABBREVIATIONS.get(plain, plain)
+
+
+def readings(header: str) -> tuple[Reading, ...]:
+    """The fields that a header may stand for, the surest first; none where it is not in the table.
+
+    A dotted path (nested JSON) that is not known as a whole is known by its last parts, but never as EXACT.
+    """
+    name = name_of(header)
+    if not name.is_understood:
+        return ()
+    found = _by_words().get(name.words, ())
+    parts = header.split(".")
+    for start in range(1, len(parts)):
+        if found:
+            break
+        ends = _by_words().get(name_of(" ".join(parts[start:])).words, ())
+        found = tuple(Reading(reading.field, min(reading.strength, Strength.LIKELY)) for reading in ends)
+    return found
+
+
+@cache
+def _by_words() -> dict[str, tuple[Reading, ...]]:
+    table: dict[str, dict[str, Strength]] = {}
+    for field, names in TABLE.items():
+        for strength, templates in zip((Strength.EXACT, Strength.LIKELY, Strength.POSSIBLE), names, strict=True):
+            for name in templates.split(";"):
+                for words in _expanded(name):
+                    of_words = table.setdefault(words, {})
+                    of_words[field] = max(strength, of_words.get(field, strength))
+    return {
+        words: tuple(sorted((Reading(field, strength) for field, strength in found.items()), key=lambda one: -one.strength))
+        for words, found in table.items()
+        if words
+    }
+
+
+def _expanded(template: str) -> set[str]:
+    """Every name that a template with alternatives in braces stands for, normalised."""
+    for shorthand, alternatives in SHORTHANDS.items():
+        template = template.replace(shorthand, alternatives)
+    parts = [part.split("|") for part in re.split(r"[{}]", template)]
+    return {_words(" ".join(choice)) for choice in itertools.product(*parts)}

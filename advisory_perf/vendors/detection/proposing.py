@@ -1,0 +1,122 @@
+"""A feed for an unknown file: every key that the file tells, with evidence, and candidates for those that it does not.
+
+Names propose, structure and arithmetic confirm or refuse, and nothing is filled in that two readings would explain. The equations
+are asked of the first rows of a long file; what is counted over whole columns (dates, notation, blanks) is counted over all.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from advisory_perf.vendors.detection.aliases import Reading, name_of, readings
+from advisory_perf.vendors.detection.amounts import FiguresOfFile, conventions
+from advisory_perf.vendors.detection.arithmetic import COEFFICIENT
+from advisory_perf.vendors.detection.equation import SubPeriodReturns
+from advisory_perf.vendors.detection.findings import Finding, Status
+from advisory_perf.vendors.detection.keys import candidates_for, currency, tell_keys, texts
+from advisory_perf.vendors.detection.naming import vendor_of
+from advisory_perf.vendors.detection.structure import Table, read_unknown
+from advisory_perf.vendors.detection.values import Notation, held, looks_numeric, notation
+from advisory_perf.vendors.feed import REQUIRED_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.raw import cell
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is proposed for files. ``unmapped`` are their columns that no key takes; ``sampled`` of ``rows`` rows were computed with."""
+
+    file_names: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    unmapped: tuple[str, ...]
+    rows: int
+    sampled: int
+
+    @property
+    def open_keys(self) -> tuple[str, ...]:
+        """The keys that a person has to look at."""
+        return tuple(one.key for one in self.findings if not one.is_settled)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every key of the feed is told and confirmed."""
+        return not self.open_keys
+
+
+def propose(deliveries: Sequence[tuple[str, bytes]], *, compute: SubPeriodReturns, vendor: str | None = None) -> Proposal:
+    """The proposal for a file, or for several of a kind (name and bytes), of which a day each tells more.
+
+    ``compute`` gives sub-period returns. DeliveryRejectedError where a file cannot be read.
+    """
+    table = read_unknown(deliveries)
+    named = {header: readings(header) for header in table.headers}
+    keys = tell_keys(table, named)
+    whose = texts(keys.rows, keys.account, named, keys.columns)
+    taken = keys.columns | {str(one.value) for one in whose if one.value is not None}
+    numeric = [name for name in table.headers if name not in taken and _holds_numbers(keys.rows[cell(name)])]
+    marks = notation((keys.rows[cell(name)] for name in numeric), is_text=table.files["format"] == "csv")
+    figures = FiguresOfFile(keys, {name: name_of(name) for name in numeric}, {name: named[name] for name in numeric}, marks, compute)
+    code = currency(table, named, marks.told.get("currency_signs", ()), taken | set(numeric))
+    columns = [*keys.findings[:2], *whose, *(figures.findings() if not marks.candidates else _unread(named))]
+    findings = (
+        *_file_findings(table, vendor),
+        *keys.findings[2:],
+        code,
+        *_number_findings(marks),
+        *sorted(columns, key=lambda one: "columns" not in one.key),
+    )
+    known = {_column(one.value) for one in findings if one.key.startswith("columns.")}
+    return Proposal(
+        tuple(file_name for file_name, _ in deliveries),
+        findings,
+        tuple(name for name in table.headers if name not in known),
+        table.raw.height,
+        figures.sample.height,
+    )
+
+
+def _column(value: object) -> str:
+    return str(value["from"]) if isinstance(value, Mapping) else str(value)
+
+
+def _holds_numbers(column: pl.Series) -> bool:
+    return looks_numeric(column) and not held(column).is_empty()
+
+
+def _file_findings(table: Table, vendor: str | None) -> list[Finding]:
+    said = Status.CONFIRMED if vendor else Status.NAMED
+    findings = [
+        Finding("vendor", said, "as said" if vendor else "from the file's name", vendor or vendor_of(table.file_name)),
+        Finding(
+            "title", Status.NAMED, "for people", f"{(vendor or vendor_of(table.file_name)).replace('_', ' ')}, {table.files['format']}"
+        ),
+    ]
+    told = [pattern for pattern in table.files["patterns"] if re.search("[A-Za-z].*[.]", pattern)]
+    files = {key: value for key, value in table.files.items() if key != "patterns" or told}
+    findings.append(Finding("files", Status.CONFIRMED, "from the bytes and names", files))
+    if not told:
+        nothing = "the name is only a date, and would claim the files of every vendor"
+        findings.append(Finding("files.patterns", Status.UNDECIDED, nothing, candidates=tuple(table.files["patterns"])))
+    if table.encodings:
+        findings.append(
+            Finding("files.csv.encoding", Status.UNDECIDED, "not UTF-8, and no byte tells which of these", candidates=table.encodings)
+        )
+    return findings
+
+
+def _number_findings(marks: Notation) -> list[Finding]:
+    if marks.candidates:
+        return [Finding("numbers", Status.UNDECIDED, "the marks in numbers can be read in several ways", candidates=marks.candidates)]
+    return [Finding("numbers", Status.CONFIRMED, "explains every number of the file", dict(marks.told))] if marks.told else []
+
+
+def _unread(named: Mapping[str, Sequence[Reading]]) -> list[Finding]:
+    """What is left open where numbers cannot be read."""
+    fields = [*COEFFICIENT, *RETURN_FIELDS]
+    open_fields = {field: candidates_for(field, named) for field in fields if candidates_for(field, named) or field in REQUIRED_FIELDS}
+    reason = "the notation of numbers is not told"
+    return [
+        *(Finding(f"columns.{field}", Status.UNDECIDED, reason, candidates=tuple(found)) for field, found in open_fields.items()),
+        *conventions(None, reason),
+    ]

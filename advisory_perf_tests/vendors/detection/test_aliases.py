@@ -1,0 +1,158 @@
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from advisory_perf.vendors.detection.aliases import Reading, Strength, name_of, readings
+from advisory_perf.vendors.detection.vocabulary import SHORTHANDS, TABLE
+from advisory_perf.vendors.feed import FIELDS
+from advisory_perf.vendors.registry import load_feeds
+
+LABELLED = json.loads((Path(__file__).parent / "headers.json").read_text())
+FIELD_OF_LABEL = {
+    "account_id": "account_id",
+    "as_of_date": "as_of_date",
+    "begin_mv": "beginning_market_value",
+    "end_mv": "ending_market_value",
+    "net_flow": "vendor_net_flow",
+    "income": "income",
+    "fees": "fees",
+    "twr_gross": "vendor_twrr",
+    "twr_net": "vendor_twrr",
+}
+"""The labels that are fields of a position; the others (price, quantity, symbol, …) belong to holdings."""
+
+
+def proposal(header: str) -> Reading | None:
+    """What the name alone proposes: the surest reading that is more than possible."""
+    return next((one for one in readings(header) if one.strength > Strength.POSSIBLE), None)
+
+
+def exact_field(header: str) -> str | None:
+    found = [one.field for one in readings(header) if one.strength is Strength.EXACT]
+    return found[0] if found else None
+
+
+def test_no_name_is_proposed_for_a_wrong_field_and_nearly_all_performance_headers_are_found() -> None:
+    wanted = [FIELD_OF_LABEL.get(one["canonical"]) for one in LABELLED]
+    found = [reading.field if (reading := proposal(one["header"])) else None for one in LABELLED]
+    right = sum(field is not None and field == want for field, want in zip(found, wanted, strict=True))
+    assert right / sum(field is not None for field in found) == 1.0  # precision, over all labelled headers
+    assert right / sum(want is not None for want in wanted) >= 0.9  # recall, over those that are fields of a position
+    assert right == 22
+
+
+def test_exact_names_alone_find_three_quarters() -> None:
+    exact = {one["header"]: exact_field(one["header"]) for one in LABELLED}
+    right = [header for header, field in exact.items() if field is not None]
+    assert all(FIELD_OF_LABEL.get(one["canonical"]) == exact[one["header"]] for one in LABELLED if exact[one["header"]])
+    assert len(right) == 17
+
+
+def test_values_that_do_not_say_of_which_day_are_candidates_for_both_ends() -> None:
+    for header in ("Market Value", "Value ($)", "Total Value", "NAV", "Balance"):
+        assert [one.field for one in readings(header)] == ["ending_market_value", "beginning_market_value"]
+        assert exact_field(header) is None
+
+
+def test_no_name_is_exact_for_two_fields() -> None:
+    for field, names in TABLE.items():
+        words = [template.split(";")[0] for template in names.exact.split(";")]
+        assert field in FIELDS
+        assert words
+    for header in itertools.chain.from_iterable(_names(names.exact) for names in TABLE.values()):
+        assert sum(one.strength is Strength.EXACT for one in readings(header)) == 1, header
+
+
+def _names(templates: str) -> list[str]:
+    """The names of templates with the first alternative of each choice, and with the last."""
+    for shorthand, alternatives in SHORTHANDS.items():
+        templates = templates.replace(shorthand, alternatives)
+    found = []
+    for template in templates.split(";"):
+        for end in (0, -1):
+            parts = template.replace("}", "{").split("{")
+            found.append(" ".join(" ".join(part.split("|")[end] for part in parts).split()))
+    return [name for name in found if name]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["beginning_mv", "BeginningMarketValue", "BEGINNING MARKET VALUE", "Beg. Mkt Val*", "Beginning\u00a0MV"]
+)
+def test_spelling_does_not_matter(spelling: str) -> None:
+    assert exact_field(spelling) == "beginning_market_value"
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("Ending Market Value ($000)", "1000"),
+        ("Ending Market Value (in thousands)", "1000"),
+        ("Ending Market Value (mm)", "1000000"),
+        ("Ending Market Value (pence)", "0.01"),
+        ("TWR (%)", "percent"),
+        ("TWR %", "percent"),
+        ("TWR (bps)", "basis_points"),
+        ("TWR", None),
+    ],
+)
+def test_a_unit_behind_a_name_is_kept(header: str, unit: str | None) -> None:
+    assert name_of(header).unit == unit
+    assert exact_field(header) is not None
+
+
+def test_a_currency_in_a_name_is_kept() -> None:
+    assert name_of("TWR (6/30/2020 to 7/31/2020, USD, Gross)").currency == "USD"
+    assert name_of("Market Value EUR").currency == "EUR"
+    assert name_of("Market Value ($)").currency is None
+
+
+@pytest.mark.parametrize(
+    "header", ["Ending Market Value (local)", "Income (accrued)", "Fees (YTD)", "Contributions (units)", "TWR (since inception)"]
+)
+def test_a_bracket_that_is_not_understood_makes_the_name_unknown(header: str) -> None:
+    assert readings(header) == ()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "YTD Return", "IRR", "Inception Date", "Trade Date", "Accrued Interest", "Cost Basis", "Unit Price", "Quantity", "Yield",
+        "Ytd Contributions", "Income/Expenses", "Total Gain/Loss Percent", "Annualized Return", "Estimated Annual Income", "Previous Close",
+    ],
+)  # fmt: skip
+def test_names_of_other_things_propose_nothing(header: str) -> None:
+    assert proposal(header) is None
+
+
+def test_a_dotted_path_is_known_by_its_last_parts_but_never_exactly() -> None:
+    assert readings("account.id") == (Reading("account_id", Strength.EXACT),)
+    (reading,) = readings("reporting.cash_flows.contributions")
+    assert reading == Reading("contributions", Strength.LIKELY)
+
+
+def test_every_column_of_the_known_feeds_may_be_what_it_is() -> None:
+    for feed in load_feeds().values():
+        for field, source in feed.columns.items():
+            assert field in {one.field for one in readings(source.from_)}, f"{feed.vendor}: {source.from_}"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Appreciation/(Depreciation)", "appreciation"),
+        ("Additions/(Withdrawals)", "vendor_net_flow"),
+        ("Deposits & Withdrawals", "vendor_net_flow"),
+        ("Closing Balance", "ending_market_value"),
+        ("Opening Balance", "beginning_market_value"),
+        ("Net of Fees Return", "vendor_twrr"),
+    ],
+)
+def test_two_words_of_a_pair_are_one_name(header: str, field: str) -> None:
+    assert exact_field(header) == field
+
+
+@pytest.mark.parametrize("header", ["Close Date", "Closing Date", "Open Date", "Start Date", "Closing Price"])
+def test_the_end_of_something_else_is_no_as_of_date_or_value(header: str) -> None:
+    assert proposal(header) is None
