@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -27,9 +26,9 @@ from advisory_perf.storage.embedded import EmbeddedPostgres
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
+from bench.reading import LAST_DAY, compare_readers
 
 VENDOR = "bulk"
-LAST_DAY = date(2025, 6, 30)
 FEED = Path(__file__).parent / "feeds" / "bulk.yaml"
 
 
@@ -39,13 +38,16 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=100)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("part", nargs="?", choices=["lane", "copy"], help=argparse.SUPPRESS)
+    parser.add_argument("part", nargs="?", choices=["lane", "copy", "reading"], help="reading: only how files are read")
     arguments = parser.parse_args()
     if arguments.part == "lane":
         print(json.dumps(run_lane(arguments.home)))
     elif arguments.part == "copy":
         print(json.dumps(run_copy(arguments.home)))
+    elif arguments.part == "reading":
+        compare_readers(arguments.accounts, arguments.days)
     else:
+        compare_readers(arguments.accounts, arguments.days)
         compare(arguments.accounts, arguments.days)
 
 

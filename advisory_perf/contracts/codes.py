@@ -1,4 +1,4 @@
-"""Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one."""
+"""Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one; a notice does neither."""
 
 from dataclasses import dataclass
 
@@ -31,6 +31,7 @@ _FILE_CODES = (
     Code("E_MAPPING", Severity.CRITICAL, "a required column cannot be told"),
     Code("E_DRIFT", Severity.CRITICAL, "the layout left the feed's contract"),
     Code("E_TYPE", Severity.CRITICAL, "a column has a type that the feed cannot take"),
+    Code("E_POISONED", Severity.CRITICAL, "its landing failed as often as agreed, for a reason that no code names"),
     Code("E_UNKNOWN_VENDOR", Severity.CRITICAL, "no feed claims the file"),
     Code("E_DATE_AMBIGUOUS", Severity.CRITICAL, "dates can be read in two ways; say the format in the feed"),
     Code("E_SCALE_AMBIGUOUS", Severity.CRITICAL, "values can be percent or fraction, units or thousands; say it in the feed"),
@@ -42,7 +43,7 @@ _ROW_CODES = (
     Code("E_NUMBER", Severity.HIGH, "the cell is not a number in the feed's notation"),
     Code("E_NOT_FINITE", Severity.HIGH, "the number is infinite or too large to hold"),
     Code("E_NUMBER_AMBIGUOUS", Severity.HIGH, "the number can be read in two ways; say the notation in the feed"),
-    Code("E_PRECISION", Severity.HIGH, "the amount has more digits than money carries, and is never rounded"),
+    Code("E_PRECISION", Severity.HIGH, "the amount has more digits than money carries, or hides some, and is never rounded"),
     Code("E_CELL_ERROR", Severity.HIGH, "the cell holds a spreadsheet error"),
     Code("E_DATE", Severity.HIGH, "the cell is not a date in one of the feed's formats"),
     Code("E_DATE_RANGE", Severity.HIGH, "the date lies before the feed's first window or after the delivery's arrival"),
@@ -53,5 +54,21 @@ _ROW_CODES = (
     Code("E_KEY_CONFLICT", Severity.HIGH, "two different rows claim the same account and day; neither is taken"),
 )
 
-CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES)}
+_NOTICE_CODES = (
+    Code("W_NEW_COLUMN", Severity.LOW, "a column is neither mapped nor ignored; its cells are kept in the raw rows only"),
+    Code("W_MISSING_OPTIONAL", Severity.LOW, "a column that may be absent is"),
+    Code("W_EMPTY_FILE", Severity.LOW, "the file holds no rows"),
+    Code("W_UNNAMED_COLUMN", Severity.LOW, "a column with values has no name"),
+    Code("W_SCI_NOTATION", Severity.LOW, "amounts are printed in scientific notation"),
+    Code("W_TWO_DIGIT_YEAR", Severity.LOW, "years are printed with two digits"),
+    Code("W_LAYOUT_CHANGED", Severity.LOW, "cells are written in another way than the feed names first"),
+    Code("W_CONTROL_COUNT", Severity.MEDIUM, "the number of rows is not the one the vendor announced, or was not announced"),
+    Code("W_CONTROL_TOTAL", Severity.MEDIUM, "a sum is not the one the vendor announced, or cannot be compared with it"),
+    Code("W_IDENTITY", Severity.MEDIUM, "the market value identity fails on many rows; columns may be swapped"),
+    Code("W_LARGE_FLOWS", Severity.MEDIUM, "most flows exceed the market values beside them; columns may be swapped"),
+    Code("W_SCALE", Severity.MEDIUM, "returns do not fit the values they belong to; percent may be read as fractions"),
+)
+
+CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES)}
+NOTICE_CODES: frozenset[str] = frozenset(code.name for code in _NOTICE_CODES)
 ROW_CODES: frozenset[str] = frozenset(code.name for code in _ROW_CODES)

@@ -2,20 +2,22 @@
 
 A feed says everything that a reader might otherwise guess: format, columns, notation of numbers and dates, sign, scale,
 flow timing, fee basis, tolerances. A field that nobody declares is not filled in; ``blank`` and ``absent`` say when an
-empty cell or a missing column may count as zero. Models only; files are found and read in ``registry``.
+empty cell or a missing column may count as zero. Models only; how files are laid out is in ``layouts``, feed files are read
+in ``registry``.
 """
 
 import re
 from datetime import date
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from advisory_perf.contracts.columns import COLUMNS, Kind
 from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS
+from advisory_perf.vendors.dates import tells_days
+from advisory_perf.vendors.layouts import Files, FrozenModel, compiled
 
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
 PRECISION = ("vendor_value_half_unit", "vendor_twrr_half_unit")
@@ -33,108 +35,145 @@ REQUIRED_FIELDS = (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_SHIFTS = 9
+"""Money comes in billions at most, and never in less than billionths."""
 
 
-class Csv(_Model):
-    """How the text of a CSV file is laid out."""
+class Numbers(FrozenModel):
+    """The notation of numbers. What is not switched on here, and can be read in more than one way, is E_NUMBER.
 
-    encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-
-
-class Excel(_Model):
-    """Which sheet of a workbook holds the rows; by default the only visible one."""
-
-    sheet: str | None = None
-
-
-class Json(_Model):
-    """Where in a JSON document the rows are: dotted path to an array, empty for the document itself."""
-
-    rows_at: str = ""
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
-
-
-class Files(_Model):
-    """Which files belong to the feed.
-
-    ``version`` is a regular expression with one group, searched in the file's name without its ending; the number it
-    finds orders deliveries of the same day. A name without it is version 0.
+    ``decimal_mark: auto`` lets each whole column of a delivery tell its mark; one that does not is E_NUMBER_AMBIGUOUS.
+    Parentheses, a trailing minus, apostrophes between thousands and a percent sign behind a return can be read in one
+    way only, and are understood unless they are switched off. ``credit_debit``: ``CR`` is positive, ``DR`` negative.
+    ``scientific`` says that a short mantissa is whole (1.04E+06 is 1,040,000.00); without it money in scientific
+    notation has to show its cents. ``blanks`` are the texts that mean no value, besides an empty cell.
     """
 
-    patterns: tuple[str, ...] = Field(min_length=1)
-    format: Literal["csv", "excel", "json", "parquet"]
-    version: str | None = None
-    csv: Csv = Csv()
-    excel: Excel = Excel()
-    json_: Json = Field(default=Json(), alias="json")
-
-    @field_validator("version")
-    @classmethod
-    def _one_group(cls, value: str | None) -> str | None:
-        if value is not None and _compiled(value).groups != 1:
-            raise ValueError("must be a regular expression with exactly one group, around the version number")
-        return value
-
-
-class Numbers(_Model):
-    """The notation of numbers. Only what is switched on here is understood; everything else is E_NUMBER."""
-
-    decimal_mark: Literal[".", ","] = "."
+    decimal_mark: Literal[".", ",", "auto"] = "."
     grouping: Literal["", ",", ".", "'", " "] = ""
     currency_signs: tuple[str, ...] = ()
-    parentheses_negative: bool = False
+    parentheses_negative: bool = True
+    trailing_minus: bool = True
+    percent_sign: bool = True
+    credit_debit: bool = False
+    scientific: bool = False
+    blanks: tuple[str, ...] = ("-", "--", "\u2013", "\u2014", "n/a", "N/A", "NA", "null", "UNCH", "Incomplete")
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
         if self.decimal_mark == self.grouping:
             raise ValueError("decimal_mark and grouping must differ")
+        if self.decimal_mark == "auto" and self.grouping in {".", ","}:
+            raise ValueError("decimal_mark: auto tells the grouping '.' or ',' too; leave grouping out")
+        if any(not sign.strip() or re.search(r"[0-9.,()+%-]", sign) for sign in self.currency_signs):
+            raise ValueError("currency_signs: a sign is text without digits, marks and signs of a number")
+        if any(re.search("[0-9]", text) for text in self.blanks):
+            raise ValueError("blanks: a text with digits is a value")
         return self
 
 
-class Source(_Model):
+class Source(FrozenModel):
     """Where one field comes from and how its cells are to be read.
 
-    ``blank`` says what an empty cell is: ``null``, ``zero``, or ``reject`` (E_REQUIRED). ``absent: zero`` lets the
-    whole column be missing; money then counts as zero, anything else as blank. ``sign: -1`` turns the vendor's sign;
-    ``scale: percent`` divides by 100.
+    ``blank`` says what an empty cell is: ``null``, ``zero``, or ``reject`` (E_REQUIRED). ``absent`` says what a missing
+    column is: ``reject``, ``zero`` (money counts as zero, anything else as blank) or ``null``. ``sign: -1`` turns the
+    vendor's sign. ``scale`` is for returns ``fraction``, ``percent`` or ``basis_points``; for money a power of ten that
+    amounts are multiplied with (1000 for thousands, 0.01 for pence). ``formats`` of dates are strftime formats or
+    ``excel_serial``; two of them that read the same cell differently leave it to the whole column.
     """
 
     from_: str = Field(alias="from", min_length=1)
     blank: Literal["null", "zero", "reject"] = "null"
-    absent: Literal["reject", "zero"] = "reject"
+    absent: Literal["reject", "zero", "null"] = "reject"
     sign: Literal[1, -1] = 1
-    scale: Literal["fraction", "percent"] = "fraction"
-    formats: tuple[str, ...] = ("%Y-%m-%d",)
+    scale: Literal["fraction", "percent", "basis_points"] | Decimal | None = None
+    formats: tuple[str, ...] = Field(default=("%Y-%m-%d",), min_length=1)
     pattern: str = r"^[0-9A-Za-z][0-9A-Za-z ._/#-]{0,63}$"
 
     @field_validator("pattern")
     @classmethod
     def _is_expression(cls, value: str) -> str:
-        _compiled(value)
+        compiled(value)
         return value
+
+    @field_validator("scale")
+    @classmethod
+    def _is_power_of_ten(cls, value: str | Decimal | None) -> str | Decimal | None:
+        if isinstance(value, Decimal) and (value.normalize().as_tuple().digits != (1,) or not -_SHIFTS <= value.adjusted() <= _SHIFTS):
+            raise ValueError(f"must be fraction, percent, basis_points or a power of ten (1000, 0.01), found {value}")
+        return value
+
+    @property
+    def shift(self) -> int:
+        """How many digits the decimal point of money moves to the right."""
+        return self.scale.adjusted() if isinstance(self.scale, Decimal) else 0
+
+    @property
+    def return_digits(self) -> int:
+        """How many digits a return as it is printed lies above a fraction: 2 for percent, 4 for basis points."""
+        return {"percent": 2, "basis_points": 4}.get(str(self.scale), 0)
 
 
 def _source(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
-class FooterRule(_Model):
-    """A line is a footer, not a row, when the named column starts with one of these texts."""
+class FooterRule(FrozenModel):
+    """A line is a footer, not a row, when the named column starts with one of these texts.
+
+    ``totals``: its amounts are the vendor's own sums of the columns they stand in, and have to agree with the rows.
+    """
 
     column: str
     starts_with: tuple[str, ...] = Field(min_length=1)
+    totals: bool = False
 
 
-class Conventions(_Model):
+class Controls(FrozenModel):
+    """What the vendor announces of a file in a line of its own, such as a trailer.
+
+    Each is a regular expression with one group around the figure; a line that it matches is a footer. ``count`` is the
+    number of rows, ``totals`` the sum of a field as the column prints it.
+    """
+
+    count: str | None = None
+    totals: dict[str, str] = Field(default_factory=dict)
+    on_difference: Literal["reject", "warn"] = "reject"
+
+    @model_validator(mode="after")
+    def _one_group_each(self) -> Self:
+        if any(compiled(pattern).groups != 1 for pattern in self.patterns):
+            raise ValueError("count and totals are regular expressions with exactly one group, around the figure")
+        unknown = sorted(set(self.totals) - set(MONEY_FIELDS))
+        if unknown:
+            raise ValueError(f"totals: {', '.join(unknown)} is no amount of a position; the amounts are {', '.join(MONEY_FIELDS)}")
+        return self
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The expressions that tell a line with control figures."""
+        return (*((self.count,) if self.count else ()), *self.totals.values())
+
+
+class Drift(FrozenModel):
+    """What becomes of a delivery whose columns are not those of the contract: a new one, or a missing one that may be absent."""
+
+    new: Literal["reject", "warn"] = "warn"
+    missing: Literal["reject", "warn"] = "warn"
+
+
+class Plausibility(FrozenModel):
+    """What becomes of a delivery whose figures contradict their columns.
+
+    ``identity``: the market value identity fails on too many rows, or would hold if two columns changed places.
+    ``scale``: returns are larger or smaller than the values by a hundred or more, as percent read as fractions are.
+    """
+
+    identity: Literal["reject", "warn"] = "reject"
+    scale: Literal["reject", "warn"] = "reject"
+
+
+class Conventions(FrozenModel):
     """How returns are to be computed for this vendor's accounts."""
 
     flow_timing: FlowTiming
@@ -149,14 +188,14 @@ class Conventions(_Model):
         return self
 
 
-class Tolerance(_Model):
+class Tolerance(FrozenModel):
     """A variance passes up to the larger of the two; relative is a fraction of the larger of both figures."""
 
     absolute: Decimal = Field(ge=0)
     relative: Decimal = Field(default=Decimal(0), ge=0)
 
 
-class Tolerances(_Model):
+class Tolerances(FrozenModel):
     """The tolerance of each figure that is compared with the vendor's own."""
 
     ending_market_value: Tolerance = Tolerance(absolute=Decimal("0.01"))
@@ -169,7 +208,7 @@ class Tolerances(_Model):
         return tolerance
 
 
-class Feed(_Model):
+class Feed(FrozenModel):
     """One vendor's contract."""
 
     vendor: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
@@ -181,6 +220,11 @@ class Feed(_Model):
     columns: dict[str, Annotated[Source, BeforeValidator(_source)]]
     ignored: tuple[str, ...] = ()
     footer: tuple[FooterRule, ...] = ()
+    controls: Controls = Controls()
+    drift: Drift = Drift()
+    plausibility: Plausibility = Plausibility()
+    accounts: Literal["open", "known"] = "open"
+    delivers: Literal["full", "partial"] = "partial"
     numbers: Numbers = Numbers()
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     conventions: Conventions
@@ -218,6 +262,22 @@ class Feed(_Model):
             raise ValueError(f"columns: {', '.join(twice)} is mapped to more than one field")
         return self
 
+    @model_validator(mode="after")
+    def _sources_fit_their_fields(self) -> Self:
+        for name, source in self.columns.items():
+            if source.scale is not None and isinstance(source.scale, Decimal) != (name in MONEY_FIELDS):
+                raise ValueError(f"columns: {name}: scale is a power of ten for money, and fraction, percent or basis_points for returns")
+            if source.scale is not None and name not in (*MONEY_FIELDS, *RETURN_FIELDS):
+                raise ValueError(f"columns: {name}: scale is for money and returns")
+            if source.absent == "null" and name in REQUIRED_FIELDS:
+                raise ValueError(f"columns: {name} is required; absent: null cannot be meant")
+        for form in self.columns["as_of_date"].formats:
+            if not tells_days(form):
+                raise ValueError(f"columns.as_of_date: {form!r} is no format of dates that tells day, month and year")
+        if self.files.time_zone is None and any("%z" in form for form in self.columns["as_of_date"].formats):
+            raise ValueError("columns: as_of_date: formats with %z are instants; say files: time_zone, where the vendor's day is")
+        return self
+
     @property
     def source_names(self) -> tuple[str, ...]:
         """The columns of the file that a delivery has to have."""
@@ -225,16 +285,12 @@ class Feed(_Model):
 
     def claims(self, file_name: str) -> bool:
         """Whether the file's name is one of this feed's."""
-        return any(fnmatchcase(file_name.lower(), pattern.lower()) for pattern in self.files.patterns)
+        return self.files.claims(file_name)
 
     def version_of(self, file_name: str) -> int:
         """The version that the file's name carries, in upper or lower case; 0 without one, or where it is no number."""
-        if self.files.version is None:
-            return 0
-        found = re.search(self.files.version, file_name.rsplit(".", 1)[0], re.IGNORECASE)
-        return int(found.group(1)) if found and found.group(1).isdecimal() else 0
+        return self.files.version_of(file_name)
 
     def unversioned(self, file_name: str) -> str:
         """The file's name without its version, in lower case: what all versions of one file have in common."""
-        stem, _, ending = file_name.lower().rpartition(".")
-        return f"{stem if self.files.version is None else re.sub(self.files.version, '', stem, flags=re.IGNORECASE)}.{ending}"
+        return self.files.unversioned(file_name)

@@ -1,103 +1,171 @@
 """JSON bytes to raw rows.
 
-Numbers keep the digits they were written with: the parser hands them over as text. Nested objects become dotted column
-names; a list inside a row stays JSON text. Rows differ in their keys, so a column exists if any row has it. A key
-that stands twice in a row is refused, since the parser would keep the last.
+Numbers keep the digits they were written with. Nested objects become dotted column names, unless the feed maps the object
+itself, which then is no number; a list inside a row stays JSON text. Rows differ in their keys, so a column exists if any row
+has it. A row in which a key stands twice is a misfit, since a parser would keep the last.
 """
 
 import json
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import polars as pl
 
-from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, cell, missing_columns, without_blank_lines
+from advisory_perf.vendors.bounds import cells_allowed
+from advisory_perf.vendors.json_text import JsonText
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, missing_columns, without_blank_lines
+
+_BATCH_ROWS, _BATCH_CHARACTERS = 20_000, 8 << 20
+_CELLS_A_BYTE = 2
+_SCALARS = frozenset({str, type(None)})
+Cells = dict[str, str | None]
+"""A row's cells by dotted name."""
+Row = tuple[int, object, str | None, str]
+"""Line number, value, the key that stands twice, the row's own text."""
 
 
-def read_json(content: bytes, feed: Feed, file_name: str) -> pl.DataFrame:
-    """Raw rows of a JSON array; ``line_number`` is the row's ordinal in it, from 1."""
-    rows = _rows(_document(content, feed, file_name), feed, file_name)
-    flat = [_flat(row, feed, file_name) if isinstance(row, dict) else None for row in rows]
-    names = list(dict.fromkeys(name for row in flat if row is not None for name in row))
-    missing = [name for name in feed.source_names if name not in names]
-    if missing and rows:
-        raise missing_columns(feed, file_name, missing, where="every row")
-    frame = pl.DataFrame(
-        {
-            LINE_NUMBER: range(1, len(rows) + 1),
-            MISFIT: [json.dumps(row) if fitting is None else None for row, fitting in zip(rows, flat, strict=True)],
-        },
-        schema={LINE_NUMBER: pl.Int64(), MISFIT: pl.String()},
-    )
-    try:
-        cells = [
-            pl.Series(cell(name), [row.get(name) if row else None for row in flat], pl.String()) for name in names or feed.source_names
-        ]
-    except UnicodeEncodeError as error:
-        raise DeliveryRejectedError(
-            "E_ENCODING", f"{feed.vendor}, {file_name}: escapes half of a character ({error.reason}); send it as UTF-8"
-        ) from error
-    return without_blank_lines(frame.with_columns(cells))
+def read_json(content: bytes, reading: Reading) -> pl.DataFrame:
+    """Raw rows of a JSON array or of NDJSON; ``line_number`` is the row's ordinal in the array, or its line."""
+    layout = reading.feed.files.json_
+    batches, names, height = [], dict[str, None](), 0
+    rows = _of_lines(content, reading) if layout.lines else _of_array(content, layout.rows_at, reading)
+    for batch in _batches(rows):
+        flat = _flat_rows(batch, reading)
+        names |= _names(flat)
+        height += len(batch)
+        _refuse_too_large(height, len(names), len(content), reading)
+        batches.append(_frame(batch, flat, reading))
+    if not batches:
+        return _frame([], [], reading).with_columns(pl.lit(None, pl.String()).alias(cell(name)) for name in reading.feed.source_names)
+    missing = [name for name in reading.feed.source_names if name not in names]
+    if missing:
+        raise missing_columns(reading, missing, where="every row", names=[*names])
+    return without_blank_lines(pl.concat(batches, how="diagonal", rechunk=False))
 
 
-def _document(content: bytes, feed: Feed, file_name: str) -> object:
-    def refuse(literal: str) -> NoReturn:
-        raise ValueError(f"{literal} is not JSON")
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        row = dict(pairs)
-        if len(row) < len(pairs):
-            raise _key_twice(next(key for key, _ in pairs if sum(other == key for other, _ in pairs) > 1), feed, file_name)
-        return row
-
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DeliveryRejectedError(
-            "E_ENCODING", f"{feed.vendor}, {file_name}: is not UTF-8 text at byte {error.start}; send it as UTF-8"
-        ) from error
-    try:
-        return json.loads(text, parse_float=str, parse_int=str, parse_constant=refuse, object_pairs_hook=unique)
-    except RecursionError as error:
-        raise DeliveryRejectedError(
-            "E_TOO_LARGE", f"{feed.vendor}, {file_name}: is nested deeper than any performance file; send a flatter document"
-        ) from error
-    except ValueError as error:
-        raise DeliveryRejectedError("E_FORMAT", f"{feed.vendor}, {file_name}: is not JSON ({error}); send it again") from error
-
-
-def _rows(document: object, feed: Feed, file_name: str) -> list[object]:
-    path = feed.files.json_.rows_at
-    for key in path.split(".") if path else ():
-        document = document.get(key) if isinstance(document, dict) else None
-    if not isinstance(document, list):
-        place = f"at {path!r}" if path else "at its top"
-        raise DeliveryRejectedError(
-            "E_FORMAT", f"{feed.vendor}, {file_name}: has no array of rows {place}; say where it is with json: rows_at in the feed"
+def _refuse_too_large(height: int, width: int, size: int, reading: Reading) -> None:
+    if height > reading.bounds.rows:
+        raise reading.too_large(f"has more than {reading.bounds.rows:,} rows", "ROWS")
+    if width > reading.bounds.columns:
+        raise reading.too_large(f"has more than {reading.bounds.columns:,} different keys", "COLUMNS")
+    if height * width > cells_allowed(size, _CELLS_A_BYTE):
+        raise reading.refused(
+            "E_TOO_LARGE", "has rows that hardly share a key, so their table would be almost empty; send rows of one kind"
         )
-    return document
 
 
-def _key_twice(name: str, feed: Feed, file_name: str) -> DeliveryRejectedError:
-    return DeliveryRejectedError(
-        "E_HEADER_DUPLICATE", f"{feed.vendor}, {file_name}: the key {name} stands twice in a row; which one is meant cannot be told"
-    )
+def _of_array(content: bytes, rows_at: str, reading: Reading) -> Iterator[Row]:
+    text = JsonText(content, reading)
+    if not text.peek():
+        raise reading.refused("E_FORMAT", "holds no document; send it again")
+    yield from _at_path(text, rows_at.split(".") if rows_at else [], rows_at, reading)
+    text.end()
 
 
-def _flat(row: dict[str, object], feed: Feed, file_name: str) -> dict[str, str | None]:
-    flat: dict[str, str | None] = {}
-    for name, value in _leaves(row, ""):
+def _at_path(text: JsonText, path: list[str], whole_path: str, reading: Reading, levels: int = 0) -> Iterator[Row]:
+    """The rows of the array at the path; what stands beside it is read over, so that a document that is torn there is noticed."""
+    if text.peek() != ("{" if path else "["):
+        text.skip()
+        place = f"at {whole_path!r}" if whole_path else "at its top"
+        raise reading.refused("E_FORMAT", f"has no array of rows {place}; say where it is with json: rows_at in the feed")
+    if not path:
+        for number, _ in enumerate(text.elements(), start=1):
+            yield number, *text.value(levels + 1)
+        return
+    found = False
+    for name in text.members():
+        if name != path[0]:
+            text.skip(levels + 1)
+        elif found:
+            raise reading.refused("E_FORMAT", f"has the key {name!r} of its rows twice; which one is meant cannot be told")
+        else:
+            found = True
+            yield from _at_path(text, path[1:], whole_path, reading, levels + 1)
+    if not found:
+        raise reading.refused("E_FORMAT", f"has no array of rows at {whole_path!r}; say where it is with json: rows_at in the feed")
+
+
+def _of_lines(content: bytes, reading: Reading) -> Iterator[Row]:
+    text = JsonText(content, reading)
+    line = 1 + text.line_ends()
+    while text.peek():
+        row = text.value()
+        yield line, *row
+        ends = text.line_ends()
+        if not ends and text.peek():
+            raise reading.refused(
+                "E_FORMAT", f"holds more than one value in line {line}; send one a line, as the feed says with lines: true"
+            )
+        line += row[2].count("\n") + ends
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row[3])
+        if len(batch) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _flat_rows(batch: list[Row], reading: Reading) -> list[Cells | None]:
+    """The cells of every row; null for a row that is no object, or in which a key stands twice."""
+    mapped = {source.from_ for source in reading.feed.columns.values()}
+    return [_flat(value, mapped) if isinstance(value, dict) and twice is None else None for _, value, twice, _ in batch]
+
+
+def _frame(batch: list[Row], flat: list[Cells | None], reading: Reading) -> pl.DataFrame:
+    """The raw rows of a batch, with the columns that any of its rows has."""
+    marks = [
+        None if cells is not None else "E_KEY_CONFLICT" if isinstance(row[1], dict) else "E_FIELDS"
+        for row, cells in zip(batch, flat, strict=True)
+    ]
+    columns = _columns([row or {} for row in flat])
+    try:
+        return pl.DataFrame(
+            [
+                pl.Series(LINE_NUMBER, [row[0] for row in batch], pl.Int64()),
+                pl.Series(MISFIT, [row[3] if mark else None for row, mark in zip(batch, marks, strict=True)], pl.String()),
+                pl.Series(MARK, marks, pl.String()),
+                *(pl.Series(cell(name), cells, pl.String()) for name, cells in columns.items()),
+            ]
+        )
+    except UnicodeEncodeError as error:
+        raise reading.refused("E_ENCODING", f"escapes half of a character ({error.reason}); send it as UTF-8") from error
+
+
+def _names(flat: Iterable[Cells | None]) -> dict[str, None]:
+    """Every key, in the order in which they come; few rows differ from those before."""
+    return {name: None for names in dict.fromkeys(tuple(row or ()) for row in flat) for name in names}
+
+
+def _columns(rows: list[Cells]) -> dict[str, Iterable[str | None]]:
+    names = _names(rows)
+    if rows and all(len(row) == len(names) for row in rows) and len({tuple(row) for row in rows}) == 1:
+        return dict(zip(names, zip(*(row.values() for row in rows), strict=True), strict=True))
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _flat(row: dict[str, object], mapped: set[str]) -> Cells | None:
+    """The row's cells by dotted name; null where two of its keys come to one name."""
+    if _SCALARS.issuperset(map(type, row.values())):
+        return cast("Cells", row)
+    flat: Cells = {}
+    for name, value in _leaves(row, "", mapped):
         if name in flat:
-            raise _key_twice(name, feed, file_name)
+            return None
         flat[name] = value if value is None or isinstance(value, str) else json.dumps(value)
     return flat
 
 
-def _leaves(row: dict[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+def _leaves(row: dict[str, object], prefix: str, mapped: set[str]) -> Iterator[tuple[str, object]]:
     for key, value in row.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+        name = prefix + key
+        if isinstance(value, dict) and name not in mapped:
+            yield from _leaves(value, f"{name}.", mapped)
         else:
-            yield prefix + key, value
+            yield name, value

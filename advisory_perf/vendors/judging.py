@@ -12,9 +12,14 @@ import polars as pl
 from advisory_perf.contracts.codes import CODES
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
-from advisory_perf.vendors.cells import Field, fields, printed_decimals
-from advisory_perf.vendors.feed import PRECISION, PROVENANCE, Feed
-from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, cell, cell_columns
+from advisory_perf.vendors.cells import Field, fields, half_unit
+from advisory_perf.vendors.controls import control_notices, is_footer
+from advisory_perf.vendors.drift import drift_notices
+from advisory_perf.vendors.feed import MONEY_FIELDS, PRECISION, PROVENANCE, Feed
+from advisory_perf.vendors.notices import Notice
+from advisory_perf.vendors.plausibility import TORN, plausibility_notices, refuse_one_account, refuse_torn
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell_columns
+from advisory_perf.vendors.telling import Told, told
 
 _KEY = ("account_id", "as_of_date")
 
@@ -37,6 +42,7 @@ class Judged:
     read: int
     duplicate: int
     footer: int
+    notices: tuple[Notice, ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -44,42 +50,84 @@ class Judged:
         return self.read == self.positions.height + self.quarantined.height + self.duplicate + self.footer
 
 
-def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery) -> Judged:
-    """The positions of a delivery (DELIVERED_POSITIONS) and its quarantined rows (QUARANTINED_ROWS), by line number."""
-    is_footer = _is_footer(raw, feed)
-    rows = raw.filter(~is_footer)
-    made = fields(feed, raw.columns, received=delivery.received_at.date())
-    typed = rows.with_columns([field.value for field in made])
-    is_bad = pl.col(MISFIT).is_not_null() | pl.any_horizontal(_is_bad(field) for field in made)
-    bad = typed.filter(is_bad)
-    good = typed.filter(~is_bad)
+def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFrame | None = None) -> Judged:
+    """The positions of a delivery (DELIVERED_POSITIONS) and its quarantined rows (QUARANTINED_ROWS), by line number.
+
+    ``accounts`` has the known ``account_id``; a feed with ``accounts: known`` quarantines every other one.
+    DeliveryRejectedError where the delivery as a whole cannot be taken: its columns drifted or can be read in two ways, its
+    control figures differ, its last row was cut short, or its figures contradict their columns.
+    """
+    notices = drift_notices(raw, feed, delivery.file_name)
+    footer = raw.select(is_footer(raw, feed)).to_series()
+    rows, footers = raw.filter(~footer), raw.filter(footer)
+    tells = told(rows, feed, delivery.file_name)
+    made = fields(feed, raw.columns, tells, received=delivery.received_at.date())
+    good, recovered, bad = _looked_at(rows, made, None if feed.accounts == "open" else accounts)
+    refuse_torn(good, bad, feed, delivery.file_name)
+    notices += [*tells.notices, *_scientific(recovered, made, feed, delivery.file_name)]
+    notices += control_notices(footers, pl.concat([good, bad.select(good.columns)]), feed, tells, delivery.file_name)
+    notices += plausibility_notices(good, feed, delivery.file_name)
     good, repeated, conflicting = _by_key(good, [field.name for field in made])
-    quarantined = pl.concat([_with_code(bad, made), _with_conflict(conflicting)])
+    refuse_one_account(good, conflicting, feed, delivery.file_name)
     return Judged(
-        positions=_positions(good, feed, made, delivery),
-        quarantined=_quarantined(quarantined, raw, feed, delivery),
+        positions=_positions(good, feed, made, tells, delivery),
+        quarantined=_quarantined(pl.concat([bad, _with_conflict(conflicting)], how="diagonal"), raw, feed, delivery),
         read=raw.height,
         duplicate=repeated,
-        footer=raw.height - rows.height,
+        footer=footers.height,
+        notices=tuple(notices),
     )
 
 
-def _is_footer(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
-    """A line whose named column, or whose whole text where its cells do not fit, starts as the feed's footers do."""
-    tests = [
-        text.str.strip_chars(" \"'").str.starts_with(start)
-        for rule in feed.footer
-        for start in rule.starts_with
-        for text in (pl.col(cell(rule.column)), pl.col(MISFIT))
-        if cell(rule.column) in raw.columns
-    ]
-    return pl.any_horizontal([pl.lit(value=False), *(test.fill_null(value=False) for test in tests)])
+def _looked_at(rows: pl.DataFrame, made: list[Field], accounts: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Rows with every value by line number; those of them that took a second look; the others.
+
+    The others have ``code``, ``field_name`` and ``text`` of what is wrong.
+    """
+    typed = rows.with_columns([field.value for field in made])
+    is_doubtful = pl.col(MARK).is_not_null() | pl.any_horizontal(field.is_missing for field in made)
+    if accounts is not None:
+        is_doubtful = is_doubtful | ~_is_known(accounts)
+    doubtful, good = typed.filter(is_doubtful), typed.filter(~is_doubtful)
+    second = (
+        doubtful.lazy()
+        .with_columns([field.plain for field in made if field.plain is not None])
+        .with_columns([field.second for field in made if field.second is not None])
+        .with_columns(_problem(made, accounts))
+        .collect()
+    )
+    is_good = pl.col("problem").struct.field("code").is_null()
+    recovered = second.filter(is_good).select(good.columns)
+    if recovered.height:
+        good = pl.concat([good, recovered]).sort(LINE_NUMBER) if good.height else recovered
+    return good, recovered, second.filter(~is_good).select(*good.columns, "problem").unnest("problem")
 
 
-def _is_bad(field: Field) -> pl.Expr:
-    """Without a value, although it may not be null or its cell is not blank."""
-    no_value = pl.col(field.name).is_null()
-    return no_value & (field.text.fill_null("") != "") & field.code.is_not_null() if field.may_be_null else no_value
+def _is_known(accounts: pl.DataFrame) -> pl.Expr:
+    return pl.col("account_id").is_in(accounts["account_id"].implode()).fill_null(value=True)
+
+
+def _problem(made: list[Field], accounts: pl.DataFrame | None) -> pl.Expr:
+    """Code, field and offending text of the first field that is wrong, in the feed's order; null where none is."""
+
+    def problem(code: pl.Expr, field_name: str | None, text: pl.Expr) -> pl.Expr:
+        return pl.struct(code.alias("code"), pl.lit(field_name, pl.String()).alias("field_name"), text.alias("text"))
+
+    is_marked = pl.col(MARK).is_not_null() & (pl.col(MARK) != TORN)
+    problems = [pl.when(is_marked).then(problem(pl.col(MARK), None, pl.col(MISFIT)))]
+    for field in made:
+        problems.append(pl.when(field.is_missing & field.code.is_not_null()).then(problem(field.code, field.name, field.text)))
+        if field.name == "account_id" and accounts is not None:
+            problems.append(pl.when(~_is_known(accounts)).then(problem(pl.lit("E_UNKNOWN_ACCOUNT"), field.name, field.text)))
+    return pl.coalesce(problems).alias("problem")
+
+
+def _scientific(recovered: pl.DataFrame, made: list[Field], feed: Feed, file_name: str) -> list[Notice]:
+    """The columns of money that are printed in scientific notation, which takes a second look."""
+    money = [field for field in made if field.name in MONEY_FIELDS]
+    found = recovered.select(field.text.str.contains("[0-9.][eE]").any().alias(field.name) for field in money)
+    columns = [feed.columns[name].from_ for name in found.columns if found[name].item()]
+    return [Notice("W_SCI_NOTATION", f"{feed.vendor}, {file_name}: {', '.join(columns)} in scientific notation")] if columns else []
 
 
 def _by_key(good: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl.DataFrame]:
@@ -96,18 +144,6 @@ def _by_key(good: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl
     return kept, several.height - conflicting.height - equal.height, conflicting
 
 
-def _with_code(bad: pl.DataFrame, made: list[Field]) -> pl.DataFrame:
-    """Bad rows with code, field and the offending text of the first field that is wrong, in the feed's order."""
-    problems = [
-        pl.when(_is_bad(field)).then(pl.struct(field.code.alias("code"), pl.lit(field.name).alias("field_name"), field.text.alias("text")))
-        for field in made
-    ]
-    misfit = pl.when(pl.col(MISFIT).is_not_null()).then(
-        pl.struct(pl.lit("E_FIELDS").alias("code"), pl.lit(None, pl.String()).alias("field_name"), pl.col(MISFIT).alias("text"))
-    )
-    return bad.with_columns(pl.coalesce(misfit, *problems).alias("problem")).unnest("problem")
-
-
 def _with_conflict(conflicting: pl.DataFrame) -> pl.DataFrame:
     return conflicting.with_columns(
         pl.lit("E_KEY_CONFLICT").alias("code"),
@@ -116,12 +152,16 @@ def _with_conflict(conflicting: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], delivery: Delivery) -> pl.DataFrame:
+def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Told, delivery: Delivery) -> pl.DataFrame:
     schema = DELIVERED_POSITIONS.polars_schema
     by_name = {field.name: field for field in made}
+
+    def half_unit_of(name: str) -> pl.Expr:
+        return half_unit(by_name[name], feed.columns[name], tells.numbers[name]) if name in by_name else pl.lit(None, pl.Float64())
+
     half_units = {
-        PRECISION[0]: _half_unit(by_name["ending_market_value"].text, feed, 0).fill_null(0.5).cast(MONEY),
-        PRECISION[1]: _half_unit(by_name["vendor_twrr"].text, feed, _percent_digits(feed)) if "vendor_twrr" in by_name else None,
+        PRECISION[0]: half_unit_of("ending_market_value").fill_null(0.5 * 10.0 ** feed.columns["ending_market_value"].shift),
+        PRECISION[1]: half_unit_of("vendor_twrr"),
     }
     constants = {
         "data_source": feed.vendor,
@@ -132,20 +172,15 @@ def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], delivery: Deli
     absent = [
         pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in {*by_name, *PROVENANCE, *constants, *half_units}
     ]
-    return good.with_columns(
-        *(pl.lit(value).alias(name) for name, value in constants.items()),
-        *((pl.lit(None, pl.Float64()) if unit is None else unit).alias(name) for name, unit in half_units.items()),
-        *absent,
-    ).select(schema.names())
-
-
-def _percent_digits(feed: Feed) -> int:
-    return 2 if feed.columns["vendor_twrr"].scale == "percent" else 0
-
-
-def _half_unit(text: pl.Expr, feed: Feed, further_digits: int) -> pl.Expr:
-    """Null where no cell prints decimals: whole money is a unit of one, but whole returns tell nothing of their precision."""
-    return 0.5 * pl.lit(0.1).pow(printed_decimals(text, feed.numbers) + further_digits)
+    return (
+        good.with_columns(
+            *(pl.lit(value).alias(name) for name, value in constants.items()),
+            *(unit.alias(name) for name, unit in half_units.items()),
+            *absent,
+        )
+        .with_columns(pl.col(PRECISION[0]).cast(MONEY))
+        .select(schema.names())
+    )
 
 
 def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:

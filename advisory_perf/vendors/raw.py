@@ -1,24 +1,58 @@
 """Raw rows: a delivery as it came, every cell still text.
 
-A raw frame has ``line_number`` (Int64, from 1), ``misfit`` (the line itself where it has too many or too few cells, else
-null) and one ``cell:<name>`` column (String; null or empty is blank) for each column of the file, in its order. Lines
-without any content are not rows. What a cell means is decided in ``judging``.
+A raw frame has ``line_number`` (Int64, from 1), ``misfit`` and ``mark`` (String), and one ``cell:<name>`` column (String; null or
+empty is blank) for each column of the file, in its order. A line that is no row of cells has its own text in ``misfit`` and null
+cells: with a row's code in ``mark`` it is quarantined under that code, without one it is a footer (a header that is repeated, a
+line of another kind). A row has no ``misfit``; its ``mark`` is null, or E_TORN where it is the last and no line end closes it, so
+that its last cell may be half a number. Lines without content are not rows. What a cell means is decided in ``judging``.
 """
 
+import itertools
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.proposals import proposed_changes, renamed_by_a_unit
 
 LINE_NUMBER = "line_number"
 MISFIT = "misfit"
+MARK = "mark"
 CELL = "cell:"
 
 HEADER_SEARCH_ROWS = 50
 """How far down a file its header may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader has to know besides the bytes, and how it refuses them."""
+
+    feed: Feed
+    file_name: str
+    bounds: Bounds
+
+    def refused(self, code: str, sentence: str) -> DeliveryRejectedError:
+        """The rejection of the file, which names vendor and file."""
+        return DeliveryRejectedError(code, f"{self.feed.vendor}, {self.file_name}: {sentence}")
+
+    def too_large(self, what: str, bound: str) -> DeliveryRejectedError:
+        """The rejection of a file that passes one of the bounds."""
+        return self.refused("E_TOO_LARGE", f"{what}; send it in parts, or raise ADVISORY_PERF_MAX_{bound}")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where the header ends (its last row's index), the columns' names, and its rows as they are printed."""
+
+    index: int
+    names: list[str]
+    rows: list[list[str]]
 
 
 def cell(name: str) -> str:
@@ -36,48 +70,87 @@ def folded(header: str) -> str:
     return re.sub(r"\s+", " ", header.replace("\u00a0", " ")).strip().rstrip("*").rstrip().casefold()
 
 
-def find_header(rows: Iterable[Sequence[str | None]], feed: Feed, file_name: str) -> tuple[int, list[str]]:
-    """Index and column names of the first row that holds every column the feed maps.
+def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Header:
+    """The first rows, as many as the feed says a header has, that hold every column the feed maps.
 
-    Names that the feed knows come back in the feed's spelling. DeliveryRejectedError: E_MAPPING where a row holds some of
-    them, naming the others; E_HEADER_MISSING where none does; E_HEADER_DUPLICATE where one stands twice.
+    Names that the feed knows come back in the feed's spelling. DeliveryRejectedError: E_MAPPING where rows hold some of
+    them, naming the others; E_HEADER_MISSING where none do; E_HEADER_DUPLICATE where one stands twice.
     """
-    wanted = {folded(name): name for name in feed.source_names}
-    best: tuple[int, set[str]] = (0, set())
+    feed, unpivot = reading.feed, reading.feed.files.unpivot
+    made = unpivot.made_columns if unpivot is not None else frozenset()
+    wanted = {folded(name): name for name in feed.source_names if name not in made}
+    known = {folded(source.from_) for source in feed.columns.values()}
+    best: tuple[int, set[str], list[str]] = (0, set(), [])
+    last: deque[list[str]] = deque(maxlen=feed.files.header_rows)
+    seen: list[list[str]] = []
     for index, row in enumerate(rows):
-        names = [folded(value or "") for value in row]
-        found = wanted.keys() & set(names)
-        if len(found) == len(wanted):
-            return index, column_names(names, row, feed, file_name)
+        if len(row) > reading.bounds.columns:
+            raise reading.too_large(f"has {len(row):,} columns in row {index + 1}", "COLUMNS")
+        last.append([(value or "").strip() for value in row])
+        seen.append(last[-1])
+        if len(last) < feed.files.header_rows:
+            continue
+        names = last[0] if len(last) == 1 else _joined(list(last), known)
+        keys = [folded(name) for name in names]
+        found = wanted.keys() & set(keys)
+        has_periods = unpivot is None or any(unpivot.found_in(name)[0] is not None for name in names)
+        if len(found) == len(wanted) and has_periods:
+            return Header(index, column_names(keys, names, reading), list(last))
         if len(found) > len(best[1]):
-            best = (index, set(found))
+            best = (index, set(found), names)
+    pairs = itertools.pairwise(seen) if feed.files.header_rows == 1 else ()
+    if any(wanted.keys() <= set(map(folded, _joined(list(pair), known))) for pair in pairs):
+        raise reading.refused("E_HEADER_MISSING", "has a header of two rows; say files: header_rows: 2 in the feed")
     if len(best[1]) > 1:
         missing = [name for key, name in wanted.items() if key not in best[1]]
-        raise missing_columns(feed, file_name, missing, where=f"the header in line {best[0] + 1}")
-    raise DeliveryRejectedError(
+        raise missing_columns(reading, missing, where=f"the header in line {best[0] + 1}", names=best[2])
+    raise reading.refused(
         "E_HEADER_MISSING",
-        f"{feed.vendor}, {file_name}: none of the first {HEADER_SEARCH_ROWS} lines holds the column names "
-        f"{', '.join(list(wanted.values())[:4])}, …; send the file with its header or mend columns in the feed",
+        f"none of the first {HEADER_SEARCH_ROWS} lines holds the column names {', '.join(list(wanted.values())[:4])}, …; "
+        "send the file with its header or mend columns in the feed",
     )
 
 
-def missing_columns(feed: Feed, file_name: str, missing: Sequence[str], *, where: str) -> DeliveryRejectedError:
-    """The rejection of a file that lacks mapped columns."""
-    return DeliveryRejectedError(
-        "E_MAPPING",
-        f"{feed.vendor}, {file_name}: {where} lacks {', '.join(missing)}; send the file with it or mend columns in the feed",
-    )
+def _joined(rows: list[list[str]], known: set[str]) -> list[str]:
+    """One name a column from a header of several rows: with what stands above it, or above and to the left (a merged title).
+
+    Which of them is meant, the feed decides; a column that it does not know takes what stands right above.
+    """
+    lowest = rows[-1]
+    width = max(len(lowest), *(max((i + 1 for i, value in enumerate(row) if value), default=0) for row in rows))
+    rows = [row[:width] + [""] * (width - len(row)) for row in rows]
+    reaching = [list(row) for row in rows[:-1]]
+    for row in reaching:
+        for i in range(1, width):
+            row[i] = row[i] or row[i - 1]
+    names = []
+    for i, below in enumerate(rows[-1]):
+        own = " ".join(value for value in (row[i] for row in rows) if value)
+        merged = " ".join(value for value in (*(row[i] for row in reaching), below) if value) if below else own
+        names.append(next((name for name in (merged, own, below) if folded(name) in known), own))
+    return names
 
 
-def column_names(names: Sequence[str], row: Sequence[str | None], feed: Feed, file_name: str) -> list[str]:
+def missing_columns(reading: Reading, missing: Sequence[str], *, where: str, names: Sequence[str] = ()) -> DeliveryRejectedError:
+    """The rejection of a file that lacks mapped columns; ``names`` are those it has, of which a new one may be a renamed one."""
+    feed = reading.feed
+    known = {folded(name) for name in (*(source.from_ for source in feed.columns.values()), *feed.ignored)}
+    new = [name for name in names if name and folded(name) not in known]
+    lacking = [field for field, source in feed.columns.items() if source.from_ in missing]
+    with_unit = {name: renamed_by_a_unit(name, new) for name in missing}
+    code = "E_SCALE_AMBIGUOUS" if any(with_unit.values()) else "E_MAPPING"
+    proposals = f": {proposed_changes(feed, lacking, new)}" if new else ""
+    return reading.refused(code, f"{where} lacks {', '.join(missing)}; send the file with it or mend columns in the feed{proposals}")
+
+
+def column_names(keys: Sequence[str], names: Sequence[str], reading: Reading) -> list[str]:
     """The header's names, in the feed's spelling where it knows them; unnamed columns are called ``unnamed <position>``."""
-    spelling = {folded(source.from_): source.from_ for source in feed.columns.values()}
-    given = [spelling.get(name, (row[i] or "").strip()) or f"unnamed {i + 1}" for i, name in enumerate(names)]
+    spelling = {folded(source.from_): source.from_ for source in reading.feed.columns.values()}
+    given = [spelling.get(key, names[i].strip()) or f"unnamed {i + 1}" for i, key in enumerate(keys)]
     twice = sorted({name for name in given if given.count(name) > 1})
     if twice:
-        raise DeliveryRejectedError(
-            "E_HEADER_DUPLICATE",
-            f"{feed.vendor}, {file_name}: the column {', '.join(twice)} stands twice in the header; which one is meant cannot be told",
+        raise reading.refused(
+            "E_HEADER_DUPLICATE", f"the column {', '.join(twice)} stands twice in the header; which one is meant cannot be told"
         )
     return given
 
@@ -88,9 +161,44 @@ def unmapped_columns(raw: pl.DataFrame, feed: Feed) -> list[str]:
     return [name for name in (column.removeprefix(CELL) for column in cell_columns(raw)) if name not in known]
 
 
+def set_aside(raw: pl.DataFrame, is_no_row: pl.Expr, *, separator: str, mark: str | None = None) -> pl.DataFrame:
+    """The raw rows, with some made misfits under a code, or footers: their text in ``misfit``, their cells null."""
+    names = cell_columns(raw)
+    text = pl.concat_str([pl.col(name).fill_null("") for name in names], separator=separator)
+    return raw.with_columns(
+        pl.when(is_no_row).then(text).otherwise(MISFIT).alias(MISFIT),
+        pl.when(is_no_row).then(pl.lit(mark, pl.String())).otherwise(MARK).alias(MARK),
+        *(pl.when(~is_no_row).then(pl.col(name)).alias(name) for name in names),
+    )
+
+
+def without_repeated_headers(raw: pl.DataFrame, header: Header, feed: Feed, *, separator: str = "\t") -> pl.DataFrame:
+    """The raw rows; those that only print the header again, as reports do at the top of a page, are footers."""
+    day = feed.columns["as_of_date"].from_
+    if day not in header.names:
+        return raw
+    place = header.names.index(day)
+    printed = [row for row in header.rows if place < len(row)]
+    names = cell_columns(raw)
+    suspects = raw.filter(pl.col(cell(day)).str.strip_chars().is_in([row[place] for row in printed if row[place]]))
+    repeated = [
+        line
+        for line, *values in suspects.select(LINE_NUMBER, *names).iter_rows()
+        if [(value or "").strip() for value in values] in [row[: len(names)] for row in printed]
+    ]
+    return set_aside(raw, pl.col(LINE_NUMBER).is_in(repeated), separator=separator) if repeated else raw
+
+
 def without_blank_lines(raw: pl.DataFrame) -> pl.DataFrame:
-    """The raw rows that have any content."""
-    cells = [pl.col(name) for name in cell_columns(raw)]
-    has_content = pl.any_horizontal(column.is_not_null() & (column != "") for column in cells)
+    """The raw rows that have any content; all columns are only looked at where a first look at one finds it blank."""
+    names = cell_columns(raw)
+    maybe_blank = raw.select(LINE_NUMBER, _is_blank(names[0]).alias("blank")).filter("blank") if names else raw
+    if maybe_blank.is_empty():
+        return raw
     misfit = pl.col(MISFIT).str.strip_chars()
-    return raw.filter(has_content | (misfit.is_not_null() & (misfit != "")))
+    is_blank = pl.all_horizontal(*map(_is_blank, names), misfit.is_null() | (misfit == ""))
+    return raw.filter(~is_blank)
+
+
+def _is_blank(name: str) -> pl.Expr:
+    return pl.col(name).is_null() | (pl.col(name) == "")

@@ -1,5 +1,6 @@
 """A small feed, its files and its deliveries, from which the tests of this room are built."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.raw import CELL, LINE_NUMBER, MISFIT
@@ -78,12 +80,36 @@ def rejection(content: str | bytes, feed: Feed | None = None) -> DeliveryRejecte
     return caught.value
 
 
-def judged(content: str, feed: Feed | None = None, delivery: Delivery = DELIVERY) -> Judged:
-    """What becomes of the rows of a file."""
+def rejection_within(bounds: Bounds, content: bytes, feed: Feed) -> DeliveryRejectedError:
+    """The refusal of a file by an installation with other bounds."""
+    with pytest.raises(DeliveryRejectedError) as caught:
+        read_raw_rows(content, feed, "acme_1.csv", bounds=bounds)
+    return caught.value
+
+
+def judged(
+    content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY, *, accounts: Sequence[str] | None = None
+) -> Judged:
+    """What becomes of the rows of a file, for an installation that knows no accounts or these."""
     known = feed or a_feed()
-    result = judge(read_raw_rows(content.encode(), known, delivery.file_name), known, delivery)
+    raw = read_raw_rows(content.encode() if isinstance(content, str) else content, known, delivery.file_name)
+    master = None if accounts is None else pl.DataFrame({"account_id": accounts}, schema={"account_id": pl.String()})
+    result = judge(raw, known, delivery, master)
     assert result.is_conserved
     return result
+
+
+def refusal(content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY) -> DeliveryRejectedError:
+    """Why a file is not taken, be it when it is read or when it is judged; always with vendor and file."""
+    with pytest.raises(DeliveryRejectedError) as caught:
+        judged(content, feed, delivery)
+    assert f"acme, {delivery.file_name}" in caught.value.sentence
+    return caught.value
+
+
+def notices(result: Judged) -> list[str]:
+    """The codes of what a person should know of a delivery that was taken."""
+    return [notice.code for notice in result.notices]
 
 
 def codes(result: Judged) -> dict[int, str]:

@@ -24,6 +24,11 @@ def a_position(account: int, day: int, value: int) -> Line:
     return Line(f"{key[0]},{key[1]},100,0,0,{value}.5,x", key=key)
 
 
+def a_position_at_second_look(account: int, day: int, value: int) -> Line:
+    key = (f"B{account}", f"2024-06-{day:02}")
+    return Line(f"{key[0]},{key[1]},1'000,0,0,({value}.5),x", key=key)
+
+
 def a_bad_line(account: int, kind: int) -> Line:
     start = f"A{account},2024-06-01"
     return (
@@ -46,6 +51,7 @@ few = st.integers(1, 3)
 file_lines = st.lists(
     st.one_of(
         st.builds(a_position, few, few, few),
+        st.builds(a_position_at_second_look, few, few, few),
         st.builds(a_bad_line, few, st.integers(0, 11)),
         st.sampled_from([Line("Total,,1,0,0,1,", is_footer=True), Line("Total of all", is_footer=True)]),
     ),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of, cells, lines, misfits, read, rejection
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, judged, lines, misfits, read, rejection
 
 ROW = "A1,2024-06-28,100,0,0,101"
 FILE = f"{HEADER}\n{ROW}\n"
@@ -12,8 +12,8 @@ FILE = f"{HEADER}\n{ROW}\n"
 
 def test_the_cells_are_the_text_of_the_file_and_leading_zeros_stay() -> None:
     raw = read(f"{HEADER}\n00123,2024-06-28,0100.10,+0, 0 ,1e3\n")
-    assert raw.columns == ["line_number", "misfit", *(f"cell:{name}" for name in HEADER.split(","))]
-    assert raw.row(0) == (2, None, "00123", "2024-06-28", "0100.10", "+0", " 0 ", "1e3")
+    assert raw.columns == ["line_number", "misfit", "mark", *(f"cell:{name}" for name in HEADER.split(","))]
+    assert raw.row(0) == (2, None, None, "00123", "2024-06-28", "0100.10", "+0", " 0 ", "1e3")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_file_of_a_header_alone_has_no_rows() -> None:
 def test_the_header_matches_through_case_odd_spaces_and_a_trailing_mark() -> None:
     feed = a_feed_of("csv", {"account_name": "Account Name"})
     raw = read(f"ID*, Day ,BMV,\u00a0in,OUT *,emv,ACCOUNT\u00a0  name\n{ROW},a\n", feed)
-    assert raw.columns[2:] == [f"cell:{name}" for name in [*HEADER.split(","), "Account Name"]]
+    assert raw.columns[3:] == [f"cell:{name}" for name in [*HEADER.split(","), "Account Name"]]
 
 
 def test_columns_that_the_feed_does_not_map_are_kept_under_their_own_or_a_made_up_name() -> None:
@@ -154,14 +154,16 @@ def test_nul_bytes_are_no_text(content: bytes) -> None:
     assert "NUL" in error.sentence
 
 
-def test_bytes_of_another_encoding_are_refused_with_their_place() -> None:
-    error = rejection(f"{HEADER}\nM\u00fcller,2024-06-28,1,0,0,1\n".encode("latin-1"))
+def test_bytes_of_another_encoding_are_refused_with_their_line() -> None:
+    error = rejection(f"{FILE}M\u00fcller,2024-06-28,1,0,0,1\n".encode("latin-1"))
     assert error.code == "E_ENCODING"
-    assert f"at byte {len(HEADER) + 2}" in error.sentence
+    assert "is not utf-8 text in line 3" in error.sentence
 
 
-def test_an_encoding_that_nobody_knows_is_refused() -> None:
-    assert rejection(FILE, a_feed_of("csv", csv={"encoding": "utf-9"})).code == "E_ENCODING"
+@pytest.mark.parametrize("encoding", ["utf-9", "rot13", ""])
+def test_a_feed_cannot_name_an_encoding_that_nobody_knows(encoding: str) -> None:
+    with pytest.raises(ValueError, match="no encoding of text"):
+        a_feed_of("csv", csv={"encoding": encoding})
 
 
 plain = st.text("aü,; '", max_size=6)
@@ -180,3 +182,116 @@ def test_every_row_is_found_on_its_own_line_with_its_own_text(rows: list[tuple[s
     raw = read("\n".join(content) + "\n")
     assert dict(zip(lines(raw), cells(raw, "id"), strict=True)) == expected
     assert set(misfits(raw)) == {line for line, text in expected.items() if text is None}
+
+
+def test_utf_32_is_told_from_utf_16_by_its_longer_mark() -> None:
+    assert cells(read(codecs.BOM_UTF32_LE + FILE.encode("utf-32-le")), "id") == ["A1"]
+    assert rejection(codecs.BOM_UTF16_LE + FILE.encode("utf-16-le")[:-1]).code == "E_ENCODING"
+    assert rejection(codecs.BOM_UTF16_LE + FILE.encode("utf-16-le") + b"\x00\xd8").code == "E_ENCODING"
+
+
+def test_a_row_that_no_line_end_closes_is_marked_for_the_judge() -> None:
+    assert read(FILE.rstrip())["mark"].to_list() == ["E_TORN"]
+    assert read(FILE)["mark"].to_list() == [None]
+
+
+def test_a_last_row_that_lacks_cells_and_a_line_end_is_torn() -> None:
+    error = rejection(f"{FILE}A2,2024-06-28,1")
+    assert error.code == "E_TORN"
+    assert "within line 3" in error.sentence
+    assert rejection(f'{FILE}A2,2024-06-28,1,0,0,"1').code == "E_TORN"
+    assert misfits(read(f"{FILE}A2,2024-06-28,1\n")) == {3: "A2,2024-06-28,1"}
+    assert misfits(read(f"{FILE}A2,2024-06-28,1,0,0,1,9")) == {3: "A2,2024-06-28,1,0,0,1,9"}
+
+
+def test_a_footer_needs_no_line_end() -> None:
+    feed = a_feed(footer=[{"column": "id", "starts_with": ["Date downloaded"]}])
+    assert misfits(read(f'{FILE}\n"Date downloaded 05/31/2024 7:51 pm"', feed)) == {4: '"Date downloaded 05/31/2024 7:51 pm"'}
+
+
+def test_a_feed_may_require_that_the_last_line_ends() -> None:
+    feed = a_feed_of("csv", csv={"final_newline": "required"})
+    assert rejection(FILE.rstrip(), feed).code == "E_TORN"
+    assert read(FILE, feed).height == 1
+
+
+def test_a_header_that_is_printed_again_is_a_footer_with_its_text() -> None:
+    raw = read(f"{FILE}{HEADER}\n{ROW}\n\n {HEADER}\n{ROW}\n")
+    assert lines(raw) == [2, 3, 4, 6, 7]
+    assert misfits(raw) == {3: HEADER, 6: f" {HEADER}"}
+    assert raw["mark"].null_count() == 5
+    assert judged(f"{FILE}{HEADER}\n").footer == 1
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_the_feed_says_what_quotes_a_cell(quote: str) -> None:
+    feed = a_feed_of("csv", {"account_name": "name"}, csv={"quote": quote})
+    content = f"{HEADER},name\n{ROW},{quote}Smith, {quote}{quote}Bud{quote}{quote} Jr{quote}\n"
+    assert cells(read(content, feed), "name") == [f"Smith, {quote}Bud{quote} Jr"]
+
+
+def test_an_apostrophe_quotes_nothing_unless_the_feed_says_so() -> None:
+    row = f"{ROW},'Smith, Bud'"
+    raw = read(f"{HEADER},name\n{row}\n")
+    assert (misfits(raw), raw["mark"].to_list()) == ({2: row}, ["E_FIELDS"])
+
+
+def test_without_a_quote_every_character_is_itself() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"}, csv={"quote": "none"})
+    assert cells(read(f'{HEADER},name\n{ROW},"6\n{ROW},7" 8"\n', feed), "name") == ['"6', '7" 8"']
+
+
+def test_a_quote_may_stand_behind_a_backslash() -> None:
+    feed = a_feed_of("csv", {"account_name": "name"}, csv={"escape": "backslash"})
+    assert cells(read(f'{HEADER},name\n{ROW},"Smith, \\"Bud\\" Jr"\n', feed), "name") == ['Smith, "Bud" Jr']
+
+
+def test_lines_that_begin_with_their_kind_are_rows_of_the_one_the_feed_names() -> None:
+    columns = {"account_id": "Account id", "as_of_date": "Account day"}
+    feed = a_feed_of("csv", columns, header_rows=2, csv={"delimiter": "|", "record_prefix": "DL"})
+    content = "H1|Acme\nH2|Account|Account||||||\nH3|id|day|bmv|in|out|emv\nDL|A1|2024-06-28|100|0|0|101\nTR|1|x|x|x|x|x\nTR|1\nDL|A2\n"
+    raw = read(content, feed)
+    assert cells(raw, "Account id") == ["A1", None, None, None]
+    assert misfits(raw) == {5: "TR|1|x|x|x|x|x", 6: "TR|1", 7: "DL|A2"}
+    assert raw["mark"].to_list() == [None, None, None, "E_FIELDS"]
+    assert "cell:H2 H3" not in raw.columns
+    assert rejection(content).code == "E_HEADER_MISSING"
+
+
+TRADES = "date,account,type,amount\n2024-06-28,A1,BUY,5\n"
+
+
+@pytest.mark.parametrize("between", ["\n\n", "\nTransactions\n", ""], ids=["blank lines", "a title", "nothing"])
+def test_a_second_table_is_refused_until_the_feed_names_the_block(between: str) -> None:
+    content = f"Positions\n{FILE}{between}{TRADES}"
+    error = rejection(content)
+    assert error.code == "E_MULTI_TABLE"
+    assert "date, account, type, amount" in error.sentence
+    if between.startswith("\n"):
+        for title in ("Positions", ""):
+            raw = read(content, a_feed_of("csv", csv={"block": title}))
+            assert (lines(raw), cells(raw, "id")) == ([3], ["A1"])
+
+
+def test_a_second_table_of_as_many_columns_is_refused_too() -> None:
+    assert rejection(f"{FILE}\nday,kind,a,b,c,d\n2024-06-28,x,1,2,3,4\n").code == "E_MULTI_TABLE"
+
+
+def test_the_block_that_the_feed_names_may_stand_far_below() -> None:
+    content = TRADES + "2024-06-28,A1,BUY,5\n" * 200 + f"\nPositions of June\n{FILE}\nNotes\n"
+    raw = read(content, a_feed_of("csv", csv={"block": "Positions"}))
+    assert lines(raw) == [206]
+    error = rejection(content, a_feed_of("csv", csv={"block": "Holdings"}))
+    assert error.code == "E_HEADER_MISSING"
+    assert "'Holdings'" in error.sentence
+
+
+def test_rows_without_a_figure_are_no_second_table() -> None:
+    raw = read(f"{FILE}A2,pending,x\nB,C\n{ROW}\nTotal,,,,,\n")
+    assert lines(raw) == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("key", [{"delimiter": '"'}, {"delimiter": "\u00a6"}, {"quote": "x"}, {"record_prefix": ""}])
+def test_a_feed_cannot_say_what_no_file_is(key: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"files\.csv"):
+        a_feed_of("csv", csv=key)

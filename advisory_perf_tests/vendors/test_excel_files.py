@@ -1,5 +1,6 @@
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -9,11 +10,12 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
-from advisory_perf_tests.vendors.scenarios import DELIVERY, HEADER, a_feed_of, cells, codes, lines, read, rejection
+from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
+from advisory_perf_tests.vendors.workbook_files import NAMES, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts
 
-NAMES = HEADER.split(",")
 DAY = date(2024, 6, 28)
 ERRORS = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"]
 Sheet = Sequence[Sequence[object]]
@@ -102,8 +104,8 @@ def test_lines_before_the_header_are_passed_over_and_the_line_number_is_the_shee
 def test_a_table_may_begin_in_a_later_column() -> None:
     content = workbook({"Sheet": [NAMES, a_row(bmv="#N/A", emv=0.1 + 0.2)]}, first_column=2)
     raw = read_book(content)
-    assert raw.columns[2:] == [f"cell:{name}" for name in NAMES]
-    assert raw.row(0)[2:] == ("A1", "2024-06-28", "#N/A", "0", "0", "0.3")
+    assert raw.columns[3:] == [f"cell:{name}" for name in NAMES]
+    assert raw.row(0)[3:] == ("A1", "2024-06-28", "#N/A", "0", "0", "0.3")
 
 
 @pytest.mark.parametrize("epoch_1904", [False, True])
@@ -196,13 +198,138 @@ def test_a_sheet_of_a_header_alone_has_no_rows() -> None:
     assert read_book(one_sheet()).height == 0
 
 
-def test_a_workbook_that_was_cut_short_cannot_be_read() -> None:
+def test_a_workbook_that_was_cut_short_is_torn() -> None:
     content = one_sheet(a_row())
-    assert rejection(content[: len(content) // 2], a_feed_of("excel")).code == "E_FORMAT"
+    assert rejection(content[: len(content) // 2], a_feed_of("excel")).code == "E_TORN"
 
 
 def test_an_encrypted_workbook_is_refused_as_such() -> None:
-    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(600)
-    error = rejection(content, a_feed_of("excel"))
+    error = rejection(compound_file({"EncryptionInfo": b"x", "EncryptedPackage": b"x"}), a_feed_of("excel"))
     assert error.code == "E_ENCRYPTED"
     assert "without a password" in error.sentence
+
+
+def test_the_only_sheet_with_the_feeds_columns_is_read_whatever_the_others_hold() -> None:
+    content = workbook({"Notes": [["see data"], ["made", DAY]], "Data": [NAMES, a_row()], "Old": [NAMES, a_row("old")]}, hidden=["Old"])
+    assert cells(read_book(content), "id") == ["A1"]
+
+
+def test_a_sheet_that_lacks_a_column_is_named_before_one_that_is_no_table() -> None:
+    error = rejection(workbook({"Notes": [["see data"]], "Data": [NAMES[:-1], a_row()[:-1]]}), a_feed_of("excel"))
+    assert error.code == "E_MAPPING"
+    assert rejection(workbook({"Notes": [["see data"]], "More": [["see notes"]]}), a_feed_of("excel")).code == "E_HEADER_MISSING"
+    assert rejection(workbook({"Empty": []}), a_feed_of("excel")).code == "E_SHEET_AMBIGUOUS"
+
+
+def test_a_header_of_two_rows_is_joined_below_its_merged_titles() -> None:
+    columns = {"contributions": "Flows In", "distributions": "Flows Out", "account_id": "Account id", "ending_market_value": "emv"}
+    feed = a_feed_of("excel", columns, header_rows=2)
+    content = workbook(
+        {"Data": [["Title"], ["Account", None, None, "Flows", None, None], ["id", "day", "bmv", "In", "Out", "emv"], a_row()]}
+    )
+    raw = read_book(content, feed)
+    assert raw.columns[3:] == [f"cell:{name}" for name in ("Account id", "day", "bmv", "Flows In", "Flows Out", "emv")]
+    assert lines(raw) == [4]
+    assert rejection(content, a_feed_of("excel", columns)).code == "E_HEADER_MISSING"
+
+
+def test_a_header_that_is_printed_again_is_a_footer() -> None:
+    result = judged_book(workbook({"Data": [NAMES, a_row("A1"), NAMES, a_row("A2")]}))
+    assert result.footer == 1
+    assert result.positions["account_id"].to_list() == ["A1", "A2"]
+
+
+def padded(*, numbers: bool, shown_as: str = "00000000") -> bytes:
+    """A workbook that shows 123 as 00000123, or otherwise."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, NAMES)
+        shown = book.add_format({"num_format": shown_as})
+        for number, account in enumerate([123 if numbers else "00000123", "456"], start=1):
+            sheet.write(number, 0, account, shown)
+            sheet.write_row(number, 1, ["2024-06-28", 100, 0, 0, 101])
+    return content.getvalue()
+
+
+def test_an_account_number_that_may_have_lost_its_zeros_is_no_account_number() -> None:
+    raw = read_book(padded(numbers=True))
+    assert raw["mark"].to_list() == ["E_ID", None]
+    assert raw["misfit"][0].startswith("123\t2024-06-28")
+    assert codes(judged_book(padded(numbers=True))) == {2: "E_ID"}
+    assert cells(read_book(padded(numbers=False)), "id") == ["00000123", "456"]
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "is_doubted"),
+    [
+        ("000-00-0000", True),
+        ("0000;-0000", True),
+        ('"ID "00000', True),
+        ("00.00", True),
+        ("#,##0.00", False),
+        ("0.00%", False),
+        ("0.00E+00", False),
+        ("_($* #,##0.00_);[Red]($* #,##0.00)", False),
+        ('0" x00"', False),
+        ("yyyy-mm-dd hh:mm:ss.000", False),
+        ("#,##0,000", False),
+    ],
+)
+def test_only_a_format_that_pads_with_zeros_casts_doubt_on_numbers(shown_as: str, *, is_doubted: bool) -> None:
+    marks = read_book(padded(numbers=True, shown_as=shown_as))["mark"].to_list()
+    assert marks == ["E_ID" if is_doubted else None, None]
+
+
+def test_a_sheet_that_is_a_chart_is_no_candidate() -> None:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Data")
+        sheet.write_row(0, 0, NAMES)
+        sheet.write_row(1, 0, ["A1", "2024-06-28", 100, 0, 0, 101])
+        chart = book.add_chart({"type": "line"})
+        chart.add_series({"values": "=Data!$F$2:$F$2"})
+        book.add_chartsheet("Picture").set_chart(chart)
+    assert cells(read_book(content.getvalue()), "id") == ["A1"]
+
+
+def test_the_feed_says_whether_account_numbers_may_be_number_cells() -> None:
+    accepting, rejecting = (a_feed_of("excel", excel={"numeric_ids": rule}) for rule in ("accept", "reject"))
+    assert cells(read_book(padded(numbers=True), accepting), "id") == ["123", "456"]
+    content = workbook({"Data": [[], NAMES, a_row(123), a_row("00123"), a_row(None), a_row(9876543210)]}, first_column=2)
+    assert read_book(content)["mark"].to_list() == [None] * 4
+    assert read_book(content, rejecting).select("line_number", "mark").rows() == [(3, "E_ID"), (4, None), (5, None), (6, "E_ID")]
+
+
+def test_an_old_workbook_is_read_and_cannot_tell_how_it_shows_numbers() -> None:
+    content = old_workbook([NAMES, a_row_of_text("A1"), a_row_of_text(123)])
+    assert read_book(content)["mark"].to_list() == [None, "E_ID"]
+    assert cells(read_book(content, a_feed_of("excel", excel={"numeric_ids": "accept"})), "emv") == ["101.5"] * 2
+
+
+def a_row_of_text(account: object) -> list[object]:
+    return [account, "2024-06-28", 100, 0, 0, 101.5]
+
+
+sheet_text = st.text(st.sampled_from("<c r=\"A1Z9/>vst=0 is&amp;'"), max_size=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), sheet_text, st.integers(0, 5)), max_size=3))
+def test_whatever_a_sheet_holds_it_is_read_or_refused(changes: list[tuple[float, str, int]]) -> None:
+    sheet = sheet_xml(rows_xml(NAMES, ["A1", "2024-06-28", 100, 0, 0, 101]))
+    for at, inserted, lost in changes:
+        place = int(at * len(sheet))
+        sheet = sheet[:place] + inserted + sheet[place + lost :]
+    with suppress(DeliveryRejectedError):
+        assert read_book(workbook_of_parts(sheet)).columns[:3] == ["line_number", "misfit", "mark"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_whatever_an_old_workbook_holds_it_is_read_or_refused(changes: list[tuple[float, int]]) -> None:
+    content = bytearray(old_workbook([NAMES, a_row_of_text("A1")]))
+    for at, value in changes:
+        content[int(at * len(content))] = value
+    with suppress(DeliveryRejectedError):
+        assert read_book(bytes(content)).columns[:3] == ["line_number", "misfit", "mark"]

@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -6,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf_tests.vendors.scenarios import a_feed_of, cells, lines, misfits, read, rejection
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.judging import judge
+from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, misfits, read, rejection
 
 FEED = a_feed_of("json")
 
@@ -41,7 +44,7 @@ def test_a_number_that_is_none_is_not_json(literal: str) -> None:
     assert f"{literal} is not JSON" in error.sentence
 
 
-@pytest.mark.parametrize("content", ['[{"id": "A1"', "[1,]", "acme", '{"a": 1}{"a": 2}', "\n"])
+@pytest.mark.parametrize("content", ["[1,]", '[{"id": bad}]', "[1 2]", "[1}", "acme", '{"a": 1}{"a": 2}', "\n"])
 def test_what_cannot_be_parsed_is_not_json(content: str) -> None:
     assert rejection(content, FEED).code == "E_FORMAT"
 
@@ -114,10 +117,10 @@ def test_a_column_that_no_row_has_is_refused_by_its_name() -> None:
 @pytest.mark.parametrize(
     "row", [document(a_row(emv="?")).replace('"?"', '1, "emv": 2'), document(a_row(**{"a.b": 1}, a={"b": 2}))], ids=["plain", "with points"]
 )
-def test_a_key_that_stands_twice_is_refused(row: str) -> None:
-    error = rejection(row, FEED)
-    assert error.code == "E_HEADER_DUPLICATE"
-    assert "stands twice" in error.sentence
+def test_a_row_in_which_a_key_stands_twice_is_a_misfit_and_keeps_its_text(row: str) -> None:
+    raw = read(row.replace("]", f", {json.dumps(a_row())}]"), FEED)
+    assert misfits(raw) == {1: row.strip("[]")}
+    assert raw["mark"].to_list() == ["E_KEY_CONFLICT", None]
 
 
 def test_an_empty_array_has_no_rows() -> None:
@@ -138,3 +141,96 @@ def test_text_that_is_not_utf_8_is_refused(text: str) -> None:
 
 def test_an_escaped_nul_is_no_text() -> None:
     assert rejection(document(a_row(id="A\0")), FEED).code == "E_ENCODING"
+
+
+LINES = a_feed_of("json", json={"lines": True})
+
+
+def test_with_lines_every_line_is_a_row_and_the_line_number_is_its_own() -> None:
+    content = f"\n{json.dumps(a_row())}\r\n\n{json.dumps(a_row(id='A2'))}\n[1]\n"
+    raw = read(content, LINES)
+    assert lines(raw) == [2, 4, 5]
+    assert misfits(raw) == {5: "[1]"}
+    assert read(content.rstrip(), LINES).equals(raw)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (json.dumps(a_row()) * 2, "E_FORMAT"),
+        (document(a_row(), a_row()), "E_MAPPING"),
+        (json.dumps(a_row())[:-1] + "\n" + json.dumps(a_row()), "E_FORMAT"),
+        (json.dumps(a_row()) + "\n" + json.dumps(a_row())[:-1], "E_TORN"),
+        (json.dumps(a_row()) + "\nrubbish", "E_FORMAT"),
+    ],
+)
+def test_what_is_not_one_value_a_line_is_refused(content: str, code: str) -> None:
+    assert rejection(content, LINES).code == code
+
+
+def test_rows_are_at_a_path_or_on_lines() -> None:
+    with pytest.raises(ValueError, match="every line is a row"):
+        a_feed_of("json", json={"lines": True, "rows_at": "rows"})
+
+
+def test_a_number_that_is_none_is_refused_with_its_place() -> None:
+    content = document(a_row(id="NaN"), a_row(emv="?")).replace('"?"', "NaN")
+    assert f"at character {content.rindex('NaN')} (NaN is not JSON)" in rejection(content, FEED).sentence
+
+
+@pytest.mark.parametrize("end", ["", ",", '{"id', '{"id": ', '{"id": "A', '{"id": tr', '{"id": 1.', '{"id": "\\u00', '{"id": [1'])
+def test_a_document_that_ends_within_itself_is_torn(end: str) -> None:
+    opened = document(a_row())[:-1] + (f", {end}" if end.startswith("{") else end)
+    assert rejection(opened, FEED).code == "E_TORN"
+
+
+def test_a_document_that_ends_beside_its_rows_is_torn_too() -> None:
+    feed = a_feed_of("json", json={"rows_at": "rows"})
+    whole = json.dumps({"rows": [a_row()], "made": {"by": ["acme"]}})
+    assert read(whole, feed).height == 1
+    for end in range(whole.index("made"), len(whole)):
+        assert rejection(whole[:end], feed).code == "E_TORN"
+    assert rejection(whole + "]", feed).code == "E_FORMAT"
+
+
+def test_a_key_of_the_path_that_stands_twice_is_refused() -> None:
+    feed = a_feed_of("json", json={"rows_at": "rows"})
+    error = rejection(json.dumps({"rows": [a_row()], "x": [a_row()]}).replace('"x"', '"rows"'), feed)
+    assert error.code == "E_FORMAT"
+    assert "'rows' of its rows twice" in error.sentence
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), ({"amount": 1}, '{"amount": "1"}'), ([1], '["1"]')])
+def test_what_is_no_number_in_a_money_column_is_text_that_no_one_takes_for_one(value: object, text: str) -> None:
+    raw = read(document(a_row(emv=value)), FEED)
+    assert cells(raw, "emv") == [text]
+    result = judge(raw, FEED, DELIVERY)
+    assert codes(result) == {1: "E_NUMBER"}
+
+
+def test_a_part_of_an_amount_is_read_where_the_feed_maps_it() -> None:
+    feed = a_feed_of("json", {"ending_market_value": "emv.amount"})
+    assert cells(read(document(a_row(emv={"amount": 1.50, "currency": "USD"})), feed), "emv.amount") == ["1.5"]
+
+
+def test_a_row_may_lie_across_the_pieces_in_which_the_document_is_read() -> None:
+    rows = [a_row(id=f"A{number}", note="\u00e9" * (number % 700)) for number in range(4000)]
+    content = json.dumps(rows, ensure_ascii=False).encode()
+    assert len(content) > 2 << 20
+    for indent in (None, 1):
+        raw = read(json.dumps(rows, ensure_ascii=False, indent=indent), FEED)
+        assert cells(raw, "id") == [row["id"] for row in rows]
+        assert cells(raw, "note") == [row["note"] for row in rows]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=2), inner),
+        max_leaves=12,
+    )
+)
+def test_any_document_is_read_or_refused(value: object) -> None:
+    with suppress(DeliveryRejectedError):
+        assert read(json.dumps([a_row(), value, {**a_row(), "x": value}]), FEED).height >= 1

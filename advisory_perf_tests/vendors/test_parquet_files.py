@@ -1,12 +1,15 @@
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 import pytest
 
-from advisory_perf_tests.vendors.scenarios import a_feed_of, cells, lines, read, rejection
+from advisory_perf.vendors.judging import judge
+from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, a_feed_of, cells, codes, lines, read, rejection
 
 FEED = a_feed_of("parquet")
 
@@ -100,3 +103,55 @@ def test_a_missing_column_and_one_that_stands_twice_are_refused() -> None:
 
 def test_a_file_without_rows_has_none() -> None:
     assert read(parquet(a_frame().clear()), FEED).height == 0
+
+
+NEW_YORK = a_feed_of("parquet", time_zone="America/New_York")
+
+
+def test_an_instant_with_a_time_zone_is_the_day_it_fell_on_at_the_vendors() -> None:
+    """Half past seven in the evening in New York is the next day already in UTC."""
+    evening = datetime(2024, 5, 31, 23, 30, tzinfo=UTC) + timedelta(hours=1)
+    frame = a_frame(day=evening, made=evening)
+    raw = read(parquet(frame), NEW_YORK)
+    assert cells(raw, "day") == ["2024-05-31"]
+    assert cells(raw, "made") == ["2024-06-01 00:30:00.000000+00:00"]
+
+
+def test_a_feed_cannot_name_a_time_zone_that_nobody_knows() -> None:
+    for zone in ("New York", "", "../../etc/passwd"):
+        with pytest.raises(ValueError, match="no time zone"):
+            a_feed_of("parquet", time_zone=zone)
+
+
+def test_a_part_of_a_structure_is_read_where_the_feed_maps_it() -> None:
+    amounts = pl.Series([{"amount": Decimal("101.10"), "in": {"currency": "USD"}}])
+    feed = a_feed_of("parquet", {"ending_market_value": "emv.amount", "account_name": "emv.in.currency"})
+    raw = read(parquet(a_frame(emv=amounts)), feed)
+    assert (cells(raw, "emv.amount"), cells(raw, "emv.in.currency")) == (["101.10"], ["USD"])
+    assert rejection(parquet(a_frame(emv=amounts)), a_feed_of("parquet", {"ending_market_value": "emv.in"})).code == "E_TYPE"
+
+
+def test_a_nested_column_that_the_feed_ignores_is_left_out() -> None:
+    feed = a_feed(files={"patterns": ["acme_*"], "format": "parquet"}, ignored=["tags"])
+    raw = read(parquet(a_frame(tags=pl.Series([[1, 2]]))), feed)
+    assert "cell:tags" not in raw.columns
+
+
+def test_columns_of_one_name_are_refused_and_none_is_taken() -> None:
+    table = pa.table([pa.array(["A1"]), pa.array(["A2"]), *[pa.array([1])] * 5], names=["id", "id", "day", "bmv", "in", "out", "emv"])
+    content = io.BytesIO()
+    arrow_parquet.write_table(table, content)
+    assert rejection(content.getvalue(), FEED).code == "E_HEADER_DUPLICATE"
+
+
+def test_numbers_that_are_none_stay_visible() -> None:
+    raw = read(
+        parquet(
+            a_frame(
+                id=["a", "b", "c"], day=[date(2024, 6, 28)] * 3, emv=[1.0, float("nan"), None], bmv=[1] * 3, **{"in": [0] * 3}, out=[0] * 3
+            )
+        ),
+        FEED,
+    )
+    assert cells(raw, "emv") == ["1.0", "NaN", None]
+    assert codes(judge(raw, FEED, DELIVERY)) == {2: "E_NUMBER", 3: "E_REQUIRED"}

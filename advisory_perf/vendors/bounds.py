@@ -1,0 +1,32 @@
+"""How much one delivery may hold. Every reader asks before it parses, so that a hostile file costs no memory.
+
+The figures are generous for performance files (ten years of ten thousand accounts are twenty-five million rows at the very most)
+and are to be lowered, by ADVISORY_PERF_MAX_…, where a machine has little memory: reading takes about four times a file's size.
+"""
+
+from dataclasses import dataclass
+
+_FREE_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that is read.
+
+    ``bytes`` as delivered, ``expanded_bytes`` after unpacking, data ``rows``, ``columns``, and ``nesting`` of JSON
+    (levels of arrays and objects, the document itself being the first).
+    """
+
+    bytes: int = 2 << 30
+    expanded_bytes: int = 4 << 30
+    rows: int = 20_000_000
+    columns: int = 2_000
+    nesting: int = 64
+
+
+def cells_allowed(size: int, a_byte: int) -> int:
+    """How many cells a table may span that was stored in ``size`` bytes, at so many cells a byte.
+
+    Formats that leave empty or equal cells out can span billions in a few bytes; two million are always allowed.
+    """
+    return _FREE_CELLS + size * a_byte

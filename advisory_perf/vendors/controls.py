@@ -1,0 +1,116 @@
+"""The vendor's own count and sums of a file, against what was read: trailer lines and totals rows.
+
+A count is held against every row of the file, a sum against every row whose amount could be read; where one could not, the
+sum cannot be compared, and a notice says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.cells import stripped
+from advisory_perf.vendors.feed import MONEY_FIELDS, Feed, FooterRule
+from advisory_perf.vendors.notices import Notice
+from advisory_perf.vendors.numbers import exact_money, is_blank
+from advisory_perf.vendors.raw import MARK, MISFIT, cell, cell_columns
+from advisory_perf.vendors.telling import Told
+
+_TOLERANCE = Decimal("0.01")
+"""A sum that is off by no more than a cent was rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """One figure that is not the one announced."""
+
+    kind: str
+    sentence: str
+
+
+def is_footer(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
+    """A line that the feed's footer rules name, that holds control figures, or that its reader found to be no row."""
+    tests = [pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null()]
+    tests += [_is_named(raw, rule) for rule in feed.footer]
+    tests += [_whole_line(raw, feed).str.contains(pattern) for pattern in feed.controls.patterns]
+    return pl.any_horizontal(test.fill_null(value=False) for test in tests)
+
+
+def _is_named(raw: pl.DataFrame, rule: FooterRule) -> pl.Expr:
+    """A line whose named column, or whose whole text where its cells do not fit, starts as the rule says."""
+    texts = [pl.col(cell(rule.column)), pl.col(MISFIT)] if cell(rule.column) in raw.columns else [pl.col(MISFIT)]
+    tests = [text.str.strip_chars(" \"'").str.starts_with(start).fill_null(value=False) for start in rule.starts_with for text in texts]
+    return pl.any_horizontal(tests)
+
+
+def _whole_line(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
+    """The line as it stood, or its cells with the delimiter between them."""
+    delimiter = feed.files.csv.delimiter
+    return pl.coalesce(MISFIT, pl.concat_str(pl.col(cell_columns(raw)).fill_null(""), separator=delimiter))
+
+
+def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told, file_name: str) -> list[Notice]:
+    """Differences from the announced figures as notices, or DeliveryRejectedError E_CONTROL_COUNT or E_CONTROL_TOTAL.
+
+    ``footers`` are the raw lines that are no rows; ``typed`` are all other rows with their fields, null where unreadable.
+    """
+    if not feed.controls.patterns and not any(rule.totals for rule in feed.footer):
+        return []
+    differences = [*_of_trailers(footers, typed, feed, told), *_of_totals_rows(footers, typed, feed, told)]
+    if differences and feed.controls.on_difference == "reject":
+        first = differences[0]
+        raise DeliveryRejectedError(
+            f"E_CONTROL_{first.kind}", f"{feed.vendor}, {file_name}: {first.sentence}; ask the vendor which is right"
+        )
+    return [Notice(f"W_CONTROL_{one.kind}", f"{feed.vendor}, {file_name}: {one.sentence}") for one in differences]
+
+
+def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+    lines = footers.select(line=_whole_line(footers, feed))["line"]
+    if feed.controls.count is not None:
+        announced = lines.str.extract(feed.controls.count).drop_nulls()
+        if announced.is_empty():
+            yield _Difference("COUNT", "no line announces the number of rows, as controls: count in the feed has it")
+        for text in announced:
+            count = int(text) if text.strip().isdecimal() else None
+            if count != typed.height:
+                yield _Difference("COUNT", f"the vendor announces {text} rows, and the file holds {typed.height}")
+    for name, pattern in feed.controls.totals.items():
+        announced = lines.str.extract(pattern).drop_nulls()
+        if announced.is_empty():
+            yield _Difference("TOTAL", f"no line announces the sum of {name}, as controls: totals in the feed has it")
+        for text in announced:
+            yield from _compared(name, text.strip(), typed, feed, told)
+
+
+def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+    for rule in feed.footer:
+        rows = footers.filter(_is_named(footers, rule)) if rule.totals else footers.clear()
+        for name, source in feed.columns.items():
+            if name in MONEY_FIELDS and cell(source.from_) in rows.columns:
+                for text in rows.select(stripped(source)).to_series():
+                    if text and text not in feed.numbers.blanks:
+                        yield from _compared(name, text, typed, feed, told)
+
+
+def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+    source = feed.columns[name]
+    printed = pl.lit(text).str.strip_chars()
+    number = told.numbers[name].plain(printed, percent=False)
+    announced: Decimal | None = pl.select(exact_money(number, shift=source.shift)).item()
+    if announced is None:
+        yield _Difference("TOTAL", f"the vendor's sum of {source.from_} is no amount ({text})")
+        return
+    announced *= source.sign
+    unreadable = typed.filter(pl.col(name).is_null() & ~is_blank(stripped(source), told.numbers[name].numbers)).height
+    if unreadable:
+        yield _Difference("TOTAL", f"the sum of {source.from_} cannot be compared, since {unreadable} rows have no amount there")
+        return
+    found: Decimal = typed.select(pl.col(name).sum()).item()
+    if abs(found - announced) > _TOLERANCE:
+        difference = announced - found
+        yield _Difference(
+            "TOTAL", f"the vendor announces {announced:,.2f} for {source.from_}, the rows sum to {found:,.2f}, off by {difference:,.2f}"
+        )

@@ -1,0 +1,109 @@
+"""Numbers as text, in every notation that a feed may switch on, to plain notation and to exact money.
+
+*Plain* is digits with one point, an optional minus in front, and perhaps an exponent. What a cell's text does not say in
+exactly one way is null here; ``cells`` asks for the reason. Which mark a column of a delivery uses, where its feed leaves
+that to the column, is told in ``telling``.
+"""
+
+import re
+from decimal import Decimal
+
+import polars as pl
+
+from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, MONEY, MONEY_SCALE
+from advisory_perf.vendors.feed import Numbers
+
+CENTS = 2
+INFINITE = r"(?i)^[+-]?inf(inity)?$"
+DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
+SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_NOTHING = r"[^\s\S]"
+"""Matches no character, for notation that is switched off."""
+_GROUPS = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+"""The characters that are printed for one and the same grouping mark."""
+
+
+def is_blank(text: pl.Expr, numbers: Numbers) -> pl.Expr:
+    """Whether a cell has no value: null, empty, or one of the feed's texts for it."""
+    return text.is_null() | text.is_in(["", *numbers.blanks])
+
+
+def plain(text: pl.Expr, numbers: Numbers, *, percent: bool) -> pl.Expr:
+    """The number in plain notation, null where it is not written as the feed's numbers are.
+
+    ``percent``: a percent sign behind the number is allowed, and stays to be counted by the caller.
+    """
+    groups = text.str.extract_groups(_grammar(numbers, percent=percent))
+    present = {name: groups.struct.field(name).is_not_null() for name in ("open", "before", "between", "tail", "close")}
+    signs = pl.sum_horizontal(present[name].cast(pl.Int8()) for name in ("open", "before", "between", "tail"))
+    currencies = pl.sum_horizontal(groups.struct.field(name).is_not_null().cast(pl.Int8()) for name in ("first", "second", "third"))
+    minus = (
+        present["open"]
+        | (groups.struct.field("before") == "-")
+        | (groups.struct.field("between") == "-")
+        | groups.struct.field("tail").str.to_uppercase().is_in(["-", "DR"])
+    )
+    marks = "".join(_GROUPS.get(mark, mark) for mark in _groupings(numbers))
+    bare = groups.struct.field("body").str.replace_all(f"[{re.escape(marks)}]", "").str.replace(numbers.decimal_mark, ".", literal=True)
+    fits = bare.is_not_null() & (signs <= 1) & (currencies <= 1) & (present["open"] == present["close"])
+    return pl.when(fits).then(pl.when(minus.fill_null(value=False)).then(pl.lit("-") + bare).otherwise(bare))
+
+
+def _groupings(numbers: Numbers) -> tuple[str, ...]:
+    """The feed's grouping mark, and the apostrophe, which is no other mark anywhere."""
+    return tuple(dict.fromkeys(mark for mark in (numbers.grouping, "'") if mark))
+
+
+def _grammar(numbers: Numbers, *, percent: bool) -> str:
+    mark = re.escape(numbers.decimal_mark)
+    grouped = "|".join(f"[0-9]{{1,3}}(?:[{re.escape(_GROUPS.get(group, group))}][0-9]{{3}})+" for group in _groupings(numbers))
+    body = rf"(?P<body>(?:(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]{{1,3}})?)"
+    signs = "|".join(re.escape(sign) for sign in sorted(numbers.currency_signs, key=len, reverse=True)) or _NOTHING
+    tails = [*("-" if numbers.trailing_minus else ()), *(("(?i:CR|DR)",) if numbers.credit_debit else ())]
+    tail = "|".join(tails) or _NOTHING
+    opening, closing = (r"\(", r"\)") if numbers.parentheses_negative else (_NOTHING, _NOTHING)
+    percent_sign = r"(?:\s?%)?" if percent else ""
+    return (
+        rf"^(?:(?P<first>{signs})\s?)?(?P<open>{opening})?(?P<before>[+-])?(?:(?P<second>{signs})\s?)?(?P<between>[+-])?{body}"
+        rf"{percent_sign}(?:\s?(?P<third>{signs}))?(?P<close>{closing})?(?:\s?(?P<tail>{tail}))?$"
+    )
+
+
+def exact_money(number: pl.Expr, *, shift: int) -> pl.Expr:
+    """Plain numbers as money, null where money cannot carry every digit; ``shift`` moves the point to the right."""
+    whole, decimals = DELIVERED_INTEGER_DIGITS, MONEY_SCALE
+    fits = rf"^[+-]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
+    shifted = _shifted(number, shift) if shift else number
+    return pl.when(shifted.str.contains(fits)).then(shifted).cast(MONEY, strict=False)
+
+
+def _shifted(number: pl.Expr, shift: int) -> pl.Expr:
+    """The point moved by so many digits, in text, so that nothing is ever rounded."""
+    parts = number.str.extract_groups(r"^(?P<sign>[+-]?)(?P<whole>[0-9]*)\.?(?P<decimals>[0-9]*)$")
+    sign, whole, decimals = (parts.struct.field(name) for name in ("sign", "whole", "decimals"))
+    if shift > 0:
+        left, right = whole + decimals.str.pad_end(shift, "0").str.slice(0, shift), decimals.str.slice(shift)
+    else:
+        padded = whole.str.pad_start(1 - shift, "0")
+        left, right = padded.str.head(shift), padded.str.tail(-shift) + decimals
+    return sign + left.str.strip_chars_start("0").str.pad_start(1, "0") + "." + right
+
+
+def expanded(number: pl.Expr, numbers: Numbers) -> pl.Expr:
+    """Scientific notation written out, where the mantissa shows the cents or the feed says that it is whole."""
+
+    def written_out(given: pl.Series) -> pl.Series:
+        if not given.str.contains("[eE]").any():
+            return given
+        return pl.Series(given.name, [_written_out(text, whole=numbers.scientific) for text in given], pl.String())
+
+    return number.map_batches(written_out, return_dtype=pl.String(), is_elementwise=True)
+
+
+def _written_out(text: str | None, *, whole: bool) -> str | None:
+    if text is None or "e" not in text.lower():
+        return text
+    value = Decimal(text)
+    exponent = value.as_tuple().exponent
+    fits = isinstance(exponent, int) and value.adjusted() < DELIVERED_INTEGER_DIGITS and (whole or exponent <= -CENTS)
+    return f"{value:f}" if fits else text

@@ -1,0 +1,220 @@
+"""Whether a delivery's figures fit the columns they stand in: names are confirmed by arithmetic, never by likeness.
+
+Two equations are asked. The market value identity: beginning + contributions - distributions + income + appreciation - fees
++ other adjustments = ending. The return equation: the vendor's return earns the gain on the base of the feed's flow timing,
+within ten basis points. Both are about a whole delivery; one row that breaks is the reconciliation's business. These are
+coarse comparisons, in floats: no value is made here.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+import polars as pl
+
+from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS, Feed
+from advisory_perf.vendors.notices import Notice
+from advisory_perf.vendors.proposals import UNIT
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, cell, cell_columns
+
+_ADDED = ("beginning_market_value", "contributions", "income", "appreciation", "other_adjustments")
+_SUBTRACTED = ("distributions", "fees", "ending_market_value")
+_COMPONENTS = (*_ADDED, *_SUBTRACTED)
+_EITHER_SIGN = ("income", "appreciation", "fees", "other_adjustments")
+TORN = "E_TORN"
+"""The mark of a last row that no line end closes."""
+_CENT = 0.01
+_RETURN_TOLERANCE = 0.001
+"""Ten basis points of the base: coarser than any reconciliation, finer than any income that is taken for a flow."""
+_MOST_FAILING = 0.05
+_MOST_UNEXPLAINED = 0.20
+"""A vendor with errors in every tenth row is to be reconciled; one with more has other columns than it says."""
+_LEAST_ROWS = 20
+"""Fewer rows tell of swapped columns only by holding once the columns change places."""
+_REQUIRED_MONEY = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
+_SAMPLE = 5000
+_LEAST_CONFLICTS = 5
+"""Two rows for one account and day are a conflict; this many, and nothing else, are no accounts."""
+_SCALES = (100, 10_000)
+_LEAST_RETURN = 0.001
+_LEAST_RATIOS = 5
+"""One return that is a hundred times too large is a break; several are a scale."""
+_LARGEST_USUAL_RETURN = 10.0
+"""Returns of more than 1000 % in most rows are percent or basis points."""
+
+
+def plausibility_notices(good: pl.DataFrame, feed: Feed, file_name: str) -> list[Notice]:
+    """What is implausible as notices, or DeliveryRejectedError E_SCALE_AMBIGUOUS or E_HEADER_AMBIGUOUS.
+
+    ``good`` are the typed rows that have every value. A feed that does not map all components of the identity is not asked
+    for it.
+    """
+    where = f"{feed.vendor}, {file_name}"
+    notices = []
+    scale = _scale_doubt(good, feed)
+    if scale is not None:
+        if feed.plausibility.scale == "reject":
+            raise DeliveryRejectedError("E_SCALE_AMBIGUOUS", f"{where}: {scale}")
+        notices.append(Notice("W_SCALE", f"{where}: {scale}"))
+    identity = None if scale is not None else _identity_doubt(good, feed)
+    if identity is not None:
+        code, sentence = identity
+        if feed.plausibility.identity == "reject":
+            raise DeliveryRejectedError(code, f"{where}: {sentence}")
+        notices.append(Notice("W_IDENTITY", f"{where}: {sentence}"))
+    flows = _flow_doubt(good, feed)
+    if flows is not None:
+        notices.append(Notice("W_LARGE_FLOWS", f"{where}: {flows}"))
+    return notices
+
+
+def refuse_torn(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed, file_name: str) -> None:
+    """DeliveryRejectedError E_TORN where no line end closes the last row, and it cannot be read or its figures do not fit."""
+    unread = bad.filter(pl.col(MARK) == TORN)
+    last = good.filter(pl.col(MARK) == TORN)
+    why = "cannot be read" if unread.height else None
+    if last.height and feed.columns.keys() >= set(_COMPONENTS):
+        figures = _figures(last, feed)
+        ends_in_a_return = cell_columns(last)[-1] == cell(feed.columns["vendor_twrr"].from_) if "vendor_twrr" in feed.columns else False
+        fits = figures.select(identity_holds().fill_null(value=True)).item() and not (ends_in_a_return and _fitting(figures, feed) == 0)
+        why = None if fits else "does not fit its own figures"
+    if why is not None:
+        line = pl.concat([unread, last], how="diagonal")[LINE_NUMBER].item()
+        raise DeliveryRejectedError(
+            "E_TORN",
+            f"{feed.vendor}, {file_name}: line {line} has no line end and {why}, so the file was cut short; send it whole, with a line end",
+        )
+
+
+def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed, file_name: str) -> None:
+    """DeliveryRejectedError E_HEADER_AMBIGUOUS where all rows contradict each other on one account and day.
+
+    ``good`` are the rows that became positions, ``conflicting`` those that claim a key of which there is another row.
+    """
+    accounts = conflicting["account_id"].unique()
+    different = conflicting.select(pl.struct("as_of_date", *_REQUIRED_MONEY).n_unique()).item()
+    if good.is_empty() and len(accounts) == 1 and different >= _LEAST_CONFLICTS:
+        account = accounts[0]
+        raise DeliveryRejectedError(
+            "E_HEADER_AMBIGUOUS",
+            f"{feed.vendor}, {file_name}: all rows are of the account {account} and contradict each other, so the column"
+            f" {feed.columns['account_id'].from_} may hold something else, such as the institution; mend the feed",
+        )
+
+
+def identity_holds() -> pl.Expr:
+    """Whether the market value identity holds to a cent for each of its terms; null where a component is."""
+    total = pl.sum_horizontal(pl.col(_ADDED), ignore_nulls=False) - pl.sum_horizontal(pl.col(_SUBTRACTED), ignore_nulls=False)
+    return total.abs() <= _CENT * len(_COMPONENTS)
+
+
+def _return_holds(feed: Feed) -> pl.Expr:
+    """Whether the vendor's return earns the gain on the base of the feed's flow timing; null without a return."""
+    begin, inflow, outflow = pl.col("beginning_market_value"), pl.col("contributions"), pl.col("distributions")
+    net_flow = inflow - outflow
+    gain = pl.col("ending_market_value") - begin - net_flow
+    if feed.conventions.fee_basis is FeeBasis.GROSS:
+        gain = gain + pl.col("fees")
+    base = {
+        FlowTiming.START_OF_DAY: begin + net_flow,
+        FlowTiming.END_OF_DAY: begin,
+        FlowTiming.MID_DAY: begin + net_flow / 2,
+        FlowTiming.INFLOW_START_OUTFLOW_END: begin + inflow,
+        FlowTiming.WEIGHTED: begin + net_flow * float(feed.conventions.weight or 0),
+    }[feed.conventions.flow_timing]
+    if feed.conventions.flow_timing is not FlowTiming.INFLOW_START_OUTFLOW_END:
+        base = pl.when((begin == 0) & (net_flow > 0)).then(net_flow).otherwise(base)
+    return (pl.col("vendor_twrr") * base - gain).abs() <= _RETURN_TOLERANCE * base.abs() + _CENT
+
+
+def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+    """Whether most flows exceed the value they flow into or leave behind, which both equations may allow; or None."""
+    is_large = (pl.col("contributions") > pl.col("beginning_market_value")) | (pl.col("distributions") > pl.col("ending_market_value"))
+    large = good.filter(is_large).height
+    if large * 2 <= good.height:
+        return None
+    inflow, outflow = feed.columns["contributions"].from_, feed.columns["distributions"].from_
+    return f"{inflow} or {outflow} exceed the market values beside them in {large} of {good.height} rows; see whether columns are swapped"
+
+
+def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
+    """Code and reason why the columns may not be what their names say, or None."""
+    if not feed.columns.keys() >= set(_COMPONENTS) or good.is_empty():
+        return None
+    figures = _figures(good, feed)
+    fails = figures.select((~identity_holds()).mean()).item() or 0.0
+    if fails <= _MOST_FAILING and _fitting(figures, feed) >= 1 - _MOST_FAILING:
+        return None
+    share = f"the market value identity fails on {fails:.0%} of {figures.height} rows"
+    why = share if fails > _MOST_FAILING else "the vendor's returns do not follow from the values"
+    sample = figures.head(_SAMPLE)
+    as_is = _fitting(sample, feed)
+    for code, remedy, other_reading in _other_readings(sample, feed):
+        fitting = _fitting(other_reading, feed)
+        if fitting >= 1 - _MOST_FAILING and fitting > as_is:
+            return code, f"{why}, and everything holds once {remedy}"
+    if fails > _MOST_UNEXPLAINED and figures.height >= _LEAST_ROWS:
+        return "E_HEADER_AMBIGUOUS", f"{share}; columns may be swapped: mend columns in the feed, or say plausibility: identity: warn"
+    return None
+
+
+def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """The figures with one sign turned, or two columns in each other's place: code, what to do, and the figures so read."""
+    source = {name: column.from_ for name, column in feed.columns.items()}
+    for name in _EITHER_SIGN:
+        remedy = f"the sign of {source[name]} is turned; say sign: {-feed.columns[name].sign} for {name} in the feed"
+        yield "E_SIGN", remedy, figures.with_columns(-pl.col(name))
+    pairs = list(combinations(_COMPONENTS, 2))
+    if figures.height >= _LEAST_ROWS and {"vendor_twrr", "benchmark_return"} <= feed.columns.keys():
+        pairs.append(("vendor_twrr", "benchmark_return"))
+    for one, other in pairs:
+        remedy = f"the columns {source[one]} and {source[other]} change places; send the file with its columns named rightly"
+        yield "E_HEADER_AMBIGUOUS", remedy, figures.rename({one: other, other: one})
+
+
+def _figures(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    return rows.select(pl.col(_COMPONENTS).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns))
+
+
+def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
+    """The share of rows of which both equations hold, as far as they can be asked."""
+    holds = identity_holds().fill_null(value=True)
+    if "vendor_twrr" in feed.columns:
+        holds = holds & _return_holds(feed).fill_null(value=True)
+    share: float = figures.select(holds.mean()).item()
+    return share
+
+
+def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+    """Why values may be printed in another scale than the feed has, or None."""
+    for name, source in feed.columns.items():
+        unit = re.search(UNIT, source.from_)
+        if unit and source.scale is None and name in (*MONEY_FIELDS, *RETURN_FIELDS):
+            return f"the column {source.from_} names a unit {unit.group()}, and the feed no scale for {name}; say one there"
+    for name in RETURN_FIELDS:
+        if name not in feed.columns:
+            continue
+        given = good.filter(pl.col(name) != 0)
+        if given.filter(pl.col(name).abs() > _LARGEST_USUAL_RETURN).height * 2 > given.height:
+            return f"most values of {_said(feed, name)} are returns of more than 1000 %; say scale: percent or basis_points in the feed"
+    if "vendor_twrr" not in feed.columns:
+        return None
+    base = pl.col("beginning_market_value") + pl.col("contributions")
+    gain = pl.col("ending_market_value") - base + pl.col("distributions")
+    earned = gain.cast(pl.Float64()) / base.cast(pl.Float64())
+    ratio = good.filter(base > 0).select(earned=earned, ratio=pl.col("vendor_twrr") / earned).filter(pl.col("earned").abs() > _LEAST_RETURN)
+    for scale in _SCALES:
+        for times, word in ((scale, "larger"), (1 / scale, "smaller")):
+            if ratio.filter((pl.col("ratio") / times).is_between(0.8, 1.25)).height * 2 > max(ratio.height, _LEAST_RATIOS):
+                return (
+                    f"most values of {_said(feed, 'vendor_twrr')} are {scale} times {word} than what the values earned;"
+                    " say scale: fraction, percent or basis_points in the feed as the vendor prints them"
+                )
+    return None
+
+
+def _said(feed: Feed, name: str) -> str:
+    source = feed.columns[name]
+    return f"the column {source.from_}, read as {str(source.scale or 'fraction').replace('_', ' ')},"

@@ -1,0 +1,216 @@
+"""Small files that would grow, each with the feed it attacks and the code it has to end with.
+
+As a program it reads them all in one process and prints the memory and the longest time that this took beyond the first file.
+"""
+
+import gzip
+import io
+import json
+import struct
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of
+from advisory_perf_tests.vendors.whole_files import whole_files, zipped
+from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, old_workbook, rows_xml, sheet_xml, workbook_of_parts
+
+LINE = b"A1,2024-06-28,100,0,0,101\n"
+SECRET = "/etc/hostname"
+
+
+def gzip_that_grows() -> bytes:
+    """Two and a half gigabytes in as many megabytes, stream after stream."""
+    return gzip.compress(f"{HEADER}\n".encode()) + gzip.compress(LINE * 2_500_000, 6) * 40
+
+
+@cache
+def zip_that_grows() -> bytes:
+    return zipped(("acme.csv", f"{HEADER}\n".encode() + bytes(150 << 20)))
+
+
+def zip_that_lies() -> bytes:
+    """Its directory and its header promise a hundred bytes."""
+    content = bytearray(zip_that_grows())
+    directory = content.rfind(b"PK\x01\x02")
+    struct.pack_into("<I", content, directory + 24, 100)
+    struct.pack_into("<I", content, 22, 100)
+    return bytes(content)
+
+
+def zip_of_many() -> bytes:
+    """Members that share the same bytes promise terabytes."""
+    content = bytearray(zipped(("xl/workbook.xml", b"<x/>"), ("a.xml", b"<x/>")))
+    place = content.find(b"PK\x01\x02")
+    while place != -1:
+        struct.pack_into("<I", content, place + 24, 0xFFFFFF00)
+        place = content.find(b"PK\x01\x02", place + 4)
+    return bytes(content)
+
+
+def sheet_of_three_million_rows() -> bytes:
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + '<row r="3"><c r="A3"><v>1</v></c></row>' * 3_000_000))
+
+
+def sheet_with_far_corners() -> bytes:
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + '<row r="1048576"><c r="BXX1048576"><v>1</v></c></row>'))
+
+
+def sheet_with_a_cell_far_below_its_row() -> bytes:
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + "<row r='3'><c t='n'  r = 'ZZ1048570'><v>1</v></c></row>"))
+
+
+def sheet_that_is_too_wide() -> bytes:
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + '<row r="3"><c r="XFD3"><v>1</v></c></row>'))
+
+
+def sheet_of_one_long_text() -> bytes:
+    """A gigabyte and a half, if every cell got its own copy."""
+    shown = "".join(f'<row r="{number}"><c r="A{number}" t="s"><v>0</v></c></row>' for number in range(3, 50_000))
+    texts = f'<?xml version="1.0"?><sst><si><t>{"x" * 32_000}</t></si></sst>'
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + shown), {"xl/sharedStrings.xml": texts})
+
+
+def sheet_of_unplaced_cells() -> bytes:
+    """A million empty rows, and one of three thousand cells, none of which says where it stands."""
+    return workbook_of_parts(sheet_xml("<row/>" * 1_000_000 + "<row>" + "<c><v>1</v></c>" * 1_900 + "</row>"))
+
+
+def entities_that_grow() -> bytes:
+    entities = '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 12))
+    strings = f'<?xml version="1.0"?><!DOCTYPE sst [{entities}]><sst><si><t>&a11;</t></si></sst>'
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), {"xl/sharedStrings.xml": strings})
+
+
+def entity_of_a_file() -> bytes:
+    kind = f'<!DOCTYPE x [<!ENTITY e SYSTEM "file://{SECRET}">]>'
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ("&e;", *ROW[1:])), before=kind))
+
+
+def old_sheet_with_far_corners() -> bytes:
+    wide = [None] * 1_999 + [1]
+    return old_workbook([NAMES, ROW, *[[]] * 60_000, wide])
+
+
+def old_sheets_with_far_corners() -> bytes:
+    """Each sheet may be as large, but not all of them."""
+    return old_workbook(*[[NAMES, ROW, *[[]] * 60_000, [None] * 30 + [1]] for _ in range(20)])
+
+
+def old_workbook_that_promises_texts() -> bytes:
+    return old_workbook([NAMES, ROW], further=struct.pack("<HHII", 0x00FC, 8, 0x7FFFFFFF, 0x7FFFFFFF))
+
+
+def old_workbook_in_a_circle() -> bytes:
+    content = bytearray(old_workbook([NAMES, ROW]))
+    struct.pack_into("<I", content, 512 + 4 * 3, 2)
+    return bytes(content)
+
+
+def deep_json() -> bytes:
+    return b"[" * 100_000
+
+
+def json_row_without_end() -> bytes:
+    return b'[{"id": [' + b"0," * 5_000_000
+
+
+def json_rows_of_other_keys() -> bytes:
+    first = json.dumps({f"key {number}": 1 for number in range(1_900)})
+    return f"[{first}{',{}' * 2_000_000}]".encode()
+
+
+def json_of_too_many_keys() -> bytes:
+    return json.dumps([{f"key {row} {number}": 1 for number in range(500)} for row in range(5)]).encode()
+
+
+def parquet_of_equal_rows() -> bytes:
+    content = io.BytesIO()
+    equal = [pl.repeat(0, 3_000_000, dtype=pl.Int8(), eager=True).alias(name) for name in NAMES]
+    pl.DataFrame(equal).write_parquet(content, compression="zstd", statistics=False)
+    return content.getvalue()
+
+
+def csv_of_line_ends() -> bytes:
+    return f"{HEADER}\n".encode() + b"\n" * 20_000_100
+
+
+def csv_of_blank_lines() -> bytes:
+    return f"{HEADER}\n".encode() + b"\n" * 15_000_000
+
+
+def csv_of_short_lines() -> bytes:
+    return f"{HEADER}\n".encode() + b"xxxxxx\n" * 1_000_000
+
+
+def csv_of_columns() -> bytes:
+    return HEADER.encode() + b"," * 5_000_000 + b"\n"
+
+
+CSV, EXCEL, JSON, PARQUET = (a_feed_of(name) for name in ("csv", "excel", "json", "parquet"))
+BOMBS: dict[str, tuple[Callable[[], bytes], Feed, str]] = {
+    made.__name__: (made, feed, code)
+    for made, feed, code in (
+        (gzip_that_grows, CSV, "E_TOO_LARGE"),
+        (zip_that_grows, CSV, "E_TOO_LARGE"),
+        (zip_that_lies, CSV, "E_TOO_LARGE"),
+        (zip_of_many, EXCEL, "E_TOO_LARGE"),
+        (sheet_of_three_million_rows, EXCEL, "E_TOO_LARGE"),
+        (sheet_with_far_corners, EXCEL, "E_TOO_LARGE"),
+        (sheet_with_a_cell_far_below_its_row, EXCEL, "E_TOO_LARGE"),
+        (sheet_that_is_too_wide, EXCEL, "E_TOO_LARGE"),
+        (sheet_of_one_long_text, EXCEL, "E_TOO_LARGE"),
+        (sheet_of_unplaced_cells, EXCEL, "E_TOO_LARGE"),
+        (entities_that_grow, EXCEL, "E_FORMAT"),
+        (entity_of_a_file, EXCEL, "E_FORMAT"),
+        (old_sheet_with_far_corners, EXCEL, "E_TOO_LARGE"),
+        (old_sheets_with_far_corners, EXCEL, "E_TOO_LARGE"),
+        (old_workbook_that_promises_texts, EXCEL, "E_FORMAT"),
+        (old_workbook_in_a_circle, EXCEL, "E_FORMAT"),
+        (deep_json, JSON, "E_TOO_LARGE"),
+        (json_row_without_end, JSON, "E_TOO_LARGE"),
+        (json_rows_of_other_keys, JSON, "E_TOO_LARGE"),
+        (json_of_too_many_keys, JSON, "E_TOO_LARGE"),
+        (parquet_of_equal_rows, PARQUET, "E_TOO_LARGE"),
+        (csv_of_line_ends, CSV, "E_TOO_LARGE"),
+        (csv_of_blank_lines, CSV, "E_TOO_LARGE"),
+        (csv_of_short_lines, CSV, "E_FORMAT"),
+        (csv_of_columns, CSV, "E_TOO_LARGE"),
+    )
+}
+
+
+def main(folder: str) -> None:
+    """Reads the files of a folder, each named by its bomb, after a harmless one of every format."""
+    for file in whole_files().values():
+        read_raw_rows(file.content, file.feed, "acme_1.csv")
+    before = _peak()
+    told = {}
+    for name, (_, feed, _) in BOMBS.items():
+        content = Path(folder, name).read_bytes()
+        floor, begin = _peak(), time.perf_counter()
+        try:
+            read_raw_rows(content, feed, "acme_1.csv")
+            code = "read"
+        except DeliveryRejectedError as error:
+            code = error.code
+        told[name] = {"code": code, "seconds": time.perf_counter() - begin, "megabytes": _peak() - floor, "size": len(content) / 1e6}
+    print(json.dumps({"files": told, "megabytes": _peak() - before}))  # noqa: T201 - it is a program here
+
+
+def _peak() -> float:
+    """The kernel's own mark of this process; what getrusage tells begins with the parent's."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1])

@@ -1,0 +1,119 @@
+"""Any text in any cell: it becomes exactly what it says, or it is quarantined, and nothing crashes but by our own errors."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell
+from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed
+
+pytestmark = pytest.mark.slow
+
+NOTATIONS: dict[str, dict[str, Any]] = {
+    "as it stands": {},
+    "american": {"grouping": ",", "currency_signs": ["$", "US$"]},
+    "european": {"decimal_mark": ",", "grouping": ".", "currency_signs": ["\u20ac", "EUR"]},
+    "swiss": {"grouping": "'", "currency_signs": ["CHF"]},
+    "french": {"decimal_mark": ",", "grouping": " "},
+    "ledger": {"credit_debit": True, "scientific": True, "grouping": ","},
+}
+tokens = ["CR", "DR", "US$", "$", "\u20ac", "\u00a0", "\u2019", "1,234", "1.234", "000", "12", "0", "e", "E+", *".,'() -+%0123456789"]
+numberlike = st.lists(st.sampled_from(tokens), max_size=7).map("".join)
+anything = st.text(max_size=20)
+
+
+def raw_of(**columns: list[str]) -> pl.DataFrame:
+    """Raw rows without a file: of each row its own account, and the given cells."""
+    height = len(next(iter(columns.values())))
+    usual = {"id": [f"A{number}" for number in range(height)], "day": ["2024-06-28"] * height}
+    usual |= {name: ["100"] * height for name in ("bmv", "in", "out", "emv")}
+    return pl.DataFrame(
+        {LINE_NUMBER: range(2, height + 2), MISFIT: [None] * height, MARK: [None] * height}
+        | {cell(name): texts for name, texts in (usual | columns).items()},
+        schema_overrides={LINE_NUMBER: pl.Int64(), MISFIT: pl.String(), MARK: pl.String()},
+    )
+
+
+def judged(raw: pl.DataFrame, feed: Feed) -> Judged | None:
+    """What becomes of the rows; None where the delivery is refused with one of our own errors."""
+    try:
+        result = judge(raw, feed, DELIVERY)
+    except DeliveryRejectedError:
+        return None
+    assert result.is_conserved
+    return result
+
+
+def written(text: str, mark: str) -> Decimal:
+    """What the digits of a text say, worked out by hand: its sign marks, its decimal mark, its exponent; nothing else."""
+    mantissa, _, exponent = re.sub(r"(?i)[CD]R", "", text).upper().replace("EUR", "").partition("E")
+    digits = re.sub("[^0-9]", "", mantissa)
+    decimals = len(re.sub("[^0-9]", "", mantissa.partition(mark)[2]))
+    power = int(exponent or 0) if re.fullmatch(r"[+-]?[0-9]+", exponent.strip(" )")) or not exponent else 0
+    is_negative = "(" in text or "-" in re.sub(r"[eE]-", "", text) or "DR" in text.upper()
+    return Decimal(int(digits)).scaleb(power - decimals) * (-1 if is_negative else 1)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@settings(deadline=None, max_examples=60)
+@given(texts=st.lists(st.one_of(numberlike, anything), min_size=1, max_size=30))
+@example(texts=["1,234", "1.234", "(5)", "5-", "1'234.5", "$5", "5 CR", "1E+3", "\u0661", "-", "1.23456", "5%"])
+def test_an_accepted_amount_is_what_its_text_says(notation: str, texts: list[str]) -> None:
+    feed = a_feed({"fees": "fee"}, numbers=NOTATIONS[notation])
+    result = judged(raw_of(fee=texts), feed)
+    assert result is not None
+    found = zip(result.positions["line_number"], result.positions["fees"], strict=True)
+    for line, amount in found:
+        text = texts[line - 2].strip()
+        if amount is None:
+            assert text in ("", *feed.numbers.blanks)
+        else:
+            assert amount == written(text, feed.numbers.decimal_mark), text
+
+
+@settings(deadline=None, max_examples=60)
+@given(texts=st.lists(st.one_of(numberlike, anything), min_size=1, max_size=30))
+@example(texts=["1,234", "1.234"])
+@example(texts=["1.040,00", "1.234"])
+@example(texts=["419,22", "1.83", "2.5", "1.234"])
+def test_where_the_column_tells_the_mark_every_accepted_amount_is_read_by_one_and_the_same(texts: list[str]) -> None:
+    result = judged(raw_of(fee=texts), a_feed({"fees": "fee"}, numbers={"decimal_mark": "auto"}))
+    rows = [] if result is None else list(zip(result.positions["line_number"], result.positions["fees"], strict=True))
+    read = [(texts[line - 2].strip(), amount) for line, amount in rows if amount is not None]
+    assert any(all(amount == written(text, mark) for text, amount in read) for mark in ".,")
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.one_of(anything, st.text(st.sampled_from("0123456789/-. "), max_size=11)), min_size=1, max_size=30),
+    st.lists(
+        st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%m/%d/%y", "%d.%m.%Y", "%Y%m%d", "excel_serial"]),
+        min_size=1,
+        max_size=4,
+        unique=True,
+    ),
+)
+def test_an_accepted_day_is_what_its_text_says_in_one_of_the_formats(texts: list[str], formats: list[str]) -> None:
+    result = judged(raw_of(day=texts), a_feed({"as_of_date": {"from": "day", "formats": formats}}))
+    for line, day in [] if result is None else zip(result.positions["line_number"], result.positions["as_of_date"], strict=True):
+        text = texts[line - 2].strip()
+        printed = {day.strftime(form) for form in formats if form != "excel_serial"} | {str((day - date(1899, 12, 30)).days)}
+        without_zeros = {re.sub(r"\b0+", "", one) for one in printed}
+        assert text in printed or re.sub(r"\b0+", "", text) in without_zeros or text.split(".")[0] in printed
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(anything, numberlike, anything, anything, numberlike), min_size=1, max_size=20))
+def test_any_text_in_any_cell_ends_as_a_position_a_quarantined_row_or_a_refusal(rows: list[tuple[str, ...]]) -> None:
+    identity, begin, day, name, twrr = (list(column) for column in zip(*rows, strict=True))
+    feed = a_feed({"account_name": "name", "vendor_twrr": {"from": "twr", "scale": "percent"}}, numbers={"decimal_mark": "auto"})
+    judged(raw_of(id=identity, bmv=begin, day=day, name=name, twr=twrr), feed)

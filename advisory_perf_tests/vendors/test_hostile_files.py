@@ -1,0 +1,131 @@
+"""Files that are small and would grow: each is refused, all of them in a process of their own within a little memory."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf_tests.vendors.bombs import BOMBS, EXCEL, entity_of_a_file
+from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of, rejection, rejection_within
+from advisory_perf_tests.vendors.whole_files import ROWS, whole_files, zipped
+from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, old_workbook, rows_xml, sheet_xml, workbook_of_parts
+
+pytestmark = pytest.mark.slow
+
+MOST_MEGABYTES, MOST_SECONDS = 200, 10
+"""The second is what a quiet machine takes; this one may be busy."""
+
+
+@pytest.fixture(scope="module")
+def read_apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, (make, _, _) in BOMBS.items():
+        (folder / name).write_bytes(make())
+    program = [sys.executable, "-m", "advisory_perf_tests.vendors.bombs", str(folder)]
+    done = subprocess.run(program, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS))
+def test_a_file_that_would_grow_is_refused_at_once(read_apart: dict[str, Any], name: str) -> None:
+    told = read_apart["files"][name]
+    assert told["code"] == BOMBS[name][2]
+    assert told["seconds"] < MOST_SECONDS
+
+
+def test_refusing_them_all_takes_little_memory(read_apart: dict[str, Any]) -> None:
+    assert read_apart["megabytes"] < MOST_MEGABYTES
+
+
+def test_what_an_entity_names_never_appears() -> None:
+    secret = Path("/etc/hostname").read_text().strip()
+    error = rejection(entity_of_a_file(), EXCEL)
+    assert secret
+    assert secret not in error.sentence
+    assert "document type in xl/worksheets/sheet1.xml" in error.sentence
+
+
+def test_a_file_of_more_bytes_than_the_bound_is_not_even_unpacked() -> None:
+    error = rejection_within(Bounds(bytes=10), b"\x1f\x8b" + bytes(9), a_feed())
+    assert error.code == "E_TOO_LARGE"
+    assert "ADVISORY_PERF_MAX_BYTES" in error.sentence
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx", "json", "ndjson", "parquet"])
+def test_more_rows_or_columns_than_the_bounds_are_refused_with_the_setting_that_says_so(name: str) -> None:
+    file = whole_files()[name]
+    for bounds, setting in ((Bounds(rows=40), "MAX_ROWS"), (Bounds(columns=5), "MAX_COLUMNS")):
+        error = rejection_within(bounds, file.content, file.feed)
+        assert error.code == "E_TOO_LARGE"
+        assert setting in error.sentence
+    assert read_raw_rows(file.content, file.feed, "x", bounds=Bounds(rows=len(ROWS) + 1, columns=6)).height == len(ROWS)
+
+
+@pytest.mark.parametrize("name", ["csv.gz", "csv.zip", "xlsx", "parquet"])
+def test_more_expanded_bytes_than_the_bound_are_refused(name: str) -> None:
+    file = whole_files()[name]
+    error = rejection_within(Bounds(expanded_bytes=900), file.content, file.feed)
+    assert error.code == "E_TOO_LARGE"
+    assert "MAX_EXPANDED_BYTES" in error.sentence
+
+
+@pytest.mark.parametrize(("nesting", "fits"), [(6, True), (5, False)])
+def test_json_may_be_nested_as_deep_as_the_bound_says(nesting: int, *, fits: bool) -> None:
+    """The array is the first level and the row the second; the brackets in the text are none."""
+    row = {**ROWS[0], "deep": {"a": {"b": [["[[[[[[{{{{{{"]]}}}
+    feed = a_feed_of("json")
+    if fits:
+        assert read_raw_rows(json.dumps([row]).encode(), feed, "x", bounds=Bounds(nesting=nesting)).height == 1
+    else:
+        assert rejection_within(Bounds(nesting=nesting), json.dumps([row]).encode(), feed).code == "E_TOO_LARGE"
+
+
+def test_json_beside_the_rows_is_bounded_too() -> None:
+    feed = a_feed_of("json", json={"rows_at": "rows"})
+    assert rejection(b'{"about": ' + b'{"x":' * 70 + b"1" + b"}" * 70 + b', "rows": []}', feed).code == "E_TOO_LARGE"
+
+
+def test_a_sheet_with_a_stray_cell_is_read_as_long_as_its_grid_is_small() -> None:
+    content = workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + '<row r="5000"><c r="ZZ5000"><v>1</v></c></row>'))
+    error = rejection(content, EXCEL)
+    assert error.code == "E_TOO_LARGE"
+    content = workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + '<row r="50"><c r="ZZ50"><v>1</v></c></row>'))
+    assert read_raw_rows(content, EXCEL, "x").height == 2
+
+
+def test_a_long_text_in_few_cells_is_no_bomb() -> None:
+    texts = f'<?xml version="1.0"?><sst><si><t>{"x" * 30_000}</t></si>{"<si><t>y</t></si>" * 20_000}</sst>'
+    shown = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>{min(n - 3, 2)}</v></c></row>' for n in range(3, 30_000))
+    content = workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + shown), {"xl/sharedStrings.xml": texts})
+    assert read_raw_rows(content, EXCEL, "x").height == 29_998
+
+
+@pytest.mark.parametrize("further", ["<!DOCTYPE x>", "<!-- comment --><!DOCTYPE x SYSTEM 'x.dtd'>"])
+def test_any_document_type_in_any_part_is_refused(further: str) -> None:
+    content = workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), {"docProps/app.xml": f"{further}<x/>"})
+    assert rejection(content, EXCEL).code == "E_FORMAT"
+
+
+def test_a_part_whose_bytes_are_not_those_of_its_checksum_is_refused() -> None:
+    content = bytearray(workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW))))
+    content[content.rfind(b"PK\x01\x02") + 16] ^= 1
+    error = rejection(bytes(content), EXCEL)
+    assert error.code == "E_FORMAT"
+    assert "damaged" in error.sentence
+
+
+def test_an_old_workbook_is_refused_as_encrypted_when_its_records_say_so() -> None:
+    further = b"\x2f\x00\x06\x00" + bytes(6)
+    assert rejection(old_workbook([NAMES, ROW], further=further), EXCEL).code == "E_ENCRYPTED"
+
+
+def test_an_archive_of_very_many_files_is_refused_unopened() -> None:
+    content = zipped(*((f"{number}.csv", b"") for number in range(10_001)))
+    assert rejection(content, a_feed()).code == "E_FORMAT"
+    assert rejection(b"PK\x05\x06" + bytes(9), a_feed()).code == "E_TORN"

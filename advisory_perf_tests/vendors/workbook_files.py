@@ -1,0 +1,109 @@
+"""Workbooks made byte by byte, for what no honest program writes: parts of an xlsx file, and old workbooks in a compound file."""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+
+from advisory_perf_tests.vendors.scenarios import HEADER
+from advisory_perf_tests.vendors.whole_files import zipped
+
+NAMES = HEADER.split(",")
+ROW = ("A1", "2024-06-28", 100, 0, 0, 101)
+_SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_SECTOR, _END, _FREE, _IS_TABLE = 512, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+
+
+def sheet_xml(rows: str, *, before: str = "") -> str:
+    return f'<?xml version="1.0"?>{before}<worksheet xmlns="{_SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+
+
+def rows_xml(*rows: Sequence[object], placed: bool = True) -> str:
+    """Rows of inline texts and numbers; ``placed`` gives every cell its reference, as Excel does."""
+    made = []
+    for number, row in enumerate(rows, start=1):
+        cells = []
+        for column, value in enumerate(row):
+            place = f' r="{chr(65 + column)}{number}"' if placed else ""
+            text = f'<c{place} t="inlineStr"><is><t>{value}</t></is></c>'
+            cells.append(text if isinstance(value, str) else f"<c{place}><v>{value}</v></c>")
+        made.append((f'<row r="{number}">' if placed else "<row>") + "".join(cells) + "</row>")
+    return "".join(made)
+
+
+def workbook_of_parts(sheet: str, further: Mapping[str, str] | None = None) -> bytes:
+    """An xlsx file with one sheet, as the text of its part."""
+    types = "".join(
+        f'<Override PartName="/xl/{part}" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.{kind}+xml"/>'
+        for part, kind in (("workbook.xml", "sheet.main"), ("worksheets/sheet1.xml", "worksheet"))
+    )
+    relation = (
+        f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" Type="{_RELATIONS}/%s" Target="%s"/></Relationships>'
+    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">{types}</Types>',
+        "_rels/.rels": relation % ("officeDocument", "xl/workbook.xml"),
+        "xl/workbook.xml": f'<workbook xmlns="{_SPREADSHEET}" xmlns:r="{_RELATIONS}"><sheets>'
+        '<sheet name="Data" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relation % ("worksheet", "worksheets/sheet1.xml"),
+        "xl/worksheets/sheet1.xml": sheet,
+        **(further or {}),
+    }
+    return zipped(*((name, part.encode()) for name, part in parts.items()))
+
+
+def compound_file(streams: Mapping[str, bytes]) -> bytes:
+    """A small file system of 512-byte sectors: one table, the directory, then the streams, each of 4096 bytes or more."""
+    table, sectors, entries = [_IS_TABLE, _END], list[bytes](), [_entry("Root Entry", 5, _END, 0)]
+    for name, content in streams.items():
+        padded = content.ljust(4096, b"\0")
+        count = -(-len(padded) // _SECTOR)
+        start = 2 + len(sectors)
+        sectors += [padded[i * _SECTOR : (i + 1) * _SECTOR].ljust(_SECTOR, b"\0") for i in range(count)]
+        table += [*range(start + 1, start + count), _END]
+        entries.append(_entry(name, 2, start, len(padded)))
+    assert len(table) <= _SECTOR // 4
+    assert len(entries) <= _SECTOR // 128
+    table += [_FREE] * (_SECTOR // 4 - len(table))
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, _END, 0, _END, 0) + struct.pack("<109I", 0, *[_FREE] * 108)
+    directory = b"".join(entries).ljust(_SECTOR, b"\0")
+    return header + struct.pack("<128I", *table) + directory + b"".join(sectors)
+
+
+def _entry(name: str, kind: int, start: int, size: int) -> bytes:
+    encoded = (name + "\0").encode("utf-16-le")
+    return encoded.ljust(64, b"\0") + struct.pack("<HBBIII36xIQ", len(encoded), kind, 1, _FREE, _FREE, _FREE, start, size)
+
+
+def old_workbook(*sheets: Iterable[Sequence[object]], further: bytes = b"") -> bytes:
+    """An xls file; cells are texts, numbers or None, and ``further`` are records of the workbook's own."""
+    bodies = [_sheet_records(rows) for rows in sheets]
+    names = [f"Sheet{number}".encode() for number in range(1, len(bodies) + 1)]
+    begin = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0)) + further
+    offset = len(begin) + sum(12 + len(name) for name in names) + 4
+    listing = b""
+    for name, body in zip(names, bodies, strict=True):
+        listing += _record(0x0085, struct.pack("<IBBBB", offset, 0, 0, len(name), 0) + name)
+        offset += len(body)
+    return compound_file({"Workbook": begin + listing + _record(0x000A, b"") + b"".join(bodies)})
+
+
+def _sheet_records(rows: Iterable[Sequence[object]]) -> bytes:
+    body = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
+    for number, row in enumerate(rows):
+        for column, value in enumerate(row):
+            if value is not None:
+                body += cell_record(number, column, value)
+    return body + _record(0x000A, b"")
+
+
+def cell_record(row: int, column: int, value: object) -> bytes:
+    if isinstance(value, str):
+        return _record(0x0204, struct.pack("<HHHHB", row, column, 0, len(value), 0) + value.encode("latin-1"))
+    assert isinstance(value, int | float)
+    return _record(0x0203, struct.pack("<HHHd", row, column, 0, value))
+
+
+def _record(kind: int, content: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
