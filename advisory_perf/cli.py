@@ -7,8 +7,9 @@ it, so that usage errors and help come at once.
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -29,6 +30,8 @@ app = typer.Typer(
 )
 feeds_app = typer.Typer(no_args_is_help=True, help="Looks at feed files.")
 app.add_typer(feeds_app, name="feeds")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not become positions, and their deliveries.")
+app.add_typer(quarantine_app, name="quarantine")
 
 ERROR, DONE_WITH_ISSUES = 1, 3
 
@@ -76,7 +79,10 @@ def run(
     home: Home = None,
 ) -> None:
     """Lands the files and runs their lanes to the end, without a daemon."""
-    handed = _run(_settings(context, home), files, vendor)
+    _end(_run(_settings(context, home), files, vendor))
+
+
+def _end(handed: "Sequence[Handed]") -> None:
     if any(one.status in {"FAILED", "COMPLETED_WITH_ISSUES", "PROCESSING"} for one in handed):
         raise typer.Exit(DONE_WITH_ISSUES)
 
@@ -87,8 +93,7 @@ def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Han
     from advisory_perf.local.summary import console, summary
     from advisory_perf.vendors.registry import load_feeds
 
-    if vendor is not None and vendor not in (feeds := load_feeds(settings.feeds_dir)):
-        raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(feeds)}", param_hint="--vendor")
+    _check_vendor(vendor, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
         platform = installation.platform()
         outcome = run_with_progress(installation, platform, files, vendor)
@@ -96,6 +101,11 @@ def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Han
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     return outcome.handed
+
+
+def _check_vendor(vendor: str | None, vendors: Iterable[str]) -> None:
+    if vendor is not None and vendor not in vendors:
+        raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(vendors)}", param_hint="--vendor")
 
 
 @app.command()
@@ -120,22 +130,28 @@ def export(
     relation: Annotated[str, typer.Argument(metavar="TABLE", help="A table or view of the warehouse.")],
     form: Annotated[str, typer.Option("--format", help="csv, ndjson or parquet.")] = "csv",
     where: Annotated[str | None, typer.Option(help="An SQL condition on its columns.")] = None,
+    as_reported: Annotated[
+        str | None, typer.Option(metavar="DAY", help="performance_data as it stood at the end of that day in UTC, or at an instant.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
     home: Home = None,
 ) -> None:
     """Streams a warehouse table or view out."""
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.exporting import ExportFormat, export_relation
+    from advisory_perf.storage.exporting import ExportFormat, export_relation, instant_of
 
     if form not in set(ExportFormat):
         raise typer.BadParameter(f"{form} is not one of {', '.join(ExportFormat)}", param_hint="--format")
+    instant = instant_of(as_reported) if as_reported is not None else None
     with open_installation(_settings(context, home)) as installation:
-        warehouse = installation.platform().warehouse
+        exported = partial(
+            export_relation, installation.platform().warehouse, relation, form=ExportFormat(form), where=where, as_reported=instant
+        )
         if output is None:
-            export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
+            exported(target=sys.stdout.buffer)
             return
         with _whole(output) as target:
-            rows = export_relation(warehouse, relation, form=ExportFormat(form), target=target, where=where)
+            rows = exported(target=target)
         typer.echo(f"{rows:,} rows of {relation} in {output}", err=True)
 
 
@@ -191,6 +207,91 @@ def feeds_check(
         typer.echo(
             f"ok  {feed.vendor}: {feed.cadence}, {feed.files.format}, {patterns}; {timing}, {basis} of fees; {len(feed.columns)} columns"
         )
+
+
+@feeds_app.command("detect")
+def feeds_detect(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="A delivery without a feed, or several of a kind, as a file a day needs.", exists=True, dir_okay=False),
+    ],
+    vendor: Annotated[str | None, typer.Option(help="The lane's name; by default the first words of the file's name.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
+) -> None:
+    """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""
+    from advisory_perf.performance.returns import sub_period_returns
+    from advisory_perf.vendors.detection.proposing import propose
+    from advisory_perf.vendors.detection.rendering import as_yaml
+
+    proposal = propose([(file.name, file.read_bytes()) for file in files], compute=sub_period_returns, vendor=vendor)
+    text = as_yaml(proposal)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        with _whole(output) as target:
+            target.write(text.encode())
+    if not proposal.is_complete:
+        typer.echo(f"to be decided: {', '.join(proposal.open_keys)}", err=True)
+        raise typer.Exit(DONE_WITH_ISSUES)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    context: typer.Context,
+    vendor: Annotated[str | None, typer.Option(help="Of this vendor only.")] = None,
+    delivery: Annotated[str | None, typer.Option(help="Of the delivery with this id only.")] = None,
+    code: Annotated[str | None, typer.Option(help="With this code only, such as E_NUMBER.")] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv, ndjson or parquet.")] = "table",
+    home: Home = None,
+) -> None:
+    """Prints the rows in quarantine: line, code, why, and their cells as they came."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.quarantine import RELATION, condition, quarantine_table
+    from advisory_perf.local.summary import console
+    from advisory_perf.storage.exporting import ExportFormat, export_relation
+
+    if form not in {"table", *ExportFormat}:
+        raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
+    where = condition({"vendor": vendor, "delivery_id": delivery, "code": code})
+    with open_installation(_settings(context, home)) as installation:
+        warehouse = installation.platform().warehouse
+        if form == "table":
+            console().print(quarantine_table(warehouse, where))
+        else:
+            export_relation(warehouse, RELATION, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    context: typer.Context,
+    vendor: Annotated[str | None, typer.Option(help="The deliveries of this vendor that failed or have rows in quarantine.")] = None,
+    delivery: Annotated[str | None, typer.Option(help="The delivery with this id.")] = None,
+    home: Home = None,
+) -> None:
+    """Lands kept deliveries again with the present feeds, as if they came now, and runs their lanes."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.progress import replay_with_progress
+    from advisory_perf.local.quarantine import lanes_to_replay, to_replay
+    from advisory_perf.local.summary import console, summary
+    from advisory_perf.vendors.registry import load_feeds
+
+    if vendor is not None and delivery is not None:
+        raise typer.BadParameter("a delivery has its vendor; give one of --vendor and --delivery", param_hint="--delivery")
+    settings = _settings(context, home)
+    _check_vendor(vendor, load_feeds(settings.feeds_dir))
+    with open_installation(settings) as installation:
+        platform = installation.platform()
+        known, feeds = platform.ledger.entries(), list(platform.feeds)
+        entries = to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
+        lanes = lanes_to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
+        outcome = replay_with_progress(installation, platform, entries, lanes)
+        if not entries:
+            typer.echo("nothing to replay: no delivery failed, and no row is in quarantine")
+            return
+        console().print(summary(platform.warehouse, outcome.handed))
+    if outcome.failures:
+        raise AdvisoryPerfError("; ".join(outcome.failures))
+    _end(outcome.handed)
 
 
 def _settings(context: typer.Context, home: Path | None) -> Settings:

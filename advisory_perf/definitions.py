@@ -8,10 +8,11 @@ import warnings
 import dagster as dg
 
 from advisory_perf.errors import SettingsError
+from advisory_perf.orchestration.giving_up import giving_up_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager
 from advisory_perf.orchestration.landing import landing_assets, landing_job
 from advisory_perf.orchestration.lanes import lane_assets, lane_job
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.platform import TURNS, Platform, turns_of_a_run
 from advisory_perf.orchestration.register import accounts_asset
 from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
 from advisory_perf.orchestration.unclaimed import unclaimed_job
@@ -47,18 +48,19 @@ def _definitions(platform: Platform) -> dg.Definitions:
     level = platform.settings.log_level
     landing_jobs = [landing_job(feed, log_level=level) for feed in feeds]
     lane_jobs = [lane_job(feed, log_level=level) for feed in feeds]
-    rejecting = unclaimed_job(platform)
+    rejecting, giving_up = unclaimed_job(platform), giving_up_job(platform)
     return dg.Definitions(
         assets=[
             *(asset for feed in feeds for asset in (*landing_assets(feed, platform), *lane_assets(feed, platform))),
             accounts_asset(platform),
         ],
-        jobs=[*landing_jobs, *lane_jobs, rejecting],
-        sensors=[arrivals_sensor(platform, [*landing_jobs, rejecting]), lanes_sensor(platform, lane_jobs)],
+        jobs=[*landing_jobs, *lane_jobs, rejecting, giving_up],
+        sensors=[arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]), lanes_sensor(platform, lane_jobs)],
         resources={
             "lake": LakeIOManager(platform),
             "published": PublishingIOManager(platform),
             "accounts": AccountsIOManager(platform),
+            TURNS: turns_of_a_run(platform),
         },
         executor=dg.in_process_executor,
     )

@@ -26,8 +26,15 @@ class Settings(BaseSettings):
     log_level: str = Field(
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="what runs print; the UI has all"
     )
-    pass_rate: float = Field(default=0.95, ge=0, le=1, description="reconciliation pass rate below which a check warns")
+    pass_rate: float = Field(default=0.95, ge=0, le=1, description="reconciliation pass rate that has to be exceeded, or a check warns")
     settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is landed when it has not changed for so long")
+    max_bytes: int = Field(
+        default=2 << 30, ge=1, description="the largest delivery that is read; reading takes about four times as much memory"
+    )
+    max_expanded_bytes: int = Field(default=4 << 30, ge=1, description="the most that a packed delivery may unpack to")
+    max_rows: int = Field(default=20_000_000, ge=1, description="the most rows of a delivery")
+    max_columns: int = Field(default=2_000, ge=1, description="the most columns of a delivery")
+    max_nesting: int = Field(default=64, ge=2, le=200, description="the most levels of arrays and objects in a JSON delivery")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
 
     @field_validator("home", "feeds_dir")

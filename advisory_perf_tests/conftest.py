@@ -17,6 +17,11 @@ from advisory_perf.storage.warehouse import Warehouse
 _NUMBERS = count(1)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes are named by their number: an archive's bytes hold its time, and differ between two workers that collect."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @contextmanager
 def _home() -> Iterator[Path]:
     """Not pytest's own: root's server runs as another user, whom the next session of pytest would shut out of its folder."""
@@ -64,6 +69,13 @@ def empty_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 def warehouse_url(postgres: EmbeddedPostgres) -> Iterator[str]:
     """A fresh database with the schema and no rows."""
+    with _database(postgres, "advisory_perf") as url:
+        yield url
+
+
+@pytest.fixture
+def second_warehouse_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Another one, to compare with."""
     with _database(postgres, "advisory_perf") as url:
         yield url
 

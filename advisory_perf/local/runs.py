@@ -7,11 +7,13 @@ that the sensors use.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
+from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
@@ -23,12 +25,12 @@ from advisory_perf.storage.embedded import is_alive
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.ledger import LedgerEntry
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
+from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.registry import feed_for
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"
 _PROCESS_TAG = "advisory_perf/process"
-_OUR_ERRORS = {error.__name__ for error in AdvisoryPerfError.__subclasses__()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +56,50 @@ class LocalRuns:
         self._instance = instance
 
     def land(self, path: Path, vendor: str | None) -> Handed:
-        """Puts the file into incoming and lands it; a file whose bytes and name the ledger knows changes nothing."""
+        """Puts the file into incoming and lands it; a file whose bytes and name the ledger knows changes nothing.
+
+        Of two commands that are handed the same file one works, and the other waits and then finds it known.
+        """
         content, name = path.read_bytes(), path.name
-        why, failure = None, None
+        why = None
         if vendor is None:
             try:
                 vendor = feed_for(self._platform.feeds, name).vendor
             except DeliveryRejectedError as error:
                 vendor, why = UNKNOWN_VENDOR, error.sentence
-        known = self._platform.ledger.find(vendor, name, sha256_of(content))
-        if known is not None and known.status not in {"FAILED", "RECEIVED"}:
-            return Handed(name, known, is_repeated=True)
-        incoming = f"{INCOMING}/{vendor}/{name}"
-        self._platform.lake.write(incoming, content)
-        file = self._platform.lake.head(incoming)
-        delivery_id = delivery_id_of(file)
-        if vendor == UNKNOWN_VENDOR:
-            reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
-        else:
-            self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
-            failure = self._run(landing_job_name(vendor), partition_key=delivery_id)
-        entry = self._platform.ledger.find(vendor, name, sha256_of(content))
+        with Turns(self._platform.warehouse) as turns:
+            turns.wait(f"handing {vendor} {name} {sha256_of(content)}")
+            lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
+            lies_there = lake.exists(incoming) and lake.read(incoming) == content  # a command was cut short
+            known = self._platform.ledger.find(vendor, name, sha256_of(content))
+            if known is not None and known.status not in {"FAILED", "RECEIVED"}:
+                lake.delete([incoming] if lies_there else [])
+                return Handed(name, known, is_repeated=True)
+            if not lies_there:
+                lake.write(incoming, content)
+            file = lake.head(incoming)
+            if vendor == UNKNOWN_VENDOR:
+                reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
+                failure = None
+            else:
+                failure = self._run_landing(vendor, delivery_id_of(file))
+            return self._handed(vendor, name, sha256_of(content), failure)
+
+    def land_again(self, entry: LedgerEntry) -> Handed:
+        """Lands a delivery that the lake keeps once more, under its own id and with the present feed."""
+        failure = self._run_landing(entry.vendor, entry.delivery_id)
+        return self._handed(entry.vendor, entry.file_name, entry.sha256, failure)
+
+    def _run_landing(self, vendor: str, delivery_id: str) -> str | None:
+        self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
+        return self._run(landing_job_name(vendor), partition_key=delivery_id)
+
+    def _handed(self, vendor: str, name: str, sha256: str, failure: str | None) -> Handed:
+        entry = self._platform.ledger.find(vendor, name, sha256)
+        if failure and (entry is None or entry.status != "FAILED"):
+            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure}")
         if entry is None or entry.status == "RECEIVED":
-            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure or 'no reason was given'}")
+            raise AdvisoryPerfError(f"{vendor}, {name}: another process lands it now; look at the ledger when it has ended")
         return Handed(name, entry, is_repeated=False)
 
     def again(self, one: Handed) -> Handed:
@@ -112,7 +135,7 @@ class LocalRuns:
         if result.success:
             return None
         failed_checks = [_check_sentence(found) for found in result.get_asset_check_evaluations() if found.blocking and not found.passed]
-        failures = [_reason(event) for event in result.all_events if event.is_step_failure]
+        failures = [reason_of(event) for event in result.all_events if event.is_step_failure]
         return next(iter([*failed_checks, *failures]), "the run was stopped")
 
 
@@ -123,19 +146,6 @@ def _check_sentence(found: dg.AssetCheckEvaluation) -> str:
         return f"{check} does not hold"
     first = ", ".join(f"{name} {value}" for name, value in cases.records[0].data.items())
     return f"{check} does not hold for {found.metadata['failed'].value} rows, the first with {first}"
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    """Our own sentence where there is one, else the first cause's."""
-    chain = []
-    error = event.step_failure_data.error
-    while error is not None:
-        chain.append(error)
-        error = error.cause
-    told = next((error for error in chain if error.cls_name in _OUR_ERRORS), chain[-1] if chain else None)
-    return (
-        " ".join(told.message.split()).removeprefix(f"{AdvisoryPerfError.__module__}.{told.cls_name}: ") if told else "no reason was given"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,30 +159,54 @@ class Outcome:
 def run_files(
     runs: LocalRuns, files: Sequence[Path], vendor: str | None, *, landed: Callable[[Handed], None], lane_done: Callable[[str, int], None]
 ) -> Outcome:
-    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done.
+    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done."""
+    return _run_all(runs, [partial(runs.land, path, vendor) for path in files], [], landed=landed, lane_done=lane_done)
 
-    One file's or one vendor's trouble does not keep the others from going on.
+
+def replay(
+    runs: LocalRuns,
+    entries: Sequence[LedgerEntry],
+    vendors: Sequence[str],
+    *,
+    landed: Callable[[Handed], None],
+    lane_done: Callable[[str, int], None],
+) -> Outcome:
+    """Lands the deliveries again, then runs the vendors' lanes where anything is pending; reports each step as it is done.
+
+    A replay that was cut short may have landed everything, so that only the lanes are left.
     """
+    return _run_all(runs, [partial(runs.land_again, entry) for entry in entries], vendors, landed=landed, lane_done=lane_done)
+
+
+def _run_all(
+    runs: LocalRuns,
+    landings: Sequence[Callable[[], Handed]],
+    vendors: Sequence[str],
+    *,
+    landed: Callable[[Handed], None],
+    lane_done: Callable[[str, int], None],
+) -> Outcome:
+    """One delivery's or one vendor's trouble does not keep the others from going on."""
     handed: list[Handed] = []
     failures: list[str] = []
-    for path in files:
+    for land in landings:
         try:
-            handed.append(runs.land(path, vendor))
+            handed.append(land())
         except (LakeError, WarehouseError):  # nothing else would go better
             raise
         except AdvisoryPerfError as error:
             failures.append(str(error))
         else:
             landed(handed[-1])
-    touched = dict.fromkeys(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)
-    vendors = [name for name in touched if runs.has_pending(name)]
-    for name in vendors:
+    touched = dict.fromkeys([*vendors, *(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)])
+    lanes = [name for name in touched if runs.has_pending(name)]
+    for name in lanes:
         try:
             runs.run_lane(name)
         except AdvisoryPerfError as error:
             failures.append(str(error))
         else:
-            lane_done(name, len(vendors))
+            lane_done(name, len(lanes))
     return Outcome([runs.again(one) for one in handed], failures)
 
 

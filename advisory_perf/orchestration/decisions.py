@@ -83,6 +83,27 @@ def landings_to_request(
     return requests
 
 
+def deliveries_to_give_up(
+    vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int
+) -> list[LandingRequest]:
+    """The files of one vendor whose attempts are used up, and which nothing has moved to error/ yet. That too is tried so often."""
+    requests = []
+    for file in waiting:
+        delivery_id = delivery_id_of(file)
+        landings = tries_of(delivery_id)
+        if landings.failed < attempts or landings.in_flight:
+            continue
+        tried = tries_of(giving_up_subject(delivery_id))
+        if tried.failed < attempts and not tried.in_flight:
+            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.failed + 1))
+    return requests
+
+
+def giving_up_subject(delivery_id: str) -> str:
+    """The name under which the runs that give the delivery up are counted."""
+    return f"give up {delivery_id}"
+
+
 def lane_to_request(
     feed: Feed, pending: Sequence[LedgerEntry], latest: date | None, *, waiting: int, tries: Tries, attempts: int
 ) -> LaneRequest | None:

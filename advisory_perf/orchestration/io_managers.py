@@ -8,12 +8,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 import polars as pl
+import psycopg
 
-from advisory_perf.contracts.tables import TABLES
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.performance.accounts import account_register
+from advisory_perf.storage.register import latest_positions, upsert_accounts
+from advisory_perf.storage.warehouse import refresh_daily_totals
 
 DELIVERY, WINDOW = "delivery", "window"
 
@@ -32,7 +36,7 @@ class LakeIOManager(dg.IOManager):
             partitions: Mapping[str, pl.DataFrame] = {keys[0]: obj}
         else:
             partitions = split_by_window(obj, range_of_keys(keys, self._platform.feeds[vendor]), keys)
-        self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions, run_id=context.run_id)
+        self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The rows of the upstream asset in the run's partitions."""
@@ -41,18 +45,35 @@ class LakeIOManager(dg.IOManager):
 
 
 class PublishingIOManager(LakeIOManager):
-    """Parquet in the lake, and then the same rows in the warehouse, as one slice in one transaction."""
+    """Parquet in the lake; with performance_data, everything that a publication changes in the warehouse, in one transaction.
+
+    That is both published tables, the accounts, the day's totals and the ledger: no reader sees one without the others, and a run
+    that is cut short has published all or nothing.
+    """
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Lake first, so that the warehouse never has rows that cannot be traced; metadata says what changed."""
         super().handle_output(context, obj)
         vendor, stage = context.asset_key.path
-        windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[vendor])
-        change = self._platform.warehouse.replace_slice(TABLES[stage], obj, vendor=vendor, first=windows.first_day, last=windows.last_day)
-        context.add_output_metadata({f"{name}_by_run": getattr(change, name) for name in ("inserted", "updated", "deleted", "unchanged")})
-        if TABLES[stage].name == "performance_data":
-            self._platform.ledger.published(vendor, first=windows.first_day, last=windows.last_day, changes=change.by_delivery)
-            self._platform.warehouse.refresh_daily_totals()
+        if stage != PERFORMANCE_DATA.name:
+            return
+        keys = list(context.asset_partition_keys)
+        windows = range_of_keys(keys, self._platform.feeds[vendor])
+        results = self._platform.lake.read_partitions(RECONCILIATION_RESULTS.name, vendor, WINDOW, keys)
+        days = {"first": windows.first_day, "last": windows.last_day}
+
+        def along(connection: psycopg.Connection) -> None:
+            upsert_accounts(connection, account_register(latest_positions(connection)))
+            self._platform.ledger.published(connection, vendor, **days)
+            refresh_daily_totals(connection)
+
+        changes = self._platform.warehouse.publish(
+            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)], vendor=vendor, **days, along=along
+        )
+        counted = {
+            f"{name}_by_run": getattr(changes[PERFORMANCE_DATA.name], name) for name in ("inserted", "updated", "deleted", "unchanged")
+        }
+        context.add_output_metadata(counted)
 
 
 def _dimension(context: dg.OutputContext | dg.InputContext) -> str:
@@ -79,7 +100,9 @@ class AccountsIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Brings the register up to date."""
-        context.add_output_metadata({"changed": self._platform.warehouse.upsert_accounts(obj)})
+        with self._platform.warehouse.connect() as connection:
+            changed = upsert_accounts(connection, obj)
+        context.add_output_metadata({"changed": changed})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:  # noqa: ARG002 - Dagster's signature
         """The register as the warehouse has it."""

@@ -5,6 +5,7 @@ known already yields nothing and changes nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -15,10 +16,21 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.platform import TURNS, Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.settings import Settings
 from advisory_perf.storage.ledger import Claim, ClaimOutcome
-from advisory_perf.storage.receiving import Arrival, clear_incoming, find_arrival, keep_in_archive, keep_in_error, sha256_of
+from advisory_perf.storage.receiving import (
+    Arrival,
+    clear_incoming,
+    find_arrival,
+    forget_failed,
+    keep_in_archive,
+    keep_in_error,
+    sha256_of,
+)
+from advisory_perf.storage.turns import Turns
+from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.raw import cell_columns, unmapped_columns
@@ -27,7 +39,14 @@ from advisory_perf.vendors.reading import read_raw_rows
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
 COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)
 ROWS_CONSERVED = Rule("rows_conserved", "rows read = accepted + quarantined + duplicate + footer", hard=True)
+DELIVERY_PLAUSIBLE = Rule("delivery_is_plausible", "its columns, control figures and amounts do not contradict each other", hard=True)
+NOTICES = Rule("nothing_to_notice", "the delivery is laid out as its feed says, without anything a person should know", hard=False)
 ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
+
+
+def landing_turn(vendor: str, delivery_id: str) -> str:
+    """The turn that a run takes to land a delivery, or to give it up."""
+    return f"landing {vendor} {delivery_id}"
 
 
 def landing_job_name(vendor: str) -> str:
@@ -60,6 +79,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
         check_specs=[DELIVERY_READABLE.spec(key), COLUMNS_KNOWN.spec(key)],
+        required_resource_keys={TURNS},
         output_required=False,
         io_manager_key="lake",
         group_name=feed.vendor,
@@ -68,12 +88,18 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         kinds={feed.files.format, "parquet"},
     )
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        turns: Turns = context.resources.turns
+        if not turns.take(landing_turn(feed.vendor, context.partition_key)):
+            yield from (finding.result(key) for finding in nothing_new(f"another run lands {context.partition_key} now"))
+            return
         arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
         content = platform.lake.read(arrival.file.path)
+        turns.wait(f"bytes {feed.vendor} {sha256_of(content)}")
+        forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
         claim = claimed(platform, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(platform, arrival, content, claim)
-            yield from (finding.result(key) for finding in nothing_new(claim))
+            yield from (finding.result(key) for finding in nothing_new(said_of(claim)))
             return
         raw, findings = raw_rows(platform, feed, arrival, content)
         yield from (finding.result(key) for finding in findings)
@@ -85,7 +111,10 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
 
 def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS))
-    rules = {delivered: (schema_rule(DELIVERED_POSITIONS), ROWS_CONSERVED), quarantined: (schema_rule(QUARANTINED_ROWS), ROWS_ACCEPTED)}
+    rules = {
+        delivered: (DELIVERY_PLAUSIBLE, schema_rule(DELIVERED_POSITIONS), ROWS_CONSERVED, NOTICES),
+        quarantined: (schema_rule(QUARANTINED_ROWS), ROWS_ACCEPTED),
+    }
     outs = {
         table.name: dg.AssetOut(
             key=dg.AssetKey([feed.vendor, table.name]),
@@ -110,7 +139,15 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
         arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
-        judged = judge(raw_vendor_file, feed, Delivery(arrival.delivery_id, arrival.file.name, arrival.received_at))
+        try:
+            delivery = Delivery(arrival.delivery_id, arrival.file.name, arrival.received_at)
+            judged = judge(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
+        except DeliveryRejectedError as error:
+            refused = reject(platform, arrival, platform.lake.read(arrival.file.path), error, DELIVERY_PLAUSIBLE)
+            rest = [Finding(rule, pl.DataFrame(), 0) for rule in rules[delivered][1:]]
+            yield from (finding.result(delivered) for finding in (refused, *rest))
+            yield from (Finding(rule, pl.DataFrame(), 0).result(quarantined) for rule in rules[quarantined])
+            return
         findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
         if is_blocked([*findings[delivered], *findings[quarantined]]):
@@ -143,27 +180,54 @@ def settle_known(platform: Platform, arrival: Arrival, content: bytes, claim: Cl
     clear_incoming(platform.lake, arrival)
 
 
-def nothing_new(claim: Claim) -> list[Finding]:
-    """A delivery that is known is no failure: its run succeeds without an output, and says what it repeats."""
+def said_of(claim: Claim) -> str:
+    """What the ledger says of a delivery that is known."""
     entry = claim.entry
-    says = entry.error_message or f"the ledger has {entry.file_name} as {entry.status} (delivery {entry.delivery_id}); nothing was changed"
+    return entry.error_message or f"the ledger has {entry.file_name} as {entry.status} (delivery {entry.delivery_id}); nothing was changed"
+
+
+def nothing_new(says: str) -> list[Finding]:
+    """A delivery that is known, or under way elsewhere, is no failure: its run succeeds without an output, and says why."""
     return [Finding(rule, pl.DataFrame(), 0, metadata={"nothing_new": says}) for rule in (DELIVERY_READABLE, COLUMNS_KNOWN)]
 
 
 def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, list[Finding]]:
     """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the first finding fails."""
     try:
-        raw = read_raw_rows(content, feed, arrival.file.name)
+        raw = read_raw_rows(content, feed, arrival.file.name, bounds=bounds_of(platform.settings))
     except DeliveryRejectedError as error:
-        platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence)
-        path = keep_in_error(platform.lake, arrival, content, code=error.code, sentence=error.sentence)
-        clear_incoming(platform.lake, arrival)
-        reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
-        unreadable = Finding(DELIVERY_READABLE, pl.DataFrame(), 1, passed=False, metadata=reason)
+        unreadable = reject(platform, arrival, content, error, DELIVERY_READABLE)
         return None, [unreadable, Finding(COLUMNS_KNOWN, pl.DataFrame(), 0)]
     keep_in_archive(platform.lake, arrival, content)
     unknown = pl.DataFrame({"column": unmapped_columns(raw, feed)}, schema={"column": pl.String()})
     return raw, [Finding(DELIVERY_READABLE, pl.DataFrame(), 1), Finding(COLUMNS_KNOWN, unknown, len(cell_columns(raw)))]
+
+
+def reject(platform: Platform, arrival: Arrival, content: bytes, error: DeliveryRejectedError, rule: Rule) -> Finding:
+    """The ledger and error/ say why the delivery is not taken, and so does the rule that fails."""
+    platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence)
+    path = keep_in_error(platform.lake, arrival, content, code=error.code, sentence=error.sentence)
+    clear_incoming(platform.lake, arrival)
+    reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
+    return Finding(rule, pl.DataFrame(), 1, passed=False, metadata=reason)
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """How much one delivery may hold in this installation."""
+    return Bounds(
+        bytes=settings.max_bytes,
+        expanded_bytes=settings.max_expanded_bytes,
+        rows=settings.max_rows,
+        columns=settings.max_columns,
+        nesting=settings.max_nesting,
+    )
+
+
+def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
+    """The accounts of the vendor that the warehouse has, where its feed takes no others; else None."""
+    if feed.accounts == "open":
+        return None
+    return platform.warehouse.query("SELECT account_id FROM accounts WHERE data_source = %s", [feed.vendor])
 
 
 def of_delivered(judged: Judged) -> list[Finding]:
@@ -176,7 +240,13 @@ def of_delivered(judged: Judged) -> list[Finding]:
         "footer": judged.footer,
     }
     conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), judged.read, passed=judged.is_conserved, metadata={**counts})
-    return [schema_finding(judged.positions, DELIVERED_POSITIONS), conserved]
+    notices = pl.DataFrame([asdict(notice) for notice in judged.notices], schema={"code": pl.String(), "sentence": pl.String()})
+    return [
+        Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 1),
+        schema_finding(judged.positions, DELIVERED_POSITIONS),
+        conserved,
+        Finding(NOTICES, notices, 1, metadata={"codes": ", ".join(notice.code for notice in judged.notices)}),
+    ]
 
 
 def of_quarantined(judged: Judged) -> list[Finding]:

@@ -1,11 +1,14 @@
 """What the assets and sensors work with. Made in ``definitions``; nothing here decides anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+import dagster as dg
 
 from advisory_perf.settings import Settings
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.feed import Feed
 
@@ -19,3 +22,18 @@ class Platform:
     lake: Lake
     warehouse: Warehouse
     ledger: Ledger
+
+
+TURNS = "turns"
+"""The resource that holds a run's turns until it ends, well or badly."""
+
+
+def turns_of_a_run(platform: Platform) -> dg.ResourceDefinition:
+    """A run's own turns."""
+
+    @dg.resource(description="whose turn it is to land a delivery or to run a lane")
+    def turns(_context: dg.InitResourceContext) -> Iterator[Turns]:
+        with Turns(platform.warehouse) as held:
+            yield held
+
+    return turns

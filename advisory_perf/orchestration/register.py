@@ -11,12 +11,13 @@ from advisory_perf.orchestration.lanes import WAREHOUSE_POOL
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.accounts import account_register
+from advisory_perf.storage.register import latest_positions
 
 ACCOUNTS_KEY = dg.AssetKey("accounts")
 
 
 def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
-    """The register of every account of every vendor; each lane run ends by bringing it up to date."""
+    """The register of every account of every vendor; each lane run ends by checking it and bringing it up to date."""
     published = [dg.AssetKey([vendor, "performance_data"]) for vendor in platform.feeds]
 
     @dg.asset(
@@ -32,7 +33,8 @@ def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
         metadata=definition_metadata(ACCOUNTS),
     )
     def accounts() -> Iterator[Any]:
-        register = account_register(platform.warehouse.latest_positions())
+        with platform.warehouse.connect() as connection:
+            register = account_register(latest_positions(connection))
         yield from audited([schema_finding(register, ACCOUNTS)], dg.Output(register, metadata=output_metadata(register)), ACCOUNTS_KEY)
 
     return accounts

@@ -6,16 +6,20 @@ from functools import partial
 
 import dagster as dg
 
+from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_for
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
-    Tries,
+    deliveries_to_give_up,
+    giving_up_subject,
     landings_to_request,
     lane_subject,
     lane_to_request,
     settled,
     waiting_by_vendor,
 )
+from advisory_perf.orchestration.giving_up import JOB_NAME as GIVING_UP
+from advisory_perf.orchestration.giving_up import giving_up_config
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions
@@ -25,15 +29,15 @@ from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
 from advisory_perf.storage.lake import INCOMING, LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
-SUBJECT_TAG = "advisory_perf/subject"
 _SECONDS = 5
 _LANDINGS_UNDER_WAY = 50
-_FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-_FINISHED = (*_FINISHED_BADLY, dg.DagsterRunStatus.SUCCESS)
 
 
 def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Launches a landing for each file in incoming that has none under way."""
+    """Launches a landing for each file in incoming that has none under way, and gives those up that failed too often.
+
+    While lake or warehouse does not answer the sensor fails, and no delivery's attempts are used up.
+    """
 
     @dg.sensor(
         name="arrivals",
@@ -43,17 +47,25 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
         description="lists incoming/<vendor>/ and lands what is new",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
-            limits = {"attempts": platform.settings.attempts, "at_most": _LANDINGS_UNDER_WAY}
-            return landings_to_request(vendor, files, partial(tries_for, context.instance), **limits)
+        attempts = platform.settings.attempts
+        tries_of = partial(tries_for, context.instance)
 
+        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
+            return landings_to_request(vendor, files, tries_of, attempts=attempts, at_most=_LANDINGS_UNDER_WAY)
+
+        platform.warehouse.reach()
         listing = settled(platform.lake.files(f"{INCOMING}/"), now=datetime.now(UTC), seconds=platform.settings.settle_seconds)
         waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
         level = platform.settings.log_level
         landings = [request for vendor, files in waiting.items() for request in to_request(vendor, files)]
         rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, unclaimed)]
+        given_up = [
+            _giving_up_run(request, level)
+            for vendor, files in waiting.items()
+            for request in deliveries_to_give_up(vendor, files, tries_of, attempts=attempts)
+        ]
         return dg.SensorResult(
-            run_requests=[*map(_landing_run, landings), *rejections],
+            run_requests=[*map(_landing_run, landings), *rejections, *given_up],
             dynamic_partitions_requests=list(_new_partitions(platform, landings)),
         )
 
@@ -94,15 +106,9 @@ def _may_still_land(instance: dg.DagsterInstance, delivery_id: str, platform: Pl
     return tries_for(instance, delivery_id).failed < platform.settings.attempts
 
 
-def tries_for(instance: dg.DagsterInstance, subject: str) -> Tries:
-    """The runs that carry the subject's tag."""
-    runs = instance.get_runs(dg.RunsFilter(tags={SUBJECT_TAG: subject}))
-    return Tries(failed=sum(run.status in _FINISHED_BADLY for run in runs), in_flight=any(run.status not in _FINISHED for run in runs))
-
-
 def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:
     """Whether a run of the job is under way."""
-    under_way = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    under_way = [status for status in dg.DagsterRunStatus if status not in FINISHED]
     return bool(instance.get_run_ids(dg.RunsFilter(job_name=job_name, statuses=under_way), limit=1))
 
 
@@ -121,6 +127,16 @@ def _rejection_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
         job_name=JOB_NAME,
         run_config=unclaimed_config(request.path, log_level=log_level),
         tags={SUBJECT_TAG: request.delivery_id},
+    )
+
+
+def _giving_up_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
+    subject = giving_up_subject(request.delivery_id)
+    return dg.RunRequest(
+        run_key=f"{subject}:{request.attempt}",
+        job_name=GIVING_UP,
+        run_config=giving_up_config(request.vendor, request.delivery_id, log_level=log_level),
+        tags={SUBJECT_TAG: subject},
     )
 
 

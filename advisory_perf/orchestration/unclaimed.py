@@ -7,7 +7,7 @@ import dagster as dg
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.storage.lake import INCOMING, LakeFile
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, clear_incoming, delivery_id_of, keep_in_error, sha256_of
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, clear_incoming, delivery_id_of, forget_failed, keep_in_error, sha256_of
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"
@@ -43,6 +43,7 @@ def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: st
     sentence = why or f"{file.name}: {place}; put it into one of {known}, or add a feed"
     arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, file.modified)
     content = platform.lake.read(file.path)
+    forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
     platform.ledger.record_rejection(
         delivery_id=arrival.delivery_id,
         file_name=file.name,

@@ -8,6 +8,8 @@ an operator's own condition can change nothing.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
 from enum import StrEnum
 from io import BytesIO
@@ -19,7 +21,8 @@ import pyarrow.csv
 import pyarrow.parquet
 from psycopg import sql
 
-from advisory_perf.errors import WarehouseError
+from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.errors import AdvisoryPerfError, WarehouseError
 from advisory_perf.storage.warehouse import Warehouse
 
 BATCH_ROWS = 50_000
@@ -30,6 +33,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 
 _MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 
+_DATE_DIGITS = len("2025-03-31")
 _DECIMAL_DIGITS = 38
 _BOOLEAN, _JSON, _TIMESTAMP, _INSTANT, _NUMERIC = 16, 114, 1114, 1184, 1700
 _ARROW_BY_OID: dict[int, pa.DataType] = {
@@ -99,13 +103,29 @@ def exportable_relations(warehouse: Warehouse) -> list[str]:
         return [name for (name,) in connection.execute(_RELATIONS, [list(_MIGRATION_TABLES)])]
 
 
+def instant_of(text: str) -> datetime:
+    """The instant that a person means by a day, whose last microsecond in UTC it is, or by an ISO 8601 instant with its offset."""
+    try:
+        if len(text) == _DATE_DIGITS:
+            return datetime.combine(date.fromisoformat(text), time.max, UTC)
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise AdvisoryPerfError(
+            f"{text!r} is neither a day nor an instant; write 2025-03-31 for the end of that day in UTC, or 2025-03-31T17:00:00+00:00"
+        ) from error
+    if instant.tzinfo is None:
+        raise AdvisoryPerfError(f"{text!r} is an instant in no time zone; write its offset, such as {text}+00:00")
+    return instant
+
+
 def export_relation(
     warehouse: Warehouse,
     relation: str,
     *,
     form: ExportFormat,
     target: IO[bytes],
-    where: str | None = None,
+    where: str | sql.Composable | None = None,
+    as_reported: datetime | None = None,
 ) -> int:
     """Streams a table or view into ``target`` and returns the number of rows; memory is bounded by one batch.
 
@@ -113,16 +133,21 @@ def export_relation(
     empty cell in CSV (an empty text is a quoted one) and null elsewhere; instants are in UTC; numerics keep their exact
     digits. ``where`` is an SQL condition on the relation's columns.
 
-    Raises ``WarehouseError`` for an unknown relation and for a condition that PostgreSQL refuses. What has been written
-    until an error is no export: the caller throws it away.
+    ``as_reported`` gives performance_data as it stood at that instant, with the ids and times it had then: a row stands from the
+    beginning of the transaction that published it to the beginning of the one that superseded or withdrew it.
+
+    Raises ``WarehouseError`` for an unknown relation, for one whose superseded rows are not kept, for an instant to come and for a
+    condition that PostgreSQL refuses. What has been written until an error is no export: the caller throws it away.
     """
-    condition = _checked_condition(where)
+    condition = where if isinstance(where, sql.Composable) else _checked_condition(where)
     known = exportable_relations(warehouse)
     if relation not in known:
         raise WarehouseError(_unknown(relation, known))
+    if as_reported is not None and relation != PERFORMANCE_DATA.name:
+        raise WarehouseError(f"{relation} keeps no superseded rows, so only {PERFORMANCE_DATA.name} can be exported as it was reported")
     with warehouse.connect() as connection:
         try:
-            return _stream(connection, relation, condition, form=form, target=target)
+            return _stream(connection, relation, condition, form=form, target=target, as_reported=as_reported)
         except pa.ArrowInvalid as error:
             found = str(error).splitlines()[0]
             raise WarehouseError(f"{relation} has a value Parquet cannot hold ({found}); use csv") from error
@@ -144,23 +169,56 @@ def _stream(
     *,
     form: ExportFormat,
     target: IO[bytes],
+    as_reported: datetime | None,
 ) -> int:
     for setting in _SESSION:
         connection.execute(setting)
     source = sql.Identifier("public", relation)
     columns = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(source)).description or []
-    chosen = sql.SQL("FROM {} WHERE {}").format(source, condition)
-    ordered = sql.SQL("{} {}").format(chosen, _order(connection, relation, columns))
+    rows = _Rows(sql.SQL(""), sql.SQL("FROM {} WHERE {}").format(source, condition), _order(connection, relation, columns))
+    if as_reported is not None:
+        reported = _as_reported(connection, relation, columns, as_reported)
+        rows = _Rows(reported, sql.SQL("FROM {} WHERE {}").format(sql.Identifier(relation), condition), rows.order)
     cursor = connection.cursor()
     match form:
         case ExportFormat.CSV:
-            _write_text(cursor, _as_csv(columns, ordered, with_header=True), target)
+            _write_text(cursor, _as_csv(columns, rows, with_header=True), target)
         case ExportFormat.NDJSON:
-            _write_text(cursor, _as_json(columns, ordered), target)
+            _write_text(cursor, _as_json(columns, rows), target)
         case ExportFormat.PARQUET:
-            schema = pa.schema([(column.name, _arrow_type(cursor, column, chosen)) for column in columns])
-            _write_parquet(cursor, _as_csv(columns, ordered, with_header=False), target, schema)
+            schema = pa.schema([(column.name, _arrow_type(cursor, column, rows)) for column in columns])
+            _write_parquet(cursor, _as_csv(columns, rows, with_header=False), target, schema)
     return cursor.rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Which rows are exported: a WITH clause or nothing, FROM and WHERE, ORDER BY or nothing."""
+
+    given: sql.Composable
+    chosen: sql.Composable
+    order: sql.Composable
+
+
+def _as_reported(connection: psycopg.Connection, relation: str, columns: Sequence[psycopg.Column], instant: datetime) -> sql.Composable:
+    """A WITH clause under the relation's own name, so that a condition with a query of its own sees the same rows.
+
+    The day of ``now()`` may be asked for: it gives what stands so far.
+    """
+    (now,) = connection.execute("SELECT now()").fetchone() or (instant,)
+    if instant > max(now, datetime.combine(now.date(), time.max, UTC)):
+        raise WarehouseError(f"what will be reported by {instant:%Y-%m-%d} nobody knows yet; name a day that has come")
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    return sql.SQL(
+        "WITH {relation} AS NOT MATERIALIZED (SELECT {names} FROM {table} WHERE updated_at <= {instant} UNION ALL "
+        "SELECT {names} FROM {history} WHERE updated_at <= {instant} AND superseded_at > {instant})"
+    ).format(
+        relation=sql.Identifier(relation),
+        names=names,
+        table=sql.Identifier("public", relation),
+        history=sql.Identifier("public", f"{relation}_history"),
+        instant=sql.Literal(instant),
+    )
 
 
 def _checked_condition(where: str | None) -> sql.Composable:
@@ -200,9 +258,11 @@ def _order(connection: psycopg.Connection, relation: str, columns: Sequence[psyc
     return sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.Identifier(relation, name) for name in names))
 
 
-def _as_csv(columns: Sequence[psycopg.Column], ordered: sql.Composable, *, with_header: bool) -> sql.Composed:
-    return sql.SQL("COPY (SELECT {} {}) TO STDOUT (FORMAT csv, HEADER {}, ENCODING 'UTF8')").format(
-        sql.SQL(", ").join(_as_text(column) for column in columns), ordered, sql.SQL("true" if with_header else "false")
+def _as_csv(columns: Sequence[psycopg.Column], rows: _Rows, *, with_header: bool) -> sql.Composed:
+    texts = sql.SQL(", ").join(_as_text(column) for column in columns)
+    header = sql.SQL("true" if with_header else "false")
+    return sql.SQL("COPY ({} SELECT {} {} {}) TO STDOUT (FORMAT csv, HEADER {}, ENCODING 'UTF8')").format(
+        rows.given, texts, rows.chosen, rows.order, header
     )
 
 
@@ -216,7 +276,7 @@ def _as_text(column: psycopg.Column) -> sql.Composable:
     return name
 
 
-def _as_json(columns: Sequence[psycopg.Column], ordered: sql.Composable) -> sql.Composed:
+def _as_json(columns: Sequence[psycopg.Column], rows: _Rows) -> sql.Composed:
     """JSON has no raw control characters, so that with two of them for quote and delimiter COPY leaves a line as it is.
 
     Only a column of type json could hold a line break between its tokens; jsonb has none.
@@ -225,9 +285,9 @@ def _as_json(columns: Sequence[psycopg.Column], ordered: sql.Composable) -> sql.
     forms = [as_jsonb if column.type_code == _JSON else as_is for column in columns]
     names = [form.format(sql.Identifier(column.name)) for form, column in zip(forms, columns, strict=True)]
     return sql.SQL(
-        "COPY (SELECT row_to_json(chosen) FROM (SELECT {} {}) AS chosen) "
+        "COPY ({} SELECT row_to_json(chosen) FROM (SELECT {} {} {}) AS chosen) "
         "TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', ENCODING 'UTF8')"
-    ).format(sql.SQL(", ").join(names), ordered)
+    ).format(rows.given, sql.SQL(", ").join(names), rows.chosen, rows.order)
 
 
 def _write_text(cursor: psycopg.Cursor, statement: sql.Composed, target: IO[bytes]) -> None:
@@ -267,13 +327,13 @@ def _read_csv(batch: bytes, schema: pa.Schema) -> pa.Table:
     )
 
 
-def _arrow_type(cursor: psycopg.Cursor, column: psycopg.Column, chosen: sql.Composable) -> pa.DataType:
+def _arrow_type(cursor: psycopg.Cursor, column: psycopg.Column, rows: _Rows) -> pa.DataType:
     """A numeric without a declared scale, such as a view's sum, gets the largest scale that its values have."""
     if column.type_code != _NUMERIC:
         return _ARROW_BY_OID.get(column.type_code, pa.string())
     scale = column.scale
     if scale is None:
-        largest = sql.SQL("SELECT max(scale({})) {}").format(sql.Identifier(column.name), chosen)
+        largest = sql.SQL("{} SELECT max(scale({})) {}").format(rows.given, sql.Identifier(column.name), rows.chosen)
         found = cursor.execute(largest).fetchone()
         scale = (found and found[0]) or 0
     return pa.decimal128(_DECIMAL_DIGITS, min(max(scale, 0), _DECIMAL_DIGITS))

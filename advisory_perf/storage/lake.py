@@ -132,9 +132,12 @@ class Lake:
 
     # partitions -------------------------------------------------------------------------------------------------------
 
-    def write_partitions(self, stage: str, vendor: str, dimension: str, partitions: Mapping[str, pl.DataFrame], *, run_id: str) -> None:
-        """Replaces a set of partitions: all staged, then all promoted."""
-        staged = {key: f"{_STAGING}/{run_id}/{stage}/{vendor}/{key}.parquet" for key in partitions}
+    def write_partitions(self, stage: str, vendor: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
+        """Replaces a set of partitions: all staged, then all promoted.
+
+        Who writes holds the turn of the delivery or lane, so that a staged file of the same name is what a killed run left behind.
+        """
+        staged = {key: f"{_STAGING}/{stage}/{vendor}/{key}.parquet" for key in partitions}
 
         def stage_one(key: str) -> None:
             buffer = io.BytesIO()

@@ -16,7 +16,8 @@ from psycopg.rows import class_row
 
 from advisory_perf.contracts.conventions import DeliveryStatus
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.warehouse import Warehouse, copy_frame
+from advisory_perf.storage.issues import replace_issues
+from advisory_perf.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,25 @@ _OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR EXISTS (
     SELECT FROM performance_data AS p WHERE p.data_source = log.vendor AND p.delivery_id = log.delivery_id
     AND p.as_of_date BETWEEN log.first_as_of_date AND log.last_as_of_date AND p.reconciliation_status = 'COMPLETED_WITH_ISSUES'
 ) THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END""")
+_COUNT_PUBLISHED: LiteralString = """
+    WITH own AS (
+        SELECT account_id, as_of_date FROM performance_data WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s
+        UNION
+        SELECT account_id, as_of_date FROM performance_data_history
+        WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND superseded_by_delivery_id IS NOT NULL
+    ),
+    taken_over AS (
+        SELECT DISTINCT account_id, as_of_date FROM performance_data_history
+        WHERE data_source = %(vendor)s AND superseded_by_delivery_id = %(delivery_id)s
+    ),
+    counted AS (
+        SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING (account_id, as_of_date)) AS updated
+    )
+    UPDATE etl_processing_log SET records_inserted = counted.all_own - counted.updated, records_updated = counted.updated
+    FROM counted WHERE delivery_id = %(delivery_id)s AND status <> 'FAILED'
+"""
+"""From what the warehouse holds and held, not from what one run changed: a run may have been cut short, or have had nothing to do."""
+
 _LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
 
 
@@ -93,7 +113,7 @@ class Ledger:
     """The ledger in a warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._warehouse = warehouse
+        self.warehouse = warehouse
 
     def claim(self, **identity: Unpack[Identity]) -> Claim:
         """Whether this run is to land the delivery.
@@ -102,7 +122,7 @@ class Ledger:
         is landed again counts as before until the new landing is done. KNOWN writes nothing. DUPLICATE inserts a row that says
         which delivery it repeats.
         """
-        with self._warehouse.connect() as connection:
+        with self.warehouse.connect() as connection:
             _lock(connection, identity)
             known = _same_file(connection, identity)
             if known is not None and known.status == "DUPLICATE":
@@ -119,7 +139,7 @@ class Ledger:
 
     def record_rejection(self, *, code: str, sentence: str, **identity: Unpack[Identity]) -> LedgerEntry:
         """A FAILED row for a file that no run could claim."""
-        with self._warehouse.connect() as connection:
+        with self.warehouse.connect() as connection:
             _lock(connection, identity)
             entry = _take(connection, identity, "RECEIVED")
         self.rejected(entry.delivery_id, code=code, sentence=sentence)
@@ -143,7 +163,7 @@ class Ledger:
         What the lane has still to compute are the days it has now and those it had at an earlier landing. A delivery without
         any such day waits for no lane and is closed at once.
         """
-        with self._warehouse.connect() as connection:
+        with self.warehouse.connect() as connection:
             found = connection.execute(
                 _composed(
                     "UPDATE etl_processing_log AS log SET records_read = %(read)s, records_processed = %(accepted)s,"
@@ -169,15 +189,14 @@ class Ledger:
             ).fetchone()
             if found is None:
                 raise _unknown(delivery_id)
-            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
-            copy_frame(connection, "data_quality_issues", _issue_rows(issues, found[0]))
+            replace_issues(connection, issues, etl_log_id=found[0])
 
     def rejected(self, delivery_id: str, *, code: str, sentence: str) -> None:
         """The delivery cannot be read: FAILED, with code and sentence, and nothing counted.
 
         Where an earlier landing of it was published, its lane has still to compute those days without it.
         """
-        with self._warehouse.connect() as connection:
+        with self.warehouse.connect() as connection:
             found = connection.execute(
                 "UPDATE etl_processing_log SET status = 'FAILED', error_code = %s, error_message = %s, processing_end_time = now(),"
                 " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
@@ -198,7 +217,7 @@ class Ledger:
         """
         landings = [[entry.delivery_id, entry.run_id] for entry in pending]
         if landings:
-            with self._warehouse.connect() as connection:
+            with self.warehouse.connect() as connection:
                 connection.execute(
                     "UPDATE etl_processing_log AS log SET normalized_run_id = log.run_id"
                     " FROM unnest(%s::text[], %s::text[]) AS landing (delivery_id, run_id)"
@@ -207,40 +226,37 @@ class Ledger:
                     [*map(list, zip(*landings, strict=True)), first, last],
                 )
 
-    def published(self, vendor: str, *, first: date, last: date, changes: Mapping[str, tuple[int, int]]) -> list[LedgerEntry]:
+    def published(self, connection: psycopg.Connection, vendor: str, *, first: date, last: date) -> list[LedgerEntry]:
         """Closes the pending deliveries whose rows were taken up and whose days are all published; gives them.
 
-        A publication that ends before the vendor's latest day closes nothing, since what follows a restated day changes with it.
-        ``changes`` has (inserted, updated) rows by delivery. A delivery closed before keeps its counts and times, but its status
-        follows the breaks that its rows have now.
+        In the transaction of the publication, so that neither is seen without the other. One that ends before the vendor's latest
+        day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
+        that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows the breaks
+        that its rows have now.
         """
         place = {"vendor": vendor, "first": first, "last": last, "landed": _LANDED}
-        with self._warehouse.connect() as connection:
-            closed = _entries(
-                connection,
-                "UPDATE etl_processing_log AS log SET status = CASE WHEN status = 'FAILED' THEN status ELSE {outcome} END,"
-                " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
-                " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
-                " AND normalized_run_id = run_id AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
-                " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
-                " RETURNING {columns}",
-                place,
-            )
-            for entry in closed:
-                connection.execute(
-                    "UPDATE etl_processing_log SET records_inserted = %s, records_updated = %s WHERE id = %s",
-                    [*changes.get(entry.delivery_id, (0, 0)), entry.id],
-                )
-            connection.execute(
-                _composed(
-                    "UPDATE etl_processing_log AS log SET status = {outcome} WHERE vendor = %(vendor)s"
-                    " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
-                    " AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s AND status <> {outcome}"
-                ),
-                place,
-            )
-            ids = {"ids": [entry.id for entry in closed]}
-            return _entries(connection, "SELECT {columns} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", ids)
+        closed = _entries(
+            connection,
+            "UPDATE etl_processing_log AS log SET status = CASE WHEN status = 'FAILED' THEN status ELSE {outcome} END,"
+            " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
+            " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
+            " AND normalized_run_id = run_id AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
+            " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
+            " RETURNING {columns}",
+            place,
+        )
+        for entry in closed:
+            connection.execute(_COUNT_PUBLISHED, {"vendor": vendor, "delivery_id": entry.delivery_id})
+        connection.execute(
+            _composed(
+                "UPDATE etl_processing_log AS log SET status = {outcome} WHERE vendor = %(vendor)s"
+                " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
+                " AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s AND status <> {outcome}"
+            ),
+            place,
+        )
+        ids = {"ids": [entry.id for entry in closed]}
+        return _entries(connection, "SELECT {columns} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", ids)
 
     def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
         """Every delivery, or those of a vendor, in the order of landing."""
@@ -273,7 +289,7 @@ class Ledger:
         return max(days, default=None)
 
     def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
-        with self._warehouse.connect() as connection:
+        with self.warehouse.connect() as connection:
             return _entries(connection, _SELECT + condition, place)
 
 
@@ -310,7 +326,9 @@ def _take(connection: psycopg.Connection, identity: Identity, status: str) -> Le
         " (delivery_id, file_name, file_path, vendor, sha256, size_bytes, status, received_at, processing_start_time, run_id)"
         " VALUES (%(delivery_id)s, %(file_name)s, %(file_path)s, %(vendor)s, %(sha256)s, %(size_bytes)s, %(status)s,"
         " %(received_at)s, now(), %(run_id)s)"
-        " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id, file_path = excluded.file_path,"
+        " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id,"
+        " file_path = CASE WHEN etl_processing_log.delivery_id = excluded.delivery_id THEN etl_processing_log.file_path"
+        " ELSE excluded.file_path END,"
         " status = excluded.status, received_at = excluded.received_at, processing_start_time = now(), processing_end_time = NULL,"
         " run_id = excluded.run_id, error_code = NULL, error_message = NULL, records_read = 0, records_processed = 0,"
         " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0,"
@@ -340,20 +358,6 @@ def _insert_duplicate(connection: psycopg.Connection, identity: Identity, origin
         {"message": message, "id": entry.id},
     )
     return noted
-
-
-def _issue_rows(issues: pl.DataFrame, etl_log_id: int) -> pl.DataFrame:
-    return issues.select(
-        pl.lit(etl_log_id).alias("etl_log_id"),
-        "account_id",
-        "as_of_date",
-        pl.col("code").alias("issue_type"),
-        pl.col("reason").alias("issue_description"),
-        "field_name",
-        "severity",
-        "line_number",
-        "raw_row",
-    )
 
 
 def _unknown(delivery_id: str) -> WarehouseError:

@@ -7,6 +7,7 @@ into incoming meanwhile; incoming is cleared last, and only of the very object t
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,13 +56,26 @@ def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> A
     return Arrival(delivery_id, vendor, file, entry.received_at if entry else file.modified)
 
 
+def forget_failed(lake: Lake, ledger: Ledger, arrival: Arrival, sha256: str) -> None:
+    """Clears what an earlier arrival of the same name and bytes, which failed, left in archive and error: this one takes its place."""
+    earlier = ledger.find(arrival.vendor, arrival.file.name, sha256)
+    if earlier is None or earlier.delivery_id == arrival.delivery_id or earlier.status not in {"RECEIVED", "FAILED"}:
+        return
+    lake.delete(file.path for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{arrival.vendor}/{earlier.delivery_id}/"))
+
+
 def keep_in_archive(lake: Lake, arrival: Arrival, content: bytes) -> str:
     """Keeps the bytes that were read in the archive; returns their path. Repeating it changes nothing."""
     return _keep(lake, arrival, content, ARCHIVE)
 
 
-def keep_in_error(lake: Lake, arrival: Arrival, content: bytes, *, code: str, sentence: str) -> str:
-    """Keeps the bytes that were read in error/ beside a JSON file with the reason; returns their path."""
+def keep_in_error(
+    lake: Lake, arrival: Arrival, content: bytes, *, code: str, sentence: str, attempts: Sequence[Mapping[str, str]] = ()
+) -> str:
+    """Keeps the bytes that were read in error/ beside a JSON file with the reason; returns their path.
+
+    ``attempts`` are the landings that failed before it was given up, each as the JSON file is to tell it.
+    """
     reason = {
         "vendor": arrival.vendor,
         "file_name": arrival.file.name,
@@ -70,6 +84,7 @@ def keep_in_error(lake: Lake, arrival: Arrival, content: bytes, *, code: str, se
         "received_at": arrival.received_at.isoformat(),
         "error_code": code,
         "error_message": sentence,
+        **({"attempts": list(attempts)} if attempts else {}),
     }
     path = f"{_folder(ERROR, arrival)}{arrival.file.name}{REASON_ENDING}"
     lake.write(path, json.dumps(reason, indent=2).encode())

@@ -3,55 +3,20 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from datetime import date
+from collections import Counter
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from advisory_perf.samples.deliveries import make_samples
+from advisory_perf_tests.local.commands import Outcome, command, line_with
 
 pytestmark = pytest.mark.slow
 
-COMMAND = Path(sys.executable).parent / "advisory-perf"
 SAMPLES = make_samples(seed=7, accounts=5, last_month=date(2025, 3, 31), months=3, days=4)
 BROKEN_FEED = "vendor: acme\ntitle: Acme\ncadence: hourly\n"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self) -> str:
-        """The one line that an error is, after the command's name."""
-        assert self.err.startswith("advisory-perf: "), self.err
-        assert self.err.count("\n") == 1, self.err
-        return self.err.removeprefix("advisory-perf: ").strip()
-
-
-def command(*arguments: str | Path, home: Path | None = None, **environment: str | Path) -> Outcome:
-    """Runs the console script to its end, with nothing in the environment but what is given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
-    given = {name: str(value) for name, value in environment.items()}
-    if home is not None:
-        given["ADVISORY_PERF_HOME"] = str(home)
-    done = subprocess.run([COMMAND, *arguments], capture_output=True, check=False, env={**kept, **given, "COLUMNS": "160"}, timeout=120)
-    return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def line_with(text: str, output: str) -> str:
-    """The only line of a table that holds the text."""
-    (line,) = [line for line in output.splitlines() if text in line]
-    return " ".join(line.replace("│", " ").split())
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +63,11 @@ def home(first_run: tuple[Path, Outcome]) -> Path:
 def test_help_names_every_command() -> None:
     outcome = command("--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "--home"):
+    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "--home"):
         assert name in outcome.out
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds"])
+@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine"])
 def test_every_command_explains_itself(name: str) -> None:
     outcome = command(name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
@@ -118,6 +83,9 @@ def test_every_command_explains_itself(name: str) -> None:
         (["run", "."], "'.' is a directory"),
         (["export"], "Missing argument"),
         (["export", "performance_data", "--format", "xml"], "xml is not one of csv, ndjson, parquet"),
+        (["quarantine", "list", "--format", "xml"], "xml is not one of table, csv, ndjson, parquet"),
+        (["quarantine", "replay", "--vendor", "vendor_a", "--delivery", "x"], "give one of --vendor and --delivery"),
+        (["quarantine", "replay", "--vendor", "nobody"], "nobody has no feed; the vendors are"),
         (["feeds", "check", "no-such-file.yaml"], "'no-such-file.yaml' does not exist"),
         (["doctor", "--nonsense"], "No such option: --nonsense"),
     ],
@@ -253,6 +221,59 @@ def test_an_export_into_no_folder_is_one_sentence(home: Path, tmp_path: Path) ->
     outcome = command("export", "accounts", "-o", target, home=home)
     assert outcome.code == 1
     assert outcome.sentence == f"{target} cannot be written (No such file or directory); choose a folder that exists and takes files"
+
+
+def test_an_export_as_reported_gives_the_rows_of_that_day_in_every_format(home: Path, tmp_path: Path) -> None:
+    chosen = ["performance_data", "--where", "data_source = 'vendor_d'"]
+    today = datetime.now(UTC).date()
+    assert command("export", *chosen, "--as-reported", str(today), home=home).out == command("export", *chosen, home=home).out
+    target = tmp_path / "before.parquet"
+    before = command("export", *chosen, "--format", "parquet", "--as-reported", "2025-03-31", "-o", target, home=home)
+    assert (before.code, before.err) == (0, f"0 rows of performance_data in {target}\n"), "nothing had been published by then"
+    assert "ending_market_value" in pl.read_parquet(target).columns
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["performance_data", "--as-reported", "yesterday"], "'yesterday' is neither a day nor an instant; write 2025-03-31 for"),
+        (["performance_data", "--as-reported", "2999-12-31"], "what will be reported by 2999-12-31 nobody knows yet"),
+        (["accounts", "--as-reported", "2025-03-31"], "accounts keeps no superseded rows, so only performance_data can be"),
+    ],
+)
+def test_what_cannot_be_exported_as_reported_is_one_sentence(home: Path, arguments: list[str], says: str) -> None:
+    outcome = command("export", *arguments, home=home)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.sentence.startswith(says)
+
+
+# quarantine -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_quarantine_is_listed_with_its_rows_as_they_came(home: Path, of_a: Path) -> None:
+    quarantined = SAMPLES.truth["vendor_a"].files[of_a.name].quarantined
+    listed = command("quarantine", "list", "--vendor", "vendor_a", "--format", "ndjson", home=home)
+    rows = [json.loads(line) for line in listed.out.splitlines()]
+    assert dict(Counter(row["code"] for row in rows)) == quarantined
+    assert all(json.loads(row["raw_row"])["acct_id"] is not None for row in rows if row["account_id"])
+    code = rows[0]["code"]
+    table = command("quarantine", "list", "--code", code, home=home)
+    assert (table.code, table.err) == (0, "")
+    assert f"Quarantine: {quarantined[code]:,} rows" in table.out
+    assert "vendor_a" in table.out
+
+
+def test_a_replay_without_a_mended_feed_ends_with_3_and_changes_nothing(home: Path, of_a: Path) -> None:
+    before = command("export", "performance_data", home=home).out
+    outcome = command("quarantine", "replay", "--vendor", "vendor_a", home=home)
+    assert outcome.code == 3
+    assert line_with(of_a.name, outcome.out).startswith(f"{of_a.name} vendor_a COMPLETED_WITH_ISSUES ")
+    assert command("export", "performance_data", home=home).out == before
+    nothing = command("quarantine", "replay", "--vendor", "vendor_d", home=home)
+    assert (nothing.code, nothing.out) == (0, "nothing to replay: no delivery failed, and no row is in quarantine\n")
+    unknown = command("quarantine", "replay", "--delivery", "nothing", home=home)
+    assert unknown.code == 1
+    assert unknown.sentence.startswith("the ledger has no delivery nothing; ")
 
 
 # migrate, doctor, feeds -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.local.installation import ROOT, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
@@ -25,7 +25,7 @@ from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import SliceChange, Warehouse
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, add_feed, csv
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
 
 OF_VENDOR_D = next(
     file for file in make_samples(seed=3, accounts=2, last_month=date(2025, 3, 31), days=4).files if file.vendor == "vendor_d"
@@ -221,10 +221,10 @@ def test_a_lane_that_fails_is_named_with_its_check_and_first_row_and_the_others_
 def test_a_lane_that_the_warehouse_refuses_says_the_warehouses_sentence(
     tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_warehouse: Warehouse, *_: object, **__: object) -> SliceChange:
+    def refuse(_warehouse: Warehouse, *_: object, **__: object) -> dict[str, SliceChange]:
         raise WarehouseError("the warehouse refused: the disk is full") from ValueError("a cause that nobody needs to see")
 
-    monkeypatch.setattr(Warehouse, "replace_slice", refuse)
+    monkeypatch.setattr(Warehouse, "publish", refuse)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
         run(world, handed_over[:1])
     assert str(caught.value) == "acme: the lane from 2025-03-03 to 2025-03-05 failed: the warehouse refused: the disk is full"
@@ -268,8 +268,7 @@ def test_a_delivery_that_lands_again_under_a_mended_feed_leaves_no_row_of_its_ea
     with a_world(tmp_path, warehouse_url) as world:
         (handed,) = run(world, [delivery])
         assert world.rows("performance_data")["as_of_date"].to_list() == [date(2025, 3, 2)]
-        settings = world.platform.settings.model_copy(update={"feeds_dir": add_feed(tmp_path / "mended", columns=day_first)})
-        mended = World(open_platform(settings), build_definitions(settings), world.instance)
+        mended = world.with_feed(tmp_path / "mended", columns=day_first)
         landing = mended.definitions.resolve_job_def("acme_landing")
         assert landing.execute_in_process(instance=world.instance, partition_key=handed.entry.delivery_id).success
         LocalRuns(mended.platform, mended.definitions, mended.instance).run_lane("acme")

@@ -91,7 +91,7 @@ def test_wrong_files_go_to_error_with_a_reason_and_the_others_go_on(tmp_path: Pa
         "vendor_b_performance_20250131.xlsx": ("FAILED", "E_FORMAT"),
         "vendor_a_performance_20250131.csv": ("FAILED", "E_MAPPING"),
         "who_am_i.csv": ("FAILED", "E_UNKNOWN_VENDOR"),
-        "vendor_c_performance_20250131.json": ("FAILED", "E_FORMAT"),
+        "vendor_c_performance_20250131.json": ("FAILED", "E_TORN"),
         "vendor_d_20250131.parquet": ("FAILED", "E_TORN"),
         "vendor_a_performance_20250228.csv": ("FAILED", "E_EMPTY"),
         good.name: (handed[-1].status, None),

@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days
@@ -80,10 +81,10 @@ def add_feed(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def settings_with_acme(folder: Path, warehouse_url: str = NOWHERE, **changes: Any) -> Settings:
-    """The settings of an installation that knows acme besides the package's vendors."""
+def settings_with_acme(folder: Path, warehouse_url: str = NOWHERE, *, feed: dict[str, Any] | None = None, **changes: Any) -> Settings:
+    """The settings of an installation that knows acme, its feed changed as said, besides the package's vendors."""
     chosen = {"settle_seconds": 0, **changes}
-    return Settings(home=folder / "home", feeds_dir=add_feed(folder / "feeds"), warehouse_url=warehouse_url, **chosen)
+    return Settings(home=folder / "home", feeds_dir=add_feed(folder / "feeds", **(feed or {})), warehouse_url=warehouse_url, **chosen)
 
 
 A_THIRD = "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000"
@@ -128,6 +129,33 @@ class World:
     def run_lane(self, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
         """One run of the vendor's lane for the windows of a range of days."""
         return self._execute(lane_job_name(vendor), tags=range_of_days(first, last, self.platform.feeds[vendor]).tags)
+
+    def run_request(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """What a sensor asked for, as the daemon launches it."""
+        if request.partition_key:
+            self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[VENDOR]).name or "", [request.partition_key])
+        job = self.definitions.resolve_job_def(request.job_name or "")
+        run_config = dict(request.run_config) or printing("CRITICAL")
+        return job.execute_in_process(
+            run_config, self.instance, partition_key=request.partition_key, tags=dict(request.tags), raise_on_error=False
+        )
+
+    def materialise(self, stage: str, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One asset of the lane by itself, as from the web page."""
+        tags = range_of_days(first, last, self.platform.feeds[vendor]).tags
+        return self._execute(lane_job_name(vendor), tags=tags, asset_selection=[dg.AssetKey([vendor, stage])])
+
+    def run_pending_lane(self, vendor: str = VENDOR) -> None:
+        """The lane as its landed deliveries ask for it."""
+        ledger = self.platform.ledger
+        windows = windows_touched(self.platform.feeds[vendor], ledger.pending(vendor), ledger.latest_as_of_date(vendor))
+        assert windows is not None
+        assert self.run_lane(windows.first_day, windows.last_day, vendor).success
+
+    def with_feed(self, folder: Path, **changes: Any) -> "World":
+        """The same stores and runs, after acme's feed was mended."""
+        settings = self.platform.settings.model_copy(update={"feeds_dir": add_feed(folder, **changes)})
+        return World(open_platform(settings), build_definitions(settings), self.instance)
 
     def reject_unclaimed(self, run_config: dict[str, Any]) -> dg.ExecuteInProcessResult:
         """One run of the job for files that no feed claims."""

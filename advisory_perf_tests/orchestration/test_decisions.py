@@ -7,6 +7,8 @@ from advisory_perf.orchestration.decisions import (
     LaneRequest,
     Tries,
     by_precedence,
+    deliveries_to_give_up,
+    giving_up_subject,
     landings_to_request,
     lane_subject,
     lane_to_request,
@@ -109,6 +111,35 @@ def test_files_whose_attempts_are_used_up_do_not_keep_the_others_waiting() -> No
     files = [a_file(f"acme/{number}.csv", minute=number) for number in range(5)]
     used_up = {delivery_id_of(file): Tries(failed=3) for file in files[:3]}
     assert [request.path for request in to_land(files, used_up, at_most=2)] == [files[3].path, files[4].path]
+
+
+# deliveries to give up ------------------------------------------------------------------------------------------------
+
+
+def given_up(files: list[LakeFile], tries: dict[str, Tries]) -> list[tuple[str, int]]:
+    asked_for = deliveries_to_give_up("acme", files, lambda subject: tries.get(subject, Tries()), attempts=3)
+    return [(request.delivery_id, request.attempt) for request in asked_for]
+
+
+def test_a_delivery_is_given_up_when_its_attempts_are_used_up_and_not_before() -> None:
+    file = a_file("acme/a.csv")
+    name = delivery_id_of(file)
+    assert {failed: given_up([file], {name: Tries(failed=failed)}) for failed in (0, 2, 3, 4)} == {
+        0: [],
+        2: [],
+        3: [(name, 1)],
+        4: [(name, 1)],
+    }
+    assert given_up([file], {name: Tries(failed=3, in_flight=True)}) == []
+
+
+def test_giving_up_is_tried_as_often_as_a_landing_and_one_at_a_time() -> None:
+    file = a_file("acme/a.csv")
+    name = delivery_id_of(file)
+    used_up = {name: Tries(failed=3)}
+    asked_for = [given_up([file], {**used_up, giving_up_subject(name): Tries(failed=failed)}) for failed in range(4)]
+    assert asked_for == [[(name, 1)], [(name, 2)], [(name, 3)], []]
+    assert given_up([file], {**used_up, giving_up_subject(name): Tries(in_flight=True)}) == []
 
 
 # windows of a lane ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ PUBLISHED = ("reconciliation_results", "performance_data")
 
 BLOCKING = {
     "raw_vendor_file": {"delivery_is_readable"},
-    "delivered_positions": {"delivered_positions_schema", "rows_conserved"},
+    "delivered_positions": {"delivery_is_plausible", "delivered_positions_schema", "rows_conserved"},
     "quarantined_rows": {"quarantined_rows_schema"},
     "normalized_positions": {"normalized_positions_schema"},
     "net_flows": {"net_flows_schema", "net_flow_identity"},
@@ -27,6 +27,7 @@ BLOCKING = {
 }
 WARNING = {
     "raw_vendor_file": {"columns_known"},
+    "delivered_positions": {"nothing_to_notice"},
     "quarantined_rows": {"rows_accepted"},
     "net_flows": {"market_value_identity"},
     "twrr_series": {"roll_forward", "returns_in_bounds", "returns_defined"},
@@ -204,7 +205,7 @@ def test_every_check_says_what_it_means(definitions: dg.Definitions) -> None:
 
 def test_each_vendor_has_a_landing_and_a_lane(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} | {"reject_unclaimed"}
+    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} | {"reject_unclaimed", "give_up_delivery"}
 
 
 def test_a_lane_job_covers_its_lane_and_the_register(definitions: dg.Definitions) -> None:
@@ -225,7 +226,7 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
     }
     jobs = {name: {target.job_name for target in sensor.targets} for name, sensor in sensors.items()}
     assert jobs == {
-        "arrivals": {f"{vendor}_landing" for vendor in VENDORS} | {"reject_unclaimed"},
+        "arrivals": {f"{vendor}_landing" for vendor in VENDORS} | {"reject_unclaimed", "give_up_delivery"},
         "lanes": {f"{vendor}_lane" for vendor in VENDORS},
     }
 

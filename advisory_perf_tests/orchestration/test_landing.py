@@ -1,12 +1,14 @@
 """What a landing stores and says of a delivery that is good, unreadable, known or cut short."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import (
+    A_FIFTH,
     A_THIRD,
     DELIVERY,
     World,
@@ -49,6 +51,41 @@ def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) 
     assert world.platform.lake.files("incoming/") == []
     assert world.platform.lake.files("raw_vendor_file/") == []
     assert world.platform.ledger.entries("acme")[0].status == "FAILED"
+
+
+def test_a_delivery_that_contradicts_itself_fails_its_run_with_the_reason(world: World) -> None:
+    swapped = "A,2025-03-03,110.00,0.00,0.00,10.00,100.00,0.10000"
+    result = world.land("acme_1.csv", csv(swapped))
+    assert not result.success
+    assert materialised_stages(result) == {"raw_vendor_file"}
+    plausible = checks(result)["delivery_is_plausible"]
+    assert (plausible.passed, plausible.blocking) == (False, True)
+    assert value(plausible.metadata, "error_code") == "E_HEADER_AMBIGUOUS"
+    assert "bmv and emv change places" in value(plausible.metadata, "reason")
+    assert world.platform.lake.exists(value(plausible.metadata, "moved_to"))
+    assert world.platform.lake.files("incoming/") == []
+    assert world.platform.lake.files("archive/") == []
+    (entry,) = world.platform.ledger.entries("acme")
+    assert (entry.status, entry.error_code) == ("FAILED", "E_HEADER_AMBIGUOUS")
+
+
+def test_what_a_person_should_know_of_a_delivery_is_a_check_that_warns(world: World) -> None:
+    result = world.land("acme_1.csv", csv(A_THIRD).replace("twr", "twr,memo").replace("0.10000", "0.10000,x"))
+    assert result.success
+    found = checks(result)["nothing_to_notice"]
+    assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+    assert value(found.metadata, "codes") == "W_NEW_COLUMN, W_MISSING_OPTIONAL"
+    assert [case["code"] for case in cases(found)] == ["W_NEW_COLUMN", "W_MISSING_OPTIONAL"]
+
+
+def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_them(
+    loaded: tuple[World, dg.ExecuteInProcessResult], tmp_path: Path
+) -> None:
+    world, _ = loaded
+    strict = world.with_feed(tmp_path / "strict", accounts="known")
+    assert strict.land("acme_2.csv", csv(A_FIFTH.replace("111.00", "111.50"), A_THIRD.replace("A,", "Z,"))).success
+    issues = world.rows("data_quality_issues").select("account_id", "issue_type").rows()
+    assert issues == [("Z", "E_UNKNOWN_ACCOUNT")]
 
 
 def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
+import json
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from advisory_perf.errors import LakeError, WarehouseError
+from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.storage.lake import Lake, LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.storage.turns import Turns
+from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
 
 SUBJECT = "advisory_perf/subject"
@@ -24,6 +29,11 @@ def tick(world: World, sensor: str) -> dg.SensorResult:
 
 def asked(world: World, sensor: str) -> list[dg.RunRequest]:
     return list(tick(world, sensor).run_requests or [])
+
+
+def landings(world: World) -> list[dg.RunRequest]:
+    """The landings that are asked for now."""
+    return [request for request in asked(world, "arrivals") if request.job_name == "acme_landing"]
 
 
 def launched(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
@@ -82,7 +92,7 @@ def test_a_file_whose_run_is_under_way_is_not_asked_for_again(world: World) -> N
 def test_a_failed_landing_is_asked_for_again_until_its_attempts_are_used_up(world: World, status: dg.DagsterRunStatus) -> None:
     delivery_id = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD)))
     keys = []
-    while requests := asked(world, "arrivals"):
+    while requests := landings(world):
         launched(world, requests[0], status)
         keys.append(requests[0].run_key)
     assert keys == [f"{delivery_id}:1", f"{delivery_id}:2", f"{delivery_id}:3"]
@@ -90,10 +100,98 @@ def test_a_failed_landing_is_asked_for_again_until_its_attempts_are_used_up(worl
 
 def test_a_file_that_comes_again_after_all_attempts_is_a_new_arrival(world: World) -> None:
     world.put("acme_1.csv", csv(A_THIRD))
-    while requests := asked(world, "arrivals"):
+    while requests := landings(world):
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
     again = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD, B_THIRD)))
     assert [request.run_key for request in asked(world, "arrivals")] == [f"{again}:1"]
+
+
+def test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_land(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(raw: pl.DataFrame, *_: object) -> Judged:
+        raise MemoryError(f"no room for {raw.height} rows")
+
+    poisoned = world.put("acme_1.csv", csv(A_THIRD))
+    with monkeypatch.context() as patched:
+        patched.setattr("advisory_perf.orchestration.landing.judge", crash)
+        while requests := landings(world):
+            assert not world.run_request(requests[0]).success
+    world.put("acme_2.csv", csv(B_THIRD))
+    landing, giving_up = asked(world, "arrivals")
+    assert (landing.job_name, giving_up.job_name) == ("acme_landing", "give_up_delivery")
+    assert world.run_request(landing).success
+    assert len(asked(world, "lanes")) == 1, "no lane waits for it"
+    assert world.run_request(giving_up).success
+    assert asked(world, "arrivals") == []
+    failed, landed = world.platform.ledger.entries("acme")
+    assert (failed.status, failed.error_code, landed.status) == ("FAILED", "E_POISONED", "PROCESSING")
+    assert failed.error_message == (
+        "acme, acme_1.csv: its landing failed 3 times, the last time because: MemoryError: no room for 1 rows; when that is mended, "
+        f"run `advisory-perf quarantine replay --delivery {delivery_id_of(poisoned)}` or put the file into incoming/ again"
+    )
+    kept = {file.name: file for file in world.platform.lake.files("error/acme/")}
+    assert sorted(kept) == ["acme_1.csv", "acme_1.csv.reason.json"]
+    story = json.loads(world.platform.lake.read(kept["acme_1.csv.reason.json"].path))
+    assert (story["error_code"], story["error_message"]) == (failed.error_code, failed.error_message)
+    assert [attempt["reason"] for attempt in story["attempts"]] == ["MemoryError: no room for 1 rows"] * 3
+    assert len({attempt["run_id"] for attempt in story["attempts"]}) == 3
+
+
+def test_a_delivery_that_was_given_up_lands_when_it_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_land(world, monkeypatch)
+    again = world.put("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "arrivals")
+    assert request.run_key == f"{delivery_id_of(again)}:1"
+    assert world.run_request(request).success
+    assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING", "PROCESSING"]
+    assert world.platform.lake.files("error/") == [], "what was kept of the first arrival makes room for the second"
+
+
+def test_while_the_warehouse_does_not_answer_no_landing_is_asked_for_and_no_attempt_used_up(tmp_path: Path) -> None:
+    with a_world(tmp_path, NOWHERE) as world:
+        world.put("acme_1.csv", csv(A_THIRD))
+        with pytest.raises(WarehouseError, match="cannot be reached"):
+            tick(world, "arrivals")
+
+
+def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(lake: Lake, *_: object) -> None:
+        raise LakeError(f"the lake {lake.address} fails at writing (no room); check its address and rights")
+
+    world.put("acme_1.csv", csv(A_THIRD))
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "write_partitions", full)
+        (first,) = asked(world, "arrivals")
+        result = world.run_request(first)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert reason_of(failure).endswith("fails at writing (no room); check its address and rights")
+    (second,) = asked(world, "arrivals")
+    assert (second.run_key or "").endswith(":2")
+    assert world.run_request(second).success
+    assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
+
+
+def test_a_file_whose_landing_runs_elsewhere_is_left_to_it(world: World) -> None:
+    file = world.put("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "arrivals")
+    with Turns(world.platform.warehouse) as elsewhere:
+        assert elsewhere.take(f"landing acme {delivery_id_of(file)}")
+        assert world.run_request(request).success
+        assert world.platform.ledger.entries("acme") == []
+    assert len(asked(world, "arrivals")) == 1, "it is asked for again if the other was killed"
+
+
+def test_a_lane_that_runs_elsewhere_is_not_joined_in_the_middle(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    with Turns(world.platform.warehouse) as elsewhere:
+        assert elsewhere.take("lane acme")
+        result = world.materialise("net_flows", THIRD, FIFTH)
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert reason_of(failure) == "another run of acme's lane is under way; launch this one again when that has ended"
 
 
 def test_a_file_that_landed_is_gone_and_not_asked_for(world: World) -> None:
@@ -202,7 +300,7 @@ def test_a_lane_waits_for_files_of_its_vendor_and_for_no_others(world: World) ->
 def test_a_lane_does_not_wait_for_a_file_whose_attempts_are_used_up(world: World) -> None:
     world.land("acme_1.csv", csv(A_THIRD))
     world.put("acme_2.csv", csv(A_FIFTH))
-    while requests := asked(world, "arrivals"):
+    while requests := landings(world):
         assert asked(world, "lanes") == []
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
     assert len(asked(world, "lanes")) == 1
@@ -238,11 +336,10 @@ def test_a_new_delivery_gives_a_lane_whose_attempts_are_used_up_another_chance(w
 def test_what_the_sensors_ask_for_can_be_run_to_the_end(world: World) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD, A_FIFTH))
     (landing,) = asked(world, "arrivals")
-    world.instance.add_dynamic_partitions("acme_deliveries", [delivery_id_of(file)])
-    job = world.definitions.resolve_job_def("acme_landing")
-    assert job.execute_in_process(instance=world.instance, partition_key=landing.partition_key, tags=dict(landing.tags)).success
+    assert landing.partition_key == delivery_id_of(file)
+    assert world.run_request(landing).success
     (lane,) = asked(world, "lanes")
-    assert world.definitions.resolve_job_def("acme_lane").execute_in_process(instance=world.instance, tags=dict(lane.tags)).success
+    assert world.run_request(lane).success
     assert (asked(world, "arrivals"), asked(world, "lanes")) == ([], [])
     assert world.platform.ledger.latest_as_of_date("acme") == date(2025, 3, 5)
     assert [entry.status for entry in world.platform.ledger.entries()] == ["COMPLETED"]

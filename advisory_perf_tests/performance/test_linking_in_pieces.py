@@ -16,6 +16,8 @@ from advisory_perf.performance import twrr_series
 from advisory_perf_tests.performance.exact import ExactAccount, differences
 from advisory_perf_tests.performance.scenarios import a_return, returns
 
+pytestmark = pytest.mark.slow
+
 START = date(2017, 11, 1)
 Row = dict[str, Any]
 

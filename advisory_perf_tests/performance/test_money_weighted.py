@@ -19,6 +19,8 @@ from advisory_perf.performance.money_weighted import internal_rate_of_return, mo
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf_tests.performance.scenarios import positions
 
+pytestmark = pytest.mark.slow
+
 START, END = date(2024, 5, 31), date(2024, 6, 30)  # 30 days
 WEIGHTED_TIMINGS = (FlowTiming.START_OF_DAY, FlowTiming.MID_DAY, FlowTiming.END_OF_DAY)
 EXACT = DayCount.ACTUAL_365

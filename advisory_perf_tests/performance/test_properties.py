@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns, twrr_series
 from advisory_perf_tests.performance.scenarios import a_return, positions, returns
 
+pytestmark = pytest.mark.slow
+
 CENT = Decimal("0.01")
 EPSILON = 1e-12
 

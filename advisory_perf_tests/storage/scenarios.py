@@ -57,7 +57,12 @@ def four_valuations() -> pl.DataFrame:
 
 def put(warehouse: Warehouse, frame: pl.DataFrame, table: Table = PERFORMANCE_DATA) -> SliceChange:
     """Replaces January and February of the vendor."""
-    return warehouse.replace_slice(table, frame, vendor="alpha", first=JANUARY, last=FEBRUARY)
+    return replace_slice(warehouse, table, frame, vendor="alpha", first=JANUARY, last=FEBRUARY)
+
+
+def replace_slice(warehouse: Warehouse, table: Table, frame: pl.DataFrame, *, vendor: str, first: date, last: date) -> SliceChange:
+    """Publishes one table alone."""
+    return warehouse.publish([(table, frame)], vendor=vendor, first=first, last=last)[table.name]
 
 
 def everything(warehouse: Warehouse, relation: str = "performance_data") -> list[dict[str, Any]]:

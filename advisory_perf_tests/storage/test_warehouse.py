@@ -8,8 +8,10 @@ import pytest
 
 from advisory_perf.contracts.tables import ACCOUNTS, NET_FLOWS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.warehouse import SliceChange, Warehouse, copy_frame
-from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, everything, four_valuations, put, rows_of, valuation
+from advisory_perf.storage.frames import copy_frame
+from advisory_perf.storage.register import latest_positions, upsert_accounts
+from advisory_perf.storage.warehouse import SliceChange, Warehouse, refresh_daily_totals
+from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, everything, four_valuations, put, replace_slice, rows_of, valuation
 
 
 def test_a_first_load_holds_exactly_the_frame(warehouse: Warehouse) -> None:
@@ -84,10 +86,10 @@ def test_an_empty_frame_empties_the_slice(warehouse: Warehouse) -> None:
 def test_rows_outside_the_slice_stay(warehouse: Warehouse) -> None:
     put(warehouse, four_valuations())
     other = rows_of(PERFORMANCE_DATA, valuation("A-1", JANUARY, data_source="beta"))
-    warehouse.replace_slice(PERFORMANCE_DATA, other, vendor="beta", first=JANUARY, last=JANUARY)
+    replace_slice(warehouse, PERFORMANCE_DATA, other, vendor="beta", first=JANUARY, last=JANUARY)
     day = date(2024, 2, 1)
     one_day = four_valuations().filter(as_of_date=day).head(1)
-    assert warehouse.replace_slice(PERFORMANCE_DATA, one_day, vendor="alpha", first=day, last=day) == SliceChange(0, 0, 1, 1, {})
+    assert replace_slice(warehouse, PERFORMANCE_DATA, one_day, vendor="alpha", first=day, last=day) == SliceChange(0, 0, 1, 1, {})
     kept = [(row["data_source"], row["account_id"], row["as_of_date"].month) for row in everything(warehouse)]
     assert kept == [("alpha", "A-1", 1), ("alpha", "A-1", 2), ("alpha", "A-2", 1), ("beta", "A-1", 1)]
 
@@ -181,6 +183,16 @@ def test_reconciliation_results_are_replaced_too_and_need_no_published_row(wareh
     assert warehouse.query("SELECT currency, is_open FROM accounts").row(0) == ("XXX", True)
 
 
+def upsert(warehouse: Warehouse, *accounts: dict[str, Any]) -> int:
+    with warehouse.connect() as connection:
+        return upsert_accounts(connection, rows_of(ACCOUNTS, *accounts))
+
+
+def latest(warehouse: Warehouse) -> pl.DataFrame:
+    with warehouse.connect() as connection:
+        return latest_positions(connection)
+
+
 def test_accounts_are_written_only_where_they_differ(warehouse: Warehouse) -> None:
     def account(name: str, last: date, **others: Any) -> dict[str, Any]:
         return {
@@ -193,10 +205,10 @@ def test_accounts_are_written_only_where_they_differ(warehouse: Warehouse) -> No
         }
 
     one, two = account("A-1", FEBRUARY), account("A-2", FEBRUARY)
-    assert warehouse.upsert_accounts(rows_of(ACCOUNTS, one, two)) == 2
+    assert upsert(warehouse, one, two) == 2
     before = warehouse.query("SELECT * FROM accounts ORDER BY account_id").to_dicts()
-    assert warehouse.upsert_accounts(rows_of(ACCOUNTS, one, two)) == 0
-    assert warehouse.upsert_accounts(rows_of(ACCOUNTS, one, account("A-2", FEBRUARY, is_open=False))) == 1
+    assert upsert(warehouse, one, two) == 0
+    assert upsert(warehouse, one, account("A-2", FEBRUARY, is_open=False)) == 1
     after = warehouse.query("SELECT * FROM accounts ORDER BY account_id").to_dicts()
     assert after[0] == before[0]
     assert after[1]["is_open"] is False
@@ -215,17 +227,17 @@ def test_the_latest_position_of_each_account_is_its_newest_row(warehouse: Wareho
     )
     put(warehouse, rows_of(RECONCILIATION_RESULTS, reconciled("never published", JANUARY)), RECONCILIATION_RESULTS)
     columns = ["account_id", "account_name", "ending_market_value", "first_as_of_date", "last_as_of_date"]
-    assert warehouse.latest_positions().select(columns).rows() == [
+    assert latest(warehouse).select(columns).rows() == [
         ("A-1", "Renamed", Decimal(110), date(2024, 1, 31), date(2024, 2, 29)),
         ("A-2", "Account A-2", Decimal(50), date(2024, 1, 31), date(2024, 1, 31)),
     ]
 
 
 def test_an_empty_warehouse_has_typed_latest_positions(warehouse: Warehouse) -> None:
-    latest = warehouse.latest_positions()
-    assert latest.is_empty()
-    assert latest.schema["ending_market_value"] == pl.Decimal(38, 4)
-    assert latest.schema["last_as_of_date"] == pl.Date
+    found = latest(warehouse)
+    assert found.is_empty()
+    assert found.schema["ending_market_value"] == pl.Decimal(38, 4)
+    assert found.schema["last_as_of_date"] == pl.Date
 
 
 def test_a_query_keeps_decimals_dates_and_instants(warehouse: Warehouse) -> None:
@@ -284,7 +296,8 @@ def test_daily_totals_are_by_day_and_currency_after_a_refresh(warehouse: Warehou
         ),
     )
     assert warehouse.query("SELECT * FROM daily_vendor_totals").is_empty()
-    warehouse.refresh_daily_totals()
+    with warehouse.connect() as connection:
+        refresh_daily_totals(connection)
     totals = warehouse.query(
         "SELECT currency, accounts, ending_market_value, net_flow, accounts_with_breaks FROM daily_vendor_totals ORDER BY currency"
     )
@@ -292,7 +305,7 @@ def test_daily_totals_are_by_day_and_currency_after_a_refresh(warehouse: Warehou
 
 
 def test_a_frame_can_be_copied_into_any_table(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advisory_perf.storage.warehouse.COPY_ROWS", 2)
+    monkeypatch.setattr("advisory_perf.storage.frames.COPY_ROWS", 2)
     with warehouse.connect() as connection:
         connection.execute('CREATE TABLE plain ("odd name" bigint, text_of text)')
         copy_frame(connection, "plain", pl.DataFrame({"text_of": ["a", None, ""], "odd name": [1, 2, 3]}))
@@ -320,4 +333,4 @@ def test_an_unreachable_warehouse_is_told_in_a_sentence_without_its_password() -
 
 def test_a_missing_schema_names_the_command_that_makes_it(empty_url: str) -> None:
     with pytest.raises(WarehouseError, match="run `advisory-perf migrate`"):
-        Warehouse(empty_url).latest_positions()
+        latest(Warehouse(empty_url))

@@ -1,0 +1,61 @@
+"""The quarantine as a person meets it: which rows are in it, and which deliveries a mended feed may read better."""
+
+from collections.abc import Mapping, Sequence
+
+from psycopg import sql
+from rich.table import Table
+
+from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR
+from advisory_perf.storage.warehouse import Warehouse
+
+RELATION = "quarantine"
+
+
+def condition(chosen: Mapping[str, str | None]) -> sql.Composed:
+    """An SQL condition on the columns that a value is given for."""
+    tests = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in chosen.items() if value is not None]
+    return sql.SQL(" AND ").join([sql.SQL("true"), *tests])
+
+
+def quarantine_table(warehouse: Warehouse, where: sql.Composed) -> Table:
+    """One line a row in quarantine: where it stands, why it is there, and its cells as they came."""
+    rows = warehouse.query(
+        sql.SQL("SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3").format(where)
+    )
+    table = Table(title=f"Quarantine: {rows.height:,} rows", title_justify="left", show_lines=True)
+    for heading in ("vendor", "delivery", "line", "code", "why", "cells"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "line" else "left")
+    for row in rows.iter_rows():
+        table.add_row(*(str(value) for value in row))
+    return table
+
+
+def lanes_to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[str]:
+    """The vendors whose lanes a replay brings to their end: the one that is named, or the named delivery's, or all."""
+    if delivery_id is not None:
+        return [entry.vendor for entry in entries if entry.delivery_id == delivery_id]
+    return [name for name in vendors if vendor in {None, name}]
+
+
+def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[LedgerEntry]:
+    """The deliveries to land again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine."""
+    if delivery_id is not None:
+        named = next((entry for entry in entries if entry.delivery_id == delivery_id), None)
+        if named is None:
+            raise AdvisoryPerfError(f"the ledger has no delivery {delivery_id}; `advisory-perf export etl_processing_log` names them all")
+        if named.status == DeliveryStatus.DUPLICATE:
+            raise AdvisoryPerfError(f"{delivery_id} {named.error_message}; replay that one")
+        if named.vendor == UNKNOWN_VENDOR or named.vendor not in vendors:
+            raise AdvisoryPerfError(
+                f"{delivery_id} has no feed ({named.vendor}); add one, and put {named.file_name} into incoming/<vendor>/ again"
+            )
+        return [named]
+    of_vendor = [entry for entry in entries if entry.vendor in vendors and vendor in {None, entry.vendor}]
+    return [
+        entry
+        for entry in of_vendor
+        if entry.status == DeliveryStatus.FAILED or (entry.records_failed > 0 and entry.status != DeliveryStatus.DUPLICATE)
+    ]

@@ -1,0 +1,77 @@
+"""The register of accounts in the warehouse: what its newest published row says of each, within a connection's transaction."""
+
+from typing import LiteralString
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from advisory_perf.contracts.tables import ACCOUNTS
+from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
+
+_TEXTS = ("account_name", "portfolio_id", "client_id", "currency")
+
+_LATEST_POSITIONS: LiteralString = """
+    SELECT account.data_source, account.account_id, latest.account_name, latest.portfolio_id, latest.client_id,
+           latest.currency, latest.ending_market_value, earliest.as_of_date AS first_as_of_date,
+           latest.as_of_date AS last_as_of_date
+    FROM accounts AS account
+    CROSS JOIN LATERAL (
+        SELECT * FROM performance_data AS p
+        WHERE p.data_source = account.data_source AND p.account_id = account.account_id
+        ORDER BY p.as_of_date DESC LIMIT 1
+    ) AS latest
+    CROSS JOIN LATERAL (
+        SELECT p.as_of_date FROM performance_data AS p
+        WHERE p.data_source = account.data_source AND p.account_id = account.account_id
+        ORDER BY p.as_of_date LIMIT 1
+    ) AS earliest
+    ORDER BY account.data_source, account.account_id
+"""
+
+
+def latest_positions(connection: psycopg.Connection) -> pl.DataFrame:
+    """Every account with published rows: names, currency and value of its newest row, its first and last day.
+
+    Two index look-ups an account, however long the history is.
+    """
+    return queried(connection, _LATEST_POSITIONS)
+
+
+def upsert_accounts(connection: psycopg.Connection, frame: pl.DataFrame) -> int:
+    """Insert the accounts, or update those that differ; returns how many rows changed. Others stay as they are."""
+    rows = with_the_columns_of(ACCOUNTS, frame)
+    copy_to_temporary(connection, "incoming_accounts", ACCOUNTS, rows)
+    values = [name for name in ACCOUNTS.column_names if name not in ACCOUNTS.key]
+    cursor = connection.execute(
+        sql.SQL(
+            "INSERT INTO accounts AS known ({all}) SELECT {all} FROM incoming_accounts ORDER BY {key} "
+            "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({known}) IS DISTINCT FROM ({excluded})"
+        ).format(
+            all=names(ACCOUNTS.column_names),
+            key=names(ACCOUNTS.key),
+            assignments=assignments(values, "excluded"),
+            known=names(values, "known"),
+            excluded=names(values, "excluded"),
+        )
+    )
+    connection.execute("DROP TABLE incoming_accounts")
+    return cursor.rowcount
+
+
+def insert_missing_accounts(connection: psycopg.Connection, rows: pl.DataFrame) -> None:
+    """Insert the accounts of the rows that are not known yet, each as its newest row has it."""
+    known = [name for name in _TEXTS if name in rows.columns]
+    latest = pl.col("as_of_date").arg_max()
+    accounts = rows.group_by(ACCOUNTS.key).agg(pl.col(known).get(latest)).sort(ACCOUNTS.key)
+    parts = {"all": names(accounts.columns), "key": names(ACCOUNTS.key)}
+    connection.execute(sql.SQL("CREATE TEMP TABLE incoming_accounts ON COMMIT DROP AS SELECT {all} FROM accounts LIMIT 0").format(**parts))
+    copy_frame(connection, "incoming_accounts", accounts)
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO accounts ({all}) SELECT {all} FROM incoming_accounts AS incoming "
+            "WHERE NOT EXISTS (SELECT FROM accounts AS known WHERE known.data_source = incoming.data_source "
+            "AND known.account_id = incoming.account_id) ORDER BY {key} ON CONFLICT DO NOTHING"
+        ).format(**parts)
+    )
+    connection.execute("DROP TABLE incoming_accounts")

@@ -1,0 +1,28 @@
+"""A spread of the writes at which `python -m advisory_perf_tests.faults` kills; the program tries them all."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("scenario", "first", "every"),
+    [
+        ("delivery", 2, 9),
+        ("restatement", 5, 16),
+        ("backfill", 1, 17),
+        ("full delivery that withdraws", 9, 19),
+        ("rejection", 6, 6),
+        ("replay", 3, 13),
+    ],
+)
+def test_a_run_that_is_killed_at_a_write_ends_after_the_next_as_if_nothing_had_happened(scenario: str, first: int, every: int) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.faults", scenario, "--first", str(first), "--every", str(every)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 ended otherwise" in done.stdout

@@ -1,0 +1,139 @@
+"""The cases of files that come twice, late, torn, together or under odd names."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import dagster as dg
+import pytest
+
+from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, settled, waiting_by_vendor
+from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, World, a_file, an_entry, checks, csv, days, value
+from advisory_perf_tests.vendors.cases import case
+from advisory_perf_tests.vendors.scenarios import a_feed
+
+pytestmark = pytest.mark.slow
+
+THIRD, FIFTH = days(3, 5)
+
+
+def archived(world: World) -> list[str]:
+    return sorted(file.path for file in world.platform.lake.files("archive/acme/"))
+
+
+def published(world: World) -> list[tuple[str, object, Decimal]]:
+    frame = world.platform.warehouse.query(
+        "SELECT account_id, as_of_date, ending_market_value FROM performance_data WHERE data_source = 'acme' ORDER BY 1, 2"
+    )
+    return list(frame.rows())
+
+
+@case("ev-002")
+def test_the_same_bytes_under_a_new_name_change_nothing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    before = published(world)
+    assert world.land("acme_copy.csv", DELIVERY).success
+    assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["COMPLETED", "DUPLICATE"]
+    assert (published(world), len(archived(world))) == (before, 2)
+
+
+@case("ev-003", "ev-016")
+def test_new_bytes_under_the_same_name_restate_and_both_files_are_kept(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    world, _ = loaded
+    restated = "A,2025-03-03,100.00,0.00,0.00,12.00,112.00,0.12000"
+    assert world.land("acme_1.csv", csv(restated, B_THIRD)).success
+    assert world.run_lane(THIRD, FIFTH).success
+    assert published(world)[0] == ("A", THIRD, Decimal("112.0000"))
+    assert len(published(world)) == 3, "no row is doubled"
+    history = world.platform.warehouse.query("SELECT account_id, as_of_date, ending_market_value FROM performance_data_history").rows()
+    assert ("A", THIRD, Decimal("110.0000")) in history
+    assert len(archived(world)) == 2, "each delivery has a place of its own in the archive"
+
+
+@case("ev-008")
+def test_a_file_that_still_changes_is_held() -> None:
+    growing = a_file("acme/a.csv")
+    assert settled([growing], now=growing.modified + timedelta(seconds=2), seconds=5) == []
+    assert settled([growing], now=growing.modified + timedelta(seconds=5), seconds=5) == [growing]
+
+
+@case("ev-009")
+def test_a_file_older_than_those_that_were_landed_is_still_found() -> None:
+    early, late = a_file("acme/early.csv", minute=1), a_file("acme/late.csv", minute=50)
+    landed = {delivery_id_of(late): Tries(in_flight=True)}
+    waiting, _ = waiting_by_vendor([late, early], ["acme"])
+    asked = landings_to_request("acme", waiting["acme"], lambda delivery: landed.get(delivery, Tries()), attempts=3, at_most=50)
+    assert [request.path for request in asked] == [early.path]
+
+
+@case("ev-011")
+def test_a_file_whose_landing_failed_is_asked_for_again_as_another_attempt() -> None:
+    file = a_file("acme/a.csv")
+    (again,) = landings_to_request("acme", [file], lambda _: Tries(failed=1), attempts=3, at_most=50)
+    assert again == LandingRequest("acme", delivery_id_of(file), file.path, attempt=2)
+
+
+@case("ev-015")
+def test_two_files_of_one_day_are_both_loaded(world: World) -> None:
+    assert world.land("acme_1.csv", csv(A_THIRD)).success
+    assert world.land("acme_2.csv", csv(B_THIRD)).success
+    assert world.run_lane(THIRD, THIRD).success
+    assert [account for account, _, _ in published(world)] == ["A", "B"]
+
+
+@case("ev-021")
+@pytest.mark.parametrize("name", ["Acme & S\u00f6hne+May 2024.csv", "a%20b=c'd.csv"])
+def test_a_name_with_spaces_signs_and_umlauts_is_archived_as_it_is(world: World, name: str) -> None:
+    assert world.land(name, csv(A_THIRD)).success
+    (path,) = archived(world)
+    assert path.endswith(f"/{name}")
+    assert world.platform.ledger.entries("acme")[0].file_name == name
+
+
+@case("ev-024")
+def test_a_file_in_no_vendors_folder_is_nobodys() -> None:
+    """It is moved to error/unknown with its reason by a job of its own, which the sensor's tests run."""
+    stranger = a_file("unknown/x.csv")
+    assert waiting_by_vendor([stranger], ["acme"]) == ({"acme": []}, [stranger])
+
+
+@case("ev-027")
+def test_a_file_that_could_not_be_taken_out_of_incoming_is_only_moved_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as denied:
+        denied.setattr("advisory_perf.orchestration.landing.clear_incoming", lambda *_: None)
+        assert world.land("acme_1.csv", DELIVERY).success
+    assert world.run_lane(THIRD, FIFTH).success
+    before = published(world)
+    (waiting,) = world.platform.lake.files("incoming/acme/")
+    again = world.land(waiting.name, DELIVERY)
+    assert again.success
+    assert "nothing_new" in checks(again)["delivery_is_readable"].metadata
+    assert world.platform.lake.files("incoming/acme/") == []
+    assert (published(world), len(world.platform.ledger.entries("acme"))) == (before, 1)
+
+
+@case("ev-029")
+def test_many_files_at_once_are_landed_within_the_limit_and_then_the_lane_runs_once() -> None:
+    """That the result is the same as one by one, in any order, is the slow tests' proof on whole installations."""
+    files = [a_file(f"acme/{number}.csv", minute=number % 60) for number in range(180)]
+    waiting, _ = waiting_by_vendor(files, ["acme"])
+    asked = landings_to_request("acme", waiting["acme"], lambda _: Tries(), attempts=3, at_most=50)
+    assert [request.path for request in asked] == [file.path for file in waiting["acme"][:50]]
+    pending: list[LedgerEntry] = [an_entry(f"d{number}", day) for number, day in enumerate(days(3, 5))]
+    assert lane_to_request(a_feed(), pending, FIFTH, waiting=130, tries=Tries(), attempts=3) is None
+    lane = lane_to_request(a_feed(), pending, FIFTH, waiting=0, tries=Tries(), attempts=3)
+    assert lane is not None
+    assert (lane.windows.first_day, lane.windows.last_day) == (THIRD, FIFTH)
+
+
+@case("rec-013")
+def test_a_pass_rate_of_exactly_the_agreed_one_warns(world: World) -> None:
+    ninety_five = [f"A{n},2025-03-03,100.00,0.00,0.00,10.00,110.00," for n in range(19)]
+    assert world.land("acme_1.csv", csv(*ninety_five, "B,2025-03-03,100.00,0.00,0.00,10.00,111.00,")).success
+    found = checks(world.run_lane(THIRD, THIRD))["reconciliation_pass_rate"]
+    assert (value(found.metadata, "pass_rate"), found.passed) == (0.95, False)
+    assert world.land("acme_2.csv", csv("C,2025-03-03,100.00,0.00,0.00,10.00,110.00,")).success
+    assert checks(world.run_lane(THIRD, THIRD))["reconciliation_pass_rate"].passed
