@@ -1,6 +1,7 @@
 """Returns that can be trusted: all that may be asked of this room from outside. docs/returns.md tells what and why."""
 
 from advisory_perf.contracts.conventions import DayCount, Deviation, FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.linking import LinkedSeries, twrr_series
 from advisory_perf.performance.measures import annual_rate, annualised_return, growth_of, link_returns
@@ -15,6 +16,7 @@ __all__ = [
     "FlowTiming",
     "LinkedSeries",
     "ReturnStatus",
+    "UndefinedReturnError",
     "annual_rate",
     "annualised_return",
     "excess_returns",

@@ -27,6 +27,8 @@ from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
 
+pytestmark = pytest.mark.slow
+
 OF_VENDOR_D = next(
     file for file in make_samples(seed=3, accounts=2, last_month=date(2025, 3, 31), days=4).files if file.vendor == "vendor_d"
 )

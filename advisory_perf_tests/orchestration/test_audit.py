@@ -30,6 +30,8 @@ from advisory_perf_tests.orchestration.scenarios import (
     value,
 )
 
+pytestmark = pytest.mark.slow
+
 THIRD, FOURTH, FIFTH = days(3, 4, 5)
 ROLLED_WRONGLY = "A,2025-03-05,115.00,0.00,10.00,6.00,111.00,0.05217"
 TWRR_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,11.00,111.00,0.50000"

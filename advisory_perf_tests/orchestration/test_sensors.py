@@ -14,6 +14,8 @@ from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = "advisory_perf/subject"
 THIRD, FOURTH, FIFTH = days(3, 4, 5)
 
