@@ -29,7 +29,9 @@ DELIVERED_INTEGER_DIGITS = 18
 LARGEST_RETURN = 1e6
 """A delivered return beyond a million (100,000,000 %) is no return."""
 
-TRAILING_PERIODS = ("1y", "3y", "5y")
+TRAILING_YEARS = (1, 3, 5)
+
+TRAILING_PERIODS = tuple(f"{years}y" for years in TRAILING_YEARS)
 
 PERIODS = ("mtd", "qtd", "ytd", *TRAILING_PERIODS)
 """The periods that returns are linked over, besides since inception."""

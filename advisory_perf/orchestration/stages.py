@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.contracts.conventions import ReconciledField
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
@@ -42,7 +43,6 @@ from advisory_perf.performance.quality import (
 )
 from advisory_perf.performance.reconciliation import Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.performance.trailing import TRAILING_YEARS
 from advisory_perf.vendors.feed import Feed
 
 Inputs = Mapping[str, pl.DataFrame]

@@ -30,10 +30,21 @@ def finite(name: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
     if isinstance(dtype, pl.Decimal):
         return column
     if dtype.is_float():
-        return pl.when(column.is_finite()).then(column.cast(pl.Float64()))
+        return finite_or_null(column)
     if dtype.is_integer() or dtype == pl.Null():
         return column.cast(MONEY)
     raise ValueError(f"the column {name} holds {dtype}; amounts and returns are Decimal or Float64")
+
+
+def is_return(value: pl.Expr) -> pl.Expr:
+    """Whether the value can be a return: a finite number, and no loss of more than everything."""
+    return (value.is_finite() & (value >= -1)).fill_null(value=False)
+
+
+def finite_or_null(figure: pl.Expr) -> pl.Expr:
+    """The figure as Float64, null where it is NaN or infinite."""
+    number = figure.cast(pl.Float64())
+    return pl.when(number.is_finite()).then(number)
 
 
 def check_keys(rows: pl.DataFrame | pl.LazyFrame) -> None:

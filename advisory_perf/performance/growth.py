@@ -5,7 +5,7 @@
 
 import polars as pl
 
-from advisory_perf.performance.frames import Frame, begins_account, check_keys, is_by_account, require
+from advisory_perf.performance.frames import Frame, begins_account, check_keys, finite_or_null, is_by_account, is_return, require
 
 
 def growth_of_accounts(amount: float, returns: Frame) -> Frame:
@@ -23,8 +23,8 @@ def growth_of_accounts(amount: float, returns: Frame) -> Frame:
         numbers = begins.cast(pl.UInt32()).cum_sum().set_sorted() if by_account else _numbers(returns["account_id"])
         rows = returns.select(account=numbers, day="as_of_date", factor=_factor())
         wealth = pl.col("factor").cum_prod().over("account", order_by=None if by_day or by_account else "day") * amount
-        return returns.with_columns(rows.select(growth=wealth).select(_finite(pl.col("growth")).alias("growth")).to_series())
-    return returns.with_columns(growth=_finite(_factor().cum_prod().over("account_id", order_by="as_of_date") * amount))
+        return returns.with_columns(rows.select(growth=wealth).select(finite_or_null(pl.col("growth")).alias("growth")).to_series())
+    return returns.with_columns(growth=finite_or_null(_factor().cum_prod().over("account_id", order_by="as_of_date") * amount))
 
 
 def _numbers(account: pl.Series) -> pl.Series:
@@ -40,20 +40,12 @@ def linked_by_account(returns: Frame) -> Frame:
     """
     require(returns, "link_returns", "account_id", "calculated_twrr")
     factor = pl.col("factor")
-    linked = pl.when((factor == 0).any() & ~factor.is_nan().any()).then(-1.0).otherwise(_finite(factor.product() - 1))
+    linked = pl.when((factor == 0).any() & ~factor.is_nan().any()).then(-1.0).otherwise(finite_or_null(factor.product() - 1))
     rows = returns.select("account_id", factor=_factor())
     return rows.group_by("account_id").agg(linked_return=linked).sort("account_id")
 
 
-def _return() -> pl.Expr:
-    return pl.col("calculated_twrr").cast(pl.Float64())
-
-
 def _factor() -> pl.Expr:
     """1 + the return; NaN where it is undefined, which no product gets rid of."""
-    value = _return()
-    return pl.when(value.is_finite() & (value >= -1)).then(1.0 + value).otherwise(float("nan"))
-
-
-def _finite(figure: pl.Expr) -> pl.Expr:
-    return pl.when(figure.is_finite()).then(figure)
+    value = pl.col("calculated_twrr").cast(pl.Float64())
+    return pl.when(is_return(value)).then(1.0 + value).otherwise(float("nan"))

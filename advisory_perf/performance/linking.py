@@ -13,7 +13,7 @@ import polars as pl
 
 from advisory_perf.contracts.conventions import ReturnStatus
 from advisory_perf.performance.flows import net_flow_of
-from advisory_perf.performance.frames import KEY, Frame, begins_account, finite, in_order, require
+from advisory_perf.performance.frames import KEY, Frame, begins_account, finite, in_order, is_return, require
 from advisory_perf.performance.trailing import still_needed, trailing_returns
 
 _MONTHS = {"mtd": 1, "qtd": 3, "ytd": 12}
@@ -92,7 +92,7 @@ def _returns(ordered: pl.DataFrame) -> pl.DataFrame:
     columns = require(ordered, "twrr_series", *KEY, "calculated_twrr", "return_status")
     flow = finite("net_flow", ordered) if "net_flow" in columns else net_flow_of(ordered, "twrr_series, where there is no net_flow,")
     value = finite("calculated_twrr", ordered).cast(pl.Float64())
-    is_ok = (pl.col("return_status") == ReturnStatus.OK.value) & (value >= -1)
+    is_ok = (pl.col("return_status") == ReturnStatus.OK.value) & is_return(value)
     factor = pl.col("growth_factor").fill_null(1.0 + value) if "growth_factor" in columns else 1.0 + value
     rows = ordered.select(*KEY, is_state=pl.lit(value=False), is_ok=is_ok.fill_null(value=False), value=value, factor=factor, flow=flow)
     difference = (pl.col("factor") - 1 - pl.col("value")).abs()

@@ -12,7 +12,7 @@ import operator
 import polars as pl
 
 from advisory_perf.contracts.conventions import Deviation, ReturnStatus
-from advisory_perf.performance.frames import Frame, in_order, require
+from advisory_perf.performance.frames import Frame, finite_or_null, in_order, is_return, require
 
 MONTHS = 36
 """The monthly returns that a standard deviation is made of."""
@@ -49,8 +49,10 @@ def excess_returns(series: Frame) -> Frame:
     is_gap = pl.col("benchmark_is_missing").cum_max().over(_EPISODE)
     found = rows.with_columns(
         (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"), _linked=benchmark
-    ).with_columns(_finite(pl.when(~pl.col("benchmark_linked_over_gap")).then(pl.col("_linked") - 1)).alias("benchmark_cumulative_return"))
-    excess = _finite(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
+    ).with_columns(
+        finite_or_null(pl.when(~pl.col("benchmark_linked_over_gap")).then(pl.col("_linked") - 1)).alias("benchmark_cumulative_return")
+    )
+    excess = finite_or_null(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
     scratch = ("_place", "_linked", "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing")
     return _like(series, found.with_columns(excess).sort("_place").drop(scratch))
 
@@ -97,7 +99,7 @@ def monthly_returns(series: Frame) -> Frame:
             "account_id",
             "month",
             pl.when(is_known).then("twrr_mtd").alias("monthly_return"),
-            _finite(benchmark).alias("benchmark_monthly_return"),
+            finite_or_null(benchmark).alias("benchmark_monthly_return"),
         ),
     )
 
@@ -127,18 +129,14 @@ def tracking_error(monthly: Frame, *, deviation: Deviation) -> Frame:
 def _linked_returns() -> list[pl.Expr]:
     """Whether a row is linked, what it multiplies account and benchmark by (1 where not), and whether the benchmark's is missing."""
     account, benchmark = (pl.col(name).cast(pl.Float64()) for name in ("calculated_twrr", "benchmark_return"))
-    is_linked = (pl.col("return_status") == ReturnStatus.OK.value) & _is_return(account)
-    has_benchmark = _is_return(benchmark)
+    is_linked = (pl.col("return_status") == ReturnStatus.OK.value) & is_return(account)
+    has_benchmark = is_return(benchmark)
     return [
         is_linked.alias("is_linked"),
         pl.when(is_linked).then(1 + account).otherwise(1.0).alias("account_factor"),
         pl.when(is_linked & has_benchmark).then(1 + benchmark).otherwise(1.0).alias("benchmark_factor"),
         (is_linked & ~has_benchmark).alias("benchmark_is_missing"),
     ]
-
-
-def _is_return(value: pl.Expr) -> pl.Expr:
-    return (value.is_finite() & (value >= -1)).fill_null(value=False)
 
 
 def _with_deviations(monthly: Frame, what: str, returns: dict[str, pl.Expr], deviation: Deviation) -> Frame:
@@ -150,7 +148,7 @@ def _with_deviations(monthly: Frame, what: str, returns: dict[str, pl.Expr], dev
     number, earlier = pl.col("month").dt.year() * 12 + pl.col("month").dt.month(), MONTHS - 1
     # sorted rows of one account whose months are 35 apart have every month between them, each once
     are_consecutive = (pl.col("account_id") == pl.col("account_id").shift(earlier)) & (number - number.shift(earlier) == earlier)
-    figures = [_finite(pl.when(are_consecutive).then(pl.col(name) * 12**0.5)).alias(name) for name in returns]
+    figures = [finite_or_null(pl.when(are_consecutive).then(pl.col(name) * 12**0.5)).alias(name) for name in returns]
     return _like(monthly, rows.with_columns(deviations).with_columns(figures).sort("_place").drop("_place"))
 
 
@@ -167,11 +165,6 @@ def _standard_deviation(value: pl.Series, deviation: Deviation) -> pl.Series:
 
 def _is_same(one: pl.Expr, other: pl.Expr) -> pl.Expr:
     return other.is_finite() & ((one - other).abs() <= _SAME * pl.max_horizontal(other.abs(), pl.lit(1.0)))
-
-
-def _finite(value: pl.Expr) -> pl.Expr:
-    number = value.cast(pl.Float64())
-    return pl.when(number.is_finite()).then(number)
 
 
 def _like(given: Frame, found: pl.DataFrame) -> Frame:

@@ -5,9 +5,8 @@ Accounts and days become one ascending number, so that the valuation on or befor
 
 import polars as pl
 
+from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.performance.frames import begins_account
-
-TRAILING_YEARS = (1, 3, 5)
 
 _DAYS_BITS = 23
 """Bits that hold every day before and after 1970, so that one account's days never reach the next account's."""
