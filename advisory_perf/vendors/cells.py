@@ -1,10 +1,11 @@
 """Text cells to values: money, returns, dates and identifiers, as the feed says they are written.
 
-Each field has a *value* expression, null wherever the text is not what most cells look like. Rows with such a cell are
-looked at a second time: ``plain`` reads every notation that the feed allows, ``second`` makes the value of it, and ``code``
-says why there is none. Good rows cost one pass. Nothing is guessed: what can be read in two ways has no value.
+Each field has a *first* look, null wherever the cell is not what most cells look like, spaces around it included. Rows with
+such a cell are looked at a second time: ``plain`` reads every notation that the feed allows, ``second`` makes the value of
+it, and ``code`` says why there is none. Good rows cost one pass. Nothing is guessed: what can be read in two ways has no value.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -21,6 +22,11 @@ from advisory_perf.vendors.telling import Told, ToldNumbers
 CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
 _SCIENTIFIC_ID = r"^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$"
 _MASKED_ID = r"\.\.|[\u2026*\u2022]|(?i:x{3,})[ -]?[0-9]+$"
+_UNUSUAL_ID = rf"{_SCIENTIFIC_ID}|{_MASKED_ID}|{CELL_ERROR}|^\s|\s$"
+_USUAL_TEXT = r"^[^#\s](?:.*\S)?$"
+_USUAL_RETURN = r"^[+-]?(?:[0-9]{1,6}(?:\.[0-9]*)?|\.[0-9]+)$"
+"""A return without an exponent; a larger one than ``LARGEST_RETURN`` has more digits in front."""
+_CURRENCY = r"^[A-Z]{3}$"
 _NON_NEGATIVE = ("contributions", "distributions")
 _TOO_LARGE = 1e18
 
@@ -29,16 +35,22 @@ _TOO_LARGE = 1e18
 class Field:
     """How one field of a position is made from its cell.
 
-    ``plain`` is what the second look adds to the row first, under the name ``plain_name``; null where there is none.
+    ``cell`` is the raw cell, ``text`` the same without the spaces around it. ``plain`` is what the second look adds to the
+    row first, under the name ``plain_name``; None for fields that are no numbers.
     """
 
     name: str
-    text: pl.Expr
-    value: pl.Expr
+    cell: pl.Expr
+    first: pl.Expr
+    second: pl.Expr
     may_be_null: bool
     code: pl.Expr
     plain: pl.Expr | None = None
-    second: pl.Expr | None = None
+
+    @property
+    def text(self) -> pl.Expr:
+        """The cell without the spaces around it."""
+        return self.cell.str.strip_chars()
 
     @property
     def plain_name(self) -> str:
@@ -46,8 +58,14 @@ class Field:
         return _plain_name(self.name)
 
     @property
+    def is_doubtful(self) -> pl.Expr:
+        """Without a value at the first look, although it may not be null or its cell holds something."""
+        no_value = pl.col(self.name).is_null()
+        return no_value & (self.cell.str.len_bytes() > 0).fill_null(value=False) if self.may_be_null else no_value
+
+    @property
     def is_missing(self) -> pl.Expr:
-        """Without a value, although it may not be null or its cell is not empty."""
+        """Without a value at the second look, although it may not be null or its cell is not empty."""
         no_value = pl.col(self.name).is_null()
         return no_value & (self.text.fill_null("") != "") if self.may_be_null else no_value
 
@@ -61,17 +79,17 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
     made = []
     for name, source in feed.columns.items():
         present = cell(source.from_) in cells
-        text = stripped(source) if present else pl.lit("", pl.String())
+        raw = pl.col(cell(source.from_)) if present else pl.lit("", pl.String())
         blank_means_zero = source.blank == "zero" or (not present and source.absent == "zero")
         may_be_null = source.blank != "reject" and name not in REQUIRED_FIELDS and name != "currency"
         if name in MONEY_FIELDS:
-            made.append(_money(name, source, text, told.numbers[name], may_be_null=may_be_null, blank_means_zero=blank_means_zero))
+            made.append(_money(name, source, raw, told.numbers[name], may_be_null=may_be_null, blank_means_zero=blank_means_zero))
         elif name in RETURN_FIELDS:
-            made.append(_return(name, source, text, told.numbers[name], may_be_null=may_be_null))
+            made.append(_return(name, source, raw, told.numbers[name], may_be_null=may_be_null))
         elif name == "as_of_date":
-            made.append(_date(text, told.formats, feed, received=received))
+            made.append(_date(raw, told.formats, feed, received=received))
         else:
-            made.append(_text(name, source, text, may_be_null=may_be_null))
+            made.append(_text(name, source, raw, may_be_null=may_be_null))
     return made
 
 
@@ -102,40 +120,47 @@ def _number_code(text: pl.Expr, plain: pl.Expr, told: ToldNumbers, *, may_be_nul
     )
 
 
-def _money(name: str, source: Source, text: pl.Expr, told: ToldNumbers, *, may_be_null: bool, blank_means_zero: bool) -> Field:
-    numbers, plain = told.numbers, pl.col(_plain_name(name))
+def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool, blank_means_zero: bool) -> Field:
+    numbers, plain, text = told.numbers, pl.col(_plain_name(name)), raw.str.strip_chars()
+    is_unsigned = name in _NON_NEGATIVE
 
-    def value(number: pl.Expr) -> pl.Expr:
-        exact = notation.exact_money(number, shift=source.shift)
-        signed = -exact if source.sign == -1 else exact
-        fitting = pl.when(signed >= 0).then(signed) if name in _NON_NEGATIVE else signed
-        return pl.when(is_blank(text, numbers)).then(pl.lit(0, MONEY)).otherwise(fitting) if blank_means_zero else fitting
+    def or_zero(amount: pl.Expr, printed: pl.Expr) -> pl.Expr:
+        return pl.when(is_blank(printed, numbers)).then(pl.lit(0, MONEY)).otherwise(amount) if blank_means_zero else amount
 
+    # Where an amount has no sign of its own, any minus waits for the second look, so that good amounts need not be compared.
+    signs = "+" if is_unsigned and source.sign == 1 else "+-"
+    first = notation.exact_money(told.usual(raw), shift=source.shift, signs=signs)
+    second = notation.exact_money(plain, shift=source.shift)
+    if source.sign == -1:
+        first, second = -first, -second
     code = _number_code(text, plain, told, may_be_null=may_be_null)
-    if name in _NON_NEGATIVE:
-        code = pl.when(notation.exact_money(plain, shift=source.shift).is_not_null()).then(pl.lit("E_SIGN")).otherwise(code)
+    if is_unsigned:
+        code = pl.when(second.is_not_null()).then(pl.lit("E_SIGN")).otherwise(code)
+        first, second = (first if source.sign == 1 else pl.when(first >= 0).then(first)), pl.when(second >= 0).then(second)
     return Field(
         name,
-        text,
-        value(told.usual(text)).alias(name),
+        raw,
+        or_zero(first, raw).alias(name),
+        or_zero(second, text).alias(name),
         may_be_null,
         code,
         plain=notation.expanded(told.plain(text, percent=False), numbers).alias(_plain_name(name)),
-        second=value(plain).alias(name),
     )
 
 
-def _return(name: str, source: Source, text: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> Field:
-    plain = pl.col(_plain_name(name))
+def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> Field:
+    plain, text = pl.col(_plain_name(name)), raw.str.strip_chars()
     by_sign = text.str.ends_with("%") | text.str.ends_with("%)")
-
-    def value(number: pl.Expr, divisor: pl.Expr | int) -> pl.Expr:
-        parsed = pl.when(number.str.contains(SCIENTIFIC)).then(number).cast(pl.Float64(), strict=False)
-        finite = pl.when(parsed.is_finite() & (parsed.abs() <= LARGEST_RETURN)).then(parsed)
-        fraction = finite * source.sign / divisor
-        return pl.when(is_blank(text, told.numbers)).then(pl.lit(0.0)).otherwise(fraction) if source.blank == "zero" else fraction
-
     divisor = 10**source.return_digits
+
+    def or_zero(value: pl.Expr, printed: pl.Expr) -> pl.Expr:
+        return pl.when(is_blank(printed, told.numbers)).then(pl.lit(0.0)).otherwise(value) if source.blank == "zero" else value
+
+    usual = told.usual(raw)
+    first = pl.when(usual.str.contains(_USUAL_RETURN)).then(usual).cast(pl.Float64(), strict=False) * source.sign / divisor
+    parsed = pl.when(plain.str.contains(SCIENTIFIC)).then(plain).cast(pl.Float64(), strict=False)
+    finite = pl.when(parsed.is_finite() & (parsed.abs() <= LARGEST_RETURN)).then(parsed)
+    second = finite * source.sign / pl.when(by_sign).then(100).otherwise(divisor)
     allows_percent = told.numbers.percent_sign and source.scale != "basis_points"
     code = (
         pl.when(plain.str.contains(SCIENTIFIC) & ~told.is_ambiguous(text))
@@ -144,53 +169,65 @@ def _return(name: str, source: Source, text: pl.Expr, told: ToldNumbers, *, may_
     )
     return Field(
         name,
-        text,
-        value(told.usual(text), divisor).alias(name),
+        raw,
+        or_zero(first, raw).alias(name),
+        or_zero(second, text).alias(name),
         may_be_null,
         code,
         plain=told.plain(text, percent=allows_percent).alias(_plain_name(name)),
-        second=value(plain, pl.when(by_sign).then(100).otherwise(divisor)).alias(name),
     )
 
 
-def _date(text: pl.Expr, formats: tuple[str, ...], feed: Feed, *, received: date) -> Field:
-    day = first_of(text, formats, feed.files.time_zone)
-    near = within_reach(text, day, formats, zone=feed.files.time_zone, received=received)
-    in_range = day.is_between(feed.first_window, received) & near
+def _date(raw: pl.Expr, formats: tuple[str, ...], feed: Feed, *, received: date) -> Field:
+    zone, text = feed.files.time_zone, raw.str.strip_chars()
+
+    def in_range(printed: pl.Expr) -> pl.Expr:
+        day = first_of(printed, formats, zone)
+        near = within_reach(printed, day, formats, zone=zone, received=received)
+        return pl.when(day.is_between(feed.first_window, received) & near).then(day).alias("as_of_date")
+
     code = (
         pl.when(is_blank(text, feed.numbers))
         .then(pl.lit("E_REQUIRED"))
         .when(text.str.contains(CELL_ERROR))
         .then(pl.lit("E_CELL_ERROR"))
-        .when(day.is_null())
+        .when(first_of(text, formats, zone).is_null())
         .then(pl.lit("E_DATE"))
         .otherwise(pl.lit("E_DATE_RANGE"))
     )
-    return Field("as_of_date", text, pl.when(in_range).then(day).alias("as_of_date"), may_be_null=False, code=code)
+    return Field("as_of_date", raw, in_range(raw), in_range(text), may_be_null=False, code=code)
 
 
-def _text(name: str, source: Source, text: pl.Expr, *, may_be_null: bool) -> Field:
-    blank = text.is_null() | (text == "")
-    value = pl.when(~blank).then(text)
+def _text(name: str, source: Source, raw: pl.Expr, *, may_be_null: bool) -> Field:
+    text = raw.str.strip_chars()
+    blank, is_error = text.is_null() | (text == ""), text.str.contains(CELL_ERROR)
+    first, second = pl.when(raw.str.contains(_USUAL_TEXT)).then(raw), pl.when(~blank & ~is_error).then(text)
     code = pl.lit(None, pl.String())
     if name == "account_id":
+        first = pl.when(raw.str.contains(source.pattern) & ~raw.str.contains(_UNUSUAL_ID)).then(raw)
         damaged = text.str.contains(_SCIENTIFIC_ID) | text.str.contains(_MASKED_ID)
-        value = pl.when(text.str.contains(source.pattern) & ~damaged).then(text)
+        second = pl.when(text.str.contains(source.pattern) & ~damaged & ~is_error).then(text)
         code = pl.lit("E_ID")
     if name == "currency":
-        value = pl.when(text.str.contains(r"^[A-Z]{3}$")).then(text)
+        first, second = (pl.when(printed.str.contains(_CURRENCY)).then(printed) for printed in (raw, text))
         code = pl.lit("E_CURRENCY")
-    is_error = text.str.contains(CELL_ERROR)
     code = pl.when(blank & (not may_be_null)).then(pl.lit("E_REQUIRED")).when(is_error).then(pl.lit("E_CELL_ERROR")).otherwise(code)
-    return Field(name, text, pl.when(~is_error).then(value).alias(name), may_be_null, code)
+    return Field(name, raw, first.alias(name), second.alias(name), may_be_null, code)
 
 
-def half_unit(field: Field, source: Source, told: ToldNumbers) -> pl.Expr:
-    """Half a unit of the last digit that the column prints, as money or as a fraction; null where no cell prints decimals.
+def half_unit(rows: pl.DataFrame, field: Field, source: Source, told: ToldNumbers) -> float | None:
+    """Half a unit of the last digit that the column prints, as money or as a fraction; None where no cell prints decimals.
 
     A lone zero is no decimal: formats with binary numbers print it behind every whole one.
     """
-    decimals = field.text.str.extract(rf"{'[.]' if told.numbers.decimal_mark == '.' else ','}(\d+)[^\d]*$")
-    by_sign = pl.when(field.text.str.contains("%", literal=True)).then(2 - source.return_digits).otherwise(0)
-    digits = pl.when(decimals != "0").then(decimals.str.len_chars().cast(pl.Int64()) + (by_sign if field.name in RETURN_FIELDS else 0))
-    return 0.5 * pl.lit(0.1).pow(digits.max() + source.return_digits - source.shift)
+    mark = re.escape(told.numbers.decimal_mark)
+    is_usual = field.cell.str.contains(rf"^[+-]?[0-9]*{mark}(?:[1-9]|[0-9]{{2,}})$")
+    behind_mark = field.cell.str.len_bytes().cast(pl.Int64()) - field.cell.str.find(told.numbers.decimal_mark, literal=True) - 1
+    cells = rows.select(field.cell.alias("cell"), is_usual.alias("is_usual"), behind_mark.alias("digits"))
+    others = cells.filter(~pl.col("is_usual") & pl.col("digits").is_not_null())
+    decimals = pl.col("cell").str.extract(rf"{mark}(\d+)[^\d]*$")
+    by_sign = pl.when(pl.col("cell").str.contains("%", literal=True)).then(2 - source.return_digits).otherwise(0)
+    further = pl.when(decimals != "0").then(decimals.str.len_chars().cast(pl.Int64()) + by_sign)
+    most = [cells.filter("is_usual").select(pl.col("digits").max()).item(), others.select(further.max()).item() if others.height else None]
+    digits: int | None = max((one for one in most if one is not None), default=None)
+    return None if digits is None else float(0.5 * 10.0 ** -(digits + source.return_digits - source.shift))

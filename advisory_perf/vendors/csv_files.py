@@ -16,7 +16,7 @@ import pyarrow.csv as arrow_csv
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.csv_text import text_of
+from advisory_perf.vendors.csv_text import count_of, text_of
 from advisory_perf.vendors.layouts import Csv
 from advisory_perf.vendors.raw import (
     HEADER_SEARCH_ROWS,
@@ -50,12 +50,13 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
     if layout.final_newline == "required" and not _ends(text):
         raise reading.refused("E_TORN", "ends without a line end, which its feed requires, so it was cut short; send it again")
     header, header_lines = _header(text, reading)
-    lines = text.count(b"\n") or text.count(b"\r")
+    line_ends = count_of(b"\n", text)
+    lines = line_ends or count_of(b"\r", text)
     if lines * len(header.names) > cells_allowed(len(text), _CELLS_A_BYTE):
         raise reading.refused("E_TOO_LARGE", f"has {lines:,} lines, nearly all of them blank; send it without those")
     try:
         cells, misfits = _tokenised(text, header.names, layout, skip=header_lines)
-        raw = _in_order(cells, misfits, text, header_lines)
+        raw = _in_order(cells, misfits, header_lines, lines=line_ends + (not text.endswith(b"\n")))
         raw = _closed(raw, text, header, reading)
     except pa.ArrowInvalid as error:
         raise _unreadable(reading, error) from error
@@ -162,8 +163,8 @@ def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
     return frame
 
 
-def _in_order(cells: pl.DataFrame, misfits: dict[int, str], text: bytes, header_lines: int) -> pl.DataFrame:
-    """Cells and misfits in the file's order, with physical line numbers.
+def _in_order(cells: pl.DataFrame, misfits: dict[int, str], header_lines: int, *, lines: int) -> pl.DataFrame:
+    """Cells and misfits in the file's order, with physical line numbers, of which the file has ``lines``.
 
     ``misfits`` is keyed by the row's place after the header, from 1. A quoted line end makes a row longer than a line,
     so the lines that earlier rows took more are added.
@@ -176,7 +177,7 @@ def _in_order(cells: pl.DataFrame, misfits: dict[int, str], text: bytes, header_
     frame = cells.select(fitting.alias("row"), *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)), pl.all())
     if misfits:
         frame = pl.concat([frame, aside], how="diagonal").sort("row")
-    if text.count(b"\n") + (not text.endswith(b"\n")) == header_lines + height:
+    if lines == header_lines + height:
         return frame.select((pl.col("row") + header_lines).alias(LINE_NUMBER), pl.exclude("row"))
     further_lines = pl.sum_horizontal(pl.col(name).str.count_matches("\n", literal=True) for name in [MISFIT, *cells.columns])
     lines_before = further_lines.cast(pl.Int64()).cum_sum().shift(1, fill_value=0)

@@ -4,6 +4,7 @@ import codecs
 import io
 import struct
 
+import polars as pl
 import pyarrow as pa
 
 from advisory_perf.errors import DeliveryRejectedError
@@ -37,6 +38,12 @@ def text_of(content: bytes, reading: Reading) -> bytes:
         raise reading.refused("E_ENCODING", f"holds NUL characters, so it is not {encoding} text; send it as {encoding}")
     _refuse_too_large(text, reading)
     return text
+
+
+def count_of(byte: bytes, text: bytes) -> int:
+    """How often the byte stands in the text, several times as fast as ``bytes.count`` where it is in every line."""
+    values = pl.Series(pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)]))
+    return int((values == byte[0]).sum())
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -75,7 +82,7 @@ def _undecodable(error: UnicodeDecodeError, encoding: str, lines: int, reading: 
 
 
 def _refuse_too_large(text: bytes, reading: Reading) -> None:
-    rows = max(text.count(b"\n"), text.count(b"\r"))
+    rows = max(count_of(b"\n", text), count_of(b"\r", text))
     if rows > reading.bounds.rows + HEADER_SEARCH_ROWS:
         raise reading.too_large(f"has {rows:,} lines", "ROWS")
     delimiter, start = reading.feed.files.csv.delimiter.encode(), 0

@@ -84,17 +84,18 @@ def _looked_at(rows: pl.DataFrame, made: list[Field], accounts: pl.DataFrame | N
 
     The others have ``code``, ``field_name`` and ``text`` of what is wrong.
     """
-    typed = rows.with_columns([field.value for field in made])
-    is_doubtful = pl.col(MARK).is_not_null() | pl.any_horizontal(field.is_missing for field in made)
+    typed = rows.lazy().with_columns([field.first for field in made]).collect(engine="in-memory")
+    doubts = [pl.col(MARK).is_not_null(), *(field.is_doubtful for field in made if typed[field.name].null_count())]
     if accounts is not None:
-        is_doubtful = is_doubtful | ~_is_known(accounts)
-    doubtful, good = typed.filter(is_doubtful), typed.filter(~is_doubtful)
+        doubts.append(~_is_known(accounts))
+    is_doubtful = typed.select(pl.any_horizontal(doubts)).to_series()
+    doubtful, good = (typed.filter(is_doubtful), typed.filter(~is_doubtful)) if is_doubtful.any() else (typed.clear(), typed)
     second = (
         doubtful.lazy()
         .with_columns([field.plain for field in made if field.plain is not None])
-        .with_columns([field.second for field in made if field.second is not None])
+        .with_columns([field.second for field in made])
         .with_columns(_problem(made, accounts))
-        .collect()
+        .collect(engine="in-memory")
     )
     is_good = pl.col("problem").struct.field("code").is_null()
     recovered = second.filter(is_good).select(good.columns)
@@ -132,9 +133,10 @@ def _scientific(recovered: pl.DataFrame, made: list[Field], feed: Feed, file_nam
 
 def _by_key(good: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl.DataFrame]:
     """One row a key; how many rows only repeat another; the rows of keys that two different rows claim."""
-    is_repeated = good.select(pl.struct(_KEY).is_duplicated()).to_series()
-    if not is_repeated.any():
+    # As many hashes as rows leave no room for two equal keys; only fewer are worth a look at the keys themselves.
+    if good.select((pl.col(_KEY[0]).hash() ^ pl.col(_KEY[1]).hash(seed=1)).n_unique()).item() == good.height:
         return good, 0, good.clear()
+    is_repeated = good.select(pl.struct(_KEY).is_duplicated()).to_series()
     several = good.filter(is_repeated)
     first_of_each = several.unique(names, keep="first", maintain_order=True)
     conflicting_keys = first_of_each.filter(pl.struct(_KEY).is_duplicated()).select(_KEY).unique()
@@ -156,12 +158,13 @@ def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Told, d
     schema = DELIVERED_POSITIONS.polars_schema
     by_name = {field.name: field for field in made}
 
-    def half_unit_of(name: str) -> pl.Expr:
-        return half_unit(by_name[name], feed.columns[name], tells.numbers[name]) if name in by_name else pl.lit(None, pl.Float64())
+    def half_unit_of(name: str) -> float | None:
+        return half_unit(good, by_name[name], feed.columns[name], tells.numbers[name]) if name in by_name else None
 
+    money = half_unit_of("ending_market_value")
     half_units = {
-        PRECISION[0]: half_unit_of("ending_market_value").fill_null(0.5 * 10.0 ** feed.columns["ending_market_value"].shift),
-        PRECISION[1]: half_unit_of("vendor_twrr"),
+        PRECISION[0]: pl.lit(0.5 * 10.0 ** feed.columns["ending_market_value"].shift if money is None else money).cast(MONEY),
+        PRECISION[1]: pl.lit(half_unit_of("vendor_twrr"), pl.Float64()),
     }
     constants = {
         "data_source": feed.vendor,
@@ -172,15 +175,8 @@ def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Told, d
     absent = [
         pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in {*by_name, *PROVENANCE, *constants, *half_units}
     ]
-    return (
-        good.with_columns(
-            *(pl.lit(value).alias(name) for name, value in constants.items()),
-            *(unit.alias(name) for name, unit in half_units.items()),
-            *absent,
-        )
-        .with_columns(pl.col(PRECISION[0]).cast(MONEY))
-        .select(schema.names())
-    )
+    made_here = [pl.lit(value).alias(name) for name, value in constants.items()] + [unit.alias(name) for name, unit in half_units.items()]
+    return good.with_columns(*made_here, *absent).select(schema.names())
 
 
 def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:

@@ -69,10 +69,13 @@ def _grammar(numbers: Numbers, *, percent: bool) -> str:
     )
 
 
-def exact_money(number: pl.Expr, *, shift: int) -> pl.Expr:
-    """Plain numbers as money, null where money cannot carry every digit; ``shift`` moves the point to the right."""
+def exact_money(number: pl.Expr, *, shift: int, signs: str = "+-") -> pl.Expr:
+    """Plain numbers as money, null where money cannot carry every digit; ``shift`` moves the point to the right.
+
+    ``signs`` are those that may stand in front of a number.
+    """
     whole, decimals = DELIVERED_INTEGER_DIGITS, MONEY_SCALE
-    fits = rf"^[+-]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
+    fits = rf"^[{signs}]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
     shifted = _shifted(number, shift) if shift else number
     return pl.when(shifted.str.contains(fits)).then(shifted).cast(MONEY, strict=False)
 

@@ -180,7 +180,10 @@ def without_repeated_headers(raw: pl.DataFrame, header: Header, feed: Feed, *, s
     place = header.names.index(day)
     printed = [row for row in header.rows if place < len(row)]
     names = cell_columns(raw)
-    suspects = raw.filter(pl.col(cell(day)).str.strip_chars().is_in([row[place] for row in printed if row[place]]))
+    titles = {row[place] for row in printed if row[place]}
+    suspects = raw.filter(
+        pl.any_horizontal(pl.lit(value=False), *(pl.col(cell(day)).str.contains(title, literal=True) for title in titles))
+    )
     repeated = [
         line
         for line, *values in suspects.select(LINE_NUMBER, *names).iter_rows()
