@@ -33,7 +33,7 @@ from advisory_perf.vendors.raw import (
     without_repeated_headers,
 )
 
-_BLOCK_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 22
 _MOST_MISFITS = 500_000
 """Lines of too many or too few cells are each kept; a file of more is no table."""
 _CELLS_A_BYTE = 2
@@ -153,7 +153,9 @@ def _tokenised(text: bytes, names: list[str], layout: Csv, *, skip: int) -> tupl
     # A batch at a time, so that the text is never held as Arrow's cells and as Polars' at once. Closed also where a row ends the
     # reading: Arrow reads ahead, and a reader that is only dropped may abort the process at its end.
     with opened as batches:
-        return pl.concat([empty, *map(_frame, batches)], rechunk=False), misfits
+        cells = pl.concat([empty, *map(_frame, batches)], rechunk=False)
+    pa.default_memory_pool().release_unused()
+    return cells, misfits
 
 
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
