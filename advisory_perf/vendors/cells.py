@@ -20,9 +20,14 @@ from advisory_perf.vendors.raw import cell
 from advisory_perf.vendors.telling import Told, ToldNumbers
 
 CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
+_INVISIBLE = r"\s\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_SURROUNDINGS = f"^[{_INVISIBLE}]+|[{_INVISIBLE}]+$"
+_KEPT_AS_TEXT = r'^=(?:"([^"]*)"|([^"=]*)"")$'
+"""The second is what Arrow makes of the first where the cell itself is not quoted."""
 _SCIENTIFIC_ID = r"^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$"
+_FLOAT_ID = r"^[0-9]+\.0+$"
 _MASKED_ID = r"\.\.|[\u2026*\u2022]|(?i:x{3,})[ -]?[0-9]+$"
-_UNUSUAL_ID = rf"{_SCIENTIFIC_ID}|{_MASKED_ID}|{CELL_ERROR}|^\s|\s$"
+_UNUSUAL_ID = rf"{_SCIENTIFIC_ID}|{_FLOAT_ID}|{_MASKED_ID}|{CELL_ERROR}|^\s|\s$"
 _USUAL_TEXT = r"^[^#\s](?:.*\S)?$"
 _USUAL_RETURN = r"^[+-]?(?:[0-9]{1,6}(?:\.[0-9]*)?|\.[0-9]+)$"
 """A return without an exponent; a larger one than ``LARGEST_RETURN`` has more digits in front."""
@@ -35,7 +40,7 @@ _TOO_LARGE = 1e18
 class Field:
     """How one field of a position is made from its cell.
 
-    ``cell`` is the raw cell, ``text`` the same without the spaces around it. ``plain`` is what the second look adds to the
+    ``cell`` is the raw cell, ``text`` the same without what only surrounds its value. ``plain`` is what the second look adds to the
     row first, under the name ``plain_name``; None for fields that are no numbers.
     """
 
@@ -49,8 +54,8 @@ class Field:
 
     @property
     def text(self) -> pl.Expr:
-        """The cell without the spaces around it."""
-        return self.cell.str.strip_chars()
+        """The cell without what only surrounds its value."""
+        return bare(self.cell)
 
     @property
     def plain_name(self) -> str:
@@ -89,13 +94,18 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         elif name == "as_of_date":
             made.append(_date(raw, told.formats, feed, received=received))
         else:
-            made.append(_text(name, source, raw, may_be_null=may_be_null))
+            made.append(_text(name, source, raw, feed, may_be_null=may_be_null))
     return made
 
 
 def stripped(source: Source) -> pl.Expr:
-    """The source's cells without the spaces around them."""
-    return pl.col(cell(source.from_)).str.strip_chars()
+    """The source's cells without what only surrounds their values."""
+    return bare(pl.col(cell(source.from_)))
+
+
+def bare(raw: pl.Expr) -> pl.Expr:
+    """Cells without spaces and invisible marks around them, and without the ``="…"`` by which spreadsheets are told to keep text."""
+    return raw.str.replace_all(_SURROUNDINGS, "").str.replace(_KEPT_AS_TEXT, "${1}${2}")
 
 
 def _plain_name(name: str) -> str:
@@ -121,7 +131,7 @@ def _number_code(text: pl.Expr, plain: pl.Expr, told: ToldNumbers, *, may_be_nul
 
 
 def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool, blank_means_zero: bool) -> Field:
-    numbers, plain, text = told.numbers, pl.col(_plain_name(name)), raw.str.strip_chars()
+    numbers, plain, text = told.numbers, pl.col(_plain_name(name)), bare(raw)
     is_unsigned = name in _NON_NEGATIVE
 
     def or_zero(amount: pl.Expr, printed: pl.Expr) -> pl.Expr:
@@ -149,7 +159,7 @@ def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be
 
 
 def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> Field:
-    plain, text = pl.col(_plain_name(name)), raw.str.strip_chars()
+    plain, text = pl.col(_plain_name(name)), bare(raw)
     by_sign = text.str.ends_with("%") | text.str.ends_with("%)")
     divisor = 10**source.return_digits
 
@@ -179,7 +189,7 @@ def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_b
 
 
 def _date(raw: pl.Expr, formats: tuple[str, ...], feed: Feed, *, received: date) -> Field:
-    zone, text = feed.files.time_zone, raw.str.strip_chars()
+    zone, text = feed.files.time_zone, bare(raw)
 
     def in_range(printed: pl.Expr) -> pl.Expr:
         day = first_of(printed, formats, zone)
@@ -198,15 +208,17 @@ def _date(raw: pl.Expr, formats: tuple[str, ...], feed: Feed, *, received: date)
     return Field("as_of_date", raw, in_range(raw), in_range(text), may_be_null=False, code=code)
 
 
-def _text(name: str, source: Source, raw: pl.Expr, *, may_be_null: bool) -> Field:
-    text = raw.str.strip_chars()
-    blank, is_error = text.is_null() | (text == ""), text.str.contains(CELL_ERROR)
-    first, second = pl.when(raw.str.contains(_USUAL_TEXT)).then(raw), pl.when(~blank & ~is_error).then(text)
+def _text(name: str, source: Source, raw: pl.Expr, feed: Feed, *, may_be_null: bool) -> Field:
+    text = bare(raw)
+    blank, is_error = is_blank(text, feed.numbers), text.str.contains(CELL_ERROR)
+    usual = raw.str.contains(_USUAL_TEXT) & ~raw.is_in(feed.numbers.blanks)
+    first, second = pl.when(usual).then(raw), pl.when(~blank & ~is_error).then(text)
     code = pl.lit(None, pl.String())
     if name == "account_id":
-        first = pl.when(raw.str.contains(source.pattern) & ~raw.str.contains(_UNUSUAL_ID)).then(raw)
-        damaged = text.str.contains(_SCIENTIFIC_ID) | text.str.contains(_MASKED_ID)
-        second = pl.when(text.str.contains(source.pattern) & ~damaged & ~is_error).then(text)
+        usual = raw.str.contains(source.pattern) & ~raw.str.contains(_UNUSUAL_ID) & ~raw.is_in(feed.numbers.blanks)
+        first = pl.when(usual).then(raw)
+        damaged = text.str.contains(f"{_SCIENTIFIC_ID}|{_FLOAT_ID}|{_MASKED_ID}")
+        second = pl.when(text.str.contains(source.pattern) & ~damaged & ~is_error & ~blank).then(text)
         code = pl.lit("E_ID")
     if name == "currency":
         first, second = (pl.when(printed.str.contains(_CURRENCY)).then(printed) for printed in (raw, text))

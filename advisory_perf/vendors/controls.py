@@ -56,7 +56,7 @@ def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told
 
     ``footers`` are the raw lines that are no rows; ``typed`` are all other rows with their fields, null where unreadable.
     """
-    if not feed.controls.patterns and not any(rule.totals for rule in feed.footer):
+    if not feed.controls.figures and not any(rule.totals for rule in feed.footer):
         return []
     differences = [*_of_trailers(footers, typed, feed, told), *_of_totals_rows(footers, typed, feed, told)]
     if differences and feed.controls.on_difference == "reject":
@@ -68,21 +68,27 @@ def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told
 
 
 def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
-    lines = footers.select(line=_whole_line(footers, feed))["line"]
     if feed.controls.count is not None:
-        announced = lines.str.extract(feed.controls.count).drop_nulls()
-        if announced.is_empty():
+        announced = _announced(feed.controls.count, footers, typed, feed)
+        if announced.is_empty() and feed.controls.count in feed.controls.patterns:
             yield _Difference("COUNT", "no line announces the number of rows, as controls: count in the feed has it")
         for text in announced:
             count = int(text) if text.strip().isdecimal() else None
             if count != typed.height:
                 yield _Difference("COUNT", f"the vendor announces {text} rows, and the file holds {typed.height}")
-    for name, pattern in feed.controls.totals.items():
-        announced = lines.str.extract(pattern).drop_nulls()
-        if announced.is_empty():
+    for name, figure in feed.controls.totals.items():
+        announced = _announced(figure, footers, typed, feed)
+        if announced.is_empty() and figure in feed.controls.patterns:
             yield _Difference("TOTAL", f"no line announces the sum of {name}, as controls: totals in the feed has it")
         for text in announced:
             yield from _compared(name, text.strip(), typed, feed, told)
+
+
+def _announced(figure: str, footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed) -> pl.Series:
+    """The texts of one control figure: of each line that announces it, or the one that the file states once."""
+    if figure in feed.files.stated:
+        return typed[cell(figure)].drop_nulls().head(1)
+    return footers.select(line=_whole_line(footers, feed))["line"].str.extract(figure).drop_nulls()
 
 
 def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:

@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import polars as pl
@@ -32,12 +33,15 @@ from advisory_perf.vendors.raw import (
     without_blank_lines,
     without_repeated_headers,
 )
+from advisory_perf.vendors.stating import with_stated
 
 _BLOCK_BYTES = 1 << 22
 _MOST_MISFITS = 500_000
 """Lines of too many or too few cells are each kept; a file of more is no table."""
 _CELLS_A_BYTE = 2
 """A row takes a byte for each of its cells, but a blank line takes one for them all."""
+_SURPLUS, _TELLING_ROWS = "", 3
+"""The column behind the last delimiter of a row, where the header has none; no column of a header is without a name."""
 _HAS_DIGIT = r"[0-9]"
 _FEWEST_COLUMNS, _MOST_SUSPECTS = 3, 1_000
 """A line of fewer words is a remark, not the header of a further table; where more lines are suspect, no line is in order."""
@@ -50,6 +54,9 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
     if layout.final_newline == "required" and not _ends(text):
         raise reading.refused("E_TORN", "ends without a line end, which its feed requires, so it was cut short; send it again")
     header, header_lines = _header(text, reading)
+    ends_open = _rows_end_with_a_delimiter(text, header, header_lines, layout)
+    if ends_open:
+        header = replace(header, names=[*header.names, _SURPLUS])
     line_ends = count_of(b"\n", text)
     lines = line_ends or count_of(b"\r", text)
     if lines * len(header.names) > cells_allowed(len(text), _CELLS_A_BYTE):
@@ -60,6 +67,9 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
         raw = _closed(raw, text, header, reading)
     except pa.ArrowInvalid as error:
         raise _unreadable(reading, error) from error
+    if ends_open:
+        raw = set_aside(raw, pl.col(cell(_SURPLUS)).str.strip_chars() != "", separator=layout.delimiter, mark="E_FIELDS")
+        raw = raw.drop(cell(_SURPLUS))
     if layout.block is not None:
         raw = _up_to_a_blank_line(raw)
     raw = without_blank_lines(raw)
@@ -68,7 +78,7 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
     raw = without_repeated_headers(raw, header, reading.feed, separator=layout.delimiter)
     if layout.block is None:
         _refuse_a_second_table(raw, reading)
-    return raw
+    return with_stated(raw, reading, above=header.above)
 
 
 def _ends(text: bytes) -> bool:
@@ -104,6 +114,16 @@ def _header(text: bytes, reading: Reading) -> tuple[Header, int]:
     except csv.Error as error:
         raise _unreadable(reading, error) from error
     return header, text.count(b"\n", 0, begin) + last_lines[header.index]
+
+
+def _rows_end_with_a_delimiter(text: bytes, header: Header, header_lines: int, layout: Csv) -> bool:
+    """Whether the first rows have one cell more than the header, and nothing in it."""
+    lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
+    try:
+        rows = list(itertools.islice(csv.reader(itertools.islice(lines, header_lines, None), **_dialect(layout)), _TELLING_ROWS))
+    except csv.Error:
+        return False
+    return bool(rows) and all(len(row) == len(header.names) + 1 and not row[-1].strip() for row in rows)
 
 
 def _block_begin(text: bytes, title: str | None, reading: Reading) -> int:

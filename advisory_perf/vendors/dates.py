@@ -11,10 +11,11 @@ import polars as pl
 EXCEL_SERIAL = "excel_serial"
 """The format of days that are counted since the end of 1899, as workbooks store them."""
 
-_SERIAL = r"^([0-9]{5})(?:\.0+)?$"
-"""Five digits: from May 1927 on, beyond the leap day of 1900 that Excel counts and the calendar does not have."""
+_SERIAL = r"^([0-9]{5})(?:\.[0-9]+)?$"
+"""Five digits: from May 1927 on, beyond the leap day of 1900 that Excel counts and the calendar does not have; the rest is time."""
 _SERIAL_START = date(1899, 12, 30)
 _YEARS_AROUND_ARRIVAL = 5
+_DAYS = ("%d", "%e", "%j", "%D", "%F", "%v", "%x", "%a", "%A", "%u", "%w", "%s")
 _TIMES = ("%H", "%I", "%T", "%R")
 _EXAMPLE = datetime(2024, 5, 31, 16, 45, 30, tzinfo=UTC)
 _LEAST_YEAR = 1900
@@ -25,10 +26,13 @@ def parsed(text: pl.Expr, form: str, zone: str | None) -> pl.Expr:
     """The cells that the one format reads, as days.
 
     A format with a time zone (%z) reads an instant, which is the day it fell on in ``zone``; a time without one is dropped.
+    A format of months, such as %b %Y, reads their last day.
     """
     if form == EXCEL_SERIAL:
         serial = text.str.extract(_SERIAL).cast(pl.Int64(), strict=False)
         return pl.lit(_SERIAL_START) + pl.duration(days=serial)
+    if tells_months(form):
+        return (text + " 01").str.to_date(f"{form} %d", strict=False).dt.month_end()
     if has_time_zone(form):
         instant = text.str.to_datetime(form, strict=False, exact=True, time_unit="us", time_zone="UTC")
         return instant.dt.convert_time_zone(zone or "UTC").dt.date()
@@ -62,7 +66,7 @@ def within_reach(text: pl.Expr, day: pl.Expr, formats: tuple[str, ...], *, zone:
 
 
 def tells_days(form: str) -> bool:
-    """Whether the format reads what it prints of a day, and that day only."""
+    """Whether the format reads what it prints of a day, and that day only; one of months reads the last day of one."""
     if form == EXCEL_SERIAL:
         return True
     try:
@@ -70,3 +74,8 @@ def tells_days(form: str) -> bool:
     except pl.exceptions.PolarsError:
         return False
     return day == _EXAMPLE.date()
+
+
+def tells_months(form: str) -> bool:
+    """Whether the format says a month and no day of it."""
+    return form != EXCEL_SERIAL and not any(directive in form for directive in _DAYS)

@@ -27,6 +27,7 @@ from advisory_perf.vendors.raw import (
     without_blank_lines,
     without_repeated_headers,
 )
+from advisory_perf.vendors.stating import with_stated
 from advisory_perf.vendors.workbooks import looked_through
 
 _LONG_NUMBER = r"^-?\d+\.\d{5,}$|^-?\d{9,}\.\d+$"
@@ -68,7 +69,7 @@ def read_excel(content: bytes, reading: Reading) -> pl.DataFrame:
         if type(error).__name__ != "PanicException":  # the parser's own, which it does not export
             raise
         _refuse_damaged(error, reading)
-    return raw
+    return with_stated(raw, reading, above=header.above)
 
 
 def _refuse_damaged(error: BaseException, reading: Reading) -> NoReturn:

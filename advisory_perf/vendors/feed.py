@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from advisory_perf.contracts.columns import COLUMNS, Kind
 from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS
-from advisory_perf.vendors.dates import tells_days
+from advisory_perf.vendors.dates import tells_days, tells_months
 from advisory_perf.vendors.layouts import Files, FrozenModel, compiled
 
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
@@ -129,11 +129,14 @@ class FooterRule(FrozenModel):
     totals: bool = False
 
 
-class Controls(FrozenModel):
-    """What the vendor announces of a file in a line of its own, such as a trailer.
+_NO_FIGURE = "controls: count and totals are regular expressions with exactly one group, around the figure, or names of files: stated"
 
-    Each is a regular expression with one group around the figure; a line that it matches is a footer. ``count`` is the
-    number of rows, ``totals`` the sum of a field as the column prints it.
+
+class Controls(FrozenModel):
+    """What the vendor announces of a file: ``count`` is the number of rows, ``totals`` the sum of a field as the column prints it.
+
+    Each is a regular expression with one group around the figure, for a line of the vendor's own such as a trailer; a line that
+    it matches is a footer. Or it is the name of one of ``files.stated``.
     """
 
     count: str | None = None
@@ -142,17 +145,22 @@ class Controls(FrozenModel):
 
     @model_validator(mode="after")
     def _one_group_each(self) -> Self:
-        if any(compiled(pattern).groups != 1 for pattern in self.patterns):
-            raise ValueError("count and totals are regular expressions with exactly one group, around the figure")
+        if any(compiled(figure).groups > 1 for figure in self.figures):
+            raise ValueError(_NO_FIGURE)
         unknown = sorted(set(self.totals) - set(MONEY_FIELDS))
         if unknown:
             raise ValueError(f"totals: {', '.join(unknown)} is no amount of a position; the amounts are {', '.join(MONEY_FIELDS)}")
         return self
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        """Where the figures are found: an expression, or a name."""
+        return (*((self.count,) if self.count else ()), *self.totals.values())
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """The expressions that tell a line with control figures."""
-        return (*((self.count,) if self.count else ()), *self.totals.values())
+        return tuple(figure for figure in self.figures if compiled(figure).groups)
 
 
 class Drift(FrozenModel):
@@ -263,6 +271,12 @@ class Feed(FrozenModel):
         return self
 
     @model_validator(mode="after")
+    def _control_figures_are_found(self) -> Self:
+        if any(figure not in (*self.controls.patterns, *self.files.stated) for figure in self.controls.figures):
+            raise ValueError(_NO_FIGURE)
+        return self
+
+    @model_validator(mode="after")
     def _sources_fit_their_fields(self) -> Self:
         for name, source in self.columns.items():
             if source.scale is not None and isinstance(source.scale, Decimal) != (name in MONEY_FIELDS):
@@ -274,14 +288,18 @@ class Feed(FrozenModel):
         for form in self.columns["as_of_date"].formats:
             if not tells_days(form):
                 raise ValueError(f"columns.as_of_date: {form!r} is no format of dates that tells day, month and year")
+            if tells_months(form) and self.cadence is not Cadence.MONTHLY:
+                raise ValueError(f"columns.as_of_date: {form!r} tells months, which are for cadence: monthly")
         if self.files.time_zone is None and any("%z" in form for form in self.columns["as_of_date"].formats):
             raise ValueError("columns: as_of_date: formats with %z are instants; say files: time_zone, where the vendor's day is")
         return self
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The columns of the file that a delivery has to have."""
-        return tuple(source.from_ for source in self.columns.values() if source.absent == "reject")
+        """The columns that a delivery has to name."""
+        return tuple(
+            source.from_ for source in self.columns.values() if source.absent == "reject" and source.from_ not in self.files.made_columns
+        )
 
     def claims(self, file_name: str) -> bool:
         """Whether the file's name is one of this feed's."""

@@ -14,12 +14,15 @@ import polars as pl
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.json_text import JsonText
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, missing_columns, without_blank_lines
+from advisory_perf.vendors.stating import with_stated
 
 _BATCH_ROWS, _BATCH_CHARACTERS = 20_000, 8 << 20
 _CELLS_A_BYTE = 2
 _SCALARS = frozenset({str, type(None)})
 Cells = dict[str, str | None]
 """A row's cells by dotted name."""
+Beside = dict[str, list[str]]
+"""What stands beside the rows, by dotted path."""
 Row = tuple[int, object, str | None, str]
 """Line number, value, the key that stands twice, the row's own text."""
 
@@ -27,20 +30,22 @@ Row = tuple[int, object, str | None, str]
 def read_json(content: bytes, reading: Reading) -> pl.DataFrame:
     """Raw rows of a JSON array or of NDJSON; ``line_number`` is the row's ordinal in the array, or its line."""
     layout = reading.feed.files.json_
-    batches, names, height = [], dict[str, None](), 0
-    rows = _of_lines(content, reading) if layout.lines else _of_array(content, layout.rows_at, reading)
+    batches, names, height, only_conflicts = [], dict[str, None](), 0, True
+    beside: Beside = {stated.at: [] for stated in reading.feed.files.stated.values() if stated.at is not None}
+    rows = _of_lines(content, reading) if layout.lines else _of_array(content, layout.rows_at, beside, reading)
     for batch in _batches(rows):
         flat = _flat_rows(batch, reading)
         names |= _names(flat)
+        only_conflicts &= all(cells is None and isinstance(row[1], dict) for row, cells in zip(batch, flat, strict=True))
         height += len(batch)
         _refuse_too_large(height, len(names), len(content), reading)
         batches.append(_frame(batch, flat, reading))
-    if not batches:
-        return _frame([], [], reading).with_columns(pl.lit(None, pl.String()).alias(cell(name)) for name in reading.feed.source_names)
+    raw = pl.concat([_frame([], [], reading), *batches], how="diagonal", rechunk=False)
     missing = [name for name in reading.feed.source_names if name not in names]
-    if missing:
+    if missing and not only_conflicts:
         raise missing_columns(reading, missing, where="every row", names=[*names])
-    return without_blank_lines(pl.concat(batches, how="diagonal", rechunk=False))
+    raw = raw.with_columns(pl.lit(None, pl.String()).alias(cell(name)) for name in missing)
+    return with_stated(without_blank_lines(raw), reading, document=beside)
 
 
 def _refuse_too_large(height: int, width: int, size: int, reading: Reading) -> None:
@@ -54,16 +59,20 @@ def _refuse_too_large(height: int, width: int, size: int, reading: Reading) -> N
         )
 
 
-def _of_array(content: bytes, rows_at: str, reading: Reading) -> Iterator[Row]:
+def _of_array(content: bytes, rows_at: str, beside: Beside, reading: Reading) -> Iterator[Row]:
     text = JsonText(content, reading)
     if not text.peek():
         raise reading.refused("E_FORMAT", "holds no document; send it again")
-    yield from _at_path(text, rows_at.split(".") if rows_at else [], rows_at, reading)
+    yield from _at_path(text, rows_at.split(".") if rows_at else [], beside, reading)
     text.end()
 
 
-def _at_path(text: JsonText, path: list[str], whole_path: str, reading: Reading, levels: int = 0) -> Iterator[Row]:
-    """The rows of the array at the path; what stands beside it is read over, so that a document that is torn there is noticed."""
+def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, above: tuple[str, ...] = ()) -> Iterator[Row]:
+    """The rows of the array at the path; what stands beside it is read over, so that a document that is torn there is noticed.
+
+    ``above`` are the keys that lead here. What the feed says is stated beside the rows goes to ``beside``.
+    """
+    whole_path, levels = ".".join((*above, *path)), len(above)
     if text.peek() != ("{" if path else "["):
         text.skip()
         place = f"at {whole_path!r}" if whole_path else "at its top"
@@ -75,14 +84,27 @@ def _at_path(text: JsonText, path: list[str], whole_path: str, reading: Reading,
     found = False
     for name in text.members():
         if name != path[0]:
-            text.skip(levels + 1)
+            stated = [at for at in beside if f"{at}.".startswith(f"{'.'.join((*above, name))}.")]
+            if not stated:
+                text.skip(levels + 1)
+                continue
+            value = text.value(levels + 1)[0]
+            for at in stated:
+                beside[at] += _leaf(value, at.split(".")[levels + 1 :])
         elif found:
             raise reading.refused("E_FORMAT", f"has the key {name!r} of its rows twice; which one is meant cannot be told")
         else:
             found = True
-            yield from _at_path(text, path[1:], whole_path, reading, levels + 1)
+            yield from _at_path(text, path[1:], beside, reading, (*above, name))
     if not found:
         raise reading.refused("E_FORMAT", f"has no array of rows at {whole_path!r}; say where it is with json: rows_at in the feed")
+
+
+def _leaf(value: object, path: list[str]) -> list[str]:
+    """The text at a path within a value, if there is one."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return [value] if isinstance(value, str) else []
 
 
 def _of_lines(content: bytes, reading: Reading) -> Iterator[Row]:

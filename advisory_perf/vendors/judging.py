@@ -64,7 +64,7 @@ def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFr
     made = fields(feed, raw.columns, tells, received=delivery.received_at.date())
     good, recovered, bad = _looked_at(rows, made, None if feed.accounts == "open" else accounts)
     refuse_torn(good, bad, feed, delivery.file_name)
-    notices += [*tells.notices, *_scientific(recovered, made, feed, delivery.file_name)]
+    notices += [*tells.notices, *_recovery_notices(recovered, made, feed, delivery.file_name)]
     notices += control_notices(footers, pl.concat([good, bad.select(good.columns)]), feed, tells, delivery.file_name)
     notices += plausibility_notices(good, feed, delivery.file_name)
     good, repeated, conflicting = _by_key(good, [field.name for field in made])
@@ -123,12 +123,20 @@ def _problem(made: list[Field], accounts: pl.DataFrame | None) -> pl.Expr:
     return pl.coalesce(problems).alias("problem")
 
 
-def _scientific(recovered: pl.DataFrame, made: list[Field], feed: Feed, file_name: str) -> list[Notice]:
-    """The columns of money that are printed in scientific notation, which takes a second look."""
+def _recovery_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, file_name: str) -> list[Notice]:
+    """What a person should know of cells that took a second look: amounts in scientific notation, account numbers in wrappings."""
+    where = f"{feed.vendor}, {file_name}"
     money = [field for field in made if field.name in MONEY_FIELDS]
     found = recovered.select(field.text.str.contains("[0-9.][eE]").any().alias(field.name) for field in money)
     columns = [feed.columns[name].from_ for name in found.columns if found[name].item()]
-    return [Notice("W_SCI_NOTATION", f"{feed.vendor}, {file_name}: {', '.join(columns)} in scientific notation")] if columns else []
+    notices = [Notice("W_SCI_NOTATION", f"{where}: {', '.join(columns)} in scientific notation")] if columns else []
+    printed = next(field.cell for field in made if field.name == "account_id").str.strip_chars()
+    cleaned = recovered.filter(pl.col("account_id") != printed).select("account_id", printed=printed)
+    if cleaned.height:
+        account, text = cleaned.row(0)
+        column = feed.columns["account_id"].from_
+        notices.append(Notice("W_ID_CLEANED", f"{where}: {cleaned.height} rows of {column} were cleaned, such as {text!r} to {account}"))
+    return notices
 
 
 def _by_key(good: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl.DataFrame]:

@@ -4,6 +4,7 @@ Models only. What the cells mean (notation, sign, scale, conventions) is in ``fe
 """
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
@@ -130,12 +131,38 @@ class Unpivot(FrozenModel):
         return (value if value in self.values else None), tuple(groups[group] for group in self.period_columns)
 
 
+class Stated(FrozenModel):
+    """A value that a file states once for all of its rows, as a column of them.
+
+    ``in`` says where: in the ``file_name`` without its ending, in the ``preamble`` (the lines above the header; csv, excel), there
+    found by ``pattern``, a regular expression with one group; or in the ``document`` around the rows (json), at the dotted path
+    ``at``.
+    """
+
+    in_: Literal["file_name", "preamble", "document"] = Field(alias="in")
+    pattern: str | None = None
+    at: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _found_in_one_way(self) -> Self:
+        if (self.in_ == "document") != (self.at is not None) or (self.at is None) == (self.pattern is None):
+            raise ValueError("in: file_name and in: preamble go with a pattern, in: document with at, a dotted path")
+        if self.pattern is not None and compiled(self.pattern).groups != 1:
+            raise ValueError("pattern must be a regular expression with exactly one group, around the value")
+        return self
+
+    def found(self, texts: Iterable[str]) -> set[str]:
+        """What the pattern finds in the texts."""
+        return {match[1].strip() for text in texts for match in re.finditer(self.pattern or "", text) if match[1]}
+
+
 class Files(FrozenModel):
     """Which files belong to the feed, and what they are.
 
     A ``.gz`` or ``.zip`` behind a name is no part of it. ``version`` is a regular expression with one group, searched in the
     file's name without its ending; the number it finds orders deliveries of the same day. A name without it is version 0.
     ``header_rows`` is how many rows a header has (csv, excel): its names are then joined, ``Flows`` over ``In`` is ``Flows In``.
+    ``stated`` are columns that no row has, because the file states their value once (``Stated``).
     ``time_zone`` is where the vendor's day is: an instant with a time zone then is the day it fell on there (parquet).
     """
 
@@ -145,6 +172,7 @@ class Files(FrozenModel):
     header_rows: int = Field(default=1, ge=1, le=3)
     time_zone: str | None = None
     unpivot: Unpivot | None = None
+    stated: dict[str, Stated] = Field(default_factory=dict)
     csv: Csv = Csv()
     excel: Excel = Excel()
     json_: Json = Field(default=Json(), alias="json")
@@ -168,7 +196,21 @@ class Files(FrozenModel):
     def _headers_are_rows(self) -> Self:
         if self.format not in {"csv", "excel"} and (self.unpivot is not None or self.header_rows != 1):
             raise ValueError("unpivot and header_rows are for formats with a header: csv and excel")
+        places = {stated.in_ for stated in self.stated.values()}
+        if "preamble" in places and self.format not in {"csv", "excel"}:
+            raise ValueError("stated: a preamble stands above a header: csv and excel")
+        if "document" in places and (self.format != "json" or self.json_.lines):
+            raise ValueError("stated: in: document is for json with one document around its rows")
         return self
+
+    @property
+    def made_columns(self) -> frozenset[str]:
+        """The columns of the feed that no header and no row names."""
+        return frozenset(self.stated) | (self.unpivot.made_columns if self.unpivot is not None else frozenset())
+
+    def stem(self, file_name: str) -> str:
+        """The file's name without packing and ending."""
+        return _unpacked_name(file_name).rsplit(".", 1)[0]
 
     def claims(self, file_name: str) -> bool:
         """Whether one of the patterns matches the file's name, in upper or lower case, packed or not."""
@@ -179,7 +221,7 @@ class Files(FrozenModel):
         """The version that the file's name carries, in upper or lower case; 0 without one, or where it is no number."""
         if self.version is None:
             return 0
-        found = re.search(self.version, _unpacked_name(file_name).rsplit(".", 1)[0], re.IGNORECASE)
+        found = re.search(self.version, self.stem(file_name), re.IGNORECASE)
         return int(found.group(1)) if found and found.group(1).isdecimal() else 0
 
     def unversioned(self, file_name: str) -> str:

@@ -19,6 +19,8 @@ DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)$"
 SCIENTIFIC = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _NOTHING = r"[^\s\S]"
 """Matches no character, for notation that is switched off."""
+_MINUS = "[-\u2212]"
+"""The hyphen that stands for it, and the typographic one."""
 _GROUPS = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 """The characters that are printed for one and the same grouping mark."""
 
@@ -39,8 +41,8 @@ def plain(text: pl.Expr, numbers: Numbers, *, percent: bool) -> pl.Expr:
     currencies = pl.sum_horizontal(groups.struct.field(name).is_not_null().cast(pl.Int8()) for name in ("first", "second", "third"))
     minus = (
         present["open"]
-        | (groups.struct.field("before") == "-")
-        | (groups.struct.field("between") == "-")
+        | groups.struct.field("before").str.contains(_MINUS)
+        | groups.struct.field("between").str.contains(_MINUS)
         | groups.struct.field("tail").str.to_uppercase().is_in(["-", "DR"])
     )
     marks = "".join(_GROUPS.get(mark, mark) for mark in _groupings(numbers))
@@ -64,7 +66,7 @@ def _grammar(numbers: Numbers, *, percent: bool) -> str:
     opening, closing = (r"\(", r"\)") if numbers.parentheses_negative else (_NOTHING, _NOTHING)
     percent_sign = r"(?:\s?%)?" if percent else ""
     return (
-        rf"^(?:(?P<first>{signs})\s?)?(?P<open>{opening})?(?P<before>[+-])?(?:(?P<second>{signs})\s?)?(?P<between>[+-])?{body}"
+        rf"^(?:(?P<first>{signs})\s?)?(?P<open>{opening})?(?P<before>[+\-\u2212]\s?)?(?:(?P<second>{signs})\s?)?(?P<between>[+\-\u2212]\s?)?{body}"
         rf"{percent_sign}(?:\s?(?P<third>{signs}))?(?P<close>{closing})?(?:\s?(?P<tail>{tail}))?$"
     )
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, column_names, folded, missing_columns, without_blank_lines
+from advisory_perf.vendors.stating import with_stated
 
 _MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00(?:\.0+)?$"
 """A day that was written as an instant, as pandas does; one with a time zone or another hour is no day."""
@@ -33,13 +34,12 @@ def read_parquet(content: bytes, reading: Reading) -> pl.DataFrame:
     missing = [name for name in reading.feed.source_names if name not in names]
     if missing:
         raise missing_columns(reading, missing, where="the file", names=names)
-    return without_blank_lines(
-        frame.select(
-            pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias(LINE_NUMBER),
-            *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)),
-            *(_text(old, new, frame.schema[old], reading) for old, new in zip(frame.columns, names, strict=True)),
-        )
+    raw = frame.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias(LINE_NUMBER),
+        *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)),
+        *(_text(old, new, frame.schema[old], reading) for old, new in zip(frame.columns, names, strict=True)),
     )
+    return with_stated(without_blank_lines(raw), reading)
 
 
 def _refuse_too_large(content: bytes, reading: Reading) -> None:

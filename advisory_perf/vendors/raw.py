@@ -48,11 +48,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where the header ends (its last row's index), the columns' names, and its rows as they are printed."""
+    """Where the header ends (its last row's index), the columns' names, and its rows and those above it as they are printed."""
 
     index: int
     names: list[str]
     rows: list[list[str]]
+    above: list[list[str]]
 
 
 def cell(name: str) -> str:
@@ -77,8 +78,7 @@ def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Heade
     them, naming the others; E_HEADER_MISSING where none do; E_HEADER_DUPLICATE where one stands twice.
     """
     feed, unpivot = reading.feed, reading.feed.files.unpivot
-    made = unpivot.made_columns if unpivot is not None else frozenset()
-    wanted = {folded(name): name for name in feed.source_names if name not in made}
+    wanted = {folded(name): name for name in feed.source_names}
     known = {folded(source.from_) for source in feed.columns.values()}
     best: tuple[int, set[str], list[str]] = (0, set(), [])
     last: deque[list[str]] = deque(maxlen=feed.files.header_rows)
@@ -95,7 +95,7 @@ def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Heade
         found = wanted.keys() & set(keys)
         has_periods = unpivot is None or any(unpivot.found_in(name)[0] is not None for name in names)
         if len(found) == len(wanted) and has_periods:
-            return Header(index, column_names(keys, names, reading), list(last))
+            return Header(index, column_names(keys, names, reading), list(last), seen[: -len(last)])
         if len(found) > len(best[1]):
             best = (index, set(found), names)
     pairs = itertools.pairwise(seen) if feed.files.header_rows == 1 else ()
@@ -157,7 +157,7 @@ def column_names(keys: Sequence[str], names: Sequence[str], reading: Reading) ->
 
 def unmapped_columns(raw: pl.DataFrame, feed: Feed) -> list[str]:
     """The file's columns that the feed neither maps nor ignores; their cells are kept in the raw rows only."""
-    known = {source.from_ for source in feed.columns.values()} | set(feed.ignored)
+    known = {source.from_ for source in feed.columns.values()} | set(feed.ignored) | set(feed.files.stated)
     return [name for name in (column.removeprefix(CELL) for column in cell_columns(raw)) if name not in known]
 
 

@@ -15,7 +15,7 @@ import xlsxwriter
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, refusal
-from advisory_perf_tests.vendors.workbook_files import compound_file, rows_xml, sheet_xml, workbook_of_parts
+from advisory_perf_tests.vendors.workbook_files import a_book, compound_file, rows_xml, sheet_xml, workbook_of_parts
 
 MILLION = Decimal("1040000.00")
 DAY = date(2024, 5, 31)
@@ -23,28 +23,6 @@ CELLS: list[Any] = ["A-1001", DAY, 1000000, 50000, 20000, 3000, 7500, 500, 0, 10
 
 
 # excel ----------------------------------------------------------------------------------------------------------------
-
-
-def a_book(*sheets: tuple[str, list[list[Any]]], epoch_1904: bool = False, hide_first: bool = False) -> bytes:
-    content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"in_memory": True, "date_1904": epoch_1904, "default_date_format": "yyyy-mm-dd"}) as book:
-        for name, rows in sheets:
-            sheet = book.add_worksheet(name)
-            for number, row in enumerate(rows):
-                for column, value in enumerate(row):
-                    if isinstance(value, str) and value.startswith("#"):
-                        sheet.write_formula(number, column, "=1/0", None, value)
-                    elif isinstance(value, str) and value.startswith("="):
-                        sheet.write_formula(number, column, value, None, 1040000)
-                    elif isinstance(value, str):
-                        sheet.write_string(number, column, value)
-                    else:
-                        sheet.write(number, column, value)
-        if hide_first:
-            book.worksheets()[1].activate()
-            book.worksheets()[1].set_first_sheet()
-            book.worksheets()[0].hide()
-    return content.getvalue()
 
 
 def with_cells(**changed: Any) -> list[Any]:

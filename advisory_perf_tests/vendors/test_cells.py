@@ -52,7 +52,7 @@ NO_NUMBERS = (
     "True",
     "null?",
 )
-NOT_SWITCHED_ON = ("1,000", "1 000", "$5", "5 USD", "5 CR", "5%", "\u22125", "1'00", "1'000,5")
+NOT_SWITCHED_ON = ("1,000", "1 000", "$5", "5 USD", "5 CR", "5%", "1'00", "1'000,5")
 
 
 @pytest.mark.parametrize("text", [*NO_NUMBERS, *NOT_SWITCHED_ON])
@@ -110,6 +110,34 @@ def test_a_column_that_may_be_absent_counts_as_zero_when_it_is() -> None:
     assert position["account_name"] is None
     assert value("3", feed) == Decimal(3)
     assert value("", feed) is None
+
+
+@pytest.mark.parametrize("text", ["\u22125.00", "- 5.00", "\u2212 5", "\u200b-5\u200b", "\u202a-5.00\u202c", "\ufeff-5", '=""-5.00""'])
+def test_marks_that_change_no_number_are_read_over(text: str) -> None:
+    assert value(text, a_feed(FEES)) == Decimal(-5)
+
+
+@pytest.mark.parametrize("text", ['=""00123""', "\u200b00123", "00123\ufeff", "\u00a000123\u200e"])
+def test_an_account_number_is_taken_out_of_its_wrapping_with_a_notice(text: str) -> None:
+    result = judged(f'{HEADER}\n"{text}",2024-06-28,100,0,0,101\n')
+    assert (result.positions["account_id"].item(), [notice.code for notice in result.notices]) == ("00123", ["W_ID_CLEANED"])
+
+
+def test_a_cell_that_is_kept_as_text_needs_no_quotes_around_it() -> None:
+    assert judged(f'{HEADER}\n="00123",2024-06-28,="100",0,0,101\n').positions["account_id"].item() == "00123"
+
+
+def test_spaces_around_an_account_number_are_no_news() -> None:
+    assert judged(f"{HEADER}\n A1\t,2024-06-28,100,0,0,101\n").notices == ()
+
+
+@pytest.mark.parametrize(("text", "code"), [("1001.0", "E_ID"), ("N/A", "E_REQUIRED"), ("-", "E_REQUIRED"), ("null", "E_REQUIRED")])
+def test_a_number_with_decimals_or_a_text_for_nothing_is_no_account(text: str, code: str) -> None:
+    assert codes(judged(f"{HEADER}\n{text},2024-06-28,100,0,0,101\n")) == {2: code}
+
+
+def test_a_text_for_nothing_is_no_name() -> None:
+    assert value("n/a", a_feed({"account_name": "name"}), "name") is None
 
 
 def test_a_flow_is_positive_or_the_feed_turns_its_sign() -> None:

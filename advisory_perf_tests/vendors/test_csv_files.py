@@ -295,3 +295,20 @@ def test_rows_without_a_figure_are_no_second_table() -> None:
 def test_a_feed_cannot_say_what_no_file_is(key: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"files\.csv"):
         a_feed_of("csv", csv=key)
+
+
+def test_rows_that_end_with_a_delimiter_have_no_further_cell() -> None:
+    raw = read(f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102,\n")
+    assert (cells(raw, "emv"), misfits(raw)) == (["101", "102"], {})
+
+
+def test_a_row_with_something_behind_its_last_delimiter_has_a_cell_too_many() -> None:
+    raw = read(
+        f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102,\nA3,2024-06-28,100,0,0,103, \nA4,2024-06-28,1,000,0,0,104\n"
+    )
+    assert (cells(raw, "id"), misfits(raw)) == (["A1", "A2", "A3", None], {5: "A4,2024-06-28,1,000,0,0,104"})
+
+
+def test_one_row_that_ends_with_a_delimiter_among_others_has_a_cell_too_many() -> None:
+    raw = read(f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102\n")
+    assert misfits(raw) == {2: "A1,2024-06-28,100,0,0,101,"}

@@ -17,8 +17,8 @@ from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, old_workbook,
 
 pytestmark = pytest.mark.slow
 
-MOST_MEGABYTES, MOST_SECONDS = 200, 10
-"""The second is what a quiet machine takes; this one may be busy."""
+MOST_MEGABYTES, MOST_SECONDS = 200, 5
+"""Seconds of the processor, which take longer where two share it; those of a clock depend on what else the machine does."""
 
 
 @pytest.fixture(scope="module")

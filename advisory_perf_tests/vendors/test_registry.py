@@ -70,7 +70,7 @@ def test_the_feeds_of_the_package_claim_no_file_twice() -> None:
             "formats with %z are instants; say files: time_zone",
         ),
         ({"columns": columns(as_of_date={"from": "day", "formats": ["%Y-%Q"]})}, "columns.as_of_date: '%Y-%Q' is no format of dates"),
-        ({"columns": columns(as_of_date={"from": "day", "formats": ["%m/%Y"]})}, "columns.as_of_date: '%m/%Y' is no format of dates"),
+        ({"columns": columns(as_of_date={"from": "day", "formats": ["%m/%Y"]})}, "columns.as_of_date: '%m/%Y' tells months, which are for"),
         ({"controls": {"count": "TRAILER"}}, "controls: count and totals are regular expressions with exactly one group"),
         ({"controls": {"totals": {"emv": "(x)"}}}, "controls: totals: emv is no amount of a position"),
         ({"currency": None}, "currency: say it once"),

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -136,13 +136,28 @@ def test_a_year_of_two_digits_is_noticed() -> None:
     assert judged(a_file_of_days("05/31/2024"), feed).notices == ()
 
 
+@pytest.mark.parametrize(
+    ("form", "month"), [("%Y-%m", "2024-02"), ("%b %Y", "Feb 2024"), ("%B-%y", "February-24"), ("%m/%Y", "2/2024"), ("%Y%m", "202402")]
+)
+def test_a_month_is_its_last_day(form: str, month: str) -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": [form]}}, cadence="monthly")
+    assert days_of(judged(a_file_of_days(month), feed)) == [date(2024, 2, 29)]
+    assert codes(judged(a_file_of_days("2024-02-29"), feed)) == {2: "E_DATE"}
+
+
+def test_a_month_that_has_not_ended_at_the_arrival_has_no_last_day_yet() -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m"]}}, cadence="monthly")
+    on_the_28th = Delivery("d1", "acme_1.csv", datetime(2024, 6, 28, 23, tzinfo=UTC))
+    assert codes(judged(a_file_of_days("2024-06"), feed, on_the_28th)) == {2: "E_DATE_RANGE"}
+
+
 def test_a_format_with_a_whole_year_takes_no_year_of_antiquity() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y"]}}, first_window="0001-01-01")
     assert codes(judged(a_file_of_days("05/31/24"), feed)) == {2: "E_DATE"}
 
 
 @pytest.mark.parametrize(
-    ("day", "expected"), [("45443", date(2024, 5, 31)), ("45443.0", date(2024, 5, 31)), ("45443.5", "E_DATE"), ("1", "E_DATE")]
+    ("day", "expected"), [("45443", date(2024, 5, 31)), ("45443.0", date(2024, 5, 31)), ("45443.75", date(2024, 5, 31)), ("1", "E_DATE")]
 )
 def test_excels_serial_numbers_are_days_where_the_feed_says_so(day: str, expected: object) -> None:
     result = judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": ["excel_serial"]}}))

@@ -1,7 +1,11 @@
-"""Workbooks made byte by byte, for what no honest program writes: parts of an xlsx file, and old workbooks in a compound file."""
+"""Workbooks: honest ones, and parts of an xlsx file and old workbooks in a compound file for what no honest program writes."""
 
+import io
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import xlsxwriter
 
 from advisory_perf_tests.vendors.scenarios import HEADER
 from advisory_perf_tests.vendors.whole_files import zipped
@@ -12,6 +16,29 @@ _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _SECTOR, _END, _FREE, _IS_TABLE = 512, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+
+
+def a_book(*sheets: tuple[str, list[list[Any]]], epoch_1904: bool = False, hide_first: bool = False) -> bytes:
+    """A workbook of sheets; `#…` is an error, `=…` a formula whose cached value is 1,040,000."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True, "date_1904": epoch_1904, "default_date_format": "yyyy-mm-dd"}) as book:
+        for name, rows in sheets:
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                for column, value in enumerate(row):
+                    if isinstance(value, str) and value.startswith("#"):
+                        sheet.write_formula(number, column, "=1/0", None, value)
+                    elif isinstance(value, str) and value.startswith("="):
+                        sheet.write_formula(number, column, value, None, 1040000)
+                    elif isinstance(value, str):
+                        sheet.write_string(number, column, value)
+                    else:
+                        sheet.write(number, column, value)
+        if hide_first:
+            book.worksheets()[1].activate()
+            book.worksheets()[1].set_first_sheet()
+            book.worksheets()[0].hide()
+    return content.getvalue()
 
 
 def sheet_xml(rows: str, *, before: str = "") -> str:
