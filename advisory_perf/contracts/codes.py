@@ -60,6 +60,8 @@ _NOTICE_CODES = (
     Code("W_EMPTY_FILE", Severity.LOW, "the file holds no rows"),
     Code("W_UNNAMED_COLUMN", Severity.LOW, "a column with values has no name"),
     Code("W_SCI_NOTATION", Severity.LOW, "amounts are printed in scientific notation"),
+    Code("W_FORMULA", Severity.LOW, "the workbook holds formulas, of which the saved values are read"),
+    Code("W_HIDDEN_SHEET", Severity.LOW, "the workbook holds hidden sheets, which are not read"),
     Code("W_ID_CLEANED", Severity.LOW, "account numbers stood in marks that are no part of them"),
     Code("W_TWO_DIGIT_YEAR", Severity.LOW, "years are printed with two digits"),
     Code("W_LAYOUT_CHANGED", Severity.LOW, "cells are written in another way than the feed names first"),

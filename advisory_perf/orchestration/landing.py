@@ -4,7 +4,7 @@ A delivery that cannot be read fails its run with a blocking check that says why
 known already yields nothing and changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +33,7 @@ from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
+from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import cell_columns, unmapped_columns
 from advisory_perf.vendors.reading import read_raw_rows
 
@@ -41,6 +42,7 @@ COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its 
 ROWS_CONSERVED = Rule("rows_conserved", "rows read = accepted + quarantined + duplicate + footer", hard=True)
 DELIVERY_PLAUSIBLE = Rule("delivery_is_plausible", "its columns, control figures and amounts do not contradict each other", hard=True)
 NOTICES = Rule("nothing_to_notice", "the delivery is laid out as its feed says, without anything a person should know", hard=False)
+_OF_THE_FILE = (DELIVERY_READABLE, COLUMNS_KNOWN, NOTICES)
 ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
 
 
@@ -78,7 +80,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         key=key,
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
-        check_specs=[DELIVERY_READABLE.spec(key), COLUMNS_KNOWN.spec(key)],
+        check_specs=[rule.spec(key) for rule in _OF_THE_FILE],
         required_resource_keys={TURNS},
         output_required=False,
         io_manager_key="lake",
@@ -188,19 +190,27 @@ def said_of(claim: Claim) -> str:
 
 def nothing_new(says: str) -> list[Finding]:
     """A delivery that is known, or under way elsewhere, is no failure: its run succeeds without an output, and says why."""
-    return [Finding(rule, pl.DataFrame(), 0, metadata={"nothing_new": says}) for rule in (DELIVERY_READABLE, COLUMNS_KNOWN)]
+    return [Finding(rule, pl.DataFrame(), 0, metadata={"nothing_new": says}) for rule in _OF_THE_FILE]
 
 
 def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, list[Finding]]:
     """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the first finding fails."""
+    notices: list[Notice] = []
     try:
-        raw = read_raw_rows(content, feed, arrival.file.name, bounds=bounds_of(platform.settings))
+        raw = read_raw_rows(content, feed, arrival.file.name, bounds=bounds_of(platform.settings), notices=notices)
     except DeliveryRejectedError as error:
         unreadable = reject(platform, arrival, content, error, DELIVERY_READABLE)
-        return None, [unreadable, Finding(COLUMNS_KNOWN, pl.DataFrame(), 0)]
+        return None, [unreadable, *(Finding(rule, pl.DataFrame(), 0) for rule in _OF_THE_FILE[1:])]
     keep_in_archive(platform.lake, arrival, content)
     unknown = pl.DataFrame({"column": unmapped_columns(raw, feed)}, schema={"column": pl.String()})
-    return raw, [Finding(DELIVERY_READABLE, pl.DataFrame(), 1), Finding(COLUMNS_KNOWN, unknown, len(cell_columns(raw)))]
+    columns = Finding(COLUMNS_KNOWN, unknown, len(cell_columns(raw)))
+    return raw, [Finding(DELIVERY_READABLE, pl.DataFrame(), 1), columns, noticed(notices)]
+
+
+def noticed(notices: Sequence[Notice]) -> Finding:
+    """What a person should know of a delivery that is taken all the same."""
+    rows = pl.DataFrame([asdict(notice) for notice in notices], schema={"code": pl.String(), "sentence": pl.String()})
+    return Finding(NOTICES, rows, 1, metadata={"codes": ", ".join(notice.code for notice in notices)})
 
 
 def reject(platform: Platform, arrival: Arrival, content: bytes, error: DeliveryRejectedError, rule: Rule) -> Finding:
@@ -240,12 +250,11 @@ def of_delivered(judged: Judged) -> list[Finding]:
         "footer": judged.footer,
     }
     conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), judged.read, passed=judged.is_conserved, metadata={**counts})
-    notices = pl.DataFrame([asdict(notice) for notice in judged.notices], schema={"code": pl.String(), "sentence": pl.String()})
     return [
         Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 1),
         schema_finding(judged.positions, DELIVERED_POSITIONS),
         conserved,
-        Finding(NOTICES, notices, 1, metadata={"codes": ", ".join(notice.code for notice in judged.notices)}),
+        noticed(judged.notices),
     ]
 
 

@@ -28,7 +28,7 @@ from advisory_perf.vendors.raw import (
     without_repeated_headers,
 )
 from advisory_perf.vendors.stating import with_stated
-from advisory_perf.vendors.workbooks import looked_through
+from advisory_perf.vendors.workbooks import WorkbookParts, looked_through
 
 _LONG_NUMBER = r"^-?\d+\.\d{5,}$|^-?\d{9,}\.\d+$"
 """Text that may be a number's first nine decimals; five show it too, since the others may have been zeros."""
@@ -48,17 +48,17 @@ _NUMBER, _NUMBER_KINDS = r"^[0-9]+(\.[0-9]+)?$", ("'Float(", "'Int(")
 
 def read_excel(content: bytes, reading: Reading) -> pl.DataFrame:
     """Raw rows of one sheet; ``line_number`` is the sheet's row number."""
-    may_pad = True
     if content.startswith(OLD_EXCEL):
         look_through_old(content, reading)
+        parts = WorkbookParts(may_pad_numbers=True)
     else:
-        may_pad = looked_through(content, reading).may_pad_numbers
+        parts = looked_through(content, reading)
     try:
         workbook = fastexcel.read_excel(content)
         name, cells, header = _chosen(workbook, reading)
         raw = without_blank_lines(_raw(_with_exact_numbers(cells, workbook, name), header))
         raw = without_repeated_headers(raw, header, reading.feed)
-        if _must_tell_ids(raw, reading, may_pad=may_pad):
+        if _must_tell_ids(raw, reading, may_pad=parts.may_pad_numbers):
             ids = header.names.index(reading.feed.columns["account_id"].from_)
             raw = _without_numeric_ids(
                 raw, workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes={cells.columns[ids]: "duration"})
@@ -69,6 +69,10 @@ def read_excel(content: bytes, reading: Reading) -> pl.DataFrame:
         if type(error).__name__ != "PanicException":  # the parser's own, which it does not export
             raise
         _refuse_damaged(error, reading)
+    if parts.has_formulas and reading.feed.files.excel.formulas == "warn":
+        reading.noticed(
+            "W_FORMULA", "holds formulas; their values as they were saved are read, so see that the vendor computes before saving"
+        )
     return with_stated(raw, reading, above=header.above)
 
 
@@ -85,10 +89,11 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
             raise reading.refused("E_DRIFT", f"has no sheet {named!r}, only {', '.join(workbook.sheet_names)}; mend it in the feed")
         cells = _with_error_names(_loaded(workbook, named))
         return named, cells, _header(cells, reading)
-    fitting, refusals = [], []
+    fitting, refusals, hidden = [], [], []
     for name in workbook.sheet_names:
         sheet = _loaded(workbook, name)
         if sheet.visible != "visible" or not sheet.width:
+            hidden += [name] if sheet.width else []
             continue
         cells = _with_error_names(sheet)
         try:
@@ -96,6 +101,9 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
         except DeliveryRejectedError as error:
             refusals.append(error)
     if len(fitting) == 1:
+        if hidden:
+            known = f"say excel: sheet: {fitting[0][0]} in the feed if that is right"
+            reading.noticed("W_HIDDEN_SHEET", f"hides {', '.join(hidden)}, of which nothing is read; {known}")
         return fitting[0]
     if fitting:
         found = ", ".join(name for name, _, _ in fitting)

@@ -68,11 +68,12 @@ class Excel(FrozenModel):
 
     An account number in a number cell has lost its leading zeros. ``numeric_ids`` says what becomes of it: ``accept``, or
     ``reject`` (E_ID). By default it is accepted, unless the workbook shows any number with leading zeros or, being of the
-    older kinds (xls, xlsb), does not tell.
+    older kinds (xls, xlsb), does not tell. ``formulas: accept`` is for vendors who send them always; otherwise a notice says so.
     """
 
     sheet: str | None = None
     numeric_ids: Literal["accept", "reject"] | None = None
+    formulas: Literal["accept", "warn"] = "warn"
 
 
 class Json(FrozenModel):

@@ -11,13 +11,14 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.proposals import proposed_changes, renamed_by_a_unit
 
 LINE_NUMBER = "line_number"
@@ -31,11 +32,16 @@ HEADER_SEARCH_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader has to know besides the bytes, and how it refuses them."""
+    """What a reader has to know besides the bytes, how it refuses them, and where it says what a person should know."""
 
     feed: Feed
     file_name: str
     bounds: Bounds
+    notices: list[Notice] = field(default_factory=list)
+
+    def noticed(self, code: str, sentence: str) -> None:
+        """Keeps what a person should know of a file that is read all the same, with vendor and file."""
+        self.notices.append(Notice(code, f"{self.feed.vendor}, {self.file_name}: {sentence}"))
 
     def refused(self, code: str, sentence: str) -> DeliveryRejectedError:
         """The rejection of the file, which names vendor and file."""

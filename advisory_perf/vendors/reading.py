@@ -14,6 +14,7 @@ from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.excel_files import read_excel
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.json_files import read_json
+from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.old_workbooks import OLD_EXCEL
 from advisory_perf.vendors.parquet_files import read_parquet
 from advisory_perf.vendors.raw import Reading
@@ -36,9 +37,19 @@ _READERS: dict[str, Callable[[bytes, Reading], pl.DataFrame]] = {
 }
 
 
-def read_raw_rows(content: bytes, feed: Feed, file_name: str, *, bounds: Bounds = Bounds()) -> pl.DataFrame:  # noqa: B008 - frozen
-    """The delivery's rows as text with their line numbers (see ``raw``); DeliveryRejectedError where it cannot be read."""
-    reading = Reading(feed, file_name, bounds)
+def read_raw_rows(
+    content: bytes,
+    feed: Feed,
+    file_name: str,
+    *,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    notices: list[Notice] | None = None,
+) -> pl.DataFrame:
+    """The delivery's rows as text with their line numbers (see ``raw``); DeliveryRejectedError where it cannot be read.
+
+    What a person should know of the file itself is added to ``notices``.
+    """
+    reading = Reading(feed, file_name, bounds, [] if notices is None else notices)
     if not content:
         raise reading.refused("E_EMPTY", "has no bytes; ask the vendor to send it again")
     if len(content) > bounds.bytes:

@@ -25,6 +25,7 @@ _XML, _BINARY, _SHEET = (".xml", ".rels"), ".bin", "xl/worksheets/"
 _STYLES, _TEXTS, _BINARY_WORKBOOK = "xl/styles.xml", "xl/sharedstrings.xml", "xl/workbook.bin"
 _MARKUP = (b"<!DOCTYPE", b"<!ENTITY")
 _ROW, _CELL = re.compile(rb"<(?:\w+:)?row[\s/>]"), re.compile(rb"<(?:\w+:)?c[\s/>]")
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _UNPLACED = re.compile(rb"<(?:\w+:)?c(?=[\s/>])(?![^>]{0,200}?\sr\s*=)")
 _REFERENCE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{0,3})([0-9]{1,10})[\"']")
 _LONGER = [[re.compile(rb"\br\s*=\s*[\"'][A-Z]{%d,}[0-9]{%d,}" % (letters, digits)) for digits in range(12)] for letters in range(5)]
@@ -39,9 +40,14 @@ _ROW_HEADER, _LAST_CELL_RECORD, _GOES_ON = 0, 11, 0x80
 
 @dataclass(frozen=True, slots=True)
 class WorkbookParts:
-    """What the parts of a workbook tell: whether some number may be shown with leading zeros that its value lacks."""
+    """What the parts of a workbook tell.
+
+    ``may_pad_numbers``: some number may be shown with leading zeros that its value lacks. ``has_formulas``: the values of some
+    cells are what a program once computed; only xlsx tells.
+    """
 
     may_pad_numbers: bool
+    has_formulas: bool = False
 
 
 def looked_through(content: bytes, reading: Reading) -> WorkbookParts:
@@ -49,14 +55,14 @@ def looked_through(content: bytes, reading: Reading) -> WorkbookParts:
 
     DeliveryRejectedError: E_TOO_LARGE, E_FORMAT for damage and document types.
     """
-    inflation, pads, sheets, texts = Inflation(reading), False, list[zipfile.ZipInfo](), None
+    inflation, pads, computes, sheets, texts = Inflation(reading), False, False, list[zipfile.ZipInfo](), None
     for info in members(content, reading):
         name = info.filename.lower()
         if name.endswith(_XML):
             pieces = _without_document_type(_overlapping(inflation.member(content, info)), name, reading)
             if name.startswith(_SHEET):
                 sheets.append(info)
-                _bound_sheet(pieces, content, info, reading)
+                computes |= _bound_sheet(pieces, content, info, reading)
             else:
                 for piece in pieces:
                     pads |= name == _STYLES and _pads_numbers(piece)
@@ -68,7 +74,7 @@ def looked_through(content: bytes, reading: Reading) -> WorkbookParts:
                 _bound_binary_sheet(part, info.filename, reading)
     if texts is not None:
         _bound_texts(content, texts, sheets, reading)
-    return WorkbookParts(may_pad_numbers=pads)
+    return WorkbookParts(may_pad_numbers=pads, has_formulas=computes)
 
 
 def refuse_wide_grid(rows: int, columns: int, size: int, name: str, reading: Reading) -> None:
@@ -109,15 +115,19 @@ def _pads_numbers(styles: bytes) -> bool:
     return False
 
 
-def _bound_sheet(pieces: Iterator[bytes], content: bytes, info: zipfile.ZipInfo, reading: Reading) -> None:
-    """A first look tells how many letters and digits references have at most; only where that may be too far, they are read."""
+def _bound_sheet(pieces: Iterator[bytes], content: bytes, info: zipfile.ZipInfo, reading: Reading) -> bool:
+    """Whether the sheet has formulas, once it is bounded.
+
+    A first look tells how many letters and digits references have at most; only where that may be too far, they are read.
+    """
     rows = letters = digits = 0
-    unplaced = False
+    unplaced = computes = False
     for piece in pieces:
         rows += len(_ROW.findall(piece, 0, max(len(piece) - _OVERLAP, 0) or len(piece)))
         if rows > min(reading.bounds.rows, _SHEET_ROWS):
             raise reading.too_large(f"has more than {min(reading.bounds.rows, _SHEET_ROWS):,} rows in {info.filename}", "ROWS")
         unplaced = unplaced or _UNPLACED.search(piece) is not None
+        computes = computes or _FORMULA.search(piece) is not None
         while letters < len(_LONGER) - 1 and _LONGER[letters + 1][0].search(piece):
             letters += 1
         while digits < len(_LONGER[0]) - 1 and _LONGER[0][digits + 1].search(piece):
@@ -125,6 +135,7 @@ def _bound_sheet(pieces: Iterator[bytes], content: bytes, info: zipfile.ZipInfo,
     if unplaced or 10**digits * 26**letters > cells_allowed(info.file_size, CELLS_A_BYTE) or 26**letters > reading.bounds.columns:
         last_row, last_column = _reach(b"".join(Inflation(reading).member(content, info)))
         refuse_wide_grid(last_row, last_column, info.file_size, info.filename, reading)
+    return computes
 
 
 def _bound_texts(content: bytes, texts: zipfile.ZipInfo, sheets: list[zipfile.ZipInfo], reading: Reading) -> None:

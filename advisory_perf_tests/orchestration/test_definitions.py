@@ -26,7 +26,7 @@ BLOCKING = {
     "performance_data": {"performance_data_schema", "every_position_is_published"},
 }
 WARNING = {
-    "raw_vendor_file": {"columns_known"},
+    "raw_vendor_file": {"columns_known", "nothing_to_notice"},
     "delivered_positions": {"nothing_to_notice"},
     "quarantined_rows": {"rows_accepted"},
     "net_flows": {"market_value_identity"},

@@ -12,6 +12,8 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 import xlsxwriter
 
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, refusal
@@ -27,6 +29,13 @@ CELLS: list[Any] = ["A-1001", DAY, 1000000, 50000, 20000, 3000, 7500, 500, 0, 10
 
 def with_cells(**changed: Any) -> list[Any]:
     return [changed.get(field, value) for field, value in zip(FIELDS, CELLS, strict=True)]
+
+
+def noticed(content: bytes, feed: Feed) -> list[str]:
+    """What a person should know of the file itself."""
+    found: list[Notice] = []
+    read_raw_rows(content, feed, "acme_1.xlsx", notices=found)
+    return [notice.code for notice in found]
 
 
 NAMES = list(COLUMNS)
@@ -51,8 +60,11 @@ def test_an_account_number_in_a_number_cell_has_lost_its_zeros() -> None:
 
 @case("xl-009")
 def test_a_formula_is_its_cached_value() -> None:
-    """Without W_FORMULA: the parser hands over values and does not tell which cells hold formulas."""
-    assert the_row(a_book(("Data", [NAMES, with_cells(ending_market_value="=C2+40000")])), EXCEL)["ending_market_value"] == MILLION
+    content = a_book(("Data", [NAMES, with_cells(ending_market_value="=C2+40000")]))
+    assert the_row(content, EXCEL)["ending_market_value"] == MILLION
+    assert noticed(content, EXCEL) == ["W_FORMULA"]
+    assert noticed(content, in_files("excel", excel={"formulas": "accept"})) == []
+    assert noticed(a_book(("Data", [NAMES, CELLS])), EXCEL) == []
 
 
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!"])
@@ -65,9 +77,12 @@ def test_an_error_cell_is_quarantined_by_its_name(error: str) -> None:
 
 @case("xl-011", "xl-012")
 def test_the_only_visible_sheet_with_the_feeds_columns_is_read() -> None:
-    """Without W_HIDDEN_SHEET: a hidden sheet is never read, unless the feed names it, so that nothing depends on it."""
+    """A feed that names its sheet has nothing to notice in the hidden ones."""
     old = with_cells(ending_market_value=1)
-    assert the_row(a_book(("Old", [NAMES, old]), ("New", [NAMES, CELLS]), hide_first=True), EXCEL)["ending_market_value"] == MILLION
+    content = a_book(("Old", [NAMES, old]), ("New", [NAMES, CELLS]), hide_first=True)
+    assert the_row(content, EXCEL)["ending_market_value"] == MILLION
+    assert noticed(content, EXCEL) == ["W_HIDDEN_SHEET"]
+    assert noticed(content, in_files("excel", excel={"sheet": "New"})) == []
     assert the_row(a_book(("Notes", [["see data"]]), ("Data", [NAMES, CELLS])), EXCEL)["ending_market_value"] == MILLION
 
 
