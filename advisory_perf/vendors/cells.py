@@ -13,7 +13,7 @@ import polars as pl
 from advisory_perf.contracts.columns import LARGEST_RETURN, MONEY
 from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.dates import first_of, within_reach
-from advisory_perf.vendors.feed import MONEY_FIELDS, REQUIRED_FIELDS, RETURN_FIELDS, Feed, Source
+from advisory_perf.vendors.feed import FLOWS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS, Feed, Source
 from advisory_perf.vendors.numbers import DECIMAL, INFINITE, SCIENTIFIC, is_blank
 from advisory_perf.vendors.raw import cell
 from advisory_perf.vendors.telling import Told, ToldNumbers
@@ -21,7 +21,6 @@ from advisory_perf.vendors.telling import Told, ToldNumbers
 CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
 _SCIENTIFIC_ID = r"^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$"
 _MASKED_ID = r"\.\.|[\u2026*\u2022]|(?i:x{3,})[ -]?[0-9]+$"
-_NON_NEGATIVE = ("contributions", "distributions")
 _TOO_LARGE = 1e18
 
 
@@ -63,7 +62,7 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         present = cell(source.from_) in cells
         text = stripped(source) if present else pl.lit("", pl.String())
         blank_means_zero = source.blank == "zero" or (not present and source.absent == "zero")
-        may_be_null = source.blank != "reject" and name not in REQUIRED_FIELDS and name != "currency"
+        may_be_null = source.blank != "reject" and name not in NEVER_NULL and name != "currency"
         if name in MONEY_FIELDS:
             made.append(_money(name, source, text, told.numbers[name], may_be_null=may_be_null, blank_means_zero=blank_means_zero))
         elif name in RETURN_FIELDS:
@@ -73,6 +72,12 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         else:
             made.append(_text(name, source, text, may_be_null=may_be_null))
     return made
+
+
+def split_flows() -> list[pl.Expr]:
+    """Both flows of rows that have the net flow: what comes in where it is positive, what goes out where it is negative."""
+    net = pl.col(NET_FLOW)
+    return [pl.when(part > 0).then(part).when(part <= 0).then(0).alias(flow) for flow, part in zip(FLOWS, (net, -net), strict=True)]
 
 
 def stripped(source: Source) -> pl.Expr:
@@ -108,11 +113,11 @@ def _money(name: str, source: Source, text: pl.Expr, told: ToldNumbers, *, may_b
     def value(number: pl.Expr) -> pl.Expr:
         exact = notation.exact_money(number, shift=source.shift)
         signed = -exact if source.sign == -1 else exact
-        fitting = pl.when(signed >= 0).then(signed) if name in _NON_NEGATIVE else signed
+        fitting = pl.when(signed >= 0).then(signed) if name in FLOWS else signed
         return pl.when(is_blank(text, numbers)).then(pl.lit(0, MONEY)).otherwise(fitting) if blank_means_zero else fitting
 
     code = _number_code(text, plain, told, may_be_null=may_be_null)
-    if name in _NON_NEGATIVE:
+    if name in FLOWS:
         code = pl.when(notation.exact_money(plain, shift=source.shift).is_not_null()).then(pl.lit("E_SIGN")).otherwise(code)
     return Field(
         name,
