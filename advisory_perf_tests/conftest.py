@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from advisory_perf.storage.embedded import EmbeddedPostgres
@@ -15,6 +16,9 @@ from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
 
 _NUMBERS = count(1)
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -14,7 +14,7 @@ import polars as pl
 from advisory_perf.contracts.columns import LARGEST_RETURN, MONEY
 from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.dates import first_of, within_reach
-from advisory_perf.vendors.feed import MONEY_FIELDS, REQUIRED_FIELDS, RETURN_FIELDS, Feed, Source
+from advisory_perf.vendors.feed import FLOWS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS, Feed, Source
 from advisory_perf.vendors.numbers import DECIMAL, INFINITE, SCIENTIFIC, is_blank
 from advisory_perf.vendors.raw import cell
 from advisory_perf.vendors.telling import Told, ToldNumbers
@@ -32,7 +32,6 @@ _USUAL_TEXT = r"^[^#\s](?:.*\S)?$"
 _USUAL_RETURN = r"^[+-]?(?:[0-9]{1,6}(?:\.[0-9]*)?|\.[0-9]+)$"
 """A return without an exponent; a larger one than ``LARGEST_RETURN`` has more digits in front."""
 _CURRENCY = r"^[A-Z]{3}$"
-_NON_NEGATIVE = ("contributions", "distributions")
 _TOO_LARGE = 1e18
 
 
@@ -86,7 +85,7 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         present = cell(source.from_) in cells
         raw = pl.col(cell(source.from_)) if present else pl.lit("", pl.String())
         blank_means_zero = source.blank == "zero" or (not present and source.absent == "zero")
-        may_be_null = source.blank != "reject" and name not in REQUIRED_FIELDS and name != "currency"
+        may_be_null = source.blank != "reject" and name not in NEVER_NULL and name != "currency"
         if name in MONEY_FIELDS:
             made.append(_money(name, source, raw, told.numbers[name], may_be_null=may_be_null, blank_means_zero=blank_means_zero))
         elif name in RETURN_FIELDS:
@@ -96,6 +95,12 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         else:
             made.append(_text(name, source, raw, feed, may_be_null=may_be_null))
     return made
+
+
+def split_flows() -> list[pl.Expr]:
+    """Both flows of rows that have the net flow: what comes in where it is positive, what goes out where it is negative."""
+    net = pl.col(NET_FLOW)
+    return [pl.when(part > 0).then(part).when(part <= 0).then(0).alias(flow) for flow, part in zip(FLOWS, (net, -net), strict=True)]
 
 
 def stripped(source: Source) -> pl.Expr:
@@ -132,7 +137,7 @@ def _number_code(text: pl.Expr, plain: pl.Expr, told: ToldNumbers, *, may_be_nul
 
 def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool, blank_means_zero: bool) -> Field:
     numbers, plain, text = told.numbers, pl.col(_plain_name(name)), bare(raw)
-    is_unsigned = name in _NON_NEGATIVE
+    is_unsigned = name in FLOWS
 
     def or_zero(amount: pl.Expr, printed: pl.Expr) -> pl.Expr:
         return pl.when(is_blank(printed, numbers)).then(pl.lit(0, MONEY)).otherwise(amount) if blank_means_zero else amount

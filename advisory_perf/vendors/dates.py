@@ -25,7 +25,8 @@ _LEAST_YEAR = 1900
 def parsed(text: pl.Expr, form: str, zone: str | None) -> pl.Expr:
     """The cells that the one format reads, as days.
 
-    A format with a time zone (%z) reads an instant, which is the day it fell on in ``zone``; a time without one is dropped.
+    A format with a time zone (%z, which ``Z`` is one of) reads an instant, which is the day it fell on in ``zone``; a time without one
+    is dropped.
     A format of months, such as %b %Y, reads their last day.
     """
     if form == EXCEL_SERIAL:
@@ -34,7 +35,7 @@ def parsed(text: pl.Expr, form: str, zone: str | None) -> pl.Expr:
     if tells_months(form):
         return (text + " 01").str.to_date(f"{form} %d", strict=False).dt.month_end()
     if has_time_zone(form):
-        instant = text.str.to_datetime(form, strict=False, exact=True, time_unit="us", time_zone="UTC")
+        instant = text.str.replace("[Zz]$", "+00:00").str.to_datetime(form, strict=False, exact=True, time_unit="us", time_zone="UTC")
         return instant.dt.convert_time_zone(zone or "UTC").dt.date()
     has_time = any(directive in form for directive in _TIMES)
     day = text.str.to_datetime(form, strict=False, time_unit="us").dt.date() if has_time else text.str.to_date(form, strict=False)

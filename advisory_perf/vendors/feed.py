@@ -22,7 +22,12 @@ from advisory_perf.vendors.layouts import Files, FrozenModel, compiled
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
 PRECISION = ("vendor_value_half_unit", "vendor_twrr_half_unit")
 
-FIELDS = tuple(name for name in DELIVERED_POSITIONS.column_names if name not in (*PROVENANCE, *PRECISION))
+NET_FLOW = "net_flow"
+FLOWS = ("contributions", "distributions")
+_OF_POSITIONS = tuple(name for name in DELIVERED_POSITIONS.column_names if name not in (*PROVENANCE, *PRECISION))
+_BEHIND_FLOWS = _OF_POSITIONS.index(FLOWS[-1]) + 1
+FIELDS = (*_OF_POSITIONS[:_BEHIND_FLOWS], NET_FLOW, *_OF_POSITIONS[_BEHIND_FLOWS:])
+"""What a column may be mapped to: the fields of a position, and the net flow in the place of both flows."""
 MONEY_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.MONEY)
 RETURN_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.RETURN)
 REQUIRED_FIELDS = (
@@ -33,6 +38,7 @@ REQUIRED_FIELDS = (
     "distributions",
     "ending_market_value",
 )
+NEVER_NULL = (*REQUIRED_FIELDS, NET_FLOW)
 
 
 _SHIFTS = 9
@@ -257,9 +263,14 @@ class Feed(FrozenModel):
         unknown = sorted(set(self.columns) - set(FIELDS))
         if unknown:
             raise ValueError(f"columns: {', '.join(unknown)} is no field of a position; the fields are {', '.join(FIELDS)}")
-        missing = [name for name in REQUIRED_FIELDS if name not in self.columns]
+        missing = [name for name in REQUIRED_FIELDS if name not in self.filled_fields]
         if missing:
             raise ValueError(f"columns: {', '.join(missing)} must be mapped to a column of the file")
+        if NET_FLOW in self.columns and not self.columns.keys().isdisjoint(FLOWS):
+            raise ValueError("columns: net_flow is for files without contributions and distributions; beside them it is vendor_net_flow")
+        unmapped = [name for name in self.controls.totals if name not in self.columns]
+        if unmapped:
+            raise ValueError(f"controls: totals: {', '.join(unmapped)} is not mapped to a column, so that there is nothing to sum")
         if ("currency" in self.columns) == (self.currency is not None):
             raise ValueError("currency: say it once, either as a column or as a constant code")
         if self.files.format != "csv" and self.numbers.grouping == ".":
@@ -283,7 +294,7 @@ class Feed(FrozenModel):
                 raise ValueError(f"columns: {name}: scale is a power of ten for money, and fraction, percent or basis_points for returns")
             if source.scale is not None and name not in (*MONEY_FIELDS, *RETURN_FIELDS):
                 raise ValueError(f"columns: {name}: scale is for money and returns")
-            if source.absent == "null" and name in REQUIRED_FIELDS:
+            if source.absent == "null" and name in NEVER_NULL:
                 raise ValueError(f"columns: {name} is required; absent: null cannot be meant")
         for form in self.columns["as_of_date"].formats:
             if not tells_days(form):
@@ -293,6 +304,15 @@ class Feed(FrozenModel):
         if self.files.time_zone is None and any("%z" in form for form in self.columns["as_of_date"].formats):
             raise ValueError("columns: as_of_date: formats with %z are instants; say files: time_zone, where the vendor's day is")
         return self
+
+    @property
+    def filled_fields(self) -> frozenset[str]:
+        """The fields of a position that columns fill: a net flow fills both flows."""
+        return frozenset(self.columns.keys() - {NET_FLOW}) | (frozenset(FLOWS) if NET_FLOW in self.columns else frozenset())
+
+    def source_of(self, field: str) -> Source:
+        """The column that fills a field of a position; of a flow it may be the net flow."""
+        return self.columns[NET_FLOW if field in FLOWS and NET_FLOW in self.columns else field]
 
     @property
     def source_names(self) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ import polars as pl
 from advisory_perf.contracts.codes import CODES
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
-from advisory_perf.vendors.cells import Field, fields, half_unit
+from advisory_perf.vendors.cells import Field, fields, half_unit, split_flows
 from advisory_perf.vendors.controls import control_notices, is_footer
 from advisory_perf.vendors.drift import drift_notices
-from advisory_perf.vendors.feed import MONEY_FIELDS, PRECISION, PROVENANCE, Feed
+from advisory_perf.vendors.feed import MONEY_FIELDS, NET_FLOW, PRECISION, PROVENANCE, Feed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.plausibility import TORN, plausibility_notices, refuse_one_account, refuse_torn
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell_columns
@@ -63,6 +63,8 @@ def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFr
     tells = told(rows, feed, delivery.file_name)
     made = fields(feed, raw.columns, tells, received=delivery.received_at.date())
     good, recovered, bad = _looked_at(rows, made, None if feed.accounts == "open" else accounts)
+    if NET_FLOW in feed.columns:
+        good, bad = good.with_columns(split_flows()), bad.with_columns(split_flows())
     refuse_torn(good, bad, feed, delivery.file_name)
     notices += [*tells.notices, *_recovery_notices(recovered, made, feed, delivery.file_name)]
     notices += control_notices(footers, pl.concat([good, bad.select(good.columns)]), feed, tells, delivery.file_name)
@@ -180,11 +182,9 @@ def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Told, d
         "delivery_id": delivery.delivery_id,
         **({"currency": feed.currency} if feed.currency else {}),
     }
-    absent = [
-        pl.lit(None, dtype).alias(name) for name, dtype in schema.items() if name not in {*by_name, *PROVENANCE, *constants, *half_units}
-    ]
+    unmapped = schema.keys() - {*good.columns, *PROVENANCE, *constants, *half_units}
     made_here = [pl.lit(value).alias(name) for name, value in constants.items()] + [unit.alias(name) for name, unit in half_units.items()]
-    return good.with_columns(*made_here, *absent).select(schema.names())
+    return good.with_columns(*made_here, *(pl.lit(None, schema[name]).alias(name) for name in unmapped)).select(schema.names())
 
 
 def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:

@@ -164,7 +164,7 @@ class Files(FrozenModel):
     file's name without its ending; the number it finds orders deliveries of the same day. A name without it is version 0.
     ``header_rows`` is how many rows a header has (csv, excel): its names are then joined, ``Flows`` over ``In`` is ``Flows In``.
     ``stated`` are columns that no row has, because the file states their value once (``Stated``).
-    ``time_zone`` is where the vendor's day is: an instant with a time zone then is the day it fell on there (parquet).
+    ``time_zone`` is where the vendor's day is: an instant with a time zone then is the day it fell on there.
     """
 
     patterns: tuple[str, ...] = Field(min_length=1)

@@ -14,7 +14,8 @@ import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS, Feed
+from advisory_perf.vendors.cells import split_flows
+from advisory_perf.vendors.feed import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS, Feed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.proposals import UNIT
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, cell, cell_columns
@@ -77,7 +78,7 @@ def refuse_torn(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed, file_name: st
     unread = bad.filter(pl.col(MARK) == TORN)
     last = good.filter(pl.col(MARK) == TORN)
     why = "cannot be read" if unread.height else None
-    if last.height and feed.columns.keys() >= set(_COMPONENTS):
+    if last.height and feed.filled_fields >= set(_COMPONENTS):
         figures = _figures(last, feed)
         ends_in_a_return = cell_columns(last)[-1] == cell(feed.columns["vendor_twrr"].from_) if "vendor_twrr" in feed.columns else False
         fits = figures.select(identity_holds().fill_null(value=True)).item() and not (ends_in_a_return and _fitting(figures, feed) == 0)
@@ -137,13 +138,13 @@ def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
     large = good.filter(is_large).height
     if large * 2 <= good.height:
         return None
-    inflow, outflow = feed.columns["contributions"].from_, feed.columns["distributions"].from_
-    return f"{inflow} or {outflow} exceed the market values beside them in {large} of {good.height} rows; see whether columns are swapped"
+    names = " or ".join(dict.fromkeys(feed.source_of(name).from_ for name in FLOWS))
+    return f"the flows in {names} exceed the market values beside them in {large} of {good.height} rows; see whether columns are swapped"
 
 
 def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
     """Code and reason why the columns may not be what their names say, or None."""
-    if not feed.columns.keys() >= set(_COMPONENTS) or good.is_empty():
+    if not feed.filled_fields >= set(_COMPONENTS) or good.is_empty():
         return None
     figures = _figures(good, feed)
     fails = figures.select((~identity_holds()).mean()).item() or 0.0
@@ -165,19 +166,28 @@ def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
 def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, str, pl.DataFrame]]:
     """The figures with one sign turned, or two columns in each other's place: code, what to do, and the figures so read."""
     source = {name: column.from_ for name, column in feed.columns.items()}
-    for name in _EITHER_SIGN:
+    has_net = NET_FLOW in feed.columns
+    for name in (*_EITHER_SIGN, *([NET_FLOW] if has_net else [])):
         remedy = f"the sign of {source[name]} is turned; say sign: {-feed.columns[name].sign} for {name} in the feed"
-        yield "E_SIGN", remedy, figures.with_columns(-pl.col(name))
-    pairs = list(combinations(_COMPONENTS, 2))
+        yield "E_SIGN", remedy, _split(figures.with_columns(-pl.col(name)), feed)
+    components = [NET_FLOW, *(name for name in _COMPONENTS if name not in FLOWS)] if has_net else _COMPONENTS
+    pairs = list(combinations(components, 2))
     if figures.height >= _LEAST_ROWS and {"vendor_twrr", "benchmark_return"} <= feed.columns.keys():
         pairs.append(("vendor_twrr", "benchmark_return"))
     for one, other in pairs:
         remedy = f"the columns {source[one]} and {source[other]} change places; send the file with its columns named rightly"
-        yield "E_HEADER_AMBIGUOUS", remedy, figures.rename({one: other, other: one})
+        yield "E_HEADER_AMBIGUOUS", remedy, _split(figures.rename({one: other, other: one}), feed)
+
+
+def _split(figures: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    return figures.with_columns(split_flows()) if NET_FLOW in feed.columns else figures
 
 
 def _figures(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
-    return rows.select(pl.col(_COMPONENTS).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns))
+    net_flow = [NET_FLOW] if NET_FLOW in feed.columns else []
+    return rows.select(
+        pl.col(*_COMPONENTS, *net_flow).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns)
+    )
 
 
 def _fitting(figures: pl.DataFrame, feed: Feed) -> float:

@@ -122,6 +122,11 @@ def _joined(rows: list[list[str]], known: set[str]) -> list[str]:
 
     Which of them is meant, the feed decides; a column that it does not know takes what stands right above.
     """
+    return [next((name for name in names if folded(name) in known), names[1]) for names in names_of_columns(rows)]
+
+
+def names_of_columns(rows: list[list[str]]) -> list[tuple[str, str, str]]:
+    """The names that each column of a header of several rows may have: under a merged title, with what is right above, and alone."""
     lowest = rows[-1]
     width = max(len(lowest), *(max((i + 1 for i, value in enumerate(row) if value), default=0) for row in rows))
     rows = [row[:width] + [""] * (width - len(row)) for row in rows]
@@ -129,12 +134,12 @@ def _joined(rows: list[list[str]], known: set[str]) -> list[str]:
     for row in reaching:
         for i in range(1, width):
             row[i] = row[i] or row[i - 1]
-    names = []
+    found = []
     for i, below in enumerate(rows[-1]):
         own = " ".join(value for value in (row[i] for row in rows) if value)
         merged = " ".join(value for value in (*(row[i] for row in reaching), below) if value) if below else own
-        names.append(next((name for name in (merged, own, below) if folded(name) in known), own))
-    return names
+        found.append((merged, own, below))
+    return found
 
 
 def missing_columns(reading: Reading, missing: Sequence[str], *, where: str, names: Sequence[str] = ()) -> DeliveryRejectedError:

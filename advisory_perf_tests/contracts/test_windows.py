@@ -44,7 +44,7 @@ def test_windows_are_counted_from_january_1970() -> None:
 
 
 @both_cadences
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(day=days)
 def test_every_day_lies_in_its_window_and_the_next_window_begins_the_day_after(cadence: Cadence, day: date) -> None:
     window = window_of(day, cadence)
@@ -54,7 +54,7 @@ def test_every_day_lies_in_its_window_and_the_next_window_begins_the_day_after(c
 
 
 @both_cadences
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(day=days)
 def test_the_expressions_say_what_the_plain_functions_say(cadence: Cadence, day: date) -> None:
     window = window_of(day, cadence)

@@ -113,7 +113,7 @@ valuations = st.lists(
 ).map(lambda rows: [(account, START + timedelta(days=days), index) for account, days, index in rows])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(valuations, st.sampled_from(Cadence))
 def test_the_last_row_of_each_window_is_the_state_of_every_account_by_its_end(rows: list[Valuation], cadence: Cadence) -> None:
     first, last = window_of(START, cadence), window_of(START + timedelta(days=99), cadence)
@@ -125,7 +125,7 @@ def test_the_last_row_of_each_window_is_the_state_of_every_account_by_its_end(ro
     assert frame.filter("is_valuation").height == len(rows)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(valuations, st.sampled_from(Cadence), st.integers(0, 98))
 def test_windows_in_two_ranges_are_the_windows_at_once(rows: list[Valuation], cadence: Cadence, cut: int) -> None:
     first, last = window_of(START, cadence), window_of(START + timedelta(days=99), cadence)

@@ -74,7 +74,7 @@ def test_a_delivery_alone_counts_whatever_the_precedence() -> None:
 keys = st.tuples(st.integers(1, 4), st.integers(1, 4), st.sampled_from("abc"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sets(keys, min_size=1), st.permutations("abc"), st.randoms(use_true_random=False))
 def test_the_highest_delivery_counts_in_whatever_order_the_rows_come(
     delivered: set[tuple[int, int, str]], order: list[str], random: Random

@@ -90,7 +90,7 @@ doubts = st.sets(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rows, doubts)
 def test_it_is_what_it_says_row_by_row(positions: set[Position], quarantined: set[Quarantined]) -> None:
     def is_withdrawn(delivery: str, account: str, day: date) -> bool:
@@ -106,7 +106,7 @@ def test_it_is_what_it_says_row_by_row(positions: set[Position], quarantined: se
     assert counting(sorted(positions), list(quarantined)) == {(delivery, *key) for key, delivery in latest.items()}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rows, doubts)
 def test_the_order_of_rows_does_not_matter(positions: set[Position], quarantined: set[Quarantined]) -> None:
     ordered = sorted(positions)

@@ -33,7 +33,7 @@ rows_of_days = st.builds(
 histories = st.lists(rows_of_days, min_size=1, max_size=40, unique_by=lambda row: (row["account_id"], row["as_of_date"]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(histories)
 def test_linking_does_what_exact_arithmetic_does_valuation_by_valuation(history: list[Row]) -> None:
     accounts: dict[str, ExactAccount] = {}
@@ -52,7 +52,7 @@ AN_EMPTY_ACCOUNT_OVER_A_MONTH_END = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(history=AN_EMPTY_ACCOUNT_OVER_A_MONTH_END, cuts=[2])
 @given(history=histories, cuts=st.lists(st.integers(0, 2600), max_size=4))
 def test_history_in_pieces_gives_the_bits_that_the_whole_gives(history: list[Row], cuts: list[int]) -> None:

@@ -394,7 +394,7 @@ def changes(signs: Sequence[bool]) -> int:
     return sum(one != other for one, other in itertools.pairwise(signs))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-9, 9), min_size=2, max_size=20).filter(any))
 def test_there_are_as_many_rates_as_sturms_theorem_counts(amounts: list[int]) -> None:
     assert len(rates_of(amounts)) == sturm_count(amounts)

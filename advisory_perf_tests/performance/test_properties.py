@@ -94,7 +94,7 @@ def test_splitting_a_period_where_no_flow_falls_changes_nothing(
         assert whole[name] == split[name] or abs(whole[name] - split[name]) <= EPSILON * max(1, abs(whole[name])), name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(timings, histories, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[str, Any]], stream: Any) -> None:
     shuffled = list(rows)
@@ -103,7 +103,7 @@ def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[s
     assert series_of(timing, rows).equals(series_of(timing, sorted(rows, key=lambda row: (row["as_of_date"], row["account_id"]))))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(timings, histories)
 def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[dict[str, Any]]) -> None:
     lazy = sub_period_returns(net_flows(positions(*rows).lazy()), timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))
@@ -165,7 +165,7 @@ def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]
 wild = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1.7e308]))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(timings, fee_bases, st.lists(st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
 def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_basis: FeeBasis, rows: list[tuple[Any, ...]]) -> None:
     names = ("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees")

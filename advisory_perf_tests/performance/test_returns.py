@@ -231,7 +231,7 @@ money_rows = st.fixed_dictionaries(
 weights = st.integers(0, 10000).map(lambda units: Decimal(units).scaleb(-4))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(money_rows, min_size=1, max_size=20), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), weights)
 def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
     rows: list[dict[str, Decimal]], timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal

@@ -349,14 +349,14 @@ def test_returns_are_read_in_the_notation_of_the_feed_too() -> None:
 amounts = st.integers(-(10**22) + 1, 10**22 - 1).map(lambda units: Decimal(units).scaleb(-4))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None:
     result = judged(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
     assert result.positions["fees"].to_list() == given_amounts
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> None:
     american = [f"(${-amount:,f})" if amount < 0 else f"${amount:,f}" for amount in given_amounts]
@@ -365,7 +365,7 @@ def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> N
     assert judged(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=28))
 def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
     result = judged(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}, plausibility={"scale": "warn"}))

@@ -59,7 +59,7 @@ file_lines = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(file_lines)
 def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Line]) -> None:
     result = judged("\n".join([f"{HEADER},name", *(line.text for line in lines)]) + "\n", FEED)
@@ -85,7 +85,7 @@ def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Lin
     assert {*result.positions["line_number"], *result.quarantined["line_number"]} <= set(range(2, len(lines) + 2))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(file_lines, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_no_position(lines: list[Line], random: object) -> None:
     def positions(ordered: list[Line]) -> list[tuple[object, ...]]:

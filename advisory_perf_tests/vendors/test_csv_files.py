@@ -169,7 +169,7 @@ def test_a_feed_cannot_name_an_encoding_that_nobody_knows(encoding: str) -> None
 plain = st.text("aü,; '", max_size=6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=st.lists(st.tuples(plain, st.lists(plain, min_size=0, max_size=3), st.booleans()), max_size=12))
 def test_every_row_is_found_on_its_own_line_with_its_own_text(rows: list[tuple[str, list[str], bool]]) -> None:
     """Cells of several lines before, after and between rows of too few cells."""

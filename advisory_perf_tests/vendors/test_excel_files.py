@@ -179,7 +179,7 @@ def test_money_in_number_cells_becomes_exact() -> None:
     assert codes(result) == {4: "E_PRECISION"}
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=1, max_size=20))
 def test_money_of_up_to_fifteen_digits_survives_a_number_cell(units: list[int]) -> None:
     amounts = [Decimal(unit).scaleb(-4) for unit in units]
@@ -314,7 +314,7 @@ def a_row_of_text(account: object) -> list[object]:
 sheet_text = st.text(st.sampled_from("<c r=\"A1Z9/>vst=0 is&amp;'"), max_size=12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), sheet_text, st.integers(0, 5)), max_size=3))
 def test_whatever_a_sheet_holds_it_is_read_or_refused(changes: list[tuple[float, str, int]]) -> None:
     sheet = sheet_xml(rows_xml(NAMES, ["A1", "2024-06-28", 100, 0, 0, 101]))
@@ -325,7 +325,7 @@ def test_whatever_a_sheet_holds_it_is_read_or_refused(changes: list[tuple[float,
         assert read_book(workbook_of_parts(sheet)).columns[:3] == ["line_number", "misfit", "mark"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
 def test_whatever_an_old_workbook_holds_it_is_read_or_refused(changes: list[tuple[float, int]]) -> None:
     content = bytearray(old_workbook([NAMES, a_row_of_text("A1")]))

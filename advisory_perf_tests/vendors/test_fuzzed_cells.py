@@ -64,7 +64,7 @@ def written(text: str, mark: str) -> Decimal:
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(texts=st.lists(st.one_of(numberlike, anything), min_size=1, max_size=30))
 @example(texts=["1,234", "1.234", "(5)", "5-", "1'234.5", "$5", "5 CR", "1E+3", "\u0661", "-", "1.23456", "5%"])
 def test_an_accepted_amount_is_what_its_text_says(notation: str, texts: list[str]) -> None:
@@ -80,7 +80,7 @@ def test_an_accepted_amount_is_what_its_text_says(notation: str, texts: list[str
             assert amount == written(text, feed.numbers.decimal_mark), text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(texts=st.lists(st.one_of(numberlike, anything), min_size=1, max_size=30))
 @example(texts=["1,234", "1.234"])
 @example(texts=["1.040,00", "1.234"])
@@ -92,7 +92,7 @@ def test_where_the_column_tells_the_mark_every_accepted_amount_is_read_by_one_an
     assert any(all(amount == written(text, mark) for text, amount in read) for mark in ".,")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.one_of(anything, st.text(st.sampled_from("0123456789/-. "), max_size=11)), min_size=1, max_size=30),
     st.lists(
@@ -111,7 +111,7 @@ def test_an_accepted_day_is_what_its_text_says_in_one_of_the_formats(texts: list
         assert text in printed or re.sub(r"\b0+", "", text) in without_zeros or text.split(".")[0] in printed
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(anything, numberlike, anything, anything, numberlike), min_size=1, max_size=20))
 def test_any_text_in_any_cell_ends_as_a_position_a_quarantined_row_or_a_refusal(rows: list[tuple[str, ...]]) -> None:
     identity, begin, day, name, twrr = (list(column) for column in zip(*rows, strict=True))

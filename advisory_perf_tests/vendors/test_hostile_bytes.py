@@ -39,14 +39,14 @@ def reads_or_refuses(content: bytes, file: WholeFile) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(start=st.sampled_from(SIGNS), rest=st.binary(max_size=600))
 def test_any_bytes_are_read_or_refused(name: str, start: bytes, rest: bytes) -> None:
     reads_or_refuses(start + rest, whole_files()[name])
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=3), st.integers(0, 4)), min_size=1, max_size=4))
 def test_a_file_with_changed_lost_or_further_bytes_is_read_or_refused(name: str, changes: list[tuple[float, bytes, int]]) -> None:
     file = whole_files()[name]

@@ -31,7 +31,7 @@ def test_a_number_keeps_the_digits_it_was_written_with(literal: str) -> None:
     assert cells(read(with_number(literal), FEED), "emv") == [literal]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
 def test_any_amount_is_read_as_it_stands(amount: Decimal) -> None:
     assert cells(read(with_number(f"{amount:f}"), FEED), "emv") == [f"{amount:f}"]
@@ -223,7 +223,7 @@ def test_a_row_may_lie_across_the_pieces_in_which_the_document_is_read() -> None
         assert cells(raw, "note") == [row["note"] for row in rows]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -12,9 +12,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 
+from advisory_perf.vendors.detection.languages import in_english, without_accents
 from advisory_perf.vendors.detection.vocabulary import ABBREVIATIONS, SHORTHANDS, TABLE
+from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS
 
 
 class Strength(IntEnum):
@@ -38,14 +40,16 @@ class Name:
     """A normalised name, and what its marks and brackets say; ``unit`` is the feed's ``scale`` (percent, 1000, …)."""
 
     words: str
+    spelled: str = ""
+    """The plain words as they are spelled, which may be another language's."""
     unit: str | None = None
     currency: str | None = None
     is_understood: bool = True
 
 
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
-_NEGATIVES = re.compile(r"/\s*\(([A-Za-z ]+)\)")
-"""Accountants' way to say that the second of two is negative: Gain/(Loss)."""
+_NEGATIVES = re.compile(r"/\s*\(([A-Za-z ]+)\)|\s\((depreciation|loss|losses|withdrawals?|distributions?|outflows?)\)", re.IGNORECASE)
+"""Accountants' way to say that the second of two is negative: Gain/(Loss), Appreciation (Depreciation)."""
 _WORD_JOINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _THOUSANDS = re.compile(r"(?<![\w.])'?000'?s?(?!\w)", re.IGNORECASE)
 _PERIOD_DATES = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}")
@@ -88,7 +92,7 @@ _SILENT = frozenset({"gross", "net", "base", "", "to", "-", "+", "+/-", "value"}
 
 def name_of(header: str) -> Name:
     """The header's words in the table's spelling, and what its marks and brackets say about unit and currency."""
-    text = _NEGATIVES.sub(r"/\1", unicodedata.normalize("NFKC", header).strip().rstrip("*†‡ "))
+    text = _NEGATIVES.sub(r"/\1\2", without_accents(unicodedata.normalize("NFKC", header)).strip().rstrip("*†‡ "))
     thousands = _THOUSANDS.search(text) is not None
     unit = "1000" if thousands else PERCENT if "%" in text else None
     brackets = _BRACKETS.findall(text)
@@ -107,14 +111,18 @@ def name_of(header: str) -> Name:
     loose = next((word for word in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if word in _LOOSE_CURRENCIES), None)
     if loose is not None:
         text = re.sub(rf"(?<![A-Za-z]){loose}(?![A-Za-z])", " ", text)
-    return Name(_words(text + basis), unit, currency or loose, is_understood)
+    return Name(_words(text + basis), " ".join(_plain(text)), unit, currency or loose, is_understood)
 
 
 def _words(text: str) -> str:
     """Lower case, word joins and marks apart, abbreviations written out, singular, without ``and`` and ``the``."""
-    spelled = _WORD_JOINS.sub(" ", text).replace("#", " number ").replace("%", " ").casefold()
-    words = (_singular(ABBREVIATIONS.get(word, word)) for word in re.sub(r"[^0-9a-z]+", " ", spelled).split())
+    words = (_singular(ABBREVIATIONS.get(word, word)) for word in _plain(text))
     return " ".join(word for word in words if word not in {"and", "the", "s"})
+
+
+def _plain(text: str) -> list[str]:
+    spelled = _WORD_JOINS.sub(" ", text).replace("#", " number ").replace("%", " ").casefold()
+    return re.sub(r"[^0-9a-z]+", " ", spelled).split()
 
 
 def _singular(words: str) -> str:
@@ -122,6 +130,7 @@ def _singular(words: str) -> str:
     return ABBREVIATIONS.get(plain, plain)
 
 
+@lru_cache(maxsize=10_000)
 def readings(header: str) -> tuple[Reading, ...]:
     """The fields that a header may stand for, the surest first; none where it is not in the table.
 
@@ -130,14 +139,24 @@ def readings(header: str) -> tuple[Reading, ...]:
     name = name_of(header)
     if not name.is_understood:
         return ()
-    found = _by_words().get(name.words, ())
+    found = _looked_up(name)
     parts = header.split(".")
     for start in range(1, len(parts)):
         if found:
             break
-        ends = _by_words().get(name_of(" ".join(parts[start:])).words, ())
+        ends = _looked_up(name_of(" ".join(parts[start:])))
         found = tuple(Reading(reading.field, min(reading.strength, Strength.LIKELY)) for reading in ends)
     return found
+
+
+def _looked_up(name: Name) -> tuple[Reading, ...]:
+    """What the table has for a name, in its own language or another. A share or rate is no amount, and thousands are no return."""
+    table = _by_words()
+    found = next((table[words] for words in (name.words, *map(_words, in_english(name.spelled))) if words in table), ())
+    if name.unit is None:
+        return found
+    is_rate = name.unit in {PERCENT, BASIS_POINTS}
+    return tuple(one for one in found if one.field not in (MONEY_FIELDS if is_rate else RETURN_FIELDS))
 
 
 @cache

@@ -10,7 +10,7 @@ import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.vendors.detection.aliases import BASIS_POINTS, PERCENT, Name, Reading, Strength
-from advisory_perf.vendors.detection.arithmetic import COEFFICIENT, Figures
+from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, Figures
 from advisory_perf.vendors.detection.assigning import Amounts, Assigned
 from advisory_perf.vendors.detection.equation import SubPeriodReturns, Verdict, Witness
 from advisory_perf.vendors.detection.findings import Finding, Status
@@ -23,7 +23,7 @@ from advisory_perf.vendors.detection.values import (
     returns,
     share,
 )
-from advisory_perf.vendors.feed import REQUIRED_FIELDS, RETURN_FIELDS, Numbers
+from advisory_perf.vendors.feed import NET_FLOW, RETURN_FIELDS, Numbers
 
 SAMPLE_ROWS = 20_000
 """So many rows are enough for arithmetic, and keep a file of any length to seconds."""
@@ -48,6 +48,11 @@ def conventions(verdicts: Sequence[Verdict] | None, evidence: str) -> list[Findi
         said = evidence if len(ranked) < 2 else f"{evidence}; these give the same returns"  # noqa: PLR2004 - one is told
         value = ranked[0] if len(ranked) == 1 else None
         found.append(Finding(f"conventions.{key}", status, said, value, candidates=() if value else ranked or candidates))
+    weights = tuple(dict.fromkeys(str(one.weight) for one in tied))
+    if tied and all(one.weight is not None for one in tied):
+        status = Status.CONFIRMED if len(weights) == 1 else Status.UNDECIDED
+        value = weights[0] if len(weights) == 1 else None
+        found.append(Finding("conventions.weight", status, evidence, value, candidates=() if value else weights))
     return found
 
 
@@ -104,25 +109,37 @@ class FiguresOfFile:
 
     def findings(self) -> list[Finding]:
         """Every column of amounts and returns, and the conventions."""
-        verdicts = {name: verdict for name in self._return_columns if (verdict := self._verdict(name)) is not None}
+        verdicts = self._told_by_returns()
         holding = {name: verdict for name, verdict in verdicts.items() if verdict.holds}
         proposed = candidates_for("vendor_twrr", self._named)
         ours = {name: verdict for name, verdict in holding.items() if name in proposed}
         asked = next(iter(ours.values()), None) or next((verdicts[name] for name in proposed if name in verdicts), None)
         assigned = self._amounts.assigned(asked)
+        required = (BEGINNING, *self._amounts.flows, ENDING)
         found = [self._amount_finding(field, one) for field, one in assigned.items()]
         found += [
-            Finding(f"columns.{field}", Status.UNDECIDED, "no column of amounts is named so")
-            for field in REQUIRED_FIELDS
-            if field in COEFFICIENT and field not in assigned
+            Finding(f"columns.{field}", Status.UNDECIDED, "no column of amounts is named so") for field in required if field not in assigned
         ]
         found += self._return_findings(ours, holding, proposed)
-        required_are_told = all(assigned[field].column for field in REQUIRED_FIELDS if field in assigned)
+        required_are_told = all(assigned[field].column for field in required if field in assigned)
         if ours and required_are_told and holding.keys() == ours.keys():
-            names = " and ".join(ours)
-            part = min(verdict.part for verdict in ours.values())
-            return [*found, *conventions(list(ours.values()), f"the returns in {names} follow on {part:.1%} of rows")]
+            evidence = "; ".join(f"the returns in {name} follow {verdict.how_well}" for name, verdict in ours.items())
+            return [*found, *conventions(list(ours.values()), evidence)]
         return [*found, *conventions(None, "no column of returns follows from the values and flows")]
+
+    def _told_by_returns(self) -> dict[str, Verdict]:
+        """What each column of returns says; a net flow that nothing confirms is turned, if that makes anything hold."""
+        verdicts = self._verdicts()
+        if NET_FLOW in self._amounts.assignment and not self._amounts.confirms_net_flow(verdicts.values()):
+            as_named, self._amounts = self._amounts, self._amounts.turned()
+            turned = self._verdicts()
+            if self._amounts.confirms_net_flow(turned.values()):
+                return turned
+            self._amounts = as_named
+        return verdicts
+
+    def _verdicts(self) -> dict[str, Verdict]:
+        return {name: verdict for name in self._return_columns if (verdict := self._verdict(name)) is not None}
 
     def _printed(self, name: str) -> pl.Series:
         if name not in self._returns:
@@ -130,7 +147,7 @@ class FiguresOfFile:
         return self._returns[name]
 
     def _verdict(self, name: str) -> Verdict | None:
-        witness = Witness(self._figures, self._printed(name), printed_digits(self.sample, name, self._numbers), self._compute)
+        witness = Witness(self._amounts.figures, self._printed(name), printed_digits(self.sample, name, self._numbers), self._compute)
         return witness.verdict(self._amounts.assignment, sides=self._amounts.identity_holds, values=bool(self._amounts.rolled))
 
     def _amount_finding(self, field: str, one: Assigned) -> Finding:
@@ -148,7 +165,7 @@ class FiguresOfFile:
             status = status if told else Status.UNCONFIRMED
         options |= {"sign": -1} if one.sign == -1 else {}
         if unit := self._names[one.column].unit:
-            options["scale"] = 1 if unit in {PERCENT, BASIS_POINTS} else Decimal(unit)
+            options["scale"] = Decimal(unit)
             evidence += "; the scale is the name's"
         return Finding(f"columns.{field}", status, evidence, {"from": one.column, **options} if options else one.column)
 
@@ -162,7 +179,7 @@ class FiguresOfFile:
             if len(ours) == 1 and holding.keys() == ours.keys():
                 ((name, verdict),) = ours.items()
                 scales, signs = {one.scale for one in verdict.tied}, {one.sign for one in verdict.tied}
-                evidence = f"{proposed[name].name.lower()} name; the returns follow on {verdict.part:.1%} of {verdict.rows} rows"
+                evidence = f"{proposed[name].name.lower()} name; the returns follow {verdict.how_well}"
                 if len(scales) == len(signs) == 1:
                     scale = verdict.best.scale
                     value = self._scaled(name, scale, verdict.best.sign)

@@ -9,19 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Self
 
 import polars as pl
 
 from advisory_perf.vendors.detection.aliases import Strength
 from advisory_perf.vendors.detection.values import share
+from advisory_perf.vendors.feed import FLOWS, NET_FLOW
 
 BEGINNING, ENDING = "beginning_market_value", "ending_market_value"
-CONTRIBUTIONS, DISTRIBUTIONS, FEES = "contributions", "distributions", "fees"
+CONTRIBUTIONS, DISTRIBUTIONS = FLOWS
+FEES = "fees"
 SPLIT = ("income", "appreciation", "other_adjustments")
 """What no equation tells apart: they enter every one of them as their sum."""
 
-COEFFICIENT = {BEGINNING: 1, CONTRIBUTIONS: 1, **dict.fromkeys(SPLIT, 1), DISTRIBUTIONS: -1, FEES: -1, ENDING: -1}
-"""Of each field in the identity, which sums to zero."""
+COEFFICIENT = {BEGINNING: 1, CONTRIBUTIONS: 1, NET_FLOW: 1, **dict.fromkeys(SPLIT, 1), DISTRIBUTIONS: -1, FEES: -1, ENDING: -1}
+"""Of each field in the identity, which sums to zero; the net flow stands there in the place of both flows."""
 
 HOLDS = 0.9
 """A part of the rows that an equation may miss: vendors' files have defects, wrong columns miss nearly all."""
@@ -32,6 +35,7 @@ LEAST_WITNESSES = 3
 """Rows that a column has to take part in before an equation says anything of it."""
 
 _CENT = Decimal("0.01")
+_TERMS = 8
 _ONE_SIGNED = 0.98
 _MOSTLY_ONE_SIGNED = 0.8
 _MOST_ASSIGNMENTS, _MOST_CANDIDATES = 512, 4
@@ -42,16 +46,20 @@ Assignment = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Figures:
-    """The amounts of a file by column, of one row an account and day; ``unit`` is one of the last digit printed."""
+    """The amounts of a file by column, of one row an account and day; ``unit`` is one of the last digit printed.
+
+    ``turned`` are columns of either sign, which no count of signs turns, to be read with the other one.
+    """
 
     keys: pl.DataFrame
     amounts: pl.DataFrame
     unit: Decimal
+    turned: frozenset[str] = frozenset()
 
     @cached_property
     def slack(self) -> Decimal:
         """What the identity may be off by rounding: half a unit in each of its eight terms, and a cent at least."""
-        return max(_CENT, self.unit * len(COEFFICIENT) / 2)
+        return max(_CENT, self.unit * _TERMS / 2)
 
     @cached_property
     def zero_part(self) -> dict[str, float]:
@@ -79,8 +87,10 @@ class Figures:
         """The sign that a column takes as the field: 1, -1, or 0 where its amounts contradict the field.
 
         Flows have one sign in a column, and fees and income nearly so. Income and what else adds up to the value are never
-        turned: a column of the other sign is another field.
+        turned: a column of the other sign is another field. Net flows have either sign, so that only arithmetic turns them.
         """
+        if field == NET_FLOW:
+            return -1 if column in self.turned else 1
         positive = self._positive_part[column]
         if positive is None or field not in {CONTRIBUTIONS, DISTRIBUTIONS, FEES, "income"}:
             return 1
@@ -104,17 +114,40 @@ class Rolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """On how many of the rows that have an amount in a column an equation holds."""
+
+    holding: int
+    rows: int
+
+    @classmethod
+    def of(cls, holds: pl.Series, has_amount: pl.Series) -> Self:
+        """Of rows on which the equation holds, and rows with an amount."""
+        return cls(int((holds & has_amount).sum()), int(has_amount.sum()))
+
+    @property
+    def confirms(self) -> bool:
+        """Whether these rows say anything, and hardly any of them speaks against the column."""
+        return self.holding >= LEAST_WITNESSES and self.mostly_holds
+
+    @property
+    def mostly_holds(self) -> bool:
+        """Whether hardly any of these rows speaks against it."""
+        return self.rows - self.holding <= max(1, self.rows * (1 - HOLDS))
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The assignment of columns under which the identity holds best, and on which part of how many rows.
 
-    ``witnesses`` counts, by field, the rows on which it holds and the amount is not zero. ``rivals`` names, by field, the
+    ``seen`` is told by field. ``rivals`` names, by field, the
     columns that would do as well and hold other amounts.
     """
 
     assignment: dict[str, str]
     part: float
     rows: int
-    witnesses: dict[str, int]
+    seen: dict[str, Seen]
     rivals: dict[str, tuple[str, ...]]
 
     @property
@@ -175,11 +208,8 @@ def best_identity(figures: Figures, candidates: Mapping[str, Mapping[str, Streng
         if others:
             rivals[field] = (column, *sorted(others))
     holding = figures.amounts.select(residual(figures, chosen).abs() <= figures.slack).to_series()
-    witnesses = {
-        field: int(figures.amounts.select(((pl.col(column).abs() > figures.slack) & holding).sum()).item())
-        for field, column in chosen.items()
-    }
-    return Identity(chosen, parts[best], figures.amounts.height, witnesses, rivals)
+    seen = {field: Seen.of(holding, figures.amounts[column].abs() > figures.slack) for field, column in chosen.items()}
+    return Identity(chosen, parts[best], figures.amounts.height, seen, rivals)
 
 
 def residual(figures: Figures, assignment: Assignment) -> pl.Expr:

@@ -5,9 +5,10 @@ once distributions are known. Income, appreciation and other adjustments enter e
 confirms that sum, names tell the three apart, and signs or empty columns that contradict the names refuse them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import polars as pl
 
@@ -15,7 +16,6 @@ from advisory_perf.vendors.detection.aliases import Reading, Strength
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,
     COEFFICIENT,
-    CONTRIBUTIONS,
     DISTRIBUTIONS,
     ENDING,
     FEES,
@@ -27,6 +27,7 @@ from advisory_perf.vendors.detection.arithmetic import (
     Figures,
     Identity,
     Rolled,
+    Seen,
     best_identity,
     missing_terms,
     residual,
@@ -35,8 +36,9 @@ from advisory_perf.vendors.detection.arithmetic import (
 from advisory_perf.vendors.detection.equation import Verdict
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import share
+from advisory_perf.vendors.feed import FLOWS, NET_FLOW
 
-_FLOWS = (CONTRIBUTIONS, DISTRIBUTIONS)
+_OWN_NET_FLOW = "vendor_net_flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,33 @@ class Amounts:
 
     @cached_property
     def candidates(self) -> dict[str, dict[str, Strength]]:
-        """By field the columns that may be it. A column with an exact name is no other field, a field with one no other column."""
+        """By field the columns that may be it. A column with an exact name is no other field, a field with one no other column.
+
+        Where one of the flows has no column that is surely named so, a net flow stands in the place of both.
+        """
+        found = self._by_field
+        lacks_a_flow = any(max(found.get(field, {"": Strength.POSSIBLE}).values()) is Strength.POSSIBLE for field in FLOWS)
+        if not lacks_a_flow or max(found.get(_OWN_NET_FLOW, {"": Strength.POSSIBLE}).values()) is Strength.POSSIBLE:
+            return found
+        others = {field: columns for field, columns in found.items() if field not in {*FLOWS, _OWN_NET_FLOW}}
+        return {**others, NET_FLOW: found[_OWN_NET_FLOW]}
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The fields that hold what crosses the account's boundary."""
+        return (NET_FLOW,) if NET_FLOW in self.candidates else FLOWS
+
+    def confirms_net_flow(self, verdicts: Iterable[Verdict]) -> bool:
+        """Whether the identity, or any column of returns, holds on enough rows with a net flow."""
+        by_identity = self.identity_holds and self._seen(NET_FLOW).confirms
+        return by_identity or any(one.holds and one.seen[NET_FLOW].confirms for one in verdicts)
+
+    def turned(self) -> Self:
+        """The same with the net flow's sign turned."""
+        return replace(self, figures=replace(self.figures, turned=frozenset(self.candidates[NET_FLOW])))
+
+    @cached_property
+    def _by_field(self) -> dict[str, dict[str, Strength]]:
         found: dict[str, dict[str, Strength]] = {}
         for column, readings in self.named.items():
             exact = [one for one in readings if one.strength is Strength.EXACT]
@@ -109,11 +137,11 @@ class Amounts:
         """What becomes of each field that any column is named for; ``verdict`` is what the vendor's returns say."""
         found = {field: self._assigned(field, verdict) for field in COEFFICIENT if self.candidates.get(field) and not self._is_idle(field)}
         self._refuse_contradicted_names(found)
-        if not all(field in found and found[field].status is Status.CONFIRMED for field in (BEGINNING, ENDING, *_FLOWS)):
+        if not all(field in found and self._is_told(field, found[field]) for field in (BEGINNING, ENDING, *self.flows)):
             for field, one in found.items():
                 found[field] = replace(one, status=Status.UNCONFIRMED) if one.status is Status.NAMED else one
-        if self.candidates.get("vendor_net_flow"):
-            found["vendor_net_flow"] = self._net_flow(found)
+        if self.candidates.get(_OWN_NET_FLOW):
+            found[_OWN_NET_FLOW] = self._net_flow(found)
         return found
 
     def _assigned(self, field: str, verdict: Verdict | None) -> Assigned:
@@ -124,6 +152,8 @@ class Amounts:
         is_confirmed, by_returns = self._by_returns(field, verdict)
         evidence = "; ".join(filter(None, [self._name_evidence(field, column), *self._equation_evidence(field, column), by_returns]))
         status = self._status(field, column, confirmed=is_confirmed)
+        if self._is_told_from_fees(field, verdict):
+            status, evidence = Status.NAMED, f"{evidence}; told by name, since fees are on nearly every row and flows are not"
         if self._contradicted(field, verdict):
             others = [other[field] for other in verdict.other_columns if field in other] if verdict is not None else []
             ranked = tuple(dict.fromkeys([*others, *self._ranked(field)]))
@@ -132,10 +162,14 @@ class Amounts:
             return Assigned(status, f"{evidence}; no equation confirms it", candidates=self._ranked(field))
         return Assigned(status, evidence, column, self.figures.orientation(column, field))
 
+    @staticmethod
+    def _is_told(field: str, one: Assigned) -> bool:
+        return one.status is Status.CONFIRMED or (one.status is Status.NAMED and field == DISTRIBUTIONS)
+
     def _is_idle(self, field: str) -> bool:
         """Whether the field has only names that may mean something else, and the identity holds without any of them."""
         is_sure = max(self.candidates[field].values()) > Strength.POSSIBLE
-        return not is_sure and self.identity_holds and (field not in self.assignment or self._witnesses(field) == 0)
+        return not is_sure and self.identity_holds and (field not in self.assignment or self._seen(field).holding == 0)
 
     def _refusal(self, field: str) -> Assigned | None:
         """Why no column is taken for the field, before the returns are asked."""
@@ -158,13 +192,10 @@ class Amounts:
             return Status.CONFIRMED
         if not self.identity_holds:
             return Status.UNCONFIRMED if is_exact and not self._is_testable else Status.UNDECIDED
-        if self._witnesses(field) < LEAST_WITNESSES:
-            is_empty = self.figures.zero_part[column] == 1
-            return (
-                (Status.NAMED if is_empty and field not in (*_FLOWS, BEGINNING, ENDING) else Status.UNCONFIRMED)
-                if is_exact
-                else Status.UNDECIDED
-            )
+        if not self._seen(field).confirms:
+            is_spoken_against = self._seen(field).holding < self._seen(field).rows
+            may_be_rare = field in {*SPLIT, FEES} and not is_spoken_against
+            return (Status.NAMED if may_be_rare else Status.UNCONFIRMED) if is_exact else Status.UNDECIDED
         return Status.NAMED if field in {*SPLIT, FEES} else Status.UNCONFIRMED
 
     @property
@@ -182,11 +213,29 @@ class Amounts:
             return False, f"the returns follow from {' or '.join(sorted(moved))} as well"
         if field == FEES and not self.identity_holds:
             return False, ""
-        if self._witnesses(field, of_returns=True) < LEAST_WITNESSES:
-            return False, "on too few rows to confirm it"
+        seen = self._seen(field) if field == FEES else verdict.seen[field]
+        if not seen.confirms:
+            why = "which are too few" if seen.mostly_holds else "which speaks against it"
+            return False, f"the returns follow on {seen.holding} of {seen.rows} rows with an amount here, {why}"
         if field == FEES:
             return True, "what else is subtracted, distributions being known"
-        return True, f"the returns follow from it on {verdict.part:.1%} of {verdict.rows} rows, and from no other column"
+        return True, f"the returns follow from it {verdict.how_well}, and from no other column"
+
+    def _is_told_from_fees(self, field: str, verdict: Verdict | None) -> bool:
+        """Whether distributions and fees stand under sure names, could change places, and only the one is the rule and the other rare.
+
+        Before fees, what goes out at the end of the day and fees are added to the ending value alike.
+        """
+        pair = {DISTRIBUTIONS, FEES}
+        if field not in pair or verdict is None or not verdict.holds or not pair <= self.assignment.keys() or not self.identity_holds:
+            return False
+        outflow, fee = self.assignment[DISTRIBUTIONS], self.assignment[FEES]
+        moved = [one for one in verdict.other_columns if any(one.get(place) != self.assignment[place] for place in pair)]
+        is_exchanged = bool(moved) and all(one[DISTRIBUTIONS] == fee and one[FEES] == outflow for one in moved)
+        are_sure = all(self.candidates[place][self.assignment[place]] > Strength.POSSIBLE for place in pair)
+        zeros = self.figures.zero_part
+        is_usual = zeros[fee] <= 1 - HOLDS and zeros[outflow] >= MOSTLY_ZERO
+        return is_exchanged and are_sure and is_usual and self._seen(field).confirms
 
     def _contradicted(self, field: str, verdict: Verdict | None) -> bool:
         """Whether the returns follow from other columns and not from these; what is left of the assignment is then in doubt too."""
@@ -194,11 +243,8 @@ class Amounts:
             return False
         return field not in {BEGINNING, ENDING} or not self.rolled
 
-    def _witnesses(self, field: str, *, of_returns: bool = False) -> int:
-        column = self.assignment[field]
-        if of_returns or self.identity is None:
-            return int((self.figures.amounts[column].abs() > self.figures.slack).sum())
-        return self.identity.witnesses[field]
+    def _seen(self, field: str) -> Seen:
+        return self.identity.seen[field] if self.identity is not None else Seen(0, 0)
 
     def _without_values(self, field: str) -> Assigned:
         """Where the names propose no pair of market values that the roll-forward allows."""
@@ -222,7 +268,7 @@ class Amounts:
             rolled = self.rolled[self.assignment[ENDING], self.assignment[BEGINNING]]
             evidence.append(f"roll-forward holds on {rolled.part:.1%} of {rolled.rows} rows")
         if self.identity is not None and (self.identity.holds or self._is_testable):
-            seen = f", {self._witnesses(field)} with an amount here" if self.identity.holds else ""
+            seen = f", {self._seen(field).holding} with an amount here" if self.identity.holds else ""
             evidence.append(f"identity holds on {self.identity.part:.1%} of {self.identity.rows} rows{seen}")
             if not self.identity.holds:
                 evidence += [
@@ -254,15 +300,13 @@ class Amounts:
 
     def _net_flow(self, found: Mapping[str, Assigned]) -> Assigned:
         """The vendor's own net flow against the flows."""
-        ranked = self._ranked("vendor_net_flow")
-        flows = [found.get(field) for field in _FLOWS]
+        ranked = self._ranked(_OWN_NET_FLOW)
+        flows = [found.get(field) for field in FLOWS]
         column = ranked[0]
         if len(ranked) > 1:
             return Assigned(Status.UNDECIDED, "several columns are named so", candidates=ranked)
         if not all(flow is not None and flow.column for flow in flows):
-            evidence = "a feed needs contributions and distributions; the file's net flow does not tell them apart"
-            is_exact = self.candidates["vendor_net_flow"][column] is Strength.EXACT
-            return Assigned(Status.UNCONFIRMED, evidence, column) if is_exact else Assigned(Status.UNDECIDED, evidence, candidates=ranked)
+            return Assigned(Status.UNDECIDED, "the flows that it would be the net of are not told", candidates=ranked)
         inflow, outflow = (pl.col(str(flow.column)) * flow.sign for flow in flows if flow is not None)
         net, theirs = inflow - outflow, pl.col(column)
         for sign in (1, -1):

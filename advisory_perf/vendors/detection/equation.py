@@ -7,13 +7,15 @@ one fails on rows on which it holds; the same goes for the columns that serve as
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from functools import partial
+from typing import Protocol, Self
 
 import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.vendors.cells import split_flows
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,
     COEFFICIENT,
@@ -26,10 +28,12 @@ from advisory_perf.vendors.detection.arithmetic import (
     LEAST_WITNESSES,
     MOSTLY_ZERO,
     Figures,
+    Seen,
 )
 from advisory_perf.vendors.detection.values import share
+from advisory_perf.vendors.feed import FLOWS, NET_FLOW
 
-_NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, ENDING, FEES)
+_NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, NET_FLOW, ENDING, FEES)
 _SCALES = {"fraction": 1, "percent": 100, "basis_points": 10_000}
 _TIMINGS = tuple(timing for timing in FlowTiming if timing is not FlowTiming.WEIGHTED)
 _FLOATS = 1e-9
@@ -39,6 +43,11 @@ _ROUNDING = 1.001
 _TELLING = 4
 """A return has to be so many times its rounding before agreeing with it says anything."""
 _ROWS = 400
+_STEP = 0.01
+"""Weights of flows are told to a hundredth."""
+_NEARLY = (1e-6, 1e-5, 1e-4)
+"""How far a return may be off besides its rounding, as a fraction, the closest first: vendors link from days what they show for a
+month. The last is the basis point that reconciliation allows."""
 
 
 class SubPeriodReturns(Protocol):
@@ -64,6 +73,7 @@ class Convention:
     fee_basis: FeeBasis
     scale: str
     sign: int
+    weight: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +82,30 @@ class Verdict:
 
     ``best`` gives so large a ``part`` of ``rows`` returns; ``tied`` are the conventions that nothing tells from it, with
     these or other columns, itself first. ``other_columns`` are assignments of values and flows that give the returns as well or better.
+    ``seen`` tells by field on how many of the rows with an amount in its column the returns follow, ``flowing`` on how many of those
+    with any flow, since the others' returns follow under every timing. ``off`` is how far the returns may
+    be off besides their rounding, as a fraction.
     """
 
     best: Convention
     part: float
     rows: int
     tied: tuple[Convention, ...]
-    other_columns: tuple[dict[str, str], ...] = ()
+    other_columns: tuple[dict[str, str], ...]
+    seen: Mapping[str, Seen]
+    flowing: Seen
+    off: float = 0.0
+
+    @property
+    def how_well(self) -> str:
+        """On which part of the rows the returns follow, and how closely."""
+        nearly = f" to within {self.off * 10_000:g} basis points" if self.off else ""
+        return f"on {self.part:.1%} of {self.rows} rows{nearly}"
 
     @property
     def holds(self) -> bool:
         """Whether the column holds returns of these values."""
-        return self.rows >= LEAST_ROWS and self.part >= HOLDS
+        return self.rows >= LEAST_ROWS and self.part >= HOLDS and self.flowing.mostly_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +124,62 @@ class Witness:
     printed: pl.Series
     digits: pl.Series
     compute: SubPeriodReturns
+    off: float = 0.0
 
     def verdict(self, assignment: Mapping[str, str], *, sides: bool, values: bool) -> Verdict | None:
         """What the returns say of an assignment; None where it lacks a value or flow, or there is nothing to compare.
 
         ``sides``: the identity has told which columns add and which subtract. ``values``: the roll-forward has told the
-        market values. What has been told is not tried otherwise.
+        market values. What has been told is not tried otherwise. Returns are taken as they are printed, and only where nothing
+        explains them so as figures that are nearly right.
         """
-        if not {BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, ENDING} <= assignment.keys():
+        if not {BEGINNING, *flows_of(assignment), ENDING} <= assignment.keys():
             return None
         rows = self._telling_rows(assignment)
         if rows.len() < LEAST_ROWS:
             return None
-        conventions = [
+        usual = [
             Convention(timing, basis, scale, sign)
             for timing, basis, scale, sign in itertools.product(_TIMINGS, FeeBasis, _SCALES, (1, -1) if values else (1,))
         ]
+        asked = partial(self._verdict, assignment, rows, sides=sides, values=values)
+        exact = asked(usual)
+        if exact is None or exact.holds:
+            return exact
+        weighted = list(self._weighted(assignment, rows))
+        others = itertools.chain(
+            [asked([*usual, *weighted])] if weighted else [],
+            (near._verdict(assignment, rows, usual, sides=sides, values=values) for near in self._nearly()),  # noqa: SLF001 - its own
+        )
+        return next((one for one in others if one is not None and one.holds), exact)
+
+    def _nearly(self) -> Iterator[Self]:
+        return (replace(self, off=off) for off in _NEARLY)
+
+    def _weighted(self, assignment: Mapping[str, str], rows: pl.Series) -> Iterator[Convention]:
+        """The weights of flows under which the returns would follow, each with the weights beside it, which must not do as well."""
+        net = pl.col(CONTRIBUTIONS) - pl.col(DISTRIBUTIONS)
+        positions = self._positions(assignment, rows).select(pl.all().cast(pl.Float64())).with_columns(self.printed[rows].alias("printed"))
+        flowing = positions.filter(net != 0)
+        gain = pl.col(ENDING) - pl.col(BEGINNING) - net
+        for basis, (scale, factor) in itertools.product(FeeBasis, _SCALES.items()):
+            earned = gain + pl.col(FEES) if basis is FeeBasis.GROSS else gain
+            fitted = flowing.select(((earned * factor / pl.col("printed") - pl.col(BEGINNING)) / net).median().alias("weight"))
+            weight = fitted["weight"].item()
+            if weight is None or not _STEP < weight < 1 - _STEP:
+                continue
+            near = Decimal(f"{weight:.2f}")
+            for one in (near, near - Decimal(str(_STEP)), near + Decimal(str(_STEP))):
+                yield Convention(FlowTiming.WEIGHTED, basis, scale, 1, one)
+
+    def _verdict(
+        self, assignment: Mapping[str, str], rows: pl.Series, conventions: list[Convention], *, sides: bool, values: bool
+    ) -> Verdict | None:
+        """What the returns say under these conventions; None where figures that are nearly right do not explain them either."""
         trials = list(self._trials(assignment, rows, conventions))
         best = max(trials, key=lambda trial: trial.follows.sum())
+        if self.off and share(best.follows) < HOLDS:
+            return None
         tied = [trial.convention for trial in trials if trial is not best and not _beats(best.follows, trial.follows)]
         likewise = [one for one in conventions if (one.scale, one.sign) == (best.convention.scale, best.convention.sign)]
         others = []
@@ -132,12 +192,17 @@ class Witness:
             if fitting:
                 others.append(other)
                 tied += fitting
-        return Verdict(best.convention, share(best.follows), rows.len(), (best.convention, *tied), tuple(others))
+        amounts = self.figures.amounts[rows]
+        seen = {field: Seen.of(best.follows, amounts[column] != 0) for field, column in assignment.items() if field in _NEEDED}
+        has_flow = amounts.select(pl.any_horizontal(pl.col(assignment[field]) != 0 for field in flows_of(assignment))).to_series()
+        flowing = Seen.of(best.follows, has_flow)
+        tells = (best.convention, *tied)
+        return Verdict(best.convention, share(best.follows), rows.len(), tells, tuple(others), seen, flowing, self.off)
 
     def _telling_rows(self, assignment: Mapping[str, str]) -> pl.Series:
         """Places of rows with a return that is no rounding, those with flows first, as many as are needed."""
         amounts = self.figures.amounts
-        flows = [pl.col(assignment[field]) != 0 for field in (CONTRIBUTIONS, DISTRIBUTIONS)]
+        flows = [pl.col(assignment[field]) != 0 for field in flows_of(assignment)]
         found = amounts.with_row_index("place").select(
             "place",
             pl.any_horizontal(flows).alias("flows"),
@@ -146,26 +211,32 @@ class Witness:
         return found.filter("telling").sort("flows", "place", descending=[True, False])["place"].head(_ROWS)
 
     def _slack(self, factor: int) -> pl.Series:
-        return pl.DataFrame({"digits": self.digits}).select(
-            pl.max_horizontal(pl.lit(0.5 * _ROUNDING) * pl.lit(10.0).pow(-pl.col("digits")), pl.lit(_FLOATS * factor)).alias("slack")
-        )["slack"]
+        half_unit = pl.lit(0.5 * _ROUNDING) * pl.lit(10.0).pow(-pl.col("digits"))
+        slack = pl.max_horizontal(half_unit, pl.lit(_FLOATS * factor)) + self.off * factor
+        return self.digits.rename("digits").to_frame().select(slack.alias("slack"))["slack"]
 
-    def _trials(self, assignment: Mapping[str, str], rows: pl.Series, conventions: list[Convention]) -> Iterator[_Trial]:
+    def _positions(self, assignment: Mapping[str, str], rows: pl.Series) -> pl.DataFrame:
+        """The amounts of an assignment as positions, in the signs of their fields."""
         positions = self.figures.amounts[rows].select(
             (pl.col(assignment[field]) * (self.figures.orientation(assignment[field], field) or 1)).alias(field)
             if field in assignment
             else pl.lit(0).alias(field)
             for field in _NEEDED
         )
+        return positions.with_columns(split_flows()) if NET_FLOW in assignment else positions
+
+    def _trials(self, assignment: Mapping[str, str], rows: pl.Series, conventions: list[Convention]) -> Iterator[_Trial]:
+        positions = self._positions(assignment, rows)
         printed = self.printed[rows]
         slack = {factor: self._slack(factor)[rows] for factor in {_SCALES[one.scale] for one in conventions}}
-        computed: dict[tuple[FlowTiming, FeeBasis], pl.Series] = {}
+        computed: dict[tuple[FlowTiming, FeeBasis, Decimal | None], pl.Series] = {}
         for one in conventions:
             if one.fee_basis is FeeBasis.GROSS and FEES not in assignment:
                 continue
-            key = (one.timing, one.fee_basis)
+            key = (one.timing, one.fee_basis, one.weight)
             if key not in computed:
-                computed[key] = self.compute(positions, timing=one.timing, fee_basis=one.fee_basis)["calculated_twrr"]
+                returned = self.compute(positions, timing=one.timing, fee_basis=one.fee_basis, weight=one.weight)
+                computed[key] = returned["calculated_twrr"]
             factor = _SCALES[one.scale]
             follows = (computed[key] * (factor * one.sign) - printed).abs() <= slack[factor]
             yield _Trial(one, follows.fill_null(value=False))
@@ -184,7 +255,7 @@ class Witness:
                 continue
             if any(figures.zero_part[other[field]] > MOSTLY_ZERO for field in (BEGINNING, ENDING) if field in moved):
                 continue
-            if all(figures.orientation(other[field], field) for field in (CONTRIBUTIONS, DISTRIBUTIONS)):
+            if all(figures.orientation(other[field], field) for field in flows_of(other)):
                 yield other
 
     def _choices(self, assignment: Mapping[str, str], places: list[str], *, sides: bool) -> Iterator[tuple[str, ...]]:
@@ -200,6 +271,11 @@ class Witness:
         for place, column in itertools.product(range(len(places)), self.figures.amounts.columns):
             if column not in assignment.values() or column in free:
                 yield (*own[:place], column, *own[place + 1 :])
+
+
+def flows_of(assignment: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields that hold what crosses the account's boundary: one where only the net is told, else both."""
+    return (NET_FLOW,) if NET_FLOW in assignment else FLOWS
 
 
 def _beats(best: pl.Series, rival: pl.Series) -> bool:

@@ -17,9 +17,9 @@ from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.vendors.detection.aliases import CURRENCIES, Reading, Strength, name_of
 from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.structure import FILE, Table
-from advisory_perf.vendors.detection.values import day_formats, days, held, looks_numeric, share
+from advisory_perf.vendors.detection.values import day_formats, days, held, instant_format, looks_numeric, share
 from advisory_perf.vendors.feed import Source
-from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, cell
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell
 
 _MOSTLY = 0.9
 _NEARLY_ALL = 0.95
@@ -38,6 +38,9 @@ class Keys:
     day: pl.Series | None
     account: pl.Series | None
     findings: tuple[Finding, ...]
+    not_footers: pl.DataFrame
+    footers: pl.DataFrame
+    footer: Finding | None = None
 
     @property
     def columns(self) -> set[str]:
@@ -55,16 +58,18 @@ def tell_keys(table: Table, named: Mapping[str, Sequence[Reading]]) -> Keys:
     column = _from(dates.value) if dates.value is not None else None
     formats = dates.value.get("formats", ["%Y-%m-%d"]) if isinstance(dates.value, dict) else ["%Y-%m-%d"]
     rows, footer = table.raw.filter(pl.col(MISFIT).is_null()), None
-    day = None
+    day, footers = None, table.raw.clear()
     if column is not None:
         read = days(table.raw, column, formats)
         rows = table.raw.filter(read.is_not_null() & table.raw[MISFIT].is_null())
-        footer = _footer(table, read)
+        footer, footers = _footer(table, read)
         day = days(rows, column, formats)
     accounts = _account_finding(rows, day, named)
     account = rows[cell(_from(accounts.value))].str.strip_chars() if accounts.value is not None else None
-    findings = [accounts, dates, *([footer] if footer else []), *_period(day)]
-    return Keys(rows, day, account, tuple(findings))
+    findings = [accounts, dates, *_period(day)]
+    is_read_as_none = pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null()
+    not_footers = table.raw.filter(~is_read_as_none & ~pl.col(LINE_NUMBER).is_in(footers[LINE_NUMBER].implode()))
+    return Keys(rows, day, account, tuple(findings), not_footers, footers, footer)
 
 
 def candidates_for(field: str, named: Mapping[str, Sequence[Reading]]) -> dict[str, Strength]:
@@ -89,6 +94,12 @@ def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Findi
         and (told[column].rivals or share(days(table.raw, column, told[column].formats).is_not_null()) >= _MOSTLY / 2)
     }
     best = _one_of(passing)
+    instants = {column: form for column in proposed if (form := instant_format(table.raw[cell(column)])) is not None}
+    if not best and instants:
+        evidence = "instants are days only somewhere; say where the vendor's day is, such as files: {time_zone: America/New_York}"
+        return Finding(
+            key, Status.UNDECIDED, evidence, candidates=tuple(f"{{from: {one}, formats: [{form!r}]}}" for one, form in instants.items())
+        )
     if len(best) != 1 or proposed[best[0]] is Strength.POSSIBLE:
         evidence = "several columns of dates are named so" if len(best) > 1 else "no column that is surely named so holds dates"
         return Finding(key, Status.UNDECIDED, evidence, candidates=tuple(proposed))
@@ -125,29 +136,31 @@ def _account_finding(rows: pl.DataFrame, day: pl.Series | None, named: Mapping[s
     return Finding(key, status, f"{proposed[column].name.lower()} name; {count} account numbers{once}", column)
 
 
-def _footer(table: Table, read: pl.Series) -> Finding | None:
-    """The lines without a date at the end, or that begin like a total, by the words they begin with."""
+def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame]:
+    """The lines without a date at the end, or that begin like a total: as rules by the words they begin with, and themselves."""
     raw = table.raw
-    last = int(raw.filter(read.is_not_null())[LINE_NUMBER].max() or 0)  # type: ignore[arg-type]
+    last = dict(raw.filter(read.is_not_null()).group_by(FILE).agg(pl.col(LINE_NUMBER).max()).iter_rows())
     rules: dict[str, list[str]] = {}
-    unclear = 0
+    unclear, places = 0, []
     for line in raw.filter(read.is_null()).iter_rows(named=True):
         whole = line[MISFIT]
         column, text = next(((name, line[cell(name)]) for name in table.headers if line[cell(name)]), (table.headers[0], whole or ""))
         text = (text or "").strip(" \"'")
-        if line[LINE_NUMBER] < last and not re.match(_TOTALS, text):
+        if line[LINE_NUMBER] < last.get(line[FILE], 0) and not re.match(_TOTALS, text):
             continue
+        places.append(line[LINE_NUMBER])
         start = re.match(r"[A-Za-z*#-][A-Za-z]*(?: [A-Za-z]+)*", text)
         beginnings = raw.filter(read.is_not_null())[cell(column)].str.strip_chars()
         if start is None or share(beginnings.str.starts_with(start[0])) > 0:
             unclear += 1
         elif start[0] not in rules.setdefault(column, []):
             rules[column].append(start[0])
-    if not rules:
-        return None
+    lines = raw.filter(pl.col(LINE_NUMBER).is_in(places))
+    if not any(rules.values()):
+        return None, lines
     value = [{"column": column, "starts_with": starts} for column, starts in rules.items() if starts]
     evidence = "lines without a date at the end, or that begin like a total" + (f"; {unclear} more begin like no footer" if unclear else "")
-    return Finding("footer", Status.CONFIRMED, evidence, value)
+    return Finding("footer", Status.CONFIRMED, evidence, value), lines
 
 
 def _period(day: pl.Series | None) -> list[Finding]:
@@ -200,7 +213,9 @@ def currency(table: Table, named: Mapping[str, Sequence[Reading]], signs: Iterab
     if len(said) == 1:
         return Finding("currency", Status.CONFIRMED, "said above the header or in it", said.pop())
     ranked = tuple(sorted(said)) or tuple(code for sign in signs for code in _SIGN_CURRENCIES.get(sign, ()))
-    return Finding("currency", Status.UNDECIDED, "the file does not say it in one word", candidates=ranked)
+    nothing = "no column, word or sign of the file says it; add the line currency: with the vendor's code, such as currency: USD"
+    several = "the file's signs and words leave several; add the line currency: with the right one"
+    return Finding("currency", Status.UNDECIDED, several if ranked else nothing, candidates=ranked)
 
 
 def texts(rows: pl.DataFrame, account: pl.Series | None, named: Mapping[str, Sequence[Reading]], taken: set[str]) -> list[Finding]:

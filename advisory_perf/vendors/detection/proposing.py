@@ -12,6 +12,7 @@ import polars as pl
 
 from advisory_perf.vendors.detection.aliases import Reading, name_of, readings
 from advisory_perf.vendors.detection.amounts import FiguresOfFile, conventions
+from advisory_perf.vendors.detection.announced import Announcements, amounts_of
 from advisory_perf.vendors.detection.arithmetic import COEFFICIENT
 from advisory_perf.vendors.detection.equation import SubPeriodReturns
 from advisory_perf.vendors.detection.findings import Finding, Status
@@ -58,12 +59,16 @@ def propose(deliveries: Sequence[tuple[str, bytes]], *, compute: SubPeriodReturn
     marks = notation((keys.rows[cell(name)] for name in numeric), is_text=table.files["format"] == "csv")
     figures = FiguresOfFile(keys, {name: name_of(name) for name in numeric}, {name: named[name] for name in numeric}, marks, compute)
     code = currency(table, named, marks.told.get("currency_signs", ()), taken | set(numeric))
-    columns = [*keys.findings[:2], *whose, *(figures.findings() if not marks.candidates else _unread(named))]
+    amounts = figures.findings() if not marks.candidates else _unread(named)
+    columns = [*keys.findings[:2], *whose, *amounts]
+    delimiter = str(table.files.get("csv", {}).get("delimiter", ","))
+    announced = Announcements(keys.not_footers, keys.footers, amounts_of(amounts), marks.numbers, delimiter)
     findings = (
         *_file_findings(table, vendor),
         *keys.findings[2:],
         code,
         *_number_findings(marks),
+        *announced.findings(keys.footer),
         *sorted(columns, key=lambda one: "columns" not in one.key),
     )
     known = {_column(one.value) for one in findings if one.key.startswith("columns.")}

@@ -13,7 +13,7 @@ from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.proposing import Proposal
 from advisory_perf.vendors.feed import FIELDS
 
-_ORDER = ("vendor", "title", "cadence", "first_window", "files", "currency", "numbers", "footer", "columns", "conventions")
+_ORDER = ("vendor", "title", "cadence", "first_window", "files", "currency", "numbers", "footer", "controls", "columns", "conventions")
 _SHOWN_CANDIDATES, _SHOWN_FILES = 6, 3
 
 

@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,8 +23,8 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.detection.aliases import Strength, readings
 from advisory_perf.vendors.detection.naming import file_names, vendor_of
-from advisory_perf.vendors.feed import REQUIRED_FIELDS, Feed
-from advisory_perf.vendors.raw import CELL, HEADER_SEARCH_ROWS, LINE_NUMBER, Reading, cell_columns
+from advisory_perf.vendors.feed import FIELDS, FLOWS, NET_FLOW, Feed
+from advisory_perf.vendors.raw import CELL, HEADER_SEARCH_ROWS, LINE_NUMBER, Reading, cell_columns, names_of_columns
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.unpacking import unpacked
 
@@ -33,9 +34,16 @@ ENCODINGS = ("cp1252", "iso-8859-15", "mac-roman")
 FILE = "file"
 """The column of a table that names the file of each row."""
 
+_LEAST_FIELDS = ("account_id", "as_of_date", "beginning_market_value", NET_FLOW, "ending_market_value")
+"""What a feed maps at least."""
+_PROBED_FIELDS = (*_LEAST_FIELDS, *(field for field in FIELDS if field not in {*_LEAST_FIELDS, *FLOWS, "currency"}))
+
 _DELIMITERS = (",", ";", "\t", "|")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_PERIOD = re.compile(r"\d{4}[-/.]\d{2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|(?<!\d)20\d{6}(?!\d)")
+"""A date or month in a column's name."""
+_MOST_HEADER_ROWS = 3
 _KNOWN_NAMES = 2
 """So many column names in a line make it a header: one may be a title."""
 
@@ -67,6 +75,7 @@ class _Layout:
     file_format: str
     options: dict[str, str | bool]
     header: list[str]
+    header_rows: int = 1
     preamble: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
 
@@ -78,17 +87,21 @@ def read_unknown(deliveries: Sequence[tuple[str, bytes]]) -> Table:
     """
     first, content = deliveries[0]
     layout = _layout(first, _unpacked(first, content))
-    mapped = sorted(dict.fromkeys(filter(None, layout.header)), key=lambda name: not readings(name))[: len(REQUIRED_FIELDS)]
-    if len(mapped) < len(REQUIRED_FIELDS):
+    most = len(_LEAST_FIELDS) if layout.header_rows == 1 else len(_PROBED_FIELDS)
+    mapped = sorted(dict.fromkeys(filter(None, layout.header)), key=lambda name: not readings(name))[:most]
+    if len(mapped) < len(_LEAST_FIELDS):
         raise DeliveryRejectedError(
             "E_MAPPING",
-            f"{first}: has the columns {', '.join(layout.header)}, but a performance file needs at least {len(REQUIRED_FIELDS)};"
+            f"{first}: has the columns {', '.join(layout.header)}, but a performance file needs at least {len(_LEAST_FIELDS)};"
             " send the file that has account, date, market values and flows",
         )
-    options = {layout.file_format: layout.options} if layout.options else {}
+    layout_of_files = {
+        **({"header_rows": layout.header_rows} if layout.header_rows > 1 else {}),
+        **({layout.file_format: layout.options} if layout.options else {}),
+    }
     raws: list[pl.DataFrame] = []
     for file_name, bytes_of_file in deliveries:
-        raw = read_raw_rows(bytes_of_file, _probe(file_name, {"format": layout.file_format, **options}, mapped), file_name)
+        raw = read_raw_rows(bytes_of_file, _probe(file_name, {"format": layout.file_format, **layout_of_files}, mapped), file_name)
         lines_before = int(raws[-1][LINE_NUMBER].max()) if raws else 0  # type: ignore[arg-type]
         if raw.is_empty():
             raise DeliveryRejectedError("E_EMPTY", f"{file_name}: has a header and no rows; detection needs a file with rows")
@@ -102,6 +115,7 @@ def read_unknown(deliveries: Sequence[tuple[str, bytes]]) -> Table:
         "patterns": sorted(patterns),
         "format": layout.file_format,
         **({"version": version} if version else {}),
+        **({"header_rows": layout.header_rows} if layout.header_rows > 1 else {}),
         **({layout.file_format: said} if said else {}),
     }
     return Table(first, pl.concat(raws, how="diagonal"), files, layout.preamble, layout.encodings)
@@ -116,7 +130,7 @@ def _probe(file_name: str, files: dict[str, Any], columns: Sequence[str]) -> Fee
             "cadence": Cadence.DAILY,
             "first_window": "1900-01-01",
             "files": {"patterns": ["*"], **files},
-            "columns": dict(zip(REQUIRED_FIELDS, columns, strict=True)),
+            "columns": dict(zip(_PROBED_FIELDS, columns, strict=False)),
             "currency": "XXX",
             "conventions": {"flow_timing": FlowTiming.END_OF_DAY, "fee_basis": FeeBasis.NET},
         }
@@ -126,7 +140,7 @@ def _probe(file_name: str, files: dict[str, Any], columns: Sequence[str]) -> Fee
 def _unpacked(file_name: str, content: bytes) -> bytes:
     if not content:
         raise DeliveryRejectedError("E_EMPTY", f"{file_name}: has no bytes; ask the vendor to send it again")
-    return unpacked(content, Reading(_probe(file_name, {"format": "csv"}, REQUIRED_FIELDS), file_name, Bounds()))
+    return unpacked(content, Reading(_probe(file_name, {"format": "csv"}, _LEAST_FIELDS), file_name, Bounds()))
 
 
 def _layout(file_name: str, content: bytes) -> _Layout:
@@ -142,18 +156,46 @@ def _known_names(names: Iterable[str]) -> int:
     return sum(any(reading.strength >= Strength.LIKELY for reading in readings(name)) for name in names)
 
 
-def _header_in(rows: Iterable[Sequence[str | None]]) -> tuple[int, list[str]]:
-    """Place and names of the row with the most known column names, the first of equals; no names where none has two."""
-    best, place, header = _KNOWN_NAMES - 1, 0, list[str]()
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The names of a header, how many of them are known, in which row it begins and how many it has."""
+
+    names: list[str]
+    known: int = 0
+    place: int = 0
+    rows: int = 1
+
+
+def _header_in(rows: Iterable[Sequence[str | None]]) -> _Header:
+    """The row with the most known column names, or the few that together have more; no names where none has two."""
+    best, last = _Header([], _KNOWN_NAMES - 1), deque[list[str]](maxlen=_MOST_HEADER_ROWS)
     for index, row in enumerate(rows):
-        names = [(value or "").strip() for value in row]
-        known = _known_names(names)
-        if known > best and not any(re.fullmatch(r"[$(+-]?[\d.,]+[%)]?", name) for name in names):
-            best, place, header = known, index, names
-    return place, header
+        last.append([(value or "").strip() for value in row])
+        if any(re.fullmatch(r"[$(+-]?[\d.,]+[%)]?", name) for name in last[-1]):
+            continue
+        for count in range(1, len(last) + 1):
+            names = _names_of_rows(list(last)[-count:])
+            found = _Header(names, _known_names(names), index - count + 1, count)
+            best = max(best, found, key=lambda one: one.known)
+    return best if best.names else _Header([])
 
 
-def _no_header(file_name: str) -> DeliveryRejectedError:
+def _names_of_rows(rows: list[list[str]]) -> list[str]:
+    """One name a column: the first of those that it may have that is known, else with what stands right above it."""
+    if len(rows) == 1:
+        return rows[0]
+    return [next((name for name in names if _known_names([name])), names[1]) for names in names_of_columns(rows)]
+
+
+def _no_header(file_name: str, rows: Iterable[Sequence[str | None]]) -> DeliveryRejectedError:
+    widest = max(rows, key=lambda row: sum(_PERIOD.search(name or "") is not None for name in row), default=())
+    periods = [name for name in widest if _PERIOD.search(name or "")]
+    if len(periods) > 1:
+        return DeliveryRejectedError(
+            "E_HEADER_MISSING",
+            f"{file_name}: has a column for each period, such as {periods[0]}, which detection does not turn into rows;"
+            " write a feed with files: unpivot, or ask for the file with a row a period",
+        )
     return DeliveryRejectedError(
         "E_HEADER_MISSING",
         f"{file_name}: none of the first {HEADER_SEARCH_ROWS} lines holds two column names that are known; send the file with its header",
@@ -170,20 +212,19 @@ def _csv_layout(content: bytes, file_name: str) -> _Layout:
         encodings = tuple(name for name in ENCODINGS if _decodes(content, name))
         options["encoding"] = encodings[0]
         text = content.decode(encodings[0])
-    found: list[tuple[int, str, list[list[str]], int, list[str]]] = []
+    found: list[tuple[_Header, str, list[list[str]]]] = []
     for delimiter in _DELIMITERS:
         try:
             rows = list(itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), HEADER_SEARCH_ROWS))
         except csv.Error:
             continue
-        place, header = _header_in(rows)
-        found.append((_known_names(header), delimiter, rows, place, header))
-    known, delimiter, rows, place, header = max(found, key=lambda one: one[0], default=(0, ",", [], 0, []))
-    if not known:
-        raise _no_header(file_name)
+        found.append((_header_in(rows), delimiter, rows))
+    header, delimiter, rows = max(found, key=lambda one: (one[0].known, max(map(len, one[2]), default=0)), default=(_Header([]), ",", []))
+    if not header.names:
+        raise _no_header(file_name, rows)
     if delimiter != ",":
         options["delimiter"] = delimiter
-    return _Layout("csv", options, header, tuple(itertools.chain.from_iterable(rows[:place])), encodings)
+    return _Layout("csv", options, header.names, header.rows, tuple(itertools.chain.from_iterable(rows[: header.place])), encodings)
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
@@ -207,16 +248,16 @@ def _excel_layout(content: bytes, file_name: str) -> _Layout:
             "E_FORMAT", f"{file_name}: cannot be read as an Excel workbook ({' '.join(str(error).split())[:160]}); send it again"
         ) from error
     headers = {name: _header_in(rows) for name, rows in visible.items()}
-    tables = [name for name, (_, header) in headers.items() if header]
+    tables = [name for name, header in headers.items() if header.names]
     if not tables:
-        raise _no_header(file_name)
+        raise _no_header(file_name, itertools.chain.from_iterable(visible.values()))
     if len(tables) > 1:
         raise DeliveryRejectedError(
             "E_SHEET_AMBIGUOUS", f"{file_name}: the sheets {' and '.join(tables)} both hold a table; save the one that is meant by itself"
         )
-    place, header = headers[tables[0]]
-    above = tuple(value for row in visible[tables[0]][:place] for value in row if value)
-    return _Layout("excel", {"sheet": tables[0]} if len(visible) > 1 else {}, header, above)
+    header = headers[tables[0]]
+    above = tuple(value for row in visible[tables[0]][: header.place] for value in row if value)
+    return _Layout("excel", {"sheet": tables[0]} if len(visible) > 1 else {}, header.names, header.rows, above)
 
 
 def _json_layout(content: bytes, file_name: str) -> _Layout:

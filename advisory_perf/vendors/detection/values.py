@@ -47,6 +47,7 @@ _FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     EXCEL_SERIAL,
 )
+_INSTANTS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z")
 _EARLIEST, _LATEST = date(1980, 1, 1), date(2079, 12, 31)
 
 
@@ -134,6 +135,13 @@ def day_formats(texts: pl.Series) -> DayFormats:
             form = next(iter(reading))
             counts[form] = counts.get(form, 0) + of_shape.height
     return DayFormats(tuple(sorted(counts, key=lambda form: -counts[form])), tuple(rivals))
+
+
+def instant_format(texts: pl.Series) -> str | None:
+    """The format that reads all the texts as instants, which are days only somewhere; None where they are not."""
+    found = held(texts).unique().alias("text").to_frame()
+    reading = (form for form in _INSTANTS if found.select(parsed(pl.col("text"), form, "UTC").is_not_null().all()).item())
+    return next(reading, None) if found.height else None
 
 
 def days(raw: pl.DataFrame, column: str, formats: Sequence[str]) -> pl.Series:

@@ -21,6 +21,7 @@ ABBREVIATIONS = {
     **dict.fromkeys(("identifier", "ident"), "id"),
     **dict.fromkeys(("mkt", "mrkt"), "market"),
     **dict.fromkeys(("val", "vl"), "value"),
+    "nm": "name",
     "mv": "market value",
     "bmv": "beginning market value",
     "emv": "ending market value",
@@ -71,7 +72,8 @@ SHORTHANDS = {
     "<VALUE>": """
         {market value | value | balance | account value | portfolio value | account balance | portfolio balance | asset value |
         net asset value | nav | net value | total value | total market value | account market value | portfolio market value |
-        equity | total equity | total asset | net asset | market value base | total account value | total portfolio value | fair value | net
+        valuation | equity | total equity | total asset | net asset | market value base | total account value |
+        total portfolio value | fair value | net
         account value | base market value | investment value}
     """,
     "<ACCRUALS>": """
@@ -90,14 +92,14 @@ SHORTHANDS = {
 TABLE = {
     "account_id": Names(
         exact="""
-            {client|customer|investor|custody|custodian|custodial|fund|plan|brokerage|trust|investment|bank|external|internal|master|}
+            {client|customer|investor|custody|custodian|custodial|fund|plan|brokerage|trust|investment|internal|}
             account {number|id|code};
-            account number id; {master|sub|} account {number} id
+            account number id
         """,
         likely="account; client account; account {key|reference|ref|short code}; a c {number|id|}; portfolio account {number|id|}",
         possible="""
             portfolio {code|id|number|}; fund {code|id|number}; client {id|number|code}; plan {id|number}; entity id;
-            contract {id|number}
+            contract {id|number}; {master|bank|external|sub} account {number|id|code}
         """,
     ),
     "account_name": Names(
@@ -112,13 +114,12 @@ TABLE = {
     ),
     "client_id": Names(
         exact="{client|household|customer|relationship|investor|family} {id|number|code}",
-        likely="household; relationship",
-        possible="client; entity id; household name",
+        possible="client; household; relationship; entity id; household name",
     ),
     "as_of_date": Names(
         exact="""
             date; as of; as of date;
-            {valuation|position|statement|business|cob|close of business|measurement|snapshot|holding|data} date;
+            {valuation|position|statement|business|reference|cob|close of business|measurement|snapshot|holding|data} date;
             {reporting|report|} {period|month|} ending date; {reporting|} period ending; period to date date; as at; as at date;
             date as of; valuation as of date; {report|reporting} as of date; performance date; report period ending {date|}
         """,
@@ -166,9 +167,9 @@ TABLE = {
             <WHOSE> net {external|capital|client|} {flow|contribution|addition|deposit|contribution withdrawal|addition
             withdrawal|contribution distribution|deposit withdrawal};
             {deposit|contribution|addition} withdrawal {net|}; contribution distribution; net {inflow outflow|external cash flow};
-            {inflow outflow}; withdrawal {deposit|contribution|addition}; net flow amount
+            {inflow outflow}; net new {money|asset}; withdrawal {deposit|contribution|addition}; net flow amount
         """,
-        likely="{net|external|total|} cash flow; {external|total|capital|} flow; net transfer; net additions withdrawals transfers",
+        likely="{net|external|total|} cash flow; {external|total|capital|} flow; net additions withdrawals transfers",
         possible="net investment; net transfer; transfer; net amount contributed; cost flow; net capital",
     ),
     "income": Names(
@@ -178,8 +179,8 @@ TABLE = {
             {total|} {interest dividend|dividend interest} {income|}; income dividend; dividend interest other income;
             income this month; interest dividend received
         """,
-        likely="net {investment|} income; realized income; income and interest; {dividend|income} paid",
-        possible="interest {income|received|earned|}; coupon; yield amount",
+        likely="net investment income; realized income; income and interest; {dividend|income} paid",
+        possible="net income; interest {income|received|earned|}; coupon; yield amount",
     ),
     "appreciation": Names(
         exact="""
@@ -188,12 +189,12 @@ TABLE = {
             {capital|market} {gain loss} {realized unrealized}
         """,
         likely="""
-            market {change|movement|effect|fluctuation|gain loss}; change in market value; mark to market;
-            change in investment value; investment gain loss; capital gain loss; {realized unrealized|} capital appreciation loss;
-            market value change; change in value
+            market {movement|effect|fluctuation|gain loss}; mark to market;
+            change in investment value; investment gain loss; capital gain loss; {realized unrealized|} capital appreciation loss
         """,
         possible="""
-            {total|net|unrealized|realized|period|market|investment|} gain {loss|}; price change; capital gain;
+            {total|net|unrealized|realized|period|market|investment|} gain {loss|}; {price|market|market value} change;
+            change in {market|} value; capital gain;
             unrealized appreciation; change; value change; market return; investment {result|return};
             change in unrealized {gain loss|appreciation}; return amount; unrealized; {total|} earning; market action
         """,
@@ -209,9 +210,10 @@ TABLE = {
     ),
     "other_adjustments": Names(
         exact="{other|} adjustment {amount|}; other {activity|change|adjustment change}; miscellaneous adjustment; adjustment other",
-        likely="miscellaneous; other {transaction|movement|flow}",
+        likely="miscellaneous; other {transaction|movement}",
         possible="""
-            other; transfer; tax; withholding tax; corporate action; fx translation; other fx translation; other {income|expense};
+            other; other flow; transfer; tax; withholding tax; corporate action; fx translation; other fx translation;
+            other {income|expense};
             accrual; change in {accrual|accrued income|accrued interest|dividend accrual|interest accrual}; journal
         """,
     ),
@@ -228,7 +230,7 @@ TABLE = {
             <SPAN> {gross|net|} {twr|time weighted return|time weighted rate of return|time weighted|twr return} {gross|net|gross of
             fee|net of fee|return|};
             <SPAN> {gross|net} {return|performance|rate of return}; <SPAN> {return|performance} {gross|net|gross of fee|net of fee};
-            <SPAN> {gross of fee|net of fee} {return|performance};
+            <SPAN> {gross of fee|net of fee} {return|performance|twr|time weighted return};
             {period|sub period|account|portfolio} {return|performance|rate of return}
         """,
         likely="""
@@ -239,16 +241,17 @@ TABLE = {
     ),
     "benchmark_return": Names(
         exact="""
-            {primary|blended|policy|custom|account|portfolio|} {benchmark|index} {period|daily|monthly|total|}
+            {primary|account|portfolio|} {benchmark|index} {period|daily|monthly|total|}
             {return|twr|performance|rate of return};
             {return|performance|twr} {benchmark|index}; return of benchmark
         """,
-        likely="benchmark",
-        possible="index; benchmark {1|mtd|mtd return}",
+        likely="{blended|policy|custom} {benchmark|index} {period|daily|monthly|total|} {return|twr|performance|rate of return}",
+        possible="benchmark; index; benchmark {1|mtd|mtd return}",
     ),
     "currency": Names(
         exact="""
-            {account|base|reporting|report|portfolio|valuation|performance|} currency {code|iso|}; currency iso code;
+            {account|base|reporting|report|portfolio|valuation|performance|reference|account base|} currency
+            {code|iso|}; currency iso code;
             iso currency {code|}; currency primary
         """,
         possible="local currency {code|}; trade currency",

@@ -8,7 +8,7 @@ from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.vendors.detection.aliases import Strength
-from advisory_perf.vendors.detection.arithmetic import Figures, best_identity, missing_terms, roll_forward
+from advisory_perf.vendors.detection.arithmetic import Figures, Seen, best_identity, missing_terms, roll_forward
 from advisory_perf.vendors.detection.equation import Witness
 
 DAYS = 6
@@ -69,7 +69,12 @@ def test_the_identity_chooses_among_columns_that_names_allow() -> None:
     assert found is not None
     assert found.holds
     assert found.assignment == {"beginning_market_value": "b", "contributions": "c", "appreciation": "g", "ending_market_value": "e"}
-    assert found.witnesses == {"beginning_market_value": 6, "contributions": 1, "appreciation": 6, "ending_market_value": 6}
+    assert found.seen == {
+        "beginning_market_value": Seen(6, 6),
+        "contributions": Seen(1, 1),
+        "appreciation": Seen(6, 6),
+        "ending_market_value": Seen(6, 6),
+    }
     assert found.rivals == {}
 
 

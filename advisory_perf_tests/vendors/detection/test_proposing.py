@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -7,6 +7,7 @@ import pytest
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.samples.market import Position, dollars
 from advisory_perf.vendors.detection.findings import Status
+from advisory_perf.vendors.detection.proposing import Proposal
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     NAMES,
@@ -62,11 +63,15 @@ def test_returns_before_fees_tell_that_they_are_gross(timing: FlowTiming) -> Non
     assert found["conventions.fee_basis"] == FeeBasis.GROSS.value
 
 
-def test_fees_and_distributions_that_work_alike_confirm_neither() -> None:
-    """Gross, and flows out at the end of the day: both are added to the ending value, and nothing tells which is which."""
-    proposal = proposed_of(gross_of_fees(positions(), FlowTiming.END_OF_DAY))
-    assert finding(proposal, "columns.fees").status is Status.UNCONFIRMED
-    assert finding(proposal, "columns.distributions").status is Status.UNCONFIRMED
+def test_fees_and_distributions_that_work_alike_are_told_by_name_only_where_fees_are_the_rule_and_flows_are_rare() -> None:
+    """Gross, and flows out at the end of the day: both are added to the ending value, and no equation tells which is which."""
+    book = gross_of_fees(positions(), FlowTiming.END_OF_DAY)
+    proposal = proposed_of(book)
+    for field in ("fees", "distributions"):
+        assert finding(proposal, f"columns.{field}").status is Status.NAMED
+        assert columns(proposal)[field] == NAMES[field]
+    exchanged = proposed_of(book, renamed(fees=NAMES["distributions"], distributions=NAMES["fees"]))
+    assert not {"fees", "distributions"} & columns(exchanged).keys()
 
 
 def test_without_flows_every_timing_is_a_candidate_and_none_is_filled_in() -> None:
@@ -177,10 +182,38 @@ def test_a_net_flow_of_the_vendors_own_is_confirmed_by_the_flows() -> None:
     assert proposal.is_complete
 
 
-def test_a_net_flow_alone_leaves_both_flows_open() -> None:
-    rows = [{**cells(row), "net": str(dollars(row.net_flow))} for row in positions()]
-    proposal = proposed(a_file(rows, {**without("contributions", "distributions"), "net": "Deposits & Withdrawals"}))
-    assert {"columns.contributions", "columns.distributions", "columns.vendor_net_flow"} <= set(proposal.open_keys)
+def net_only(name: str, *, sign: int = 1, of: Sequence[Position] = (), names: Mapping[str, str] = NAMES) -> Proposal:
+    """The proposal for positions whose flows stand in one signed column."""
+    rows = [{**cells(row), "net": str(dollars(sign * row.net_flow))} for row in of or positions()]
+    others = {field: column for field, column in names.items() if field not in {"contributions", "distributions"}}
+    return proposed(a_file(rows, {**others, "net": name}))
+
+
+@pytest.mark.parametrize("name", ["Net Flow", "Deposits & Withdrawals", "Net Contributions", "Cash Flow", "Net Additions/Withdrawals"])
+def test_a_net_flow_alone_stands_in_the_place_of_both_flows(name: str) -> None:
+    proposal = net_only(name)
+    assert told(proposal)["columns.net_flow"] == name
+    assert confirmed(proposal)["net_flow"] == name
+    assert proposal.is_complete
+
+
+def test_a_net_flow_that_is_negative_for_what_comes_in_is_turned_by_the_equations() -> None:
+    assert told(net_only("Net Flow", sign=-1))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
+    returns_only = {field: name for field, name in NAMES.items() if field not in {"appreciation", "income", "fees", "other_adjustments"}}
+    assert told(net_only("Net Flow", sign=-1, names=returns_only))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
+
+
+def test_a_net_flow_that_no_equation_confirms_is_left_to_a_person() -> None:
+    idle = without_flows(positions(), FlowTiming.END_OF_DAY)
+    proposal = net_only("Net Flow", of=idle)
+    assert finding(proposal, "columns.net_flow").status is Status.UNCONFIRMED
+    assert not {"columns.contributions", "columns.distributions"} & {one.key for one in proposal.findings}
+
+
+def test_a_net_flow_that_holds_something_else_is_refused() -> None:
+    rows = [{**cells(row), "net": row.account.account_id.replace("AC", "") + ".11"} for row in positions()]
+    proposal = proposed(a_file(rows, {**without("contributions", "distributions"), "net": "Net Flow"}))
+    assert "net_flow" not in columns(proposal)
 
 
 def test_gross_and_net_returns_side_by_side_leave_open_which_one_counts() -> None:
@@ -279,3 +312,74 @@ def test_a_blank_cell_behind_the_rows_that_are_computed_with_is_seen() -> None:
     rows = [cells(row) for row in positions(accounts=700, months=30)]
     rows[-1] = {**rows[-1], "contributions": ""}
     assert finding(proposed(a_file(rows)), "columns.contributions").status is Status.UNCONFIRMED
+
+
+def with_returns(given: Callable[[Position], Decimal | None]) -> Proposal:
+    """The proposal for twenty accounts whose returns are made otherwise, to eight digits."""
+    rows = []
+    for row in positions(accounts=20):
+        made = given(row)
+        rows.append({**cells(row), "vendor_twrr": "" if made is None else f"{made:.8f}"})
+    return proposed(a_file(rows))
+
+
+def weighted(weight: str) -> Callable[[Position], Decimal | None]:
+    """Returns whose flows are there for a part of the time."""
+
+    def earned(row: Position) -> Decimal | None:
+        base = row.beginning + Decimal(weight) * row.net_flow
+        return (row.ending - row.beginning - row.net_flow) / base if row.beginning > 0 and base > 0 else None
+
+    return earned
+
+
+@pytest.mark.parametrize("weight", ["0.25", "0.60"])
+def test_flows_of_any_one_weight_are_told_with_the_weight(weight: str) -> None:
+    proposal = with_returns(weighted(weight))
+    assert told(proposal)["conventions.flow_timing"] == "weighted"
+    assert told(proposal)["conventions.weight"] == weight
+    assert proposal.is_complete
+
+
+def test_a_weight_that_is_told_to_no_hundredth_leaves_the_timing_open() -> None:
+    proposal = with_returns(weighted("0.333"))
+    assert "conventions.flow_timing" in proposal.open_keys
+    assert not {"contributions", "distributions"} & columns(proposal).keys()
+
+
+def test_returns_that_are_nearly_right_tell_as_much_and_say_so() -> None:
+    def nearly(row: Position) -> Decimal | None:
+        return None if row.vendor_twrr is None else row.vendor_twrr + Decimal(row.ending % 19 - 9) / 200_000
+
+    proposal = with_returns(nearly)
+    assert told(proposal)["conventions.flow_timing"] == "end_of_day"
+    assert proposal.is_complete
+    assert "to within 1 basis points" in finding(proposal, "columns.vendor_twrr").evidence
+
+
+def test_a_timing_is_not_told_by_the_rows_without_flows() -> None:
+    def right_without_flows(row: Position) -> Decimal | None:
+        return row.vendor_twrr if row.net_flow == 0 or row.vendor_twrr is None else row.vendor_twrr * 2
+
+    assert {"conventions.flow_timing", "columns.vendor_twrr"} <= set(with_returns(right_without_flows).open_keys)
+
+
+@pytest.mark.parametrize("zone", ["Z", "-05:00", "+0100"])
+def test_instants_are_left_open_with_what_has_to_be_said(zone: str) -> None:
+    proposal = proposed(a_file([{**cells(row), "as_of_date": f"{cells(row)['as_of_date']}T21:00:00{zone}"} for row in positions()]))
+    found = finding(proposal, "columns.as_of_date")
+    assert found.candidates == ("{from: As Of Date, formats: ['%Y-%m-%dT%H:%M:%S%z']}",)
+    assert "time_zone" in found.evidence
+
+
+def test_a_header_of_two_rows_is_told_with_its_joined_names() -> None:
+    header = (
+        "Account,,Market Value,Flows,,Earned,,Costs,,Market Value,Return,,",
+        "Number,As Of Date,Beginning,In,Out,Income,Appreciation,Fees,Adjustments,Ending,TWR,Benchmark,Currency",
+    )
+    body = a_file([cells(row) for row in positions()]).decode().partition("\n")[2]
+    proposal = proposed("\n".join([*header, body]).encode())
+    assert told(proposal)["files"]["header_rows"] == 2  # type: ignore[index]
+    assert columns(proposal)["beginning_market_value"] == "Market Value Beginning"
+    assert columns(proposal)["distributions"] == "Flows Out"
+    assert proposal.is_complete

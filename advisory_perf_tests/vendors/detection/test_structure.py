@@ -151,3 +151,23 @@ def test_a_name_gives_a_pattern_without_its_date_and_version(name: str, pattern:
 )
 def test_a_name_gives_a_name_for_the_vendor(name: str, vendor: str) -> None:
     assert vendor_of(name) == vendor
+
+
+def test_columns_that_are_periods_are_refused_with_what_to_do() -> None:
+    content = "Account Number,Value 2025-01-31,Value 2025-02-28,Flow 2025-01-31,Flow 2025-02-28\nA1,1,2,3,4\n"
+    assert "Value 2025-01-31" in refused(content).sentence
+    assert "files: unpivot" in refused(content).sentence
+
+
+def test_a_title_above_a_header_makes_it_no_header_of_two_rows() -> None:
+    table = read(lines(above="Acme Custody,Account,Market Value\n"))
+    assert "header_rows" not in table.files
+    assert table.headers == list(HEADER)
+
+
+def test_a_workbook_with_a_header_of_two_rows_is_read_by_its_joined_names() -> None:
+    upper = ("Account", "", "Market Value", "", "Flows", "")
+    lower = ("Number", "As Of Date", "Beginning", "Ending", "In", "Out")
+    table = read(workbook(Data=(upper, lower, ("A1", "2025-01-31", "10.00", "11.00", "0.00", "0.00"))), "acme.xlsx")
+    assert table.files["header_rows"] == 2
+    assert table.headers == ["Account Number", "As Of Date", "Market Value Beginning", "Market Value Ending", "Flows In", "Flows Out"]

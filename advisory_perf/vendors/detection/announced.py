@@ -1,0 +1,149 @@
+"""What a file announces of itself below its rows: a count of rows, sums of amounts, a row of totals.
+
+A number in a footer line is taken for a count or a sum only where it is exactly that in every file, and where the line told as
+an expression fits no row. So what is proposed holds for the files at hand, and a later one that differs is refused, not misread.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property, partial
+from typing import Any
+
+import polars as pl
+
+from advisory_perf.vendors.detection.findings import Finding, Status
+from advisory_perf.vendors.detection.structure import FILE
+from advisory_perf.vendors.detection.values import money
+from advisory_perf.vendors.feed import MONEY_FIELDS, Numbers, Source
+from advisory_perf.vendors.numbers import exact_money, plain
+from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, cell, cell_columns
+
+_LEAST_COUNT = 3
+"""A line says 1 or 2 for many reasons."""
+_MARKS = ".,'"
+
+
+@dataclass(frozen=True)
+class Announcements:
+    """The lines of a table that are no rows (``footers``), its ``rows``, and the amounts that the feed maps."""
+
+    rows: pl.DataFrame
+    footers: pl.DataFrame
+    amounts: Mapping[str, Source]
+    numbers: Numbers
+    delimiter: str
+
+    def findings(self, footer: Finding | None) -> list[Finding]:
+        """The control figures, and the footer rules, of which one whose line is the rows' sums says so."""
+        found = [] if footer is None else [self._with_totals(footer)]
+        controls = self._controls([rule for one in found if isinstance(one.value, list) for rule in one.value if "totals" in rule])
+        if controls:
+            evidence = "the figures below the rows are their number and sums"
+            found.append(Finding("controls", Status.CONFIRMED, evidence, controls))
+        return found
+
+    def _sums(self, rows: pl.DataFrame) -> dict[str, Decimal]:
+        """By field the sum of its column as it is printed, where every cell is an amount."""
+        columns = {field: money(rows, source.from_, self.numbers, 0) for field, source in self.amounts.items()}
+        return {field: sum(amounts, Decimal(0)) for field, amounts in columns.items() if amounts.null_count() == 0}
+
+    def _amount(self, text: str) -> Decimal | None:
+        number = plain(pl.lit(text.strip(), pl.String()), self.numbers, percent=False)
+        amount: Decimal | None = pl.select(exact_money(number, shift=0)).item()
+        return amount
+
+    def _is(self, total: Decimal, text: str) -> bool:
+        return self._amount(text) == total
+
+    def _with_totals(self, footer: Finding) -> Finding:
+        rules = [dict(rule) for rule in footer.value] if isinstance(footer.value, list) else []
+        for rule in rules:
+            if all(self._is_totals(line) for line in self._named(rule)) and self._named(rule):
+                rule["totals"] = True
+        is_said = any("totals" in rule for rule in rules)
+        return replace(footer, value=rules, evidence=f"{footer.evidence}; totals are the sums of the rows" if is_said else footer.evidence)
+
+    def _named(self, rule: Mapping[str, Any]) -> list[dict[str, Any]]:
+        starts = tuple(rule["starts_with"])
+        lines = self.footers.filter(pl.col(MISFIT).is_null()).to_dicts()
+        return [line for line in lines if str(line[cell(rule["column"])] or "").strip(" \"'").startswith(starts)]
+
+    def _is_totals(self, line: Mapping[str, Any]) -> bool:
+        """Whether a line as wide as a row holds sums in at least two columns of amounts, and nothing else in any."""
+        sums = self._sums(self.rows.filter(pl.col(FILE) == line[FILE]))
+        held = {field: str(line[cell(source.from_)] or "").strip() for field, source in self.amounts.items()}
+        texts = {field: text for field, text in held.items() if text and text not in self.numbers.blanks}
+        return len(texts) > 1 and all(field in sums and self._amount(text) == sums[field] for field, text in texts.items())
+
+    def _controls(self, totals_rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Count and totals, from the lines that no rule holds against the rows already."""
+        summed = [line[LINE_NUMBER] for rule in totals_rules for line in self._named(rule)]
+        footers = self.footers.filter(~pl.col(LINE_NUMBER).is_in(summed))
+        files = self.rows[FILE].unique(maintain_order=True).to_list()
+        if footers.is_empty() or not files:
+            return {}
+        lines = {file: self._texts(footers.filter(pl.col(FILE) == file)) for file in files}
+        counts = {file: self.rows.filter(pl.col(FILE) == file).height for file in files}
+        sums = {file: self._sums(self.rows.filter(pl.col(FILE) == file)) for file in files}
+        first = files[0]
+        count = next(
+            (
+                pattern
+                for line in lines[first]
+                for pattern in self._patterns(line, r"(\d+)", lambda text: text == str(counts[first]) and counts[first] >= _LEAST_COUNT)
+                if all(self._says(pattern, lines[file], Decimal(counts[file])) for file in files)
+            ),
+            None,
+        )
+        totals: dict[str, str] = {}
+        for line in lines[first]:
+            for field, total in sums[first].items():
+                if not total or list(sums[first].values()).count(total) > 1:
+                    continue
+                for pattern in self._patterns(line, f"({self._any_number})", partial(self._is, total)):
+                    if all(field in sums[file] and self._says(pattern, lines[file], sums[file][field]) for file in files):
+                        totals.setdefault(field, pattern)
+        return {**({"count": count} if count else {}), **({"totals": totals} if totals else {})}
+
+    @property
+    def _any_number(self) -> str:
+        """A number in a line, whose marks are none of those that part its cells."""
+        return rf"-?\d[\d{_MARKS.replace(self.delimiter, '')}]*"
+
+    def _patterns(self, line: str, group: str, fits: Callable[[str], bool]) -> Iterator[str]:
+        """The line as an expression around each number that fits; any other number in it may be another one."""
+        numbers = list(re.finditer(self._any_number, line))
+        for chosen in numbers:
+            if not fits(chosen[0]):
+                continue
+            pattern, end = "^", 0
+            for found in numbers:
+                pattern += re.escape(line[end : found.start()]).replace(r"\ ", " ") + (group if found is chosen else self._any_number)
+                end = found.end()
+            yield pattern + re.escape(line[end:]).replace(r"\ ", " ") + "$"
+
+    def _texts(self, lines: pl.DataFrame) -> list[str]:
+        """The lines as the landing holds them against ``controls``."""
+        whole = pl.concat_str(pl.col(cell_columns(lines)).fill_null(""), separator=self.delimiter)
+        return [text for text in lines.select(pl.coalesce(MISFIT, whole).alias("line"))["line"] if text]
+
+    def _says(self, pattern: str, lines: Sequence[str], figure: Decimal) -> bool:
+        """Whether the lines of a file say the figure by the pattern, once, and no row fits it."""
+        said = [found[1] for line in lines if (found := re.search(pattern, line))]
+        return len(said) == 1 and self._amount(said[0]) == figure and not any(re.search(pattern, row) for row in self._rows_as_text)
+
+    @cached_property
+    def _rows_as_text(self) -> list[str]:
+        return self._texts(self.rows)
+
+
+def amounts_of(findings: Sequence[Finding]) -> dict[str, Source]:
+    """The columns of amounts that findings fill in."""
+    values = {one.key.removeprefix("columns."): one.value for one in findings if one.is_settled and one.key.startswith("columns.")}
+    return {
+        field: Source.model_validate(value if isinstance(value, Mapping) else {"from": value})
+        for field, value in values.items()
+        if field in MONEY_FIELDS
+    }
