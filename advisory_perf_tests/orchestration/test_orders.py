@@ -8,7 +8,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.orchestration.decisions import by_precedence
@@ -42,7 +42,6 @@ def test_versions_of_one_file_count_by_their_number_in_every_order_of_arrival(or
     assert [entry.file_name for entry in by_precedence(FEED, arrived(order))] == list(VERSIONS)
 
 
-@settings(deadline=None)
 @given(st.permutations(["day.csv", "day_v2.csv", "day_v3.csv", "other.csv", "other_v2.csv"]), st.randoms(use_true_random=False))
 def test_the_order_in_which_entries_are_looked_at_does_not_matter(order: Sequence[str], chance: random.Random) -> None:
     entries = arrived(order)

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.performance import growth_of, link_returns, twrr_series
@@ -45,7 +45,6 @@ def test_rows_stay_in_their_order_however_they_come() -> None:
 values = st.one_of(st.floats(-1, 3), st.sampled_from([None, float("nan"), float("inf"), -2.0, 1.7e308]))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["A1", "A2"]), values), min_size=1, max_size=12))
 def test_lazy_and_eager_agree_and_nothing_but_finite_numbers_leaves(drawn: list[tuple[str, Any]]) -> None:
     rows = [a_return(date(2024, 1, 1) + timedelta(days=number), value, account=account) for number, (account, value) in enumerate(drawn)]

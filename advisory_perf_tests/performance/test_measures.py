@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.conventions import DayCount, ReturnStatus
@@ -74,7 +74,6 @@ def test_a_linked_return_that_no_float_holds_is_refused() -> None:
 fractions_of_a_hundred = st.integers(-100, 300).map(lambda units: units / 100)
 
 
-@settings(deadline=None)
 @given(st.lists(fractions_of_a_hundred, min_size=1, max_size=12), st.lists(fractions_of_a_hundred, min_size=1, max_size=12))
 def test_linking_is_associative_and_exact_to_rounding(first: list[float], second: list[float]) -> None:
     whole = link_returns([*first, *second])
@@ -112,7 +111,6 @@ def test_no_infinite_wealth_comes_out() -> None:
         growth_of(1e308, [5.0, -1.0])
 
 
-@settings(deadline=None)
 @given(st.lists(fractions_of_a_hundred, min_size=1, max_size=12))
 def test_the_last_wealth_of_one_is_the_linked_return(returns: list[float]) -> None:
     assert growth_of(1, returns)[-1] - 1 == link_returns(returns)
@@ -127,7 +125,6 @@ def test_21_percent_in_two_years_is_10_percent_a_year() -> None:
     assert annual_rate(Decimal("-0.99999999999999999999"), years=3) == -1.0
 
 
-@settings(deadline=None)
 @given(st.floats(-0.99, 5), st.floats(0.2, 30))
 def test_the_annual_rate_earned_for_all_the_years_gives_the_total(total: float, years: float) -> None:
     rate = annual_rate(total, years=years)

@@ -157,13 +157,11 @@ def test_a_day_is_a_date_and_nothing_else(day: Any) -> None:
 cents = st.integers(1, 10**12).map(lambda units: Decimal(units).scaleb(-2))
 
 
-@settings(deadline=None)
 @given(cents, cents, st.sampled_from(WEIGHTED_TIMINGS))
 def test_without_flows_it_is_the_change_in_value(bmv: Decimal, emv: Decimal, flow_day: FlowTiming) -> None:
     assert dietz(bmv, emv, flow_day=flow_day) == float(Fraction(emv) / Fraction(bmv) - 1)
 
 
-@settings(deadline=None)
 @given(cents, cents, cents, cents, st.sampled_from(WEIGHTED_TIMINGS))
 def test_over_one_day_it_is_the_sub_period_return(
     bmv: Decimal, emv: Decimal, inflow: Decimal, outflow: Decimal, timing: FlowTiming
@@ -303,7 +301,6 @@ def single_rate_flows(draw: st.DrawFn) -> list[Flow]:
     return [(START + timedelta(days=day), Decimal(units).scaleb(-2)) for day, units in flows]
 
 
-@settings(deadline=None)
 @given(single_rate_flows())
 def test_a_single_rate_is_the_one_that_pyxirr_finds(flows: list[Flow]) -> None:
     theirs = pyxirr.xirr([(day, float(amount)) for day, amount in flows], silent=True)
@@ -312,7 +309,6 @@ def test_a_single_rate_is_the_one_that_pyxirr_finds(flows: list[Flow]) -> None:
     assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(single_rate_flows(), st.sampled_from(DayCount))
 def test_at_the_rate_the_flows_are_worth_nothing(flows: list[Flow], convention: DayCount) -> None:
     rate = internal_rate_of_return(flows, day_count=convention)
@@ -321,7 +317,6 @@ def test_at_the_rate_the_flows_are_worth_nothing(flows: list[Flow], convention: 
     assert abs(math.fsum(values)) <= 1e-11 * math.fsum(abs(value) for value in values)
 
 
-@settings(deadline=None)
 @given(single_rate_flows(), st.integers(-10_000, 10_000), st.fractions(Fraction(1, 1000), 1000))
 def test_other_units_and_other_dates_change_nothing(flows: list[Flow], days: int, unit: Fraction) -> None:
     expected = internal_rate_of_return(flows, day_count=EXACT)
@@ -346,7 +341,6 @@ def rates_of(flows: Sequence[Number]) -> list[float]:
         return [] if error.status is RateStatus.NO_RATE else [float(rate) for rate in error.sentence.rpartition(": ")[2].split(", ")]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(-18, 40), max_size=5, unique=True).map(sorted),
     st.lists(st.tuples(st.integers(-15, 15), st.integers(4, 20)), max_size=3),

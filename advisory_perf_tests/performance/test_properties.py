@@ -64,7 +64,6 @@ def test_without_a_market_movement_any_flows_give_nothing(
     assert (value, status) in {(0.0, "OK"), (None, "UNDEFINED_BASE")}
 
 
-@settings(deadline=None)
 @given(timings, fee_bases, periods, st.integers(2, 1000))
 def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBasis, period: dict[str, Decimal], factor: int) -> None:
     scaled = {name: amount * factor for name, amount in period.items()}
@@ -75,7 +74,6 @@ def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBas
     )
 
 
-@settings(deadline=None)
 @given(timings, amounts, amounts, flows, flows, amounts)
 def test_splitting_a_period_where_no_flow_falls_changes_nothing(
     timing: FlowTiming, begin: Decimal, middle: Decimal, inflow: Decimal, outflow: Decimal, end: Decimal
@@ -119,7 +117,6 @@ def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[di
     )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([timing for timing in FlowTiming if timing is not FlowTiming.INFLOW_START_OUTFLOW_END]),
     amounts,
@@ -140,7 +137,6 @@ def test_a_transfer_between_two_accounts_leaves_the_return_of_the_pair_as_it_is(
     assert return_of(FlowTiming.INFLOW_START_OUTFLOW_END, quiet) == return_of(FlowTiming.INFLOW_START_OUTFLOW_END, netted)
 
 
-@settings(deadline=None)
 @given(amounts, amounts, amounts)
 def test_a_deposit_on_the_last_day_is_neutral_at_the_end_of_the_day(begin: Decimal, end: Decimal, deposit: Decimal) -> None:
     nothing = Decimal(0)
@@ -150,7 +146,6 @@ def test_a_deposit_on_the_last_day_is_neutral_at_the_end_of_the_day(begin: Decim
     assert without == with_deposit
 
 
-@settings(deadline=None)
 @given(timings, st.lists(periods, min_size=2, max_size=10), st.data())
 def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]], data: st.DataObject) -> None:
     """The index over all periods is the index over the first times the index over the others."""
