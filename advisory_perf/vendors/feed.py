@@ -35,6 +35,8 @@ REQUIRED_FIELDS = (
 )
 
 
+_WEEK, _BUSINESS_MONTH = 7, 20
+
 _SHIFTS = 9
 """Money comes in billions at most, and never in less than billionths."""
 
@@ -229,6 +231,7 @@ class Feed(FrozenModel):
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     conventions: Conventions
     tolerances: Tolerances = Tolerances()
+    stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 
     @field_validator("vendor")
     @classmethod
@@ -282,6 +285,13 @@ class Feed(FrozenModel):
     def source_names(self) -> tuple[str, ...]:
         """The columns of the file that a delivery has to have."""
         return tuple(source.from_ for source in self.columns.values() if source.absent == "reject")
+
+    @property
+    def stale_days(self) -> int | None:
+        """For how many days a value may not change before it is stale: unless said, a week, or a business month; None is for ever."""
+        if self.stale_after == "never":
+            return None
+        return self.stale_after or (_WEEK if self.cadence is Cadence.DAILY else _BUSINESS_MONTH)
 
     def claims(self, file_name: str) -> bool:
         """Whether the file's name is one of this feed's."""
