@@ -7,7 +7,7 @@ it, so that usage errors and help come at once.
 
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,11 @@ from advisory_perf.errors import AdvisoryPerfError, SettingsError
 from advisory_perf.settings import Settings
 
 if TYPE_CHECKING:
+    from psycopg import sql
+    from rich.table import Table
+
     from advisory_perf.local.runs import Handed
+    from advisory_perf.storage.warehouse import Warehouse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,6 +36,9 @@ feeds_app = typer.Typer(no_args_is_help=True, help="Looks at feed files.")
 app.add_typer(feeds_app, name="feeds")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not become positions, and their deliveries.")
 app.add_typer(quarantine_app, name="quarantine")
+
+breaks_app = typer.Typer(no_args_is_help=True, help="Figures outside their tolerance, since when, and who has accepted them.")
+app.add_typer(breaks_app, name="breaks")
 
 ERROR, DONE_WITH_ISSUES = 1, 3
 
@@ -245,20 +252,10 @@ def quarantine_list(
     home: Home = None,
 ) -> None:
     """Prints the rows in quarantine: line, code, why, and their cells as they came."""
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.local.quarantine import RELATION, condition, quarantine_table
-    from advisory_perf.local.summary import console
-    from advisory_perf.storage.exporting import ExportFormat, export_relation
+    from advisory_perf.local.quarantine import RELATION, quarantine_table
 
-    if form not in {"table", *ExportFormat}:
-        raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
-    where = condition({"vendor": vendor, "delivery_id": delivery, "code": code})
-    with open_installation(_settings(context, home)) as installation:
-        warehouse = installation.platform().warehouse
-        if form == "table":
-            console().print(quarantine_table(warehouse, where))
-        else:
-            export_relation(warehouse, RELATION, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
+    chosen = {"vendor": vendor, "delivery_id": delivery, "code": code}
+    _print_or_export(_settings(context, home), RELATION, chosen, form, quarantine_table)
 
 
 @quarantine_app.command("replay")
@@ -292,6 +289,64 @@ def quarantine_replay(
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     _end(outcome.handed)
+
+
+@breaks_app.command("list")
+def breaks_list(
+    context: typer.Context,
+    vendor: Annotated[str | None, typer.Option(help="Of this vendor only.")] = None,
+    status: Annotated[str, typer.Option(help="open, signed_off, resolved, resolved_by_restatement or all.")] = "open",
+    form: Annotated[str, typer.Option("--format", help="table, csv, ndjson or parquet.")] = "table",
+    home: Home = None,
+) -> None:
+    """Prints the breaks, those of whole deliveries and the oldest first."""
+    from advisory_perf.contracts.conventions import BreakStatus
+    from advisory_perf.local.breaks import RELATION, breaks_table
+
+    known = [*(one.value.lower() for one in BreakStatus), "all"]
+    if status.lower() not in known:
+        raise typer.BadParameter(f"{status} is not one of {', '.join(known)}", param_hint="--status")
+    chosen = {"data_source": vendor, "status": None if status.lower() == "all" else status.upper()}
+    _print_or_export(_settings(context, home), RELATION, chosen, form, breaks_table)
+
+
+@breaks_app.command("sign-off")
+def breaks_sign_off(
+    context: typer.Context,
+    break_id: Annotated[str, typer.Argument(metavar="BREAK_ID", help="As `breaks list` names it.")],
+    by: Annotated[str, typer.Option(help="Who accepts it.")],
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
+    home: Home = None,
+) -> None:
+    """Accepts an open break at its present amount: it stays closed as long as the amount stays, and is open again with another."""
+    from advisory_perf.local.breaks import accepted
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.storage.breaks import sign_off
+
+    with open_installation(_settings(context, home)) as installation:
+        typer.echo(accepted(sign_off(installation.platform().warehouse, break_id, by=by, reason=reason)))
+
+
+def _print_or_export(
+    settings: Settings,
+    relation: str,
+    chosen: Mapping[str, str | None],
+    form: str,
+    table: "Callable[[Warehouse, sql.Composed], Table]",
+) -> None:
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.summary import console
+    from advisory_perf.storage.exporting import ExportFormat, condition, export_relation
+
+    if form not in {"table", *ExportFormat}:
+        raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
+    where = condition(chosen)
+    with open_installation(settings) as installation:
+        warehouse = installation.platform().warehouse
+        if form == "table":
+            console().print(table(warehouse, where))
+        else:
+            export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
 
 
 def _settings(context: typer.Context, home: Path | None) -> Settings:

@@ -52,6 +52,8 @@ TABLES = {
     "accounts": "created_at,updated_at",
     "etl_processing_log": "id,created_at,received_at,processing_start_time,processing_end_time,run_id,normalized_run_id",
     "data_quality_issues": "id,etl_log_id,created_at",
+    "reconciliation_breaks": "created_at,updated_at",
+    "delivery_factors": "",
     "daily_vendor_totals": "",
 }
 """What is compared, and in each the columns that rightly differ from run to run."""

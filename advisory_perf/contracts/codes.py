@@ -1,4 +1,7 @@
-"""Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one; a notice does neither."""
+"""Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one; a notice does neither.
+
+What a lane finds in published rows changes no figure and keeps nothing back.
+"""
 
 from dataclasses import dataclass
 
@@ -72,6 +75,12 @@ _NOTICE_CODES = (
     Code("W_SCALE", Severity.MEDIUM, "returns do not fit the values they belong to; percent may be read as fractions"),
 )
 
-CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES)}
+STALE_VALUE = Code("DQ_STALE_VALUE", Severity.MEDIUM, "the ending market value has not changed, and nothing flowed; the prices may be old")
+SYSTEMATIC_BREAK = Code(
+    "DQ_SYSTEMATIC_BREAK", Severity.HIGH, "one factor puts a figure of the whole delivery off, as another currency or unit does"
+)
+LANE_CODES: dict[str, Code] = {code.name: code for code in (STALE_VALUE, SYSTEMATIC_BREAK)}
+
+CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES, *LANE_CODES.values())}
 NOTICE_CODES: frozenset[str] = frozenset(code.name for code in _NOTICE_CODES)
 ROW_CODES: frozenset[str] = frozenset(code.name for code in _ROW_CODES)

@@ -197,6 +197,14 @@ _ENTRIES = (
     Column("tolerance_threshold", Kind.FIGURE, "the largest variance that passes", at_least=0),
     Column("within_tolerance", Kind.FLAG, "passes; null where the vendor gives no figure", nullable=True),
     Column("likely_cause", Kind.TEXT, "why it breaks, as far as can be told", nullable=True, allowed=tuple(Cause)),
+    Column(
+        "factor",
+        Kind.FIGURE,
+        "the vendor's figure over ours, the same for the whole delivery",
+        derived_from=("vendor_value", "calculated_value"),
+    ),
+    Column("accounts", Kind.COUNT, "how many accounts break because of the factor", at_least=1),
+    Column("accounts_compared", Kind.COUNT, "how many accounts of the delivery have both figures", at_least=1),
     Column("notes", Kind.TEXT, "what a person should know about the comparison", nullable=True),
     # quarantine
     Column("code", Kind.TEXT, "why the row could not become a position", allowed=tuple(sorted(ROW_CODES))),

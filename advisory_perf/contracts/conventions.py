@@ -122,7 +122,21 @@ class Cause(StrEnum):
     MONEY_WEIGHTED = "MONEY_WEIGHTED"
     STALE = "STALE"
     OUTLIER = "OUTLIER"
+    SYSTEMATIC = "SYSTEMATIC"
     UNEXPLAINED = "UNEXPLAINED"
+
+
+class BreakStatus(StrEnum):
+    """Where a break stands.
+
+    OPEN: somebody has to look at it. SIGNED_OFF: a person has accepted its amount. RESOLVED: the next valuation passes.
+    RESOLVED_BY_RESTATEMENT: a valuation at which it broke was restated, or withdrawn.
+    """
+
+    OPEN = "OPEN"
+    SIGNED_OFF = "SIGNED_OFF"
+    RESOLVED = "RESOLVED"
+    RESOLVED_BY_RESTATEMENT = "RESOLVED_BY_RESTATEMENT"
 
 
 class Severity(StrEnum):

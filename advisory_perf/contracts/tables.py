@@ -139,6 +139,13 @@ RECONCILIATION_RESULTS = Table(
     ("data_source", *WHO_AND_WHEN, "field_name"),
 )
 
+DELIVERY_FACTORS = Table(
+    "delivery_factors",
+    "figures of a delivery that are off by one factor on a day, with how many accounts break because of it",
+    ("data_source", "delivery_id", "as_of_date", "field_name", "factor", "accounts", "accounts_compared"),
+    ("data_source", "as_of_date", "field_name", "delivery_id"),
+)
+
 PERFORMANCE_DATA = Table(
     "performance_data",
     "the published performance of each account-date",

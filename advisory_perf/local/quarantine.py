@@ -1,6 +1,6 @@
 """The quarantine as a person meets it: which rows are in it, and which deliveries a mended feed may read better."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from psycopg import sql
 from rich.table import Table
@@ -12,12 +12,6 @@ from advisory_perf.storage.receiving import UNKNOWN_VENDOR
 from advisory_perf.storage.warehouse import Warehouse
 
 RELATION = "quarantine"
-
-
-def condition(chosen: Mapping[str, str | None]) -> sql.Composed:
-    """An SQL condition on the columns that a value is given for."""
-    tests = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in chosen.items() if value is not None]
-    return sql.SQL(" AND ").join([sql.SQL("true"), *tests])
 
 
 def quarantine_table(warehouse: Warehouse, where: sql.Composed) -> Table:

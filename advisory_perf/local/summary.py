@@ -53,14 +53,18 @@ def vendors_table(warehouse: Warehouse) -> Table:
 
 
 def _break_line(found: Mapping[str, object]) -> str:
+    subject = found["account_id"] or f"{found['accounts']:,} accounts"
+    return f"{subject} {found['as_of_date']} {found['field_name']} {amount(found)} ({found['likely_cause']})"
+
+
+def amount(found: Mapping[str, object]) -> str:
+    """By how much a break is off: basis points of a return, money, or the factor of a whole delivery."""
     variance = found["variance"]
+    if isinstance(found["factor"], Decimal):
+        return f"times {float(found['factor']):.6g}"
     if not isinstance(variance, Decimal):
-        shown = "without a figure of ours"
-    elif found["field_name"] == "twrr":
-        shown = f"{float(variance) * 10_000:+.1f} bp"
-    else:
-        shown = f"{variance:+,.2f}"
-    return f"{found['account_id']} {found['as_of_date']} {found['field_name']} {shown} ({found['likely_cause']})"
+        return "without a figure of ours"
+    return f"{float(variance) * 10_000:+.1f} bp" if found["field_name"] == "twrr" else f"{variance:+,.2f}"
 
 
 def summary(warehouse: Warehouse, handed: Sequence[Handed]) -> Group:

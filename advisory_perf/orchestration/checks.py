@@ -33,12 +33,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a run found for one rule: the failing rows out of how many; ``passed`` overrides "no failing row"."""
+    """What a run found for one rule: the failing rows out of how many; ``passed`` overrides "no failing row".
+
+    ``failed`` is their number where one row of ``failures`` stands for many.
+    """
 
     rule: Rule
     failures: pl.DataFrame
     checked: int
     passed: bool | None = None
+    failed: int | None = None
     metadata: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
@@ -48,8 +52,9 @@ class Finding:
 
     def result(self, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
         """The finding as a check result, with counts, the days that fail and the first failing rows."""
-        rate = 1 - self.failures.height / self.checked if self.checked else 1.0
-        metadata: dict[str, Any] = {"failed": self.failures.height, "checked": self.checked, "pass_rate": rate, **self.metadata}
+        failed = self.failures.height if self.failed is None else self.failed
+        rate = 1 - failed / self.checked if self.checked else 1.0
+        metadata: dict[str, Any] = {"failed": failed, "checked": self.checked, "pass_rate": rate, **self.metadata}
         if self.failures.height:
             metadata["failure_cases"] = cases_table(self.failures)
             if "as_of_date" in self.failures.columns:

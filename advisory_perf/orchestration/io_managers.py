@@ -15,7 +15,10 @@ from advisory_perf.contracts.windows import window_expr
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.stages import found_in_windows
 from advisory_perf.performance.accounts import account_register
+from advisory_perf.storage.breaks import publish_breaks
+from advisory_perf.storage.issues import publish_found
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.storage.warehouse import refresh_daily_totals
 
@@ -47,8 +50,8 @@ class LakeIOManager(dg.IOManager):
 class PublishingIOManager(LakeIOManager):
     """Parquet in the lake; with performance_data, everything that a publication changes in the warehouse, in one transaction.
 
-    That is both published tables, the accounts, the day's totals and the ledger: no reader sees one without the others, and a run
-    that is cut short has published all or nothing.
+    That is both published tables, the accounts, the day's totals, the ledger, the breaks and what was found besides: no reader sees
+    one without the others, and a run that is cut short has published all or nothing.
     """
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
@@ -60,11 +63,14 @@ class PublishingIOManager(LakeIOManager):
         keys = list(context.asset_partition_keys)
         windows = range_of_keys(keys, self._platform.feeds[vendor])
         results = self._platform.lake.read_partitions(RECONCILIATION_RESULTS.name, vendor, WINDOW, keys)
+        found = found_in_windows(self._platform, vendor, windows, keys, results)
         days = {"first": windows.first_day, "last": windows.last_day}
 
         def along(connection: psycopg.Connection) -> None:
             upsert_accounts(connection, account_register(latest_positions(connection)))
             self._platform.ledger.published(connection, vendor, **days)
+            publish_breaks(connection, vendor, found.factors, **days)
+            publish_found(connection, vendor, found.stale, **days)
             refresh_daily_totals(connection)
 
         changes = self._platform.warehouse.publish(

@@ -6,12 +6,10 @@ it reads from. How a stage becomes an asset is in ``lanes``.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
-from advisory_perf.contracts.columns import TRAILING_YEARS
-from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.contracts.conventions import Cause, ReconciledField
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
     NET_FLOWS,
@@ -23,12 +21,12 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
     Table,
 )
-from advisory_perf.contracts.windows import window_of
+from advisory_perf.orchestration.before import opening_states, values_before
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf.performance.cross_sections import latest_states, with_carried_states
+from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.flows import current_positions, net_flows
 from advisory_perf.performance.full_deliveries import without_withdrawn
 from advisory_perf.performance.linking import twrr_series
@@ -39,10 +37,13 @@ from advisory_perf.performance.quality import (
     net_flow_failures,
     pass_rate,
     roll_forward_failures,
+    rolled_forward,
+    stale_values,
     undefined_returns,
 )
 from advisory_perf.performance.reconciliation import Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
 from advisory_perf.vendors.feed import Feed
 
 Inputs = Mapping[str, pl.DataFrame]
@@ -65,6 +66,7 @@ class Stage:
 ROLL_FORWARD = Rule("roll_forward", "each beginning market value is the ending market value of the valuation before", hard=False)
 NET_FLOW_IDENTITY = Rule("net_flow_identity", "net flow is contributions - distributions, exactly", hard=True)
 MARKET_VALUE_IDENTITY = Rule("market_value_identity", "the calculated ending market value is the vendor's", hard=False)
+VALUES_RENEWED = Rule("values_renewed", "no ending market value stays the same beyond the agreed days while nothing flows", hard=False)
 RETURNS_IN_BOUNDS = Rule("returns_in_bounds", "no sub-period return lies beyond plus or minus 100 %", hard=False)
 RETURNS_DEFINED = Rule("returns_defined", "every valuation has a return", hard=False)
 PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures within tolerance exceeds the agreed rate", hard=False)
@@ -124,38 +126,30 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         first=windows.first,
         last=windows.last,
     ).select(TWRR_SERIES.column_names)
+    before = values_before(platform, feed, windows)
     findings = [
-        Finding(ROLL_FORWARD, roll_forward_failures(positions, opening), positions.height),
+        _rolls_forward(positions, before),
+        Finding(VALUES_RENEWED, stale(feed, positions, before), positions.height),
         Finding(RETURNS_IN_BOUNDS, implausible_returns(carried), positions.height),
         Finding(RETURNS_DEFINED, undefined_returns(carried), positions.height),
     ]
     return carried.sort("window", "account_id", "as_of_date"), findings
 
 
-def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
-    """The closing cross-section before the windows, and with it those that trailing periods start from.
-
-    Only windows before the range are read: the latest one, and for each trailing period those in which the range's
-    anniversaries lie, with the one before them.
-    """
-    stored = [
-        key for key in map(date.fromisoformat, platform.lake.partition_keys("twrr_series", feed.vendor, "window")) if key < windows.first
-    ]
-    if not stored:
-        return None, None
-    wanted = {stored[-1]}
-    for years in TRAILING_YEARS:
-        first, last = (_years_before(day, years, feed) for day in (windows.first_day, windows.last_day))
-        wanted |= {key for key in stored if first <= key <= last}
-        wanted |= set([key for key in stored if key < first][-1:])
-    keys = [key.isoformat() for key in sorted(wanted)]
-    rows = platform.lake.read_partitions("twrr_series", feed.vendor, "window", keys)
-    return latest_states(rows.filter(pl.col("window") == stored[-1])), rows.unique(["account_id", "as_of_date"], keep="any")
+def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Finding:
+    """One row for a delivery that one factor puts off, in place of its accounts'."""
+    shown = failures = roll_forward_failures(positions, before)
+    if failures.height:
+        compared = roll_forwards(rolled_forward(positions, before))
+        own = failures.join(put_off(compared), on=WHO_AND_WHEN, how="anti", maintain_order="left")
+        shown = gathered(own, common_factors(compared))
+    return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 
 
-def _years_before(day: date, years: int, feed: Feed) -> date:
-    leap_day = day.month == 2 and day.day == 29  # noqa: PLR2004 - the 29th of February
-    return window_of(day.replace(year=day.year - years, day=28 if leap_day else day.day), feed.cadence)
+def stale(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Values that have not changed for as many days as the feed says."""
+    never = feed.stale_days is None
+    return stale_values(positions.clear() if never else positions, None if never else before, after_days=feed.stale_days or 1)
 
 
 def _with_flows(inputs: Inputs) -> pl.DataFrame:
@@ -179,20 +173,22 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
     allowances = {
         field: Allowance(feed.tolerances.of(field).absolute, feed.tolerances.of(field).relative) for field, has in given.items() if has
     }
+    full = figures(inputs)
     results = reconcile(
-        figures(inputs),
+        full,
         allowances,
         timing=feed.conventions.flow_timing,
         fee_basis=feed.conventions.fee_basis,
         weight=feed.conventions.weight,
     )
-    rate = pass_rate(results)
+    found, rate = breaks(results), pass_rate(results)
     rates = {f"pass_rate_{field.value}": pass_rate(results, field) for field in allowances}
     least = platform.settings.pass_rate
     finding = Finding(
         PASS_RATE,
-        breaks(results),
+        gathered(found.filter(pl.col("likely_cause") != Cause.SYSTEMATIC.value), common_factors(comparisons(results, full))),
         results.height - results["within_tolerance"].null_count(),
+        failed=found.height,
         passed=rate is None or rate > least or rate == 1,
         metadata={"agreed_rate": least, **{name: value for name, value in rates.items() if value is not None}},
     )
@@ -209,13 +205,32 @@ def publication(_platform: Platform, _feed: Feed, _windows: WindowRange, inputs:
     return rows, [Finding(ROWS_PUBLISHED, strangers, positions.height)]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is published of the windows besides their rows: DELIVERY_FACTORS, and values that have not changed."""
+
+    factors: pl.DataFrame
+    stale: pl.DataFrame
+
+
+def found_in_windows(platform: Platform, vendor: str, windows: WindowRange, keys: Sequence[str], results: pl.DataFrame) -> Found:
+    """What the checks of the windows have found that outlives the run."""
+    feed = platform.feeds[vendor]
+    names = (*WHO_AND_WHEN, "data_source", "delivery_id", "beginning_market_value", "contributions", "distributions")
+    values = ("ending_market_value", "vendor_value_half_unit")
+    positions = platform.lake.read_partitions(NORMALIZED_POSITIONS.name, vendor, "window", keys, columns=[*names, *values])
+    before = values_before(platform, feed, windows)
+    compared = [comparisons(results, positions), roll_forwards(rolled_forward(positions, before))]
+    return Found(common_factors(pl.concat(compared)), stale(feed, positions, before))
+
+
 STAGES: Sequence[Stage] = (
     Stage(NORMALIZED_POSITIONS, (), (), normalize),
     Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),
     Stage(
         TWRR_SERIES,
         (NORMALIZED_POSITIONS, NET_FLOWS),
-        (ROLL_FORWARD, RETURNS_IN_BOUNDS, RETURNS_DEFINED),
+        (ROLL_FORWARD, VALUES_RENEWED, RETURNS_IN_BOUNDS, RETURNS_DEFINED),
         series,
         looks_back=True,
     ),

@@ -31,21 +31,55 @@ def market_value_failures(flows: pl.DataFrame, tolerance: Decimal) -> pl.DataFra
     )
 
 
-def roll_forward_failures(positions: pl.DataFrame, opening: pl.DataFrame | None) -> pl.DataFrame:
+def rolled_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """``positions`` with previous_ending_market_value, that of the account's valuation before; null at its first one.
+
+    ``before`` holds valuations before these rows: all of an account's latest days, or its last one alone.
+    """
+    return _with_previous(positions, before).filter("is_new").drop("is_new")
+
+
+def _with_previous(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    rows = positions.with_columns(pl.lit(value=True).alias("is_new"))
+    if before is not None:
+        known = before.select(name for name in before.columns if name in positions.columns)
+        rows = pl.concat([known.with_columns(pl.lit(value=False).alias("is_new")), rows], how="diagonal")
+    previous = pl.col("ending_market_value").shift(1).over("account_id", order_by="as_of_date")
+    return rows.with_columns(previous.alias("previous_ending_market_value"))
+
+
+def roll_forward_failures(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Rows whose beginning market value is not the account's ending market value at its valuation before.
 
-    ``opening`` gives the last ending market value before these rows; an account's first valuation has nothing to roll from.
+    ``before`` is as for ``rolled_forward``; an account's first valuation has nothing to roll from.
     """
-    rows = positions.select(*WHO_AND_WHEN, "beginning_market_value", "ending_market_value", pl.lit(value=True).alias("is_new"))
-    if opening is not None:
-        before = opening.select(*WHO_AND_WHEN, "ending_market_value")
-        rows = pl.concat([before, rows], how="diagonal")
-    previous = pl.col("ending_market_value").shift(1).over("account_id", order_by="as_of_date")
+    rows = positions.select(*WHO_AND_WHEN, "beginning_market_value", "ending_market_value")
     return (
-        rows.with_columns(previous.alias("previous_ending_market_value"))
-        .filter(pl.col("is_new"))
+        rolled_forward(rows, before)
         .filter((pl.col("beginning_market_value") - pl.col("previous_ending_market_value")).abs() > ROLL_FORWARD_TOLERANCE)
         .select(*WHO_AND_WHEN, "previous_ending_market_value", "beginning_market_value")
+    )
+
+
+def stale_values(positions: pl.DataFrame, before: pl.DataFrame | None, *, after_days: int) -> pl.DataFrame:
+    """Valuations whose ending market value has been the same for so many days or more, with nothing flowing in or out.
+
+    That is what a price that nobody renewed looks like, whatever the row says of income and appreciation. Zero is no stale value.
+    Gives delivery_id, ending_market_value and unchanged_since, the first day with the value. ``before`` is as for ``rolled_forward``;
+    it has to reach back far enough for the days.
+    """
+    flows = ("contributions", "distributions")
+    rows = _with_previous(positions.select(*WHO_AND_WHEN, "delivery_id", *flows, "ending_market_value"), before)
+    is_same = (pl.col("ending_market_value") == pl.col("previous_ending_market_value")).fill_null(value=False)
+    rows = rows.with_columns((is_same & (pl.sum_horizontal(*flows) == 0) & (pl.col("ending_market_value") != 0)).alias("is_unchanged"))
+    touched = rows.filter("is_new", "is_unchanged").select("account_id").unique()
+    since = pl.when(~pl.col("is_unchanged")).then("as_of_date").forward_fill().over("account_id", order_by="as_of_date")
+    return (
+        rows.join(touched, on="account_id", how="semi")
+        .with_columns(since.alias("unchanged_since"))
+        .filter("is_new", "is_unchanged", (pl.col("as_of_date") - pl.col("unchanged_since")).dt.total_days() >= after_days)
+        .select(*WHO_AND_WHEN, "delivery_id", "ending_market_value", "unchanged_since")
+        .sort("as_of_date", "account_id")
     )
 
 

@@ -15,6 +15,9 @@ from advisory_perf.contracts.columns import FIGURE
 from advisory_perf.contracts.conventions import Cause, FeeBasis, FlowTiming, ReconciledField, ReconciliationStatus
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
 from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.performance.systematic import comparisons, put_off
+
+_KEY = (*WHO_AND_WHEN, "field_name")
 
 NOT_COMPARED = "not compared: the vendor gives no figure"
 
@@ -68,12 +71,28 @@ def reconcile(
     results = pl.concat([RECONCILIATION_RESULTS.empty().drop("likely_cause"), *compared], how="diagonal")
     conventions = _Conventions(timing, fee_basis or FeeBasis.NET, weight)
     causes = _causes(results.filter(~pl.col("within_tolerance")), figures, conventions)
-    key = [*WHO_AND_WHEN, "field_name"]
     if causes.height:
-        results = results.join(causes, on=key, how="left", maintain_order="left")
+        causes = _with_systematic(causes, results, figures, conventions)
+        results = results.join(causes, on=_KEY, how="left", maintain_order="left")
     else:
         results = results.with_columns(pl.lit(None, pl.String()).alias("likely_cause"))
     return results.select(RECONCILIATION_RESULTS.column_names)
+
+
+def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions) -> pl.DataFrame:
+    """SYSTEMATIC for what one factor puts off in a whole delivery, and for the returns that agree with our ending values instead."""
+    money = put_off(comparisons(results, figures))
+    if money.is_empty():
+        return causes
+    values = money.filter(field_name=ReconciledField.ENDING_MARKET_VALUE.value).select(WHO_AND_WHEN)
+    returns = results.filter(pl.col("field_name") == ReconciledField.TWRR.value, ~pl.col("within_tolerance")).join(
+        values, on=WHO_AND_WHEN, how="semi"
+    )
+    tried = _tried(returns, figures).with_columns(ending_market_value="calculated_ending_market_value")
+    explained = pl.concat([money.select(_KEY), tried.filter(_passes(tried, [conventions])).select(_KEY)])
+    return causes.join(explained.with_columns(is_systematic=pl.lit(value=True)), on=_KEY, how="left", maintain_order="left").select(
+        *_KEY, likely_cause=pl.when("is_systematic").then(pl.lit(Cause.SYSTEMATIC.value)).otherwise("likely_cause")
+    )
 
 
 def _compare(
@@ -112,13 +131,7 @@ def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventio
     """The likely cause of each break: the first explanation under which the variance would have passed."""
     if not breaks.height:
         return breaks.select(*WHO_AND_WHEN, "field_name", pl.lit(None, pl.String()).alias("likely_cause"))
-    tried = breaks.select(*WHO_AND_WHEN, "field_name", "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
-        figures.select(
-            *WHO_AND_WHEN, "beginning_market_value", "contributions", "distributions", "fees", "ending_market_value", "net_flow"
-        ),
-        on=WHO_AND_WHEN,
-        how="left",
-    )
+    tried = _tried(breaks, figures)
     is_twrr = pl.col("field_name") == ReconciledField.TWRR.value
     variance, vendor, limit = pl.col("variance").abs(), pl.col("vendor_value"), pl.col("tolerance_threshold")
     cause = (
@@ -139,6 +152,14 @@ def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventio
         .otherwise(pl.lit(Cause.UNEXPLAINED.value))
     )
     return tried.select(*WHO_AND_WHEN, "field_name", cause.alias("likely_cause"))
+
+
+def _tried(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """The breaks with what returns are computed from."""
+    inputs = ("beginning_market_value", "contributions", "distributions", "fees", "ending_market_value", "net_flow")
+    return breaks.select(*_KEY, "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
+        figures.select(*WHO_AND_WHEN, *inputs, "calculated_ending_market_value"), on=WHO_AND_WHEN, how="left"
+    )
 
 
 def _passes(tried: pl.DataFrame, others: Iterable[_Conventions]) -> pl.Series:

@@ -7,7 +7,7 @@ an operator's own condition can change nothing.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
@@ -103,6 +103,12 @@ def exportable_relations(warehouse: Warehouse) -> list[str]:
         return [name for (name,) in connection.execute(_RELATIONS, [list(_MIGRATION_TABLES)])]
 
 
+def condition(chosen: Mapping[str, str | None]) -> sql.Composed:
+    """An SQL condition on the columns that a value is given for."""
+    tests = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in chosen.items() if value is not None]
+    return sql.SQL(" AND ").join([sql.SQL("true"), *tests])
+
+
 def instant_of(text: str) -> datetime:
     """The instant that a person means by a day, whose last microsecond in UTC it is, or by an ISO 8601 instant with its offset."""
     try:
@@ -139,7 +145,7 @@ def export_relation(
     Raises ``WarehouseError`` for an unknown relation, for one whose superseded rows are not kept, for an instant to come and for a
     condition that PostgreSQL refuses. What has been written until an error is no export: the caller throws it away.
     """
-    condition = where if isinstance(where, sql.Composable) else _checked_condition(where)
+    chosen = where if isinstance(where, sql.Composable) else _checked_condition(where)
     known = exportable_relations(warehouse)
     if relation not in known:
         raise WarehouseError(_unknown(relation, known))
@@ -147,7 +153,7 @@ def export_relation(
         raise WarehouseError(f"{relation} keeps no superseded rows, so only {PERFORMANCE_DATA.name} can be exported as it was reported")
     with warehouse.connect() as connection:
         try:
-            return _stream(connection, relation, condition, form=form, target=target, as_reported=as_reported)
+            return _stream(connection, relation, chosen, form=form, target=target, as_reported=as_reported)
         except pa.ArrowInvalid as error:
             found = str(error).splitlines()[0]
             raise WarehouseError(f"{relation} has a value Parquet cannot hold ({found}); use csv") from error

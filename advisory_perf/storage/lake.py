@@ -7,7 +7,7 @@ partitions or new ones, never half a file.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,8 +157,17 @@ class Lake:
         prefix = f"{stage}/vendor={vendor}/"
         return sorted(file.path.removeprefix(f"{prefix}{dimension}=").rsplit("/", 1)[0] for file in self.files(prefix))
 
-    def read_partitions(self, stage: str, vendor: str, dimension: str, keys: Iterable[str], where: pl.Expr | None = None) -> pl.DataFrame:
-        """The rows of some partitions, in the order of the keys; LakeError names one that does not exist."""
+    def read_partitions(
+        self,
+        stage: str,
+        vendor: str,
+        dimension: str,
+        keys: Iterable[str],
+        *,
+        where: pl.Expr | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """The rows of some partitions, in the order of the keys, or some of their columns; LakeError names one that does not exist."""
         paths = [_partition(stage, vendor, dimension, key) for key in keys]
         if not paths:
             raise LakeError(f"no partition of {stage} of {vendor} was asked for; name at least one {dimension}")
@@ -166,7 +175,8 @@ class Lake:
             frame = pl.scan_parquet(
                 [f"{self.address}/{path}" for path in paths], storage_options=self._storage_options(), hive_partitioning=False, glob=False
             )
-            return (frame if where is None else frame.filter(where)).collect()
+            chosen = frame if where is None else frame.filter(where)
+            return (chosen if columns is None else chosen.select(columns)).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             missing = next((path for path in paths if not self.exists(path)), None)
             if missing:

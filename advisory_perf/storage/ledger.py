@@ -208,7 +208,7 @@ class Ledger:
             ).fetchone()
             if found is None:
                 raise _unknown(delivery_id)
-            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s", [found[0]])
+            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s AND line_number IS NOT NULL", [found[0]])
 
     def taken_up(self, pending: Sequence[LedgerEntry], *, first: date, last: date) -> None:
         """normalized_positions of the days from first to last now holds what these landings say.

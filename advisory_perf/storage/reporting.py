@@ -27,13 +27,17 @@ def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def largest_breaks(warehouse: Warehouse, vendor: str, count: int) -> pl.DataFrame:
-    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause.
+    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, and of a delivery accounts and factor.
 
-    Money and returns are not comparable, so each is measured in its own tolerance.
+    Whole deliveries first, each in place of its accounts. Money and returns are not comparable, so each is measured in its own
+    tolerance.
     """
     return warehouse.query(
-        "SELECT account_id, as_of_date, field_name, variance, likely_cause FROM reconciliation_results"
-        " WHERE data_source = %s AND within_tolerance IS FALSE"
-        " ORDER BY abs(variance) / nullif(tolerance_threshold, 0) DESC NULLS FIRST, account_id, as_of_date LIMIT %s",
-        [vendor, count],
+        "(SELECT NULL AS account_id, as_of_date, field_name, NULL::numeric AS variance, 'SYSTEMATIC' AS likely_cause, accounts, factor"
+        " FROM delivery_factors WHERE data_source = %(vendor)s ORDER BY accounts DESC, as_of_date, field_name LIMIT %(count)s)"
+        " UNION ALL (SELECT account_id, as_of_date, field_name, variance, likely_cause, NULL, NULL FROM reconciliation_results"
+        " WHERE data_source = %(vendor)s AND within_tolerance IS FALSE AND likely_cause IS DISTINCT FROM 'SYSTEMATIC'"
+        " ORDER BY abs(variance) / nullif(tolerance_threshold, 0) DESC NULLS FIRST, account_id, as_of_date LIMIT %(count)s)"
+        " LIMIT %(count)s",
+        {"vendor": vendor, "count": count},
     )

@@ -126,7 +126,7 @@ class Warehouse:
                     [table.name, _months(rows)],
                 )
             connection.commit()
-            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"publish {vendor}"])
+            lock_publication(connection, vendor)
             changes = {table.name: _replace(connection, table, rows, place) for table, rows in checked}
             if along is not None:
                 along(connection)
@@ -141,6 +141,11 @@ class Warehouse:
 
     def _timeout(self) -> dict[str, Any]:
         return {} if "connect_timeout" in self.url else {"connect_timeout": CONNECT_SECONDS}
+
+
+def lock_publication(connection: psycopg.Connection, vendor: str) -> None:
+    """Until the transaction ends nobody else changes what is published of the vendor."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"publish {vendor}"])
 
 
 def refresh_daily_totals(connection: psycopg.Connection) -> None:

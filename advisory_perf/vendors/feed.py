@@ -41,6 +41,8 @@ REQUIRED_FIELDS = (
 NEVER_NULL = (*REQUIRED_FIELDS, NET_FLOW)
 
 
+_WEEK, _BUSINESS_MONTH = 7, 20
+
 _SHIFTS = 9
 """Money comes in billions at most, and never in less than billionths."""
 
@@ -243,6 +245,7 @@ class Feed(FrozenModel):
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     conventions: Conventions
     tolerances: Tolerances = Tolerances()
+    stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 
     @field_validator("vendor")
     @classmethod
@@ -320,6 +323,13 @@ class Feed(FrozenModel):
         return tuple(
             source.from_ for source in self.columns.values() if source.absent == "reject" and source.from_ not in self.files.made_columns
         )
+
+    @property
+    def stale_days(self) -> int | None:
+        """For how many days a value may not change before it is stale: unless said, a week, or a business month; None is for ever."""
+        if self.stale_after == "never":
+            return None
+        return self.stale_after or (_WEEK if self.cadence is Cadence.DAILY else _BUSINESS_MONTH)
 
     def claims(self, file_name: str) -> bool:
         """Whether the file's name is one of this feed's."""

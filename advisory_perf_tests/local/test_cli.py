@@ -63,11 +63,11 @@ def home(first_run: tuple[Path, Outcome]) -> Path:
 def test_help_names_every_command() -> None:
     outcome = command("--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "--home"):
+    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "--home"):
         assert name in outcome.out
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine"])
+@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks"])
 def test_every_command_explains_itself(name: str) -> None:
     outcome = command(name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
@@ -84,6 +84,8 @@ def test_every_command_explains_itself(name: str) -> None:
         (["export"], "Missing argument"),
         (["export", "performance_data", "--format", "xml"], "xml is not one of csv, ndjson, parquet"),
         (["quarantine", "list", "--format", "xml"], "xml is not one of table, csv, ndjson, parquet"),
+        (["breaks", "list", "--status", "shut"], "shut is not one of open, signed_off, resolved, resolved_by_restatement, all"),
+        (["breaks", "sign-off", "B-1", "--by", "Ann"], "Missing option '--reason'"),
         (["quarantine", "replay", "--vendor", "vendor_a", "--delivery", "x"], "give one of --vendor and --delivery"),
         (["quarantine", "replay", "--vendor", "nobody"], "nobody has no feed; the vendors are"),
         (["feeds", "check", "no-such-file.yaml"], "'no-such-file.yaml' does not exist"),
@@ -245,6 +247,24 @@ def test_what_cannot_be_exported_as_reported_is_one_sentence(home: Path, argumen
     outcome = command("export", *arguments, home=home)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.sentence.startswith(says)
+
+
+# breaks ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_break_is_listed_signed_off_and_exported(home: Path) -> None:
+    rows = [json.loads(line) for line in command("breaks", "list", "--format", "ndjson", home=home).out.splitlines()]
+    assert {row["status"] for row in rows} == {"OPEN"}
+    name = rows[0]["break_id"]
+    done = command("breaks", "sign-off", name, "--by", "Ann", "--reason", "known to the vendor", home=home)
+    assert (done.code, name in done.out, "is SIGNED_OFF at" in done.out) == (0, True, True)
+    signed = command("breaks", "list", "--status", "signed_off", home=home).out
+    assert (name in signed, "SIGNED_OFF by Ann" in signed) == (True, True)
+    exported = command("export", "reconciliation_breaks", "--where", "status = 'SIGNED_OFF'", home=home)
+    assert [row["signed_off_by"] for row in csv.DictReader(io.StringIO(exported.out))] == ["Ann"]
+    again = command("breaks", "sign-off", name, "--by", "Bob", "--reason", "me too", home=home)
+    assert again.code == 1
+    assert again.sentence == f"{name} is signed off by Ann at this amount; nothing was changed"
 
 
 # quarantine -----------------------------------------------------------------------------------------------------------

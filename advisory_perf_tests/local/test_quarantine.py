@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.local.quarantine import condition, lanes_to_replay, quarantine_table, to_replay
+from advisory_perf.local.quarantine import lanes_to_replay, quarantine_table, to_replay
 from advisory_perf.local.runs import Handed, LocalRuns, replay, run_files
+from advisory_perf.storage.exporting import condition
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, acme_as_data, csv
 
 pytestmark = pytest.mark.slow

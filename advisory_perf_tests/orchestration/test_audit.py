@@ -65,6 +65,7 @@ def test_a_clean_run_reports_every_check_with_nothing_failing(loaded: tuple[Worl
         "market_value_identity",
         "twrr_series_schema",
         "roll_forward",
+        "values_renewed",
         "returns_in_bounds",
         "returns_defined",
         "reconciliation_results_schema",

@@ -30,7 +30,7 @@ WARNING = {
     "delivered_positions": {"nothing_to_notice"},
     "quarantined_rows": {"rows_accepted"},
     "net_flows": {"market_value_identity"},
-    "twrr_series": {"roll_forward", "returns_in_bounds", "returns_defined"},
+    "twrr_series": {"roll_forward", "values_renewed", "returns_in_bounds", "returns_defined"},
     "reconciliation_results": {"reconciliation_pass_rate"},
 }
 

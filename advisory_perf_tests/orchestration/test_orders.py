@@ -55,10 +55,15 @@ def test_the_order_in_which_entries_are_looked_at_does_not_matter(order: Sequenc
 
 
 def published(world: World) -> list[tuple[object, ...]]:
-    """Every published row and comparison, without ids, times and delivery ids."""
+    """Every published row, comparison and break that stands, without ids, times and delivery ids.
+
+    That a break was there and was restated is known only where it was published in between.
+    """
     statement = (
         "SELECT (to_jsonb(p) - '{id,created_at,updated_at,delivery_id}'::text[])::text FROM performance_data AS p"
-        " UNION ALL SELECT (to_jsonb(r) - '{id,created_at,updated_at}'::text[])::text FROM reconciliation_results AS r ORDER BY 1"
+        " UNION ALL SELECT (to_jsonb(r) - '{id,created_at,updated_at}'::text[])::text FROM reconciliation_results AS r"
+        " UNION ALL SELECT jsonb_build_array(account_id, field_name, first_as_of_date, last_as_of_date, valuations, variance, status,"
+        " resolved_on)::text FROM reconciliation_breaks WHERE status <> 'RESOLVED_BY_RESTATEMENT' ORDER BY 1"
     )
     return world.platform.warehouse.query(statement).rows()
 
@@ -67,7 +72,8 @@ def clear(world: World) -> None:
     """As before any delivery, so that one installation serves several orders."""
     with world.platform.warehouse.connect() as connection:
         connection.execute(
-            "TRUNCATE etl_processing_log, data_quality_issues, accounts, performance_data, performance_data_history, reconciliation_results"
+            "TRUNCATE etl_processing_log, data_quality_issues, accounts, performance_data, performance_data_history,"
+            " reconciliation_results, reconciliation_breaks, delivery_factors"
         )
     world.platform.lake.delete(file.path for file in world.platform.lake.files(""))
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from advisory_perf.contracts.conventions import (
+    BreakStatus,
     Cause,
     DeliveryStatus,
     ReconciledField,
@@ -14,7 +15,7 @@ from advisory_perf.contracts.conventions import (
     ReturnStatus,
     Severity,
 )
-from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.schema import migrate, pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
@@ -74,7 +75,7 @@ def test_an_unreachable_warehouse_cannot_be_migrated() -> None:
         migrate("postgresql://someone@127.0.0.1:1/nowhere")
 
 
-@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS], ids=lambda table: table.name)
 def test_columns_types_and_nulls_are_those_of_the_data_dictionary(shared_warehouse: Warehouse, table: Table) -> None:
     found = shared_warehouse.query(
         "SELECT attname, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable FROM pg_attribute"
@@ -88,7 +89,7 @@ def test_columns_types_and_nulls_are_those_of_the_data_dictionary(shared_warehou
     assert stored.keys() - expected.keys() <= extra
 
 
-@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS], ids=lambda table: table.name)
 def test_the_natural_key_is_the_primary_key(shared_warehouse: Warehouse, table: Table) -> None:
     found = shared_warehouse.query(
         "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)"
@@ -115,6 +116,7 @@ def test_the_history_has_every_column_of_performance_data(shared_warehouse: Ware
         ("performance_data", "reconciliation_status", ReconciliationStatus),
         ("reconciliation_results", "field_name", ReconciledField),
         ("reconciliation_results", "likely_cause", Cause),
+        ("reconciliation_breaks", "status", BreakStatus),
     ],
 )
 def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:

@@ -1,5 +1,6 @@
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -70,3 +71,21 @@ def test_the_tolerances_that_a_feed_does_not_mention_are_a_cent_and_a_basis_poin
 def test_a_feed_cannot_be_changed_once_it_is_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         a_feed().first_window = date(2021, 1, 1)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("feed", "days"),
+    [
+        ({"cadence": "daily"}, 7),
+        ({"cadence": "monthly"}, 20),
+        ({"cadence": "daily", "stale_after": 30}, 30),
+        ({"stale_after": "never"}, None),
+    ],
+)
+def test_a_value_is_stale_after_a_week_or_a_business_month_unless_the_feed_says_otherwise(feed: dict[str, Any], days: int | None) -> None:
+    assert a_feed(**feed).stale_days == days
+
+
+def test_a_value_cannot_be_stale_before_a_day_has_passed() -> None:
+    with pytest.raises(ValueError, match="stale_after"):
+        a_feed(stale_after=0)

@@ -1,0 +1,53 @@
+"""Breaks as a person meets them: what is open, since when, by how much, and what a sign-off says."""
+
+from psycopg import sql
+from rich.table import Table
+
+from advisory_perf.contracts.conventions import BreakStatus
+from advisory_perf.local.summary import amount
+from advisory_perf.storage.breaks import Break
+from advisory_perf.storage.warehouse import Warehouse
+
+RELATION = "reconciliation_breaks"
+
+
+def breaks_table(warehouse: Warehouse, where: sql.Composed) -> Table:
+    """One line a break: whole deliveries first, then the oldest."""
+    rows = warehouse.query(
+        sql.SQL("SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id").format(where)
+    )
+    table = Table(title=f"Breaks: {rows.height:,}", title_justify="left")
+    for heading in ("break", "vendor", "account", "figure", "since", "until"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("valuations", "days", "amount"):
+        table.add_column(heading, justify="right")
+    for heading in ("cause", "status"):
+        table.add_column(heading, overflow="fold")
+    for row in rows.iter_rows(named=True):
+        account = row["account_id"] or f"{row['accounts']:,} accounts"
+        table.add_row(
+            *(row["break_id"], row["data_source"], account, row["field_name"]),
+            *map(str, (row["first_as_of_date"], row["last_as_of_date"], row["valuations"], row["age_days"])),
+            *(amount(row), row["likely_cause"], _stands(row)),
+        )
+    return table
+
+
+def _stands(row: dict[str, object]) -> str:
+    """The status, with who or what it comes from."""
+    match row["status"]:
+        case BreakStatus.SIGNED_OFF:
+            return f"SIGNED_OFF by {row['signed_off_by']}: {row['signed_off_reason']}"
+        case BreakStatus.OPEN if row["signed_off_by"]:
+            return f"OPEN again: {row['signed_off_by']} accepted another amount"
+        case BreakStatus.RESOLVED | BreakStatus.RESOLVED_BY_RESTATEMENT:
+            return f"{row['status']} on {row['resolved_on']} by {row['resolved_by_delivery_id'] or 'a withdrawal'}"
+    return str(row["status"])
+
+
+def accepted(found: Break) -> str:
+    """What a sign-off has done."""
+    subject = found.account_id or "the whole delivery"
+    figures = {"variance": found.variance, "factor": found.factor, "field_name": found.field_name}
+    whose = f"{found.data_source}, {subject}, {found.field_name}, {found.last_as_of_date}"
+    return f"{found.break_id} ({whose}) is {found.status} at {amount(figures)}"

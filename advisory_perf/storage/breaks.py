@@ -1,0 +1,86 @@
+"""Breaks in the warehouse: brought up to date with a publication, and signed off by a person.
+
+What a break is and how it goes on is said once, in the SQL function ``bring_breaks_up_to_date``, which compares the published
+results with the breaks that are known; everything here calls it in its own transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import polars as pl
+import psycopg
+from psycopg.rows import class_row
+
+from advisory_perf.contracts.conventions import BreakStatus
+from advisory_perf.contracts.tables import DELIVERY_FACTORS
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.frames import copy_frame, with_the_columns_of
+from advisory_perf.storage.warehouse import Warehouse, lock_publication
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """What is said of a break when it is signed off; ``account_id`` is None for a whole delivery, which has a factor."""
+
+    break_id: str
+    data_source: str
+    account_id: str | None
+    field_name: str
+    status: str
+    last_as_of_date: date
+    variance: Decimal | None
+    vendor_value: Decimal | None
+    factor: Decimal | None
+    signed_off_by: str | None
+
+
+def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.DataFrame, *, first: date, last: date) -> None:
+    """Brings ``delivery_factors`` and the breaks up to date with the results of the days, in the publication's transaction.
+
+    ``factors`` are DELIVERY_FACTORS of the days. Costs what the breaks on these days cost, not what the rows do.
+    """
+    place = {"vendor": vendor, "first": first, "last": last}
+    connection.execute("DELETE FROM delivery_factors WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s", place)
+    copy_frame(connection, DELIVERY_FACTORS.name, with_the_columns_of(DELIVERY_FACTORS, factors))
+    connection.execute("SELECT bring_breaks_up_to_date(%(vendor)s, %(first)s, %(last)s)", place)
+
+
+def sign_off(warehouse: Warehouse, break_id: str, *, by: str, reason: str) -> Break:
+    """Accepts a break at its present amount, and gives it as it is then.
+
+    The sign-off holds as long as the amount stays equal within the tolerance of the latest comparison, also for a later break of the
+    same figure; with another amount the break is open again. Raises ``WarehouseError`` for a break that is unknown, signed off
+    already or resolved, and where name or reason is blank.
+    """
+    if not by.strip() or not reason.strip():
+        raise WarehouseError(f"the sign-off of {break_id} names nobody or no reason; say who accepts it and why")
+    with warehouse.connect() as connection:
+        found = _break(connection, break_id)
+        if found is not None:
+            lock_publication(connection, found.data_source)
+            found = _break(connection, break_id)
+        if found is None:
+            raise WarehouseError(f"there is no break {break_id}; `advisory-perf breaks list` names them")
+        if found.status == BreakStatus.SIGNED_OFF:
+            raise WarehouseError(f"{break_id} is signed off by {found.signed_off_by} at this amount; nothing was changed")
+        if found.status != BreakStatus.OPEN:
+            raise WarehouseError(f"{break_id} is {found.status}; only an open break can be signed off")
+        connection.execute(
+            "INSERT INTO break_sign_offs (break_id, data_source, account_id, field_name, as_of_date, variance, vendor_value, factor,"
+            " signed_off_by, reason) SELECT break_id, data_source, account_id, field_name, last_as_of_date, variance, vendor_value, factor,"
+            " %s, %s FROM reconciliation_breaks WHERE break_id = %s",
+            [by.strip(), reason.strip(), break_id],
+        )
+        day = found.last_as_of_date
+        connection.execute("SELECT bring_breaks_up_to_date(%s, %s, %s)", [found.data_source, day, day])
+        return _break(connection, break_id) or found
+
+
+def _break(connection: psycopg.Connection, break_id: str) -> Break | None:
+    with connection.cursor(row_factory=class_row(Break)) as cursor:
+        return cursor.execute(
+            "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor, signed_off_by"
+            " FROM reconciliation_breaks WHERE break_id = %s",
+            [break_id],
+        ).fetchone()
