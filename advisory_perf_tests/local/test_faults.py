@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
         ("full delivery that withdraws", 9, 19),
         ("rejection", 6, 6),
         ("replay", 3, 13),
+        ("replay of a rejection", 9, 8),
     ],
 )
 def test_a_run_that_is_killed_at_a_write_ends_after_the_next_as_if_nothing_had_happened(scenario: str, first: int, every: int) -> None:
