@@ -7,24 +7,21 @@ it, so that usage errors and help come at once.
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
-from pydantic import ValidationError
 
-from advisory_perf.errors import AdvisoryPerfError, SettingsError
+from advisory_perf.commands import alerts, breaks
+from advisory_perf.commands.options import Home, print_or_export, settings_of
+from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.settings import Settings
 
 if TYPE_CHECKING:
-    from psycopg import sql
-    from rich.table import Table
-
     from advisory_perf.local.runs import Handed
-    from advisory_perf.storage.warehouse import Warehouse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,16 +33,10 @@ feeds_app = typer.Typer(no_args_is_help=True, help="Looks at feed files.")
 app.add_typer(feeds_app, name="feeds")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not become positions, and their deliveries.")
 app.add_typer(quarantine_app, name="quarantine")
-
-breaks_app = typer.Typer(no_args_is_help=True, help="Figures outside their tolerance, since when, and who has accepted them.")
-app.add_typer(breaks_app, name="breaks")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(breaks.app, name="breaks")
 
 ERROR, DONE_WITH_ISSUES = 1, 3
-
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of the embedded lake, warehouse and Dagster instance (or ADVISORY_PERF_HOME).", file_okay=False),
-]
 
 
 @app.callback()
@@ -68,7 +59,7 @@ def demo(context: typer.Context, home: Home = None) -> None:
     """Makes deliveries of four vendors, runs them through to the warehouse and prints what came out."""
     from advisory_perf.local.demo import write_demo_deliveries
 
-    settings = _settings(context, home)
+    settings = settings_of(context, home)
     with tempfile.TemporaryDirectory() as folder:
         files = write_demo_deliveries(Path(folder))
         typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
@@ -86,7 +77,7 @@ def run(
     home: Home = None,
 ) -> None:
     """Lands the files and runs their lanes to the end, without a daemon."""
-    _end(_run(_settings(context, home), files, vendor))
+    _end(_run(settings_of(context, home), files, vendor))
 
 
 def _end(handed: "Sequence[Handed]") -> None:
@@ -126,7 +117,7 @@ def dev(
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.serving import serve
 
-    with open_installation(_settings(context, home)) as installation:
+    with open_installation(settings_of(context, home)) as installation:
         typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<vendor>/   Stop: Ctrl-C")
         raise typer.Exit(serve(installation, host=host, port=port))
 
@@ -150,7 +141,7 @@ def export(
     if form not in set(ExportFormat):
         raise typer.BadParameter(f"{form} is not one of {', '.join(ExportFormat)}", param_hint="--format")
     instant = instant_of(as_reported) if as_reported is not None else None
-    with open_installation(_settings(context, home)) as installation:
+    with open_installation(settings_of(context, home)) as installation:
         exported = partial(
             export_relation, installation.platform().warehouse, relation, form=ExportFormat(form), where=where, as_reported=instant
         )
@@ -182,7 +173,7 @@ def migrate(context: typer.Context, home: Home = None) -> None:
     from advisory_perf.local.installation import open_installation
     from advisory_perf.storage.schema import migrate as apply_migrations
 
-    with open_installation(_settings(context, home), migrating=False) as installation:
+    with open_installation(settings_of(context, home), migrating=False) as installation:
         applied = apply_migrations(str(installation.settings.warehouse_url))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
@@ -193,7 +184,7 @@ def doctor(context: typer.Context, home: Home = None) -> None:
     from advisory_perf.local.doctor import examine
     from advisory_perf.local.summary import console, findings_table
 
-    findings = examine(_settings(context, home))
+    findings = examine(settings_of(context, home))
     console().print(findings_table(findings))
     if not all(finding.is_good for finding in findings):
         raise typer.Exit(ERROR)
@@ -207,7 +198,7 @@ def feeds_check(
     """Validates feed files."""
     from advisory_perf.vendors.registry import load_feeds, read_feed
 
-    feeds = [read_feed(file)] if file is not None else list(load_feeds(_settings(context, None).feeds_dir).values())
+    feeds = [read_feed(file)] if file is not None else list(load_feeds(settings_of(context, None).feeds_dir).values())
     for feed in feeds:
         patterns = ", ".join(feed.files.patterns)
         timing, basis = feed.conventions.flow_timing, feed.conventions.fee_basis
@@ -255,7 +246,7 @@ def quarantine_list(
     from advisory_perf.local.quarantine import RELATION, quarantine_table
 
     chosen = {"vendor": vendor, "delivery_id": delivery, "code": code}
-    _print_or_export(_settings(context, home), RELATION, chosen, form, quarantine_table)
+    print_or_export(settings_of(context, home), RELATION, chosen, form, quarantine_table)
 
 
 @quarantine_app.command("replay")
@@ -274,7 +265,7 @@ def quarantine_replay(
 
     if vendor is not None and delivery is not None:
         raise typer.BadParameter("a delivery has its vendor; give one of --vendor and --delivery", param_hint="--delivery")
-    settings = _settings(context, home)
+    settings = settings_of(context, home)
     _check_vendor(vendor, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
         platform = installation.platform()
@@ -289,71 +280,3 @@ def quarantine_replay(
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     _end(outcome.handed)
-
-
-@breaks_app.command("list")
-def breaks_list(
-    context: typer.Context,
-    vendor: Annotated[str | None, typer.Option(help="Of this vendor only.")] = None,
-    status: Annotated[str, typer.Option(help="open, signed_off, resolved, resolved_by_restatement or all.")] = "open",
-    form: Annotated[str, typer.Option("--format", help="table, csv, ndjson or parquet.")] = "table",
-    home: Home = None,
-) -> None:
-    """Prints the breaks, those of whole deliveries and the oldest first."""
-    from advisory_perf.contracts.conventions import BreakStatus
-    from advisory_perf.local.breaks import RELATION, breaks_table
-
-    known = [*(one.value.lower() for one in BreakStatus), "all"]
-    if status.lower() not in known:
-        raise typer.BadParameter(f"{status} is not one of {', '.join(known)}", param_hint="--status")
-    chosen = {"data_source": vendor, "status": None if status.lower() == "all" else status.upper()}
-    _print_or_export(_settings(context, home), RELATION, chosen, form, breaks_table)
-
-
-@breaks_app.command("sign-off")
-def breaks_sign_off(
-    context: typer.Context,
-    break_id: Annotated[str, typer.Argument(metavar="BREAK_ID", help="As `breaks list` names it.")],
-    by: Annotated[str, typer.Option(help="Who accepts it.")],
-    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
-    home: Home = None,
-) -> None:
-    """Accepts an open break at its present amount: it stays closed as long as the amount stays, and is open again with another."""
-    from advisory_perf.local.breaks import accepted
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.breaks import sign_off
-
-    with open_installation(_settings(context, home)) as installation:
-        typer.echo(accepted(sign_off(installation.platform().warehouse, break_id, by=by, reason=reason)))
-
-
-def _print_or_export(
-    settings: Settings,
-    relation: str,
-    chosen: Mapping[str, str | None],
-    form: str,
-    table: "Callable[[Warehouse, sql.Composed], Table]",
-) -> None:
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.local.summary import console
-    from advisory_perf.storage.exporting import ExportFormat, condition, export_relation
-
-    if form not in {"table", *ExportFormat}:
-        raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
-    where = condition(chosen)
-    with open_installation(settings) as installation:
-        warehouse = installation.platform().warehouse
-        if form == "table":
-            console().print(table(warehouse, where))
-        else:
-            export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)
-
-
-def _settings(context: typer.Context, home: Path | None) -> Settings:
-    """The environment's settings, with the home folder that the command line names before or after the command."""
-    chosen = home or context.find_root().obj
-    try:
-        return Settings(home=chosen) if chosen is not None else Settings()
-    except ValidationError as error:
-        problems = "; ".join(f"ADVISORY_PERF_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
-        raise SettingsError(f"a setting cannot be used ({problems}); mend it in the environment") from error

@@ -8,6 +8,7 @@ import warnings
 import dagster as dg
 
 from advisory_perf.errors import SettingsError
+from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.giving_up import giving_up_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager
 from advisory_perf.orchestration.landing import landing_assets, landing_job
@@ -55,7 +56,12 @@ def _definitions(platform: Platform) -> dg.Definitions:
             accounts_asset(platform),
         ],
         jobs=[*landing_jobs, *lane_jobs, rejecting, giving_up],
-        sensors=[arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]), lanes_sensor(platform, lane_jobs)],
+        sensors=[
+            arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]),
+            lanes_sensor(platform, lane_jobs),
+            watch_sensor(platform),
+            alerts_sensor(platform),
+        ],
         resources={
             "lake": LakeIOManager(platform),
             "published": PublishingIOManager(platform),

@@ -35,6 +35,10 @@ class WarehouseError(AdvisoryPerfError):
     """The warehouse cannot be reached, or its schema is not the one this code was written for."""
 
 
+class ChannelError(AdvisoryPerfError):
+    """The channel did not take a message. Names the channel without user, password, path and query."""
+
+
 class UndefinedReturnError(AdvisoryPerfError):
     """A single figure that was asked for does not exist.
 

@@ -37,6 +37,13 @@ class Settings(BaseSettings):
     max_nesting: int = Field(default=64, ge=2, le=200, description="the most levels of arrays and objects in a JSON delivery")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
 
+    alerts_url: str | None = Field(
+        default=None, repr=False, description="where alerts are sent: https://…, smtp://… or sns://…; by default they are only kept"
+    )
+    alerts_severity: str = Field(
+        default="MEDIUM", pattern="^(LOW|MEDIUM|HIGH|CRITICAL)$", description="the least severity that is sent; all are kept"
+    )
+
     @field_validator("home", "feeds_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

@@ -54,6 +54,9 @@ TABLES = {
     "data_quality_issues": "id,etl_log_id,created_at",
     "reconciliation_breaks": "created_at,updated_at",
     "delivery_factors": "",
+    "delivered_days": "etl_log_id",
+    "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
+    "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",
 }
 """What is compared, and in each the columns that rightly differ from run to run."""
@@ -70,6 +73,8 @@ class Scenario:
 
 
 TWO_FORMATS = {"columns": {**acme_as_data()["columns"], "as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%d.%m.%Y"]}}}
+RENAMED = csv(A_THIRD).replace("emv", "closing")
+RENAMED_IN = {"columns": {**acme_as_data()["columns"], "ending_market_value": "closing"}}
 LOADED = csv(A_THIRD, B_THIRD, B_FIFTH_UNREADABLE)
 SCENARIOS = {
     "delivery": Scenario([], [csv(A_THIRD, B_THIRD, B_FIFTH_UNREADABLE)]),
@@ -78,6 +83,7 @@ SCENARIOS = {
     "full delivery that withdraws": Scenario([LOADED], [csv(B_THIRD)], feed={"delivers": "full"}),
     "rejection": Scenario([LOADED], ["no,header\n1,2\n"]),
     "replay": Scenario([LOADED], replayed=True, feed=TWO_FORMATS),
+    "replay of a rejection": Scenario([RENAMED], replayed=True, feed=RENAMED_IN),
 }
 
 

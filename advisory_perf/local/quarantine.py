@@ -35,7 +35,10 @@ def lanes_to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, v
 
 
 def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[LedgerEntry]:
-    """The deliveries to land again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine."""
+    """The deliveries to land again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine.
+
+    One that is only RECEIVED is among them: its landing is under way elsewhere, or was killed, as that of a replay may have been.
+    """
     if delivery_id is not None:
         named = next((entry for entry in entries if entry.delivery_id == delivery_id), None)
         if named is None:
@@ -51,5 +54,6 @@ def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor:
     return [
         entry
         for entry in of_vendor
-        if entry.status == DeliveryStatus.FAILED or (entry.records_failed > 0 and entry.status != DeliveryStatus.DUPLICATE)
+        if entry.status in {DeliveryStatus.FAILED, DeliveryStatus.RECEIVED}
+        or (entry.records_failed > 0 and entry.status != DeliveryStatus.DUPLICATE)
     ]

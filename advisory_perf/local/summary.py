@@ -9,6 +9,7 @@ from rich.text import Text
 
 from advisory_perf.local.runs import Handed
 from advisory_perf.storage.health import Finding
+from advisory_perf.storage.outbox import KeptAlert
 from advisory_perf.storage.reporting import largest_breaks, pass_rates, vendor_overview
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -81,6 +82,19 @@ def findings_table(findings: Iterable[Finding]) -> Table:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         table.add_row(Text("ok", "green") if finding.is_good else Text("WRONG", "bold red"), finding.subject, finding.says)
+    return table
+
+
+def alerts_table(alerts: Sequence[KeptAlert]) -> Table:
+    """One line an alert: since when, what and why, and whether a channel has taken it."""
+    table = Table(title=f"Alerts: {len(alerts):,}", title_justify="left", show_lines=True)
+    for heading in ("id", "severity", "code", "vendor", "since", "what broke, why, and what to do", "sent"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "id" else "left")
+    for alert in alerts:
+        sent = f"{alert.sent_at:%Y-%m-%d %H:%M}" if alert.sent_at else alert.last_error or "no"
+        over = f" (over since {alert.resolved_at:%Y-%m-%d %H:%M})" if alert.resolved_at else ""
+        cells = (alert.severity, alert.code, alert.vendor, f"{alert.since:%Y-%m-%d %H:%M}", f"{alert.message}{over}", sent)
+        table.add_row(str(alert.id), *map(Text, cells))
     return table
 
 

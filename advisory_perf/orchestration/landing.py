@@ -266,7 +266,6 @@ def of_quarantined(judged: Judged) -> list[Finding]:
 
 def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
     """Both outputs are stored: the ledger counts the rows, and the file leaves incoming."""
-    days = judged.positions["as_of_date"]
     platform.ledger.landed(
         arrival.delivery_id,
         read=judged.read,
@@ -274,8 +273,7 @@ def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
         quarantined=judged.quarantined.height,
         duplicate=judged.duplicate,
         footer=judged.footer,
-        first_as_of_date=days.min(),  # type: ignore[arg-type]
-        last_as_of_date=days.max(),  # type: ignore[arg-type]
+        as_of_dates=judged.positions["as_of_date"].unique().to_list(),
         issues=judged.quarantined,
     )
     clear_incoming(platform.lake, arrival)

@@ -1,4 +1,4 @@
-"""What `advisory-perf doctor` finds out about the lake, the warehouse, its partitions and the ledger.
+"""What `advisory-perf doctor` finds out about the lake, the warehouse, its partitions, the ledger and the alerts.
 
 Every function looks, changes nothing that lasts and never raises: what cannot be looked at is itself a finding. A
 finding that is not good says what to do.
@@ -6,18 +6,20 @@ finding that is not good says what to do.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import LiteralString
 from uuid import uuid4
 
 from psycopg import sql
 
-from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.contracts.conventions import DeliveryStatus, Severity
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.storage.channels import channel_of
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger, LedgerEntry
+from advisory_perf.storage.outbox import Outbox, Waiting
 from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -144,6 +146,21 @@ def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
     return _told("ledger", look)
 
 
+def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[Finding]:
+    """Whether a channel is set and takes what is sent, how many alerts wait and since when, and how many troubles are open."""
+
+    def look() -> list[Finding]:
+        (now, open_alerts) = (datetime.now(UTC), outbox.alerts(only_open=True))
+        says = f"{len(open_alerts):,} open: {_some([alert.subject for alert in open_alerts])}" if open_alerts else "nothing is open"
+        return [_waiting(outbox.waiting(least), now, has_channel=url is not None), Finding("alerts: open", is_good=True, says=says)]
+
+    def channel() -> list[Finding]:
+        says = "no channel is set, so that alerts are only kept in the table alerts; set ADVISORY_PERF_ALERTS_URL"
+        return [Finding("alerts: channel", is_good=True, says=f"they are sent to {channel_of(url).place}" if url else says)]
+
+    return [*_told("alerts: channel", channel), *_told("alerts", look)]
+
+
 def _told(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return look()
@@ -226,6 +243,20 @@ def _constraints(warehouse: Warehouse) -> list[Finding]:
         )
         for rule, table in unchecked
     ] or [Finding("constraints", is_good=True, says="every foreign key and check holds")]
+
+
+def _waiting(waiting: Waiting, now: datetime, *, has_channel: bool) -> Finding:
+    subject = "alerts: waiting"
+    if not waiting.count or waiting.since is None:
+        return Finding(subject, is_good=True, says="none waits to be sent")
+    says = f"{waiting.count:,} to be sent, the oldest since {waiting.since:%Y-%m-%d %H:%M} UTC"
+    if waiting.last_error is not None:
+        says += f"; the last attempt failed: {waiting.last_error}; they are tried again until they are taken"
+    elif has_channel and now - waiting.since > PATIENCE:
+        says += "; nobody tries to, so start the daemon"
+    else:
+        return Finding(subject, is_good=True, says=says)
+    return Finding(subject, is_good=not has_channel, says=says)
 
 
 def _stuck(entries: Sequence[LedgerEntry], now: datetime, status: DeliveryStatus) -> Finding:

@@ -3,7 +3,7 @@
 Who may land a delivery is decided here, under a lock on its bytes, so that of two processes one works and the other skips.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import Enum
@@ -14,8 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from advisory_perf.contracts.conventions import DeliveryStatus
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.delivered_days import LANDED, replace_days
+from advisory_perf.storage.delivery_alerts import alert_rejection, follow_issues, resolve_rejection
 from advisory_perf.storage.issues import replace_issues
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -106,8 +107,6 @@ _COUNT_PUBLISHED: LiteralString = """
 """
 """From what the warehouse holds and held, not from what one run changed: a run may have been cut short, or have had nothing to do."""
 
-_LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
-
 
 class Ledger:
     """The ledger in a warehouse."""
@@ -128,7 +127,7 @@ class Ledger:
             if known is not None and known.status == "DUPLICATE":
                 is_own = known.delivery_id == identity["delivery_id"]
                 return Claim(ClaimOutcome.DUPLICATE if is_own else ClaimOutcome.KNOWN, known)
-            if known is not None and known.status in _LANDED:
+            if known is not None and known.status in LANDED:
                 if known.delivery_id != identity["delivery_id"]:
                     return Claim(ClaimOutcome.KNOWN, known)
                 return Claim(ClaimOutcome.TAKEN, _note_run(connection, identity))
@@ -138,11 +137,11 @@ class Ledger:
             return Claim(ClaimOutcome.TAKEN, _take(connection, identity, "RECEIVED"))
 
     def record_rejection(self, *, code: str, sentence: str, **identity: Unpack[Identity]) -> LedgerEntry:
-        """A FAILED row for a file that no run could claim."""
+        """A FAILED row, and its alert, for a file that no run could claim."""
         with self.warehouse.connect() as connection:
             _lock(connection, identity)
             entry = _take(connection, identity, "RECEIVED")
-        self.rejected(entry.delivery_id, code=code, sentence=sentence)
+            _reject(connection, entry.delivery_id, code=code, sentence=sentence)
         return entry
 
     def landed(  # noqa: PLR0913 - one keyword a count
@@ -154,14 +153,14 @@ class Ledger:
         quarantined: int,
         duplicate: int,
         footer: int,
-        first_as_of_date: date | None,
-        last_as_of_date: date | None,
+        as_of_dates: Collection[date],
         issues: pl.DataFrame,
     ) -> None:
-        """The delivery's rows are stored: PROCESSING with its counts, and its issues in place of any earlier ones.
+        """The delivery's rows are stored: PROCESSING with its counts; its days and issues in place of any earlier ones.
 
-        What the lane has still to compute are the days it has now and those it had at an earlier landing. A delivery without
-        any such day waits for no lane and is closed at once.
+        ``as_of_dates`` are the days on which it has a position; an alert about its rejection is over. What the lane has still to
+        compute are the days it has now and those it had at an earlier landing. A delivery without any such day waits for no lane and
+        is closed at once.
         """
         with self.warehouse.connect() as connection:
             found = connection.execute(
@@ -174,7 +173,7 @@ class Ledger:
                     " status = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s) IS NOT NULL THEN 'PROCESSING'"
                     " WHEN %(quarantined)s > 0 THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END,"
                     " processing_end_time = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s) IS NULL THEN now() END"
-                    " WHERE delivery_id = %(delivery_id)s RETURNING id"
+                    " WHERE delivery_id = %(delivery_id)s RETURNING id, pending_first_date"
                 ),
                 {
                     "delivery_id": delivery_id,
@@ -183,32 +182,25 @@ class Ledger:
                     "quarantined": quarantined,
                     "duplicate": duplicate,
                     "footer": footer,
-                    "first": first_as_of_date,
-                    "last": last_as_of_date,
+                    "first": min(as_of_dates, default=None),
+                    "last": max(as_of_dates, default=None),
                 },
             ).fetchone()
             if found is None:
                 raise _unknown(delivery_id)
             replace_issues(connection, issues, etl_log_id=found[0])
+            replace_days(connection, found[0], as_of_dates)
+            resolve_rejection(connection, found[0])
+            if found[1] is None:
+                follow_issues(connection, [found[0]])
 
     def rejected(self, delivery_id: str, *, code: str, sentence: str) -> None:
-        """The delivery cannot be read: FAILED, with code and sentence, and nothing counted.
+        """The delivery cannot be read: FAILED, with code and sentence, nothing counted, and an alert.
 
         Where an earlier landing of it was published, its lane has still to compute those days without it.
         """
         with self.warehouse.connect() as connection:
-            found = connection.execute(
-                "UPDATE etl_processing_log SET status = 'FAILED', error_code = %s, error_message = %s, processing_end_time = now(),"
-                " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
-                " records_duplicate = 0, records_footer = 0, normalized_run_id = NULL,"
-                " pending_first_date = least(pending_first_date, first_as_of_date),"
-                " pending_last_date = greatest(pending_last_date, last_as_of_date), first_as_of_date = NULL, last_as_of_date = NULL"
-                " WHERE delivery_id = %s RETURNING id",
-                [code, sentence, delivery_id],
-            ).fetchone()
-            if found is None:
-                raise _unknown(delivery_id)
-            connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s AND line_number IS NOT NULL", [found[0]])
+            _reject(connection, delivery_id, code=code, sentence=sentence)
 
     def taken_up(self, pending: Sequence[LedgerEntry], *, first: date, last: date) -> None:
         """normalized_positions of the days from first to last now holds what these landings say.
@@ -234,7 +226,7 @@ class Ledger:
         that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows the breaks
         that its rows have now.
         """
-        place = {"vendor": vendor, "first": first, "last": last, "landed": _LANDED}
+        place = {"vendor": vendor, "first": first, "last": last, "landed": LANDED}
         closed = _entries(
             connection,
             "UPDATE etl_processing_log AS log SET status = CASE WHEN status = 'FAILED' THEN status ELSE {outcome} END,"
@@ -247,14 +239,15 @@ class Ledger:
         )
         for entry in closed:
             connection.execute(_COUNT_PUBLISHED, {"vendor": vendor, "delivery_id": entry.delivery_id})
-        connection.execute(
+        changed = connection.execute(
             _composed(
                 "UPDATE etl_processing_log AS log SET status = {outcome} WHERE vendor = %(vendor)s"
                 " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
-                " AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s AND status <> {outcome}"
+                " AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s AND status <> {outcome} RETURNING id"
             ),
             place,
         )
+        follow_issues(connection, [*(entry.id for entry in closed), *(changed_id for (changed_id,) in changed)])
         ids = {"ids": [entry.id for entry in closed]}
         return _entries(connection, "SELECT {columns} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", ids)
 
@@ -276,7 +269,7 @@ class Ledger:
         return self._select(
             "vendor = %(vendor)s AND status = ANY(%(landed)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
             " ORDER BY received_at, id",
-            {"vendor": vendor, "landed": _LANDED, "first": first, "last": last},
+            {"vendor": vendor, "landed": LANDED, "first": first, "last": last},
         )
 
     def pending(self, vendor: str) -> list[LedgerEntry]:
@@ -285,7 +278,7 @@ class Ledger:
 
     def latest_as_of_date(self, vendor: str) -> date | None:
         """The latest day with a position in any landed delivery of the vendor."""
-        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in _LANDED and entry.last_as_of_date]
+        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in LANDED and entry.last_as_of_date]
         return max(days, default=None)
 
     def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
@@ -315,7 +308,7 @@ def _same_file(connection: psycopg.Connection, identity: Identity) -> LedgerEntr
 
 def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
     condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(landed)s) ORDER BY id"
-    place = {**identity, "landed": _LANDED}
+    place = {**identity, "landed": LANDED}
     return next(iter(_entries(connection, _SELECT + condition, place)), None)
 
 
@@ -337,6 +330,23 @@ def _take(connection: psycopg.Connection, identity: Identity, status: str) -> Le
         {**identity, "status": status},
     )
     return entry
+
+
+def _reject(connection: psycopg.Connection, delivery_id: str, *, code: str, sentence: str) -> None:
+    found = connection.execute(
+        "UPDATE etl_processing_log SET status = 'FAILED', error_code = %s, error_message = %s, processing_end_time = now(),"
+        " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
+        " records_duplicate = 0, records_footer = 0, normalized_run_id = NULL,"
+        " pending_first_date = least(pending_first_date, first_as_of_date),"
+        " pending_last_date = greatest(pending_last_date, last_as_of_date), first_as_of_date = NULL, last_as_of_date = NULL"
+        " WHERE delivery_id = %s RETURNING id",
+        [code, sentence, delivery_id],
+    ).fetchone()
+    if found is None:
+        raise _unknown(delivery_id)
+    connection.execute("DELETE FROM data_quality_issues WHERE etl_log_id = %s AND line_number IS NOT NULL", [found[0]])
+    replace_days(connection, found[0], [])
+    alert_rejection(connection, found[0], code=code, sentence=sentence)
 
 
 def _note_run(connection: psycopg.Connection, identity: Identity) -> LedgerEntry:

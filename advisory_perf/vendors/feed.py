@@ -17,6 +17,7 @@ from advisory_perf.contracts.columns import COLUMNS, Kind
 from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS
 from advisory_perf.vendors.dates import tells_days, tells_months
+from advisory_perf.vendors.deadlines import Deadline
 from advisory_perf.vendors.layouts import Files, FrozenModel, compiled
 
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
@@ -241,6 +242,7 @@ class Feed(FrozenModel):
     plausibility: Plausibility = Plausibility()
     accounts: Literal["open", "known"] = "open"
     delivers: Literal["full", "partial"] = "partial"
+    deadline: Deadline | None = None
     numbers: Numbers = Numbers()
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     conventions: Conventions

@@ -29,6 +29,14 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
 
 
+def known_zone(name: str) -> str:
+    """The time zone's name; ValueError where there is none of that name."""
+    try:
+        return ZoneInfo(name).key
+    except (OSError, ValueError, LookupError) as error:
+        raise ValueError(f"{name!r} is no time zone; say one like America/New_York") from error
+
+
 class Csv(FrozenModel):
     """How the text of a CSV file is laid out.
 
@@ -188,10 +196,7 @@ class Files(FrozenModel):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:
-        try:
-            return None if value is None else ZoneInfo(value).key
-        except (OSError, ValueError, LookupError) as error:
-            raise ValueError(f"{value!r} is no time zone; say one like America/New_York") from error
+        return None if value is None else known_zone(value)
 
     @model_validator(mode="after")
     def _headers_are_rows(self) -> Self:

@@ -12,6 +12,7 @@ import pytest
 
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf_tests.local.commands import Outcome, command, line_with
+from advisory_perf_tests.storage.receivers import a_webhook
 
 pytestmark = pytest.mark.slow
 
@@ -63,11 +64,11 @@ def home(first_run: tuple[Path, Outcome]) -> Path:
 def test_help_names_every_command() -> None:
     outcome = command("--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "--home"):
+    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "alerts", "--home"):
         assert name in outcome.out
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks"])
+@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "alerts"])
 def test_every_command_explains_itself(name: str) -> None:
     outcome = command(name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
@@ -88,6 +89,7 @@ def test_every_command_explains_itself(name: str) -> None:
         (["breaks", "sign-off", "B-1", "--by", "Ann"], "Missing option '--reason'"),
         (["quarantine", "replay", "--vendor", "vendor_a", "--delivery", "x"], "give one of --vendor and --delivery"),
         (["quarantine", "replay", "--vendor", "nobody"], "nobody has no feed; the vendors are"),
+        (["alerts", "resolve"], "Missing argument"),
         (["feeds", "check", "no-such-file.yaml"], "'no-such-file.yaml' does not exist"),
         (["doctor", "--nonsense"], "No such option: --nonsense"),
     ],
@@ -296,6 +298,40 @@ def test_a_replay_without_a_mended_feed_ends_with_3_and_changes_nothing(home: Pa
     assert unknown.sentence.startswith("the ledger has no delivery nothing; ")
 
 
+# alerts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_alerts_are_listed_until_a_person_says_that_they_are_over(files: dict[str, Path], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert command("run", files["who.csv"], home=home).code == 3
+    listed = command("alerts", "list", home=home)
+    assert (listed.code, listed.err) == (0, "")
+    assert line_with("CRITICAL", listed.out).startswith("1 CRITICAL E_UNKNOWN_VENDOR unknown ")
+    assert command("alerts", "resolve", "1", home=home) == Outcome(0, "", "")
+    again = command("alerts", "resolve", "1", "2", home=home)
+    assert (again.code, again.sentence) == (1, "no open alert has the id 1, 2; `advisory-perf alerts list` names the open ones")
+    assert "Alerts: 0" in command("alerts", "list", home=home).out
+    assert "(over since " in " ".join(command("alerts", "list", "--all", home=home).out.split())
+    exported = command("export", "alerts", "--where", "resolved_at IS NOT NULL", home=home)
+    assert [row["code"] for row in csv.DictReader(io.StringIO(exported.out))] == ["E_UNKNOWN_VENDOR"]
+
+
+def test_the_channel_is_tried_without_an_installation(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    unset = command("alerts", "test", home=home)
+    assert (unset.code, unset.sentence[:17]) == (1, "no channel is set")
+    with a_webhook(200, 500) as webhook:
+        place = f"http://127.0.0.1:{webhook.port}"
+        assert command("alerts", "test", home=home, ADVISORY_PERF_ALERTS_URL=webhook.url()).out == f"{place} took a test message\n"
+        refused = command("alerts", "test", home=home, ADVISORY_PERF_ALERTS_URL=webhook.url())
+    assert (refused.code, refused.sentence) == (1, f"the webhook at {place} answered 500")
+    assert (webhook.bodies[0]["text"], webhook.bodies[0]["alerts"]) == (
+        "*a test*\nadvisory_perf: this is a test of the channel for alerts; nothing broke",
+        [],
+    )
+    assert not home.exists()
+
+
 # migrate, doctor, feeds -----------------------------------------------------------------------------------------------
 
 
@@ -308,7 +344,7 @@ def test_a_healthy_home_is_found_healthy(home: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert "WRONG" not in outcome.out
     assert line_with(" feeds ", outcome.out) == "ok feeds 4 valid: vendor_a, vendor_b, vendor_c, vendor_d"
-    for subject in ("lake: write", "warehouse: schema", "partitions: performance_data", "ledger: rows"):
+    for subject in ("lake: write", "warehouse: schema", "partitions: performance_data", "ledger: rows", "alerts: channel"):
         assert line_with(subject, outcome.out).startswith(f"ok {subject}")
 
 

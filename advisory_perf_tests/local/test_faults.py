@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from advisory_perf_tests.vendors.cases import case
+
 pytestmark = pytest.mark.slow
 
 
@@ -18,8 +20,10 @@ pytestmark = pytest.mark.slow
         ("full delivery that withdraws", 9, 19),
         ("rejection", 6, 6),
         ("replay", 3, 13),
+        ("replay of a rejection", 9, 8),
     ],
 )
+@case("ev-012", "ev-013")
 def test_a_run_that_is_killed_at_a_write_ends_after_the_next_as_if_nothing_had_happened(scenario: str, first: int, every: int) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.faults", scenario, "--first", str(first), "--every", str(every)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,8 @@ def test_only_what_may_be_read_better_is_replayed(tmp_path: Path, warehouse_url:
         assert same.entry.status == "DUPLICATE"
         assert [entry.file_name for entry in to_replay(entries, ["acme"], vendor="acme", delivery_id=None)] == ["acme_1.csv", "acme_4.csv"]
         assert to_replay(entries, ["acme", "vendor_d"], vendor="vendor_d", delivery_id=None) == []
+        cut_short = replace(entries[1], status="RECEIVED")
+        assert to_replay([cut_short], ["acme"], vendor="acme", delivery_id=None) == [cut_short], "its landing may have been killed"
         assert to_replay(entries, ["acme"], vendor=None, delivery_id=torn.entry.delivery_id) == [torn.entry]
         for wrong, says in (
             ("nothing", "the ledger has no delivery nothing"),

@@ -140,6 +140,13 @@ class World:
             run_config, self.instance, partition_key=request.partition_key, tags=dict(request.tags), raise_on_error=False
         )
 
+    def tick(self, sensor: str) -> Any:
+        """What the sensor says now."""
+        repository = self.definitions.get_repository_def()
+        definition = next(one for one in repository.sensor_defs if one.name == sensor)
+        with dg.build_sensor_context(instance=self.instance, repository_def=repository) as context:
+            return definition(context)
+
     def materialise(self, stage: str, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
         """One asset of the lane by itself, as from the web page."""
         tags = range_of_days(first, last, self.platform.feeds[vendor]).tags

@@ -1,15 +1,33 @@
 """The cases of files that come twice, late, torn, together or under odd names."""
 
-from datetime import timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from advisory_perf.contracts.conventions import Severity
+from advisory_perf.errors import ChannelError
 from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, settled, waiting_by_vendor
 from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, World, a_file, an_entry, checks, csv, days, value
+from advisory_perf_tests.orchestration.scenarios import (
+    A_THIRD,
+    B_THIRD,
+    DELIVERY,
+    World,
+    a_file,
+    a_world,
+    an_entry,
+    checks,
+    csv,
+    days,
+    value,
+)
+from advisory_perf_tests.storage.receivers import a_webhook
 from advisory_perf_tests.vendors.cases import case
 from advisory_perf_tests.vendors.scenarios import a_feed
 
@@ -82,6 +100,41 @@ def test_two_files_of_one_day_are_both_loaded(world: World) -> None:
     assert [account for account, _, _ in published(world)] == ["A", "B"]
 
 
+@case("ev-019")
+def test_a_file_that_comes_three_days_after_its_day_is_missing_at_the_deadline_late_on_arrival_and_loaded_as_any_other(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def watch(now: datetime) -> list[tuple[str, object, bool]]:
+        monkeypatch.setattr("advisory_perf.orchestration.alerting.right_now", lambda: now)
+        world.tick("watch")
+        alerts = Outbox(world.platform.warehouse).alerts(only_open=False)
+        return [(alert.code, alert.window_start, alert.resolved_at is None) for alert in alerts]
+
+    def arrive(name: str, content: str, when: datetime) -> None:
+        path = world.put(name, content).path
+        os.utime(Path(world.platform.lake.address, path), (when.timestamp(), when.timestamp()))
+        (landing,) = world.tick("arrivals").run_requests
+        assert world.run_request(landing).success
+        (lane,) = world.tick("lanes").run_requests
+        assert world.run_request(lane).success
+
+    fourth = days(4)[0]
+    deadline = {"days": 1, "business_days": True, "time": "18:00", "time_zone": "America/New_York"}
+    with a_world(tmp_path, warehouse_url, feed={"deadline": deadline}) as world:
+        arrive("acme_3.csv", csv(A_THIRD, B_THIRD), datetime(2025, 3, 4, 12, tzinfo=UTC))
+        assert watch(datetime(2025, 3, 5, 22, 59, tzinfo=UTC)) == [], "a minute before six in the evening in New York"
+        missing = [("MISSING_FILE", fourth, True)]
+        assert watch(datetime(2025, 3, 5, 23, tzinfo=UTC)) == missing
+        assert watch(datetime(2025, 3, 6, 22, tzinfo=UTC)) == missing, "it is told once"
+        restated_later = "A,2025-03-04,110.00,0.00,0.00,11.00,121.00,0.10000"
+        arrive("acme_4.csv", csv(restated_later), datetime(2025, 3, 7, 12, tzinfo=UTC))
+        late_and_next = [("MISSING_FILE", fourth, False), ("LATE_FILE", fourth, False), ("MISSING_FILE", FIFTH, True)]
+        assert watch(datetime(2025, 3, 7, 13, tzinfo=UTC)) == late_and_next, "meanwhile the next day's file is due too"
+        assert watch(datetime(2025, 3, 7, 14, tzinfo=UTC)) == late_and_next
+        assert published(world)[1] == ("A", fourth, Decimal("121.0000"))
+        assert {entry.status for entry in world.platform.ledger.entries("acme")} == {"COMPLETED"}
+
+
 @case("ev-021")
 @pytest.mark.parametrize("name", ["Acme & S\u00f6hne+May 2024.csv", "a%20b=c'd.csv"])
 def test_a_name_with_spaces_signs_and_umlauts_is_archived_as_it_is(world: World, name: str) -> None:
@@ -92,10 +145,44 @@ def test_a_name_with_spaces_signs_and_umlauts_is_archived_as_it_is(world: World,
 
 
 @case("ev-024")
-def test_a_file_in_no_vendors_folder_is_nobodys() -> None:
-    """It is moved to error/unknown with its reason by a job of its own, which the sensor's tests run."""
-    stranger = a_file("unknown/x.csv")
-    assert waiting_by_vendor([stranger], ["acme"]) == ({"acme": []}, [stranger])
+def test_a_file_in_no_vendors_folder_is_held_in_error_with_an_alert_and_nobody_is_guessed(world: World) -> None:
+    for _ in range(2):  # put there once more, it is the same trouble
+        stranger = world.put("x.csv", DELIVERY, folder="unknown")
+        (request,) = world.tick("arrivals").run_requests
+        assert world.run_request(request).success
+    held = f"error/unknown/{delivery_id_of(stranger)}"
+    assert [file.path for file in world.platform.lake.files("")] == [f"{held}/x.csv", f"{held}/x.csv.reason.json"]
+    (entry,) = world.platform.ledger.entries()
+    assert (entry.vendor, entry.status, entry.error_code, published(world)) == ("unknown", "FAILED", "E_UNKNOWN_VENDOR", [])
+    (alert,) = Outbox(world.platform.warehouse).alerts(only_open=True)
+    assert (alert.code, alert.severity, alert.vendor, alert.delivery_id) == (
+        "E_UNKNOWN_VENDOR",
+        "CRITICAL",
+        "unknown",
+        delivery_id_of(stranger),
+    )
+    assert alert.message.startswith("x.csv: the folder unknown/ is no vendor's; put it into one of incoming/acme/, ")
+    assert world.land("x.csv", DELIVERY).success, "its bytes, where a person says they belong"
+    assert Outbox(world.platform.warehouse).alerts(only_open=True) == []
+
+
+@case("ev-026")
+def test_while_the_channel_fails_loads_succeed_and_the_alert_waits_until_it_is_taken(tmp_path: Path, warehouse_url: str) -> None:
+    with a_webhook(500) as webhook, a_world(tmp_path, warehouse_url, alerts_url=webhook.url()) as world:
+        assert not world.land("acme_1.csv", "no,header\n1,2\n").success, "not what its feed says"
+        outbox = Outbox(world.platform.warehouse)
+        with pytest.raises(ChannelError, match="answered 500"):
+            world.tick("alerts")
+        assert world.land("acme_2.csv", DELIVERY).success
+        assert world.run_lane(THIRD, FIFTH).success
+        assert len(published(world)) == 3
+        (waiting,) = outbox.alerts(only_open=True)
+        assert (waiting.code, waiting.attempts, waiting.sent_at) == ("E_HEADER_MISSING", 1, None)
+        with world.platform.warehouse.connect() as connection:
+            connection.execute("UPDATE alerts SET next_attempt_at = now() - interval '1 second'")
+        world.tick("alerts")
+        assert webhook.ids == [[waiting.id], [waiting.id]]
+        assert outbox.waiting(Severity.LOW).count == 0
 
 
 @case("ev-027")

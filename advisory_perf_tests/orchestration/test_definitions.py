@@ -223,11 +223,15 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
     assert {name: sensor.default_status for name, sensor in sensors.items()} == {
         "arrivals": dg.DefaultSensorStatus.RUNNING,
         "lanes": dg.DefaultSensorStatus.RUNNING,
+        "watch": dg.DefaultSensorStatus.RUNNING,
+        "alerts": dg.DefaultSensorStatus.RUNNING,
     }
     jobs = {name: {target.job_name for target in sensor.targets} for name, sensor in sensors.items()}
     assert jobs == {
         "arrivals": {f"{vendor}_landing" for vendor in VENDORS} | {"reject_unclaimed", "give_up_delivery"},
         "lanes": {f"{vendor}_lane" for vendor in VENDORS},
+        "watch": set(),
+        "alerts": set(),
     }
 
 

@@ -178,7 +178,7 @@ def test_every_relation_can_be_exported_while_it_is_empty(warehouse: Warehouse) 
         header = csv_rows(warehouse, relation, "false")
         assert header == []
         assert json_rows(warehouse, relation, "false") == []
-        assert parquet_table(warehouse, relation, "false").num_columns > 3
+        assert parquet_table(warehouse, relation, "false").num_columns > 1
 
 
 def test_tables_and_views_are_exportable_but_no_partitions_and_no_migration_tables(warehouse: Warehouse) -> None:

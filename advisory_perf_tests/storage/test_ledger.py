@@ -41,8 +41,7 @@ def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None
         quarantined=quarantined,
         duplicate=0,
         footer=1,
-        first_as_of_date=first,
-        last_as_of_date=last,
+        as_of_dates=[day for day in (first, last) if day],
         issues=NO_ISSUES,
     )
 
@@ -303,8 +302,7 @@ def test_issues_are_the_quarantined_rows_and_replace_earlier_ones(warehouse: War
             quarantined=1,
             duplicate=0,
             footer=0,
-            first_as_of_date=None,
-            last_as_of_date=None,
+            as_of_dates=[],
             issues=issues,
         )
     (stored,) = warehouse.query("SELECT * FROM data_quality_issues").to_dicts()
@@ -325,8 +323,7 @@ def test_counts_that_lose_a_row_are_refused(ledger: Ledger) -> None:
             quarantined=1,
             duplicate=0,
             footer=0,
-            first_as_of_date=None,
-            last_as_of_date=None,
+            as_of_dates=[],
             issues=NO_ISSUES,
         )
     assert status(ledger, "one") == "RECEIVED"

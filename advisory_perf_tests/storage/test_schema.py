@@ -56,6 +56,41 @@ def test_the_lock_of_a_killed_process_does_not_stop_the_next(empty_url: str, tmp
     assert migrate(empty_url, tmp_path) == ["0002_two"]
 
 
+def test_what_landed_before_days_were_kept_has_those_that_were_published_or_are_its_first_and_last(empty_url: str, tmp_path: Path) -> None:
+    for path in (Path(__file__).parents[2] / "sql").glob("000[1-8]_*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    migrate(empty_url, tmp_path)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(
+            "INSERT INTO etl_processing_log"
+            " (delivery_id, file_name, file_path, vendor, sha256, size_bytes, status, received_at, first_as_of_date, last_as_of_date)"
+            " SELECT name, name, name, 'alpha', name, 1, status, now(), first::date, last::date FROM (VALUES"
+            " ('published', 'COMPLETED', '2024-01-31', '2024-03-31'), ('pending', 'PROCESSING', '2024-05-01', '2024-05-01'),"
+            " ('failed', 'FAILED', NULL, NULL)) AS known (name, status, first, last)"
+        )
+        connection.execute("INSERT INTO accounts (data_source, account_id) VALUES ('alpha', 'A-1')")
+        for day in ("2024-01-31", "2024-02-29", "2024-03-31"):
+            connection.execute("SELECT create_monthly_partition('performance_data', %s)", [day])
+        connection.execute(
+            "INSERT INTO performance_data (data_source, account_id, as_of_date, beginning_market_value, contributions, distributions,"
+            " ending_market_value, currency, file_name, delivery_id, line_number, net_flow, cumulative_net_flow, return_status,"
+            " linked_over_gap, inception_date, reconciliation_status) SELECT 'alpha', 'A-1', day::date, 100, 0, 0, 101, 'USD', 'published',"
+            " 'published', 2, 0, 0, 'OK', false, day::date, 'COMPLETED'"
+            " FROM unnest(ARRAY['2024-01-31', '2024-02-29', '2024-03-31']) AS day"
+        )
+    assert migrate(empty_url) == ALL[8:]
+    found = Warehouse(empty_url).query(
+        "SELECT delivery_id, day.as_of_date::text FROM delivered_days AS day JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
+        " ORDER BY 2"
+    )
+    assert found.rows() == [
+        ("published", "2024-01-31"),
+        ("published", "2024-02-29"),
+        ("published", "2024-03-31"),
+        ("pending", "2024-05-01"),
+    ]
+
+
 def test_a_migration_that_fails_is_named_and_leaves_no_trace(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "0001_good.sql").write_text("CREATE TABLE good (x int);")
     (tmp_path / "0002_bad.sql").write_text("CREATE TABLE bad (x int);\nCREATE TABLE bad (x int);")
@@ -112,6 +147,7 @@ def test_the_history_has_every_column_of_performance_data(shared_warehouse: Ware
     [
         ("etl_processing_log", "status", DeliveryStatus),
         ("data_quality_issues", "severity", Severity),
+        ("alerts", "severity", Severity),
         ("performance_data", "return_status", ReturnStatus),
         ("performance_data", "reconciliation_status", ReconciliationStatus),
         ("reconciliation_results", "field_name", ReconciledField),

@@ -1,0 +1,57 @@
+"""The commands ``advisory-perf alerts …``."""
+
+from typing import Annotated
+
+import typer
+
+from advisory_perf.commands.options import Home, settings_of
+from advisory_perf.errors import AdvisoryPerfError, SettingsError
+
+app = typer.Typer(no_args_is_help=True, help="What broke, since when and why.")
+
+
+@app.command("list")
+def alerts_list(
+    context: typer.Context,
+    *,
+    only_open: Annotated[bool, typer.Option("--open/--all", help="Those that are not over, or every one.")] = True,
+    home: Home = None,
+) -> None:
+    """Prints the alerts: since when, what broke and why, and whether it was sent."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.summary import alerts_table, console
+    from advisory_perf.storage.outbox import Outbox
+
+    with open_installation(settings_of(context, home)) as installation:
+        console().print(alerts_table(Outbox(installation.platform().warehouse).alerts(only_open=only_open)))
+
+
+@app.command("resolve")
+def alerts_resolve(
+    context: typer.Context,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="As `alerts list` shows them.")],
+    home: Home = None,
+) -> None:
+    """Says of alerts that their trouble is over."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.storage.outbox import Outbox
+
+    with open_installation(settings_of(context, home)) as installation:
+        outbox = Outbox(installation.platform().warehouse)
+        unknown = [str(alert_id) for alert_id in ids if not outbox.resolve(alert_id)]
+    if unknown:
+        raise AdvisoryPerfError(f"no open alert has the id {', '.join(unknown)}; `advisory-perf alerts list` names the open ones")
+
+
+@app.command("test")
+def alerts_test(context: typer.Context, home: Home = None) -> None:
+    """Sends a message to the channel that is set, and keeps nothing of it."""
+    from advisory_perf.storage.channels import channel_of
+    from advisory_perf.storage.messages import Message
+
+    url = settings_of(context, home).alerts_url
+    if url is None:
+        raise SettingsError("no channel is set; set ADVISORY_PERF_ALERTS_URL to https://…, smtp://… or sns://…")
+    channel = channel_of(url)
+    channel.send(Message("a test", "advisory_perf: this is a test of the channel for alerts; nothing broke"))
+    typer.echo(f"{channel.place} took a test message")

@@ -1,0 +1,56 @@
+"""What several commands have in common: whose home it is, and rows as a table or as an export."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from advisory_perf.errors import SettingsError
+from advisory_perf.settings import Settings
+
+if TYPE_CHECKING:
+    from psycopg import sql
+    from rich.table import Table
+
+    from advisory_perf.storage.warehouse import Warehouse
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of the embedded lake, warehouse and Dagster instance (or ADVISORY_PERF_HOME).", file_okay=False),
+]
+
+
+def settings_of(context: typer.Context, home: Path | None) -> Settings:
+    """The environment's settings, with the home folder that the command line names before or after the command."""
+    chosen = home or context.find_root().obj
+    try:
+        return Settings(home=chosen) if chosen is not None else Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"ADVISORY_PERF_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
+        raise SettingsError(f"a setting cannot be used ({problems}); mend it in the environment") from error
+
+
+def print_or_export(
+    settings: Settings,
+    relation: str,
+    chosen: Mapping[str, str | None],
+    form: str,
+    table: "Callable[[Warehouse, sql.Composed], Table]",
+) -> None:
+    """Prints the chosen rows of a relation as a table, or exports them; BadParameter for another form."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.summary import console
+    from advisory_perf.storage.exporting import ExportFormat, condition, export_relation
+
+    if form not in {"table", *ExportFormat}:
+        raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
+    where = condition(chosen)
+    with open_installation(settings) as installation:
+        warehouse = installation.platform().warehouse
+        if form == "table":
+            console().print(table(warehouse, where))
+        else:
+            export_relation(warehouse, relation, form=ExportFormat(form), target=sys.stdout.buffer, where=where)

@@ -1,0 +1,115 @@
+"""The sensors of alerts: one finds what no transaction of the ledger can tell, the other sends what waits in the outbox.
+
+Shells around ``deadlines`` and ``decisions``. Nothing that loads a delivery knows of them: a channel that does not answer makes a
+sensor red and nothing else.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from advisory_perf.contracts.alerts import MISSING_FILE, Alert
+from advisory_perf.contracts.conventions import Severity
+from advisory_perf.errors import ChannelError
+from advisory_perf.orchestration.attempts import failed_attempts, tries_for
+from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
+from advisory_perf.orchestration.decisions import lane_subject
+from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.storage.channels import Channel, channel_of
+from advisory_perf.storage.delivered_days import beginning, first_arrivals
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.messages import message_of
+from advisory_perf.storage.outbox import Outbox
+from advisory_perf.vendors.feed import Feed
+
+_WATCH_SECONDS = 30
+_SEND_SECONDS = 15
+_AT_MOST = 30
+"""Alerts of one message, which stays within what Slack and SNS take; the next ones follow with the next tick."""
+
+
+def right_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def watch_sensor(platform: Platform) -> dg.SensorDefinition:
+    """Raises alerts about files that are missing or late, and about lanes that failed as often as agreed; resolves them again."""
+
+    @dg.sensor(
+        name="watch",
+        minimum_interval_seconds=_WATCH_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="looks at deadlines and failed lanes, and raises alerts",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        now, told = right_now(), []
+        for feed in platform.feeds.values():
+            found = deadlines_of(platform, feed, now=now)
+            failed, published = lane_of(platform, feed, context.instance)
+            told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
+        for message in told:
+            context.log.warning(message)
+        return dg.SkipReason("; ".join(told) or "nothing new")
+
+    return watch
+
+
+def deadlines_of(platform: Platform, feed: Feed, *, now: datetime) -> Deadlines:
+    """What is to be told of the vendor's deadlines now.
+
+    incoming/ is listed before the ledger is asked, or a file that lands in between would be in neither.
+    """
+    missing = Outbox(platform.warehouse).open_windows(feed.vendor, MISSING_FILE.name)
+    windows = windows_in_question(feed, beginning(platform.warehouse, feed.vendor), missing, now=now)
+    under_way = [file.modified for file in platform.lake.files(f"{INCOMING}/{feed.vendor}/")] if windows else []
+    arrivals = first_arrivals(platform.warehouse, feed.vendor, *span(feed, windows)) if windows else []
+    return judged_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
+
+
+def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alert about the vendor's lane if it failed as often as agreed; the key of such an alert once nothing waits for the lane."""
+    pending = platform.ledger.pending(feed.vendor)
+    if not pending:
+        return [], [lane_alert_key(feed.vendor)]
+    subject = lane_subject(feed.vendor, pending)
+    if not lane_has_failed(tries_for(instance, subject), attempts=platform.settings.attempts):
+        return [], []
+    return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject))], []
+
+
+def alerts_sensor(platform: Platform) -> dg.SensorDefinition:
+    """Sends the alerts that are due, the oldest first, as one message a tick; without a channel they only wait."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=_SEND_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="sends the alerts of the outbox to ADVISORY_PERF_ALERTS_URL, again and again until they are taken",
+    )
+    def alerts(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if platform.settings.alerts_url is None:
+            return dg.SkipReason("no channel is set: alerts are only kept in the table alerts")
+        channel = channel_of(platform.settings.alerts_url)
+        least = Severity(platform.settings.alerts_severity)
+        sent = send_due(Outbox(platform.warehouse), channel, least=least, now=right_now())
+        return dg.SkipReason(f"sent {sent} alerts to {channel.place}" if sent else "nothing is due")
+
+    return alerts
+
+
+def send_due(outbox: Outbox, channel: Channel, *, least: Severity, now: datetime) -> int:
+    """Sends what is due as one message, and says how many alerts that were. ChannelError where the channel does not take it."""
+    leased = outbox.lease(now=now, least=least, at_most=_AT_MOST)
+    if not leased:
+        return 0
+    message = message_of(leased)
+    try:
+        channel.send(message)
+    except ChannelError as error:
+        outbox.failed(message.ids, why=str(error))
+        raise
+    outbox.sent(message.ids, to=channel.place)
+    return len(leased)

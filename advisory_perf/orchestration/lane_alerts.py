@@ -1,0 +1,36 @@
+"""When a lane is in trouble, and the alert about it: one a lane, until everything that has landed is published. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from advisory_perf.contracts.alerts import LANE_FAILED, Alert
+from advisory_perf.orchestration.attempts import FailedAttempt
+from advisory_perf.orchestration.decisions import Tries
+from advisory_perf.storage.ledger import LedgerEntry
+
+
+def lane_has_failed(tries: Tries, *, attempts: int) -> bool:
+    """Whether the sensor will not try the lane again for what has landed."""
+    return tries.failed >= attempts and not tries.in_flight
+
+
+def lane_alert(vendor: str, pending: Sequence[LedgerEntry], attempts: Sequence[FailedAttempt]) -> Alert:
+    """The alert about a lane whose attempts are used up; since its first failed run ended, or else since its deliveries came."""
+    ended = [datetime.fromisoformat(attempt.ended_at) for attempt in attempts if attempt.ended_at]
+    why = attempts[-1].reason if attempts else "no reason was given"
+    waiting = f"{pending[0].file_name} and {len(pending) - 1} more are" if len(pending) > 1 else f"{pending[0].file_name} is"
+    return Alert(
+        key=lane_alert_key(vendor),
+        code=LANE_FAILED.name,
+        severity=LANE_FAILED.severity,
+        vendor=vendor,
+        since=min([*ended, *([] if ended else [entry.received_at for entry in pending])]),
+        subject=f"{LANE_FAILED.name} {vendor}",
+        message=f"{vendor}: its lane failed {len(attempts)} times, the last time because: {why}; {waiting} landed and not published, and "
+        "the rows published before stand; mend the reason and launch the lane's last run again",
+    )
+
+
+def lane_alert_key(vendor: str) -> str:
+    """What the alert is about: the vendor's lane, whichever deliveries wait for it."""
+    return f"{LANE_FAILED.name} {vendor}"

@@ -1,0 +1,73 @@
+"""The as-of dates of landed deliveries: which days have come, when, and in which file.
+
+First and last day alone would lie for a file of month ends, which says nothing of the days between.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import LiteralString
+
+import psycopg
+
+from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.storage.warehouse import Warehouse
+
+LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstArrival:
+    """The delivery that was the first to hold a position on a day, of those that have landed."""
+
+    day: date
+    received_at: datetime
+    file_name: str
+    delivery_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first arrival of any landed delivery of a vendor, and the first day that any of them holds."""
+
+    received_at: datetime
+    day: date
+
+
+_FIRST_ARRIVALS: LiteralString = """
+    SELECT DISTINCT ON (day.as_of_date) day.as_of_date, log.received_at, log.file_name, log.delivery_id
+    FROM etl_processing_log AS log JOIN delivered_days AS day ON day.etl_log_id = log.id
+    WHERE log.vendor = %(vendor)s AND log.status = ANY(%(landed)s)
+    AND log.first_as_of_date <= %(last)s AND log.last_as_of_date >= %(first)s AND day.as_of_date BETWEEN %(first)s AND %(last)s
+    ORDER BY day.as_of_date, log.received_at, log.id
+"""
+
+_BEGINNING: LiteralString = """
+    SELECT min(received_at), min(first_as_of_date) FROM etl_processing_log
+    WHERE vendor = %(vendor)s AND status = ANY(%(landed)s) AND first_as_of_date IS NOT NULL
+"""
+
+
+def replace_days(connection: psycopg.Connection, etl_log_id: int, days: Collection[date]) -> None:
+    """Makes the delivery's days these; equal ones stay as they are."""
+    kept = {"id": etl_log_id, "days": list(days)}
+    connection.execute("DELETE FROM delivered_days WHERE etl_log_id = %(id)s AND as_of_date <> ALL(%(days)s::date[])", kept)
+    connection.execute(
+        "INSERT INTO delivered_days (etl_log_id, as_of_date) SELECT %(id)s, day FROM unnest(%(days)s::date[]) AS day"
+        " ON CONFLICT DO NOTHING",
+        kept,
+    )
+
+
+def first_arrivals(warehouse: Warehouse, vendor: str, first: date, last: date) -> list[FirstArrival]:
+    """Of each day from first to last that a landed delivery of the vendor holds, the first such delivery to arrive; by day."""
+    with warehouse.connect() as connection:
+        found = connection.execute(_FIRST_ARRIVALS, {"vendor": vendor, "first": first, "last": last, "landed": LANDED})
+        return [FirstArrival(*row) for row in found.fetchall()]
+
+
+def beginning(warehouse: Warehouse, vendor: str) -> Beginning | None:
+    """When the vendor's deliveries began; None where none has landed with a position."""
+    with warehouse.connect() as connection:
+        received_at, day = connection.execute(_BEGINNING, {"vendor": vendor, "landed": LANDED}).fetchone() or (None, None)
+    return Beginning(received_at, day) if received_at is not None and day is not None else None

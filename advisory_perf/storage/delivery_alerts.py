@@ -1,0 +1,100 @@
+"""The alerts about deliveries, written and resolved in the very transaction in which the ledger's entry changes."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+import psycopg
+
+from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, Alert
+from advisory_perf.contracts.conventions import DeliveryStatus, Severity
+from advisory_perf.storage.outbox import raise_alert, resolve_keys
+
+_DIGEST = 12
+_WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
+
+_RESOLVE_REJECTIONS: LiteralString = """
+    UPDATE alerts SET resolved_at = now()
+    FROM etl_processing_log AS troubled, etl_processing_log AS landed
+    WHERE alerts.resolved_at IS NULL AND alerts.code <> %(other)s AND troubled.id = alerts.etl_log_id AND landed.id = %(id)s
+    AND troubled.sha256 = landed.sha256 AND troubled.vendor IN (landed.vendor, 'unknown')
+"""
+
+
+def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: str, sentence: str) -> None:
+    """The delivery was rejected or given up: one alert a file and code, however often its landing is tried again."""
+    (vendor, name, delivery_id, sha256, since) = _entry(connection, etl_log_id)
+    remedy = (
+        ""
+        if code in _WITH_THEIR_REMEDY
+        else f"; it lies in error/{vendor}/{delivery_id}/: ask the vendor for the right file, or mend the feed and run "
+        f"`advisory-perf quarantine replay --delivery {delivery_id}`"
+    )
+    alert = Alert(
+        key=_key(code, vendor, name, sha256),
+        code=code,
+        severity=Severity.CRITICAL,
+        vendor=vendor,
+        since=since,
+        subject=f"{code} {vendor}: {name}",
+        message=f"{sentence}{remedy}",
+        delivery_id=delivery_id,
+        etl_log_id=etl_log_id,
+    )
+    connection.execute(
+        "UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND etl_log_id = %s AND code <> %s", [etl_log_id, code]
+    )
+    raise_alert(connection, alert)
+
+
+def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
+    """The delivery has landed: its rejection is over, and that of the same bytes in no vendor's folder.
+
+    A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
+    """
+    connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "other": DELIVERY_WITH_ISSUES.name})
+
+
+def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) -> None:
+    """An alert for each of the deliveries that ended with issues; what was said of the others is over."""
+    found = connection.execute(
+        "SELECT id, status, records_failed, vendor, file_name, delivery_id, sha256, received_at FROM etl_processing_log"
+        " WHERE id = ANY(%s) ORDER BY id",
+        [list(etl_log_ids)],
+    ).fetchall()
+    good = []
+    for etl_log_id, status, quarantined, vendor, name, delivery_id, sha256, since in found:
+        key = _key(DELIVERY_WITH_ISSUES.name, vendor, name, sha256)
+        if status != DeliveryStatus.COMPLETED_WITH_ISSUES:
+            good.append(key)
+            continue
+        why = f"{quarantined:,} of its rows are in quarantine" if quarantined else "figures differ from the vendor's beyond tolerance"
+        look = (
+            f"quarantine list --delivery {delivery_id}"
+            if quarantined
+            else f"export reconciliation_results --where \"data_source = '{vendor}'\""
+        )
+        alert = Alert(
+            key=key,
+            code=DELIVERY_WITH_ISSUES.name,
+            severity=DELIVERY_WITH_ISSUES.severity,
+            vendor=vendor,
+            since=since,
+            subject=f"{DELIVERY_WITH_ISSUES.name} {vendor}: {name}",
+            message=f"{vendor}, {name}: {why}; look at them by `advisory-perf {look}`",
+            delivery_id=delivery_id,
+            etl_log_id=etl_log_id,
+        )
+        raise_alert(connection, alert)
+    resolve_keys(connection, good)
+
+
+def _entry(connection: psycopg.Connection, etl_log_id: int) -> psycopg.rows.TupleRow:
+    (entry,) = connection.execute(
+        "SELECT vendor, file_name, delivery_id, sha256, received_at FROM etl_processing_log WHERE id = %s", [etl_log_id]
+    ).fetchall()
+    return entry
+
+
+def _key(code: str, vendor: str, name: str, sha256: str) -> str:
+    """By what the file is, and not by its id, which another arrival of the same file changes."""
+    return f"{code} {vendor} {name} {sha256[:_DIGEST]}"

@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from advisory_perf.orchestration.attempts import FailedAttempt
+from advisory_perf.orchestration.decisions import Tries
+from advisory_perf.orchestration.lane_alerts import lane_alert, lane_has_failed
+from advisory_perf_tests.orchestration.scenarios import an_entry, days
+
+THIRD, FOURTH = days(3, 4)
+TWICE = [
+    FailedAttempt("r1", "2025-04-01T10:00:00+00:00", "the check net_flow_identity failed"),
+    FailedAttempt("r2", "2025-04-01T10:05:00+00:00", "the disk is full"),
+]
+
+
+@pytest.mark.parametrize(
+    ("tries", "has_failed"),
+    [
+        (Tries(), False),
+        (Tries(failed=2), False),
+        (Tries(failed=3), True),
+        (Tries(failed=3, in_flight=True), False),
+        (Tries(failed=4), True),
+    ],
+)
+def test_a_lane_has_failed_when_its_attempts_are_used_up_and_nobody_tries_it(tries: Tries, *, has_failed: bool) -> None:
+    assert lane_has_failed(tries, attempts=3) is has_failed
+
+
+def test_the_alert_tells_the_last_reason_since_the_first_failure_and_what_waits() -> None:
+    alert = lane_alert("acme", [an_entry("one", THIRD), an_entry("two", FOURTH)], TWICE)
+    assert (alert.key, alert.severity, alert.since) == ("LANE_FAILED acme", "CRITICAL", datetime(2025, 4, 1, 10, tzinfo=UTC))
+    assert alert.message == (
+        "acme: its lane failed 2 times, the last time because: the disk is full; one.csv and 1 more are landed and not published, and "
+        "the rows published before stand; mend the reason and launch the lane's last run again"
+    )
+
+
+def test_without_a_time_of_failure_the_trouble_began_when_the_first_delivery_came() -> None:
+    alert = lane_alert("acme", [an_entry("one", THIRD)], [FailedAttempt("r1", "", "its process was lost")])
+    assert alert.since == datetime(2025, 4, 1, tzinfo=UTC)
+    assert "; one.csv is landed and not published, " in alert.message

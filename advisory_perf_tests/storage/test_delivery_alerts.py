@@ -1,0 +1,176 @@
+"""Alerts about deliveries: written with the ledger's entry or not at all, one a trouble, and over when it is."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+
+from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
+from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.outbox import KeptAlert, Outbox
+from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
+from advisory_perf_tests.storage.test_ledger import ARRIVAL, identity, january, land, publish, status
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse) -> Ledger:
+    return Ledger(warehouse)
+
+
+def reject(ledger: Ledger, delivery_id: str, code: str = "E_TORN", **others: Any) -> None:
+    ledger.claim(**identity(delivery_id, **others))
+    ledger.rejected(delivery_id, code=code, sentence=f"{delivery_id}.csv: it is torn")
+
+
+def alerts(ledger: Ledger, *, only_open: bool = True) -> list[KeptAlert]:
+    return Outbox(ledger.warehouse).alerts(only_open=only_open)
+
+
+# rejections -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_rejection_says_what_broke_since_when_why_and_what_to_do(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    (alert,) = alerts(ledger)
+    assert (alert.code, alert.severity, alert.vendor, alert.delivery_id, alert.since) == ("E_TORN", "CRITICAL", "alpha", "one", ARRIVAL)
+    assert alert.subject == "E_TORN alpha: one.csv"
+    assert alert.message == (
+        "one.csv: it is torn; it lies in error/alpha/one/: ask the vendor for the right file, or mend the feed and run "
+        "`advisory-perf quarantine replay --delivery one`"
+    )
+
+
+@pytest.mark.parametrize("code", ["E_UNKNOWN_VENDOR", "E_POISONED"])
+def test_a_sentence_that_says_what_to_do_is_told_as_it_is(ledger: Ledger, code: str) -> None:
+    ledger.record_rejection(code=code, sentence="x.csv: put it elsewhere", **identity("x", vendor="unknown"))
+    (alert,) = alerts(ledger)
+    assert (alert.code, alert.message) == (code, "x.csv: put it elsewhere")
+
+
+def test_a_landing_that_is_tried_again_raises_no_second_alert_and_another_reason_takes_the_firsts_place(ledger: Ledger) -> None:
+    for _ in range(3):
+        reject(ledger, "one")
+    assert len(alerts(ledger, only_open=False)) == 1
+    reject(ledger, "one", code="E_FORMAT")
+    assert [alert.code for alert in alerts(ledger)] == ["E_FORMAT"]
+
+
+def test_the_same_file_again_under_another_arrival_is_the_same_trouble_under_its_new_name(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    reject(ledger, "two", file_name="one.csv", sha256="bytes of one")
+    (alert,) = alerts(ledger, only_open=False)
+    assert alert.delivery_id == "two"
+    assert "--delivery two`" in alert.message
+
+
+def test_the_alert_is_over_when_the_delivery_lands_and_comes_back_when_it_is_rejected_again(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    land(ledger, "one", january(1), january(1))
+    assert alerts(ledger) == []
+    reject(ledger, "one")
+    assert [alert.id for alert in alerts(ledger, only_open=False)] == [1, 2]
+    assert len(alerts(ledger)) == 1
+
+
+def test_a_file_of_the_same_name_with_other_bytes_ends_nothing(ledger: Ledger) -> None:
+    reject(ledger, "monday", file_name="performance.csv")
+    land(ledger, "tuesday", january(2), january(2), file_name="performance.csv")
+    assert [alert.delivery_id for alert in alerts(ledger)] == ["monday"]
+
+
+def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_land_where_they_belong(ledger: Ledger) -> None:
+    ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown"))
+    land(ledger, "y", january(1), january(1), vendor="beta")
+    assert len(alerts(ledger)) == 1
+    land(ledger, "z", january(1), january(1), sha256="bytes of x")
+    assert alerts(ledger) == []
+
+
+def test_an_alert_and_its_ledger_entry_are_written_together_or_not_at_all(ledger: Ledger) -> None:
+    ledger.claim(**identity("one"))
+    with ledger.warehouse.connect() as connection:
+        connection.execute("ALTER TABLE alerts ADD CONSTRAINT full_up CHECK (false)")
+    with pytest.raises(WarehouseError, match="full_up"):
+        ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
+    assert (status(ledger, "one"), alerts(ledger)) == ("RECEIVED", [])
+    with pytest.raises(WarehouseError, match="full_up"):
+        ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown"))
+    assert ledger.entry("x") is None
+    with ledger.warehouse.connect() as connection:
+        connection.execute("ALTER TABLE alerts DROP CONSTRAINT full_up")
+    ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
+    assert (status(ledger, "one"), len(alerts(ledger))) == ("FAILED", 1)
+
+
+# issues ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_delivery_with_quarantined_rows_is_told_when_it_is_published_and_with_low_severity(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1), quarantined=2)
+    assert alerts(ledger) == []
+    publish(ledger, january(1), january(31))
+    (alert,) = alerts(ledger)
+    assert (alert.code, alert.severity, alert.since) == ("DELIVERY_WITH_ISSUES", "LOW", ARRIVAL)
+    assert (
+        alert.message == "alpha, one.csv: 2 of its rows are in quarantine; look at them by `advisory-perf quarantine list --delivery one`"
+    )
+    publish(ledger, january(1), january(31))
+    assert len(alerts(ledger, only_open=False)) == 1
+
+
+def test_a_delivery_of_quarantined_rows_only_waits_for_no_lane_and_is_told_at_once(ledger: Ledger) -> None:
+    land(ledger, "one", None, None, quarantined=9)
+    assert [alert.code for alert in alerts(ledger)] == ["DELIVERY_WITH_ISSUES"]
+
+
+def test_breaks_are_told_while_they_last(ledger: Ledger) -> None:
+    day = date(2024, 1, 31)
+    land(ledger, "first", january(1), day)
+    put(ledger.warehouse, rows_of_status("COMPLETED_WITH_ISSUES", day))
+    publish(ledger, january(1), date(2024, 2, 29))
+    (alert,) = alerts(ledger)
+    assert alert.message.startswith("alpha, first.csv: figures differ from the vendor's beyond tolerance; ")
+    put(ledger.warehouse, rows_of_status("COMPLETED", day))
+    publish(ledger, january(1), date(2024, 2, 29))
+    assert (status(ledger, "first"), alerts(ledger)) == ("COMPLETED", [])
+
+
+def rows_of_status(reconciliation_status: str, day: date) -> pl.DataFrame:
+    return rows_of(PERFORMANCE_DATA, valuation("A-1", day, reconciliation_status=reconciliation_status))
+
+
+# days -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_days_of_a_delivery_are_those_on_which_it_has_a_position(ledger: Ledger) -> None:
+    land(ledger, "ends", january(1), january(31))
+    at = {"received_at": ARRIVAL, "file_name": "ends.csv", "delivery_id": "ends"}
+    arrivals = first_arrivals(ledger.warehouse, "alpha", january(1), january(31))
+    assert arrivals == [FirstArrival(january(1), **at), FirstArrival(january(31), **at)]  # type: ignore[arg-type]
+    assert first_arrivals(ledger.warehouse, "alpha", january(2), january(30)) == []
+
+
+def test_of_several_deliveries_of_a_day_the_first_to_arrive_counts_and_rejected_ones_do_not(ledger: Ledger) -> None:
+    for name, hour in (("noon", 12), ("ten", 10), ("eight", 8)):
+        land(ledger, name, january(1), january(1), received_at=ARRIVAL.replace(hour=hour))
+    ledger.rejected("eight", code="E_TORN", sentence="torn")
+    (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
+    assert (arrival.delivery_id, arrival.received_at.hour) == ("ten", 10)
+
+
+def test_a_delivery_that_lands_again_has_its_new_days_only(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(2))
+    land(ledger, "one", january(2), january(3))
+    assert [one.day for one in first_arrivals(ledger.warehouse, "alpha", january(1), january(31))] == [january(2), january(3)]
+
+
+def test_a_vendors_deliveries_begin_with_the_first_that_landed(ledger: Ledger) -> None:
+    reject(ledger, "torn", received_at=ARRIVAL.replace(hour=1))
+    assert beginning(ledger.warehouse, "alpha") is None
+    land(ledger, "later", january(1), january(1), received_at=ARRIVAL.replace(hour=12))
+    land(ledger, "first", january(5), january(5))
+    assert beginning(ledger.warehouse, "alpha") == Beginning(ARRIVAL, january(1))
