@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
+from filelock import FileLock
 from sqlalchemy.exc import SQLAlchemyError
 
 from advisory_perf.definitions import build_definitions, open_platform
@@ -64,7 +65,9 @@ class Installation:
 
     def _own_storage(self) -> dg.DagsterInstance:
         try:
-            return dg.DagsterInstance.from_config(str(self.dagster_home))
+            # One at a time, since two that find no tables would both make them.
+            with FileLock(self.settings.home / ".dagster.lock"):
+                return dg.DagsterInstance.from_config(str(self.dagster_home))
         except (DagsterPostgresException, SQLAlchemyError) as error:
             raise SettingsError(
                 f"Dagster's own storage cannot be opened ({str(error).splitlines()[0]}); "

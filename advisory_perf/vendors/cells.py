@@ -16,19 +16,15 @@ from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.dates import first_of, within_reach
 from advisory_perf.vendors.feed import FLOWS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS, Feed, Source
 from advisory_perf.vendors.numbers import DECIMAL, INFINITE, SCIENTIFIC, is_blank
-from advisory_perf.vendors.raw import cell
+from advisory_perf.vendors.raw import INVISIBLE, bare, cell
 from advisory_perf.vendors.telling import Told, ToldNumbers
 
 CELL_ERROR = r"^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|GETTING_DATA|ERROR|[A-Z][A-Za-z]+)$"
-_INVISIBLE = r"\s\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-_SURROUNDINGS = f"^[{_INVISIBLE}]+|[{_INVISIBLE}]+$"
-_KEPT_AS_TEXT = r'^=(?:"([^"]*)"|([^"=]*)"")$'
-"""The second is what Arrow makes of the first where the cell itself is not quoted."""
 _SCIENTIFIC_ID = r"^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$"
 _FLOAT_ID = r"^[0-9]+\.0+$"
 _MASKED_ID = r"\.\.|[\u2026*\u2022]|(?i:x{3,})[ -]?[0-9]+$"
-_UNUSUAL_ID = rf"{_SCIENTIFIC_ID}|{_FLOAT_ID}|{_MASKED_ID}|{CELL_ERROR}|^\s|\s$"
-_USUAL_TEXT = r"^[^#\s](?:.*\S)?$"
+_UNUSUAL_ID = rf"{_SCIENTIFIC_ID}|{_FLOAT_ID}|{_MASKED_ID}|{CELL_ERROR}|^=|^[{INVISIBLE}]|[{INVISIBLE}]$"
+_USUAL_TEXT = rf"^[^#={INVISIBLE}](?:.*[^{INVISIBLE}])?$"
 _USUAL_RETURN = r"^[+-]?(?:[0-9]{1,6}(?:\.[0-9]*)?|\.[0-9]+)$"
 """A return without an exponent; a larger one than ``LARGEST_RETURN`` has more digits in front."""
 _CURRENCY = r"^[A-Z]{3}$"
@@ -108,11 +104,6 @@ def stripped(source: Source) -> pl.Expr:
     return bare(pl.col(cell(source.from_)))
 
 
-def bare(raw: pl.Expr) -> pl.Expr:
-    """Cells without spaces and invisible marks around them, and without the ``="…"`` by which spreadsheets are told to keep text."""
-    return raw.str.replace_all(_SURROUNDINGS, "").str.replace(_KEPT_AS_TEXT, "${1}${2}")
-
-
 def _plain_name(name: str) -> str:
     return f"plain:{name}"
 
@@ -166,16 +157,17 @@ def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be
 def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> Field:
     plain, text = pl.col(_plain_name(name)), bare(raw)
     by_sign = text.str.ends_with("%") | text.str.ends_with("%)")
-    divisor = 10**source.return_digits
+    digits = source.return_digits
 
     def or_zero(value: pl.Expr, printed: pl.Expr) -> pl.Expr:
         return pl.when(is_blank(printed, told.numbers)).then(pl.lit(0.0)).otherwise(value) if source.blank == "zero" else value
 
     usual = told.usual(raw)
-    first = pl.when(usual.str.contains(_USUAL_RETURN)).then(usual).cast(pl.Float64(), strict=False) * source.sign / divisor
-    parsed = pl.when(plain.str.contains(SCIENTIFIC)).then(plain).cast(pl.Float64(), strict=False)
-    finite = pl.when(parsed.is_finite() & (parsed.abs() <= LARGEST_RETURN)).then(parsed)
-    second = finite * source.sign / pl.when(by_sign).then(100).otherwise(divisor)
+    first = _fraction(pl.when(usual.str.contains(_USUAL_RETURN)).then(usual), digits) * source.sign
+    printed = pl.when(plain.str.contains(SCIENTIFIC)).then(plain).cast(pl.Float64(), strict=False)
+    whole = pl.when(by_sign).then(_fraction(plain, 2)).otherwise(_fraction(plain, digits))
+    value = pl.when(plain.str.contains(DECIMAL)).then(whole).otherwise(printed / pl.when(by_sign).then(100).otherwise(10**digits))
+    second = pl.when(printed.is_finite() & (printed.abs() <= LARGEST_RETURN)).then(value) * source.sign
     allows_percent = told.numbers.percent_sign and source.scale != "basis_points"
     code = (
         pl.when(plain.str.contains(SCIENTIFIC) & ~told.is_ambiguous(text))
@@ -191,6 +183,11 @@ def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_b
         code,
         plain=told.plain(text, percent=allows_percent).alias(_plain_name(name)),
     )
+
+
+def _fraction(number: pl.Expr, digits: int) -> pl.Expr:
+    """Plain numbers as floats with the point moved in the text, so that each is the nearest to what is printed: 70 % is 0.7."""
+    return (number + f"e-{digits}" if digits else number).cast(pl.Float64(), strict=False)
 
 
 def _date(raw: pl.Expr, formats: tuple[str, ...], feed: Feed, *, received: date) -> Field:

@@ -15,7 +15,7 @@ from advisory_perf.vendors.cells import stripped
 from advisory_perf.vendors.feed import MONEY_FIELDS, Feed, FooterRule
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.numbers import exact_money, is_blank
-from advisory_perf.vendors.raw import MARK, MISFIT, cell, cell_columns
+from advisory_perf.vendors.raw import MARK, MISFIT, bare, cell, cell_columns
 from advisory_perf.vendors.telling import Told
 
 _TOLERANCE = Decimal("0.01")
@@ -103,7 +103,7 @@ def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told
 
 def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
     source = feed.columns[name]
-    printed = pl.lit(text).str.strip_chars()
+    printed = bare(pl.lit(text))
     number = told.numbers[name].plain(printed, percent=False)
     announced: Decimal | None = pl.select(exact_money(number, shift=source.shift)).item()
     if announced is None:

@@ -4,6 +4,7 @@ A format reads a cell whole or not at all. A year of two digits has to lie near 
 is otherwise a guess. Which of two formats holds, where both read the same cells, is told in ``telling``.
 """
 
+import re
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -14,6 +15,8 @@ EXCEL_SERIAL = "excel_serial"
 _SERIAL = r"^([0-9]{5})(?:\.[0-9]+)?$"
 """Five digits: from May 1927 on, beyond the leap day of 1900 that Excel counts and the calendar does not have; the rest is time."""
 _SERIAL_START = date(1899, 12, 30)
+_MONTH, _MONTHS = r"^\S+(?: \S+)*$", {"%Y%m": r"^[0-9]{6}$", "%m%Y": r"^[0-9]{6}$"}
+"""What a month looks like: chrono would read spaces and single digits anywhere."""
 _YEARS_AROUND_ARRIVAL = 5
 _DAYS = ("%d", "%e", "%j", "%D", "%F", "%v", "%x", "%a", "%A", "%u", "%w", "%s")
 _TIMES = ("%H", "%I", "%T", "%R")
@@ -33,12 +36,17 @@ def parsed(text: pl.Expr, form: str, zone: str | None) -> pl.Expr:
         serial = text.str.extract(_SERIAL).cast(pl.Int64(), strict=False)
         return pl.lit(_SERIAL_START) + pl.duration(days=serial)
     if tells_months(form):
-        return (text + " 01").str.to_date(f"{form} %d", strict=False).dt.month_end()
+        first = pl.when(text.str.contains(_MONTHS.get(form, _MONTH))).then(text + " 01").str.to_date(f"{form} %d", strict=False)
+        return _of_our_time(first.dt.month_end(), form)
     if has_time_zone(form):
         instant = text.str.replace("[Zz]$", "+00:00").str.to_datetime(form, strict=False, exact=True, time_unit="us", time_zone="UTC")
         return instant.dt.convert_time_zone(zone or "UTC").dt.date()
     has_time = any(directive in form for directive in _TIMES)
     day = text.str.to_datetime(form, strict=False, time_unit="us").dt.date() if has_time else text.str.to_date(form, strict=False)
+    return _of_our_time(day, form)
+
+
+def _of_our_time(day: pl.Expr, form: str) -> pl.Expr:
     return day if has_two_digit_year(form) else pl.when(day.dt.year() >= _LEAST_YEAR).then(day)
 
 
@@ -79,4 +87,5 @@ def tells_days(form: str) -> bool:
 
 def tells_months(form: str) -> bool:
     """Whether the format says a month and no day of it."""
-    return form != EXCEL_SERIAL and not any(directive in form for directive in _DAYS)
+    directives = re.sub("%[-_0]", "%", form)
+    return form != EXCEL_SERIAL and not any(directive in directives for directive in _DAYS)

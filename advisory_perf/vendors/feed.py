@@ -78,6 +78,8 @@ class Numbers(FrozenModel):
             raise ValueError("currency_signs: a sign is text without digits, marks and signs of a number")
         if any(re.search("[0-9]", text) for text in self.blanks):
             raise ValueError("blanks: a text with digits is a value")
+        if any(text != text.strip() for text in self.blanks):
+            raise ValueError("blanks: a text stands without the spaces around it, which every cell is read without")
         return self
 
 

@@ -84,13 +84,7 @@ def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, 
     found = False
     for name in text.members():
         if name != path[0]:
-            stated = [at for at in beside if f"{at}.".startswith(f"{'.'.join((*above, name))}.")]
-            if not stated:
-                text.skip(levels + 1)
-                continue
-            value = text.value(levels + 1)[0]
-            for at in stated:
-                beside[at] += _leaf(value, at.split(".")[levels + 1 :])
+            _read_beside(text, (*above, name), beside, reading)
         elif found:
             raise reading.refused("E_FORMAT", f"has the key {name!r} of its rows twice; which one is meant cannot be told")
         else:
@@ -98,6 +92,19 @@ def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, 
             yield from _at_path(text, path[1:], beside, reading, (*above, name))
     if not found:
         raise reading.refused("E_FORMAT", f"has no array of rows at {whole_path!r}; say where it is with json: rows_at in the feed")
+
+
+def _read_beside(text: JsonText, keys: tuple[str, ...], beside: Beside, reading: Reading) -> None:
+    """Moves over a value beside the rows, and keeps what the feed says is stated in it."""
+    stated = [at for at in beside if f"{at}.".startswith(f"{'.'.join(keys)}.")]
+    if not stated:
+        text.skip(len(keys))
+        return
+    value, twice, _ = text.value(len(keys))
+    if twice is not None:
+        raise reading.refused("E_MAPPING", f"has the key {twice!r} twice in {keys[-1]!r}; which one is meant cannot be told")
+    for at in stated:
+        beside[at] += _leaf(value, at.split(".")[len(keys) :])
 
 
 def _leaf(value: object, path: list[str]) -> list[str]:

@@ -78,7 +78,7 @@ def exact_money(number: pl.Expr, *, shift: int, signs: str = "+-") -> pl.Expr:
     """
     whole, decimals = DELIVERED_INTEGER_DIGITS, MONEY_SCALE
     fits = rf"^[{signs}]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
-    shifted = _shifted(number, shift) if shift else number
+    shifted = pl.when(number.str.contains(DECIMAL)).then(_shifted(number, shift)) if shift else number
     return pl.when(shifted.str.contains(fits)).then(shifted).cast(MONEY, strict=False)
 
 

@@ -26,6 +26,10 @@ MISFIT = "misfit"
 MARK = "mark"
 CELL = "cell:"
 
+INVISIBLE = r"\s\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_SURROUNDINGS = f"^[{INVISIBLE}]+|[{INVISIBLE}]+$"
+_KEPT_AS_TEXT = r'^=(?:"([^"]*)"|([^"=]*)"")$'
+"""The second is what Arrow makes of the first where the cell itself is not quoted."""
 HEADER_SEARCH_ROWS = 50
 """How far down a file its header may stand."""
 
@@ -70,6 +74,13 @@ def cell(name: str) -> str:
 def cell_columns(raw: pl.DataFrame) -> list[str]:
     """The cell columns of a raw frame, in the file's order."""
     return [name for name in raw.columns if name.startswith(CELL)]
+
+
+def bare(cells: pl.Expr) -> pl.Expr:
+    """Cells without spaces and invisible marks around them, and without the ``="…"`` by which spreadsheets are told to keep text."""
+    stripped = cells.str.replace_all(_SURROUNDINGS, "")
+    unwrapped = stripped.str.replace(_KEPT_AS_TEXT, "${1}${2}").str.replace_all(_SURROUNDINGS, "")
+    return pl.when(stripped.str.starts_with("=")).then(unwrapped).otherwise(stripped)
 
 
 def folded(header: str) -> str:

@@ -17,7 +17,7 @@ from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.dates import EXCEL_SERIAL, has_two_digit_year, parsed
 from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS, Feed, Numbers
 from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.raw import cell
+from advisory_perf.vendors.raw import bare, cell
 
 _CORE = r"([0-9.,]*[0-9][0-9.,]*)"
 _BY_POINT = r"^(?:[0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:\.[0-9]*)?$"
@@ -156,7 +156,7 @@ def _formats(rows: pl.DataFrame, feed: Feed, file_name: str) -> tuple[tuple[str,
     formats = source.formats
     if (len(formats) == 1 and not has_two_digit_year(formats[0])) or cell(source.from_) not in rows.columns:
         return formats, ()
-    texts = rows.select(text=pl.col(cell(source.from_)).str.strip_chars()).unique()
+    texts = rows.select(text=bare(pl.col(cell(source.from_)))).unique()
     days = texts.with_columns(parsed(pl.col("text"), form, feed.files.time_zone).alias(form) for form in formats)
     kept = list(formats)
     for one, other in combinations(formats, 2):

@@ -89,6 +89,11 @@ def test_a_document_states_it_around_its_rows(around: dict[str, Any]) -> None:
     assert days(rows_first, feed) == [DAY, DAY]
 
 
+def test_a_key_that_stands_twice_around_the_rows_states_nothing_certain() -> None:
+    content = '{"meta": {"day": "2024-06-27", "day": "2024-06-28"}, "rows": []}'
+    assert refusal(content, stating("json", json_={"rows_at": "rows"}, day=at("meta.day"))).code == "E_MAPPING"
+
+
 def test_it_may_stand_within_what_holds_the_rows() -> None:
     content = f'{{"data": {a_document(day="2024-06-28")}}}'
     assert days(content, stating("json", json_={"rows_at": "data.rows"}, day=at("data.day"))) == [DAY, DAY]

@@ -145,6 +145,24 @@ def test_a_month_is_its_last_day(form: str, month: str) -> None:
     assert codes(judged(a_file_of_days("2024-02-29"), feed)) == {2: "E_DATE"}
 
 
+@pytest.mark.parametrize(("form", "text"), [("%Y%m", "20245"), ("%Y%m", "2024 05"), ("%m/%Y", "05/24"), ("%b %Y", "Feb  2024")])
+def test_what_is_not_written_as_a_month_is_none(form: str, text: str) -> None:
+    assert codes(judged(a_file_of_days(text), a_feed({"as_of_date": {"from": "day", "formats": [form]}}, cadence="monthly"))) == {
+        2: "E_DATE"
+    }
+
+
+@pytest.mark.parametrize(("form", "day"), [("%-d/%-m/%Y", "3/4/2024"), ("%_d.%_m.%y", " 3. 4.24")])
+def test_a_day_without_its_zero_is_a_day(form: str, day: str) -> None:
+    assert days_of(judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 4, 3)]
+
+
+def test_marks_around_a_day_do_not_hide_that_it_can_be_read_in_two_ways() -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
+    for day in ("03/04/2024", '="03/04/2024"', "\u200e03/04/2024"):
+        assert refusal(a_file_of_days(day), feed).code == "E_DATE_AMBIGUOUS"
+
+
 def test_a_month_that_has_not_ended_at_the_arrival_has_no_last_day_yet() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m"]}}, cadence="monthly")
     on_the_28th = Delivery("d1", "acme_1.csv", datetime(2024, 6, 28, 23, tzinfo=UTC))
