@@ -87,7 +87,7 @@ def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: T
 def _announced(figure: str, footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed) -> pl.Series:
     """The texts of one control figure: of each line that announces it, or the one that the file states once."""
     if figure in feed.files.stated:
-        return typed[cell(figure)].drop_nulls().head(1)
+        return pl.concat([typed[cell(figure)], footers[cell(figure)]]).head(1)
     return footers.select(line=_whole_line(footers, feed))["line"].str.extract(figure).drop_nulls()
 
 

@@ -40,7 +40,7 @@ _MOST_MISFITS = 500_000
 """Lines of too many or too few cells are each kept; a file of more is no table."""
 _CELLS_A_BYTE = 2
 """A row takes a byte for each of its cells, but a blank line takes one for them all."""
-_SURPLUS, _TELLING_ROWS = "", 3
+_SURPLUS = ""
 """The column behind the last delimiter of a row, where the header has none; no column of a header is without a name."""
 _HAS_DIGIT = r"[0-9]"
 _FEWEST_COLUMNS, _MOST_SUSPECTS = 3, 1_000
@@ -54,8 +54,7 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
     if layout.final_newline == "required" and not _ends(text):
         raise reading.refused("E_TORN", "ends without a line end, which its feed requires, so it was cut short; send it again")
     header, header_lines = _header(text, reading)
-    ends_open = _rows_end_with_a_delimiter(text, header, header_lines, layout)
-    if ends_open:
+    if layout.trailing_delimiter:
         header = replace(header, names=[*header.names, _SURPLUS])
     line_ends = count_of(b"\n", text)
     lines = line_ends or count_of(b"\r", text)
@@ -67,9 +66,8 @@ def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
         raw = _closed(raw, text, header, reading)
     except pa.ArrowInvalid as error:
         raise _unreadable(reading, error) from error
-    if ends_open:
-        raw = set_aside(raw, pl.col(cell(_SURPLUS)).str.strip_chars() != "", separator=layout.delimiter, mark="E_FIELDS")
-        raw = raw.drop(cell(_SURPLUS))
+    if layout.trailing_delimiter:
+        raw = _without_surplus(raw, layout)
     if layout.block is not None:
         raw = _up_to_a_blank_line(raw)
     raw = without_blank_lines(raw)
@@ -114,16 +112,6 @@ def _header(text: bytes, reading: Reading) -> tuple[Header, int]:
     except csv.Error as error:
         raise _unreadable(reading, error) from error
     return header, text.count(b"\n", 0, begin) + last_lines[header.index]
-
-
-def _rows_end_with_a_delimiter(text: bytes, header: Header, header_lines: int, layout: Csv) -> bool:
-    """Whether the first rows have one cell more than the header, and nothing in it."""
-    lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
-    try:
-        rows = list(itertools.islice(csv.reader(itertools.islice(lines, header_lines, None), **_dialect(layout)), _TELLING_ROWS))
-    except csv.Error:
-        return False
-    return bool(rows) and all(len(row) == len(header.names) + 1 and not row[-1].strip() for row in rows)
 
 
 def _block_begin(text: bytes, title: str | None, reading: Reading) -> int:
@@ -264,6 +252,21 @@ def _cells(line: str, layout: Csv) -> list[str]:
         return next(csv.reader(io.StringIO(line, newline=""), **_dialect(layout)), [])
     except csv.Error:
         return []
+
+
+def _without_surplus(raw: pl.DataFrame, layout: Csv) -> pl.DataFrame:
+    """The raw rows without the cell behind their last delimiter; where it holds something, the row has a cell too many.
+
+    Rows without that delimiter, such as a line of totals, are misfits so far and get their cells.
+    """
+    names = cell_columns(raw)[:-1]
+    raw = set_aside(raw, pl.col(cell(_SURPLUS)).str.strip_chars() != "", separator=layout.delimiter, mark="E_FIELDS").drop(cell(_SURPLUS))
+    texts = raw.drop_nulls(MISFIT).select(LINE_NUMBER, MISFIT).rows()
+    whole = [[line, *cells] for line, text in texts if len(cells := _cells(text, layout)) == len(names)]
+    if not whole:
+        return raw
+    rows = pl.DataFrame(whole, schema={LINE_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}, orient="row")
+    return pl.concat([raw.filter(~pl.col(LINE_NUMBER).is_in(rows[LINE_NUMBER].implode())), rows], how="diagonal").sort(LINE_NUMBER)
 
 
 def _up_to_a_blank_line(raw: pl.DataFrame) -> pl.DataFrame:

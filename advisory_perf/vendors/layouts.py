@@ -43,7 +43,8 @@ class Csv(FrozenModel):
     ``quote`` goes around cells that hold the delimiter; within one it is ``doubled`` or stands behind a ``backslash``.
     ``record_prefix`` is the first cell of every row in files that begin each line with its kind; lines of other kinds are
     footers. ``block`` is for files of several tables: how the title line above the wanted one starts (empty where it has
-    none); that table ends at the first blank line. ``final_newline: required`` refuses a file whose last line has no end.
+    none); that table ends at the first blank line. ``trailing_delimiter`` is for files whose rows end with a delimiter and whose
+    header does not. ``final_newline: required`` refuses a file whose last line has no end.
     """
 
     encoding: str = "utf-8"
@@ -52,6 +53,7 @@ class Csv(FrozenModel):
     escape: Literal["doubled", "backslash"] = "doubled"
     record_prefix: str | None = Field(default=None, min_length=1)
     block: str | None = None
+    trailing_delimiter: bool = False
     final_newline: Literal["optional", "required"] = "optional"
 
     @field_validator("encoding")

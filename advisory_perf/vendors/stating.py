@@ -4,34 +4,38 @@ The feed says where, and each becomes a column of the raw rows with the text as 
 column, or none, reject the file: which day a file is of is never guessed.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from advisory_perf.vendors.raw import MISFIT, Reading, cell
+from advisory_perf.vendors.raw import CELL, Reading, cell, cell_columns, folded
 
 
 def with_stated(
     raw: pl.DataFrame, reading: Reading, *, above: Iterable[Sequence[str]] = (), document: Mapping[str, Sequence[str]] | None = None
 ) -> pl.DataFrame:
-    """The raw rows with a column for each value that the feed says is stated once; misfits have none.
+    """The raw rows with a column for each value that the feed says is stated once; misfits have it too.
 
     ``above`` are the rows above the header, ``document`` what was found at each path beside the rows. DeliveryRejectedError:
     E_MAPPING where a value is not stated or in several ways, E_HEADER_DUPLICATE where the file has a column of that name.
     """
     files = reading.feed.files
     texts = {"file_name": [files.stem(reading.file_name)], "preamble": [" ".join(filter(None, row)) for row in above]}
+    columns = {folded(column.removeprefix(CELL)) for column in cell_columns(raw)}
     made = []
     for name, stated in files.stated.items():
-        if cell(name) in raw.columns:
+        if folded(name) in columns:
             raise reading.refused("E_HEADER_DUPLICATE", f"has a column {name}, which the feed says is stated in the {stated.in_}; mend one")
         where = f"the path {stated.at}" if stated.at is not None else f"its {stated.in_.replace('_', ' ')} by {stated.pattern}"
         found = set((document or {}).get(stated.at, ())) if stated.at is not None else stated.found(texts[stated.in_])
         if len(found) != 1:
             what = f"states {', '.join(sorted(found))}" if found else "states nothing"
             raise reading.refused("E_MAPPING", f"{what} for {name} in {where}; send it with one, or mend files: stated in the feed")
-        if raw.is_empty() and name == reading.feed.controls.count and found != {"0"}:
-            # No row is left to carry the figure to where figures are compared.
-            raise reading.refused("E_CONTROL_COUNT", f"the vendor announces {', '.join(found)} rows, and the file holds none; send them")
-        made.append(pl.when(pl.col(MISFIT).is_null()).then(pl.lit(found.pop())).alias(cell(name)))
+        value = found.pop()
+        if raw.is_empty() and name in reading.feed.controls.figures and re.search("[1-9]", value):
+            # No line is left to carry the figure to where figures are compared.
+            kind = "COUNT" if name == reading.feed.controls.count else "TOTAL"
+            raise reading.refused(f"E_CONTROL_{kind}", f"the vendor announces {value} as {name}, and the file holds no rows; send them")
+        made.append(pl.lit(value).alias(cell(name)))
     return raw.with_columns(made)

@@ -26,6 +26,11 @@ _STYLES, _TEXTS, _BINARY_WORKBOOK = "xl/styles.xml", "xl/sharedstrings.xml", "xl
 _MARKUP = (b"<!DOCTYPE", b"<!ENTITY")
 _ROW, _CELL = re.compile(rb"<(?:\w+:)?row[\s/>]"), re.compile(rb"<(?:\w+:)?c[\s/>]")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_NOT_COMPUTED = re.compile(
+    rb"<(?:\w+:)?c(?![^>]*\bt\s*=\s*[\"']str[\"'])[^>]*>\s*<(?:\w+:)?f(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:</(?:\w+:)?c>|<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</)"
+)
+"""A formula without a value, as programs write that do not compute; a text may be empty."""
 _UNPLACED = re.compile(rb"<(?:\w+:)?c(?=[\s/>])(?![^>]{0,200}?\sr\s*=)")
 _REFERENCE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{0,3})([0-9]{1,10})[\"']")
 _LONGER = [[re.compile(rb"\br\s*=\s*[\"'][A-Z]{%d,}[0-9]{%d,}" % (letters, digits)) for digits in range(12)] for letters in range(5)]
@@ -128,6 +133,9 @@ def _bound_sheet(pieces: Iterator[bytes], content: bytes, info: zipfile.ZipInfo,
             raise reading.too_large(f"has more than {min(reading.bounds.rows, _SHEET_ROWS):,} rows in {info.filename}", "ROWS")
         unplaced = unplaced or _UNPLACED.search(piece) is not None
         computes = computes or _FORMULA.search(piece) is not None
+        if computes and _NOT_COMPUTED.search(piece):
+            said = f"holds formulas in {info.filename} that were saved without their values"
+            raise reading.refused("E_FORMAT", f"{said}; have it computed and saved by a spreadsheet program")
         while letters < len(_LONGER) - 1 and _LONGER[letters + 1][0].search(piece):
             letters += 1
         while digits < len(_LONGER[0]) - 1 and _LONGER[0][digits + 1].search(piece):

@@ -370,3 +370,19 @@ def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> N
 def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
     result = judged(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}, plausibility={"scale": "warn"}))
     assert result.positions["vendor_twrr"].to_list() == numbers
+
+
+@pytest.mark.parametrize("scale", [1000, "0.01", 1_000_000])
+@pytest.mark.parametrize("text", ["", "+", "-", ".", "n/a"])
+def test_what_is_no_number_is_none_in_thousands_or_cents_either(text: str, scale: Any) -> None:
+    expected = None if text in {"", "-", "n/a"} else "E_NUMBER"
+    assert value(text, a_feed({"fees": {"from": "fee", "scale": scale}})) == expected
+    reject = value(text, a_feed({"fees": {"from": "fee", "scale": scale, "blank": "reject"}}))
+    assert reject == ("E_REQUIRED" if expected is None else expected)
+    required = a_feed({"beginning_market_value": {"from": "fee", "scale": scale}})
+    assert value(text, required) == ("E_REQUIRED" if expected is None else expected)
+
+
+def test_a_percentage_is_the_nearest_fraction_however_it_is_written() -> None:
+    feed = a_feed({"vendor_twrr": {"from": "twr", "scale": "percent"}}, plausibility={"scale": "warn"})
+    assert [value(text, feed, "twr") for text in ("70", " 70", "70%", "+70.0")] == [0.7] * 4

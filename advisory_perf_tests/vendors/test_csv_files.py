@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, judged, lines, misfits, read, rejection
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, judged, lines, misfits, read, refusal, rejection
 
 ROW = "A1,2024-06-28,100,0,0,101"
 FILE = f"{HEADER}\n{ROW}\n"
@@ -297,18 +297,26 @@ def test_a_feed_cannot_say_what_no_file_is(key: dict[str, str]) -> None:
         a_feed_of("csv", csv=key)
 
 
-def test_rows_that_end_with_a_delimiter_have_no_further_cell() -> None:
-    raw = read(f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102,\n")
-    assert (cells(raw, "emv"), misfits(raw)) == (["101", "102"], {})
+OPEN_ENDED = a_feed_of("csv", csv={"trailing_delimiter": True})
+
+
+def test_rows_that_end_with_a_delimiter_have_no_further_cell_where_the_feed_says_so() -> None:
+    content = f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102, \n"
+    assert (cells(read(content, OPEN_ENDED), "emv"), misfits(read(content, OPEN_ENDED))) == (["101", "102"], {})
+    assert list(misfits(read(content))) == [2, 3]
 
 
 def test_a_row_with_something_behind_its_last_delimiter_has_a_cell_too_many() -> None:
-    raw = read(
-        f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102,\nA3,2024-06-28,100,0,0,103, \nA4,2024-06-28,1,000,0,0,104\n"
+    raw = read(f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA4,2024-06-28,1,000,0,0,104\nA5,2024-06-28,1,000,0,0,104,\n", OPEN_ENDED)
+    assert misfits(raw) == {3: "A4,2024-06-28,1,000,0,0,104", 4: "A5,2024-06-28,1,000,0,0,104,"}
+
+
+def test_a_row_without_that_delimiter_keeps_its_cells() -> None:
+    content = f'{HEADER}\nA1,2024-06-28,100,0,0,101,\n"Total, all",,100,0,0,101\n'
+    feed = a_feed(
+        files={"patterns": ["acme_*"], "format": "csv", "csv": {"trailing_delimiter": True}},
+        footer=[{"column": "id", "starts_with": ["Total"], "totals": True}],
     )
-    assert (cells(raw, "id"), misfits(raw)) == (["A1", "A2", "A3", None], {5: "A4,2024-06-28,1,000,0,0,104"})
-
-
-def test_one_row_that_ends_with_a_delimiter_among_others_has_a_cell_too_many() -> None:
-    raw = read(f"{HEADER}\nA1,2024-06-28,100,0,0,101,\nA2,2024-06-28,100,0,0,102\n")
-    assert misfits(raw) == {2: "A1,2024-06-28,100,0,0,101,"}
+    raw = read(content, feed)
+    assert (cells(raw, "id"), cells(raw, "emv"), lines(raw)) == (["A1", "Total, all"], ["101", "101"], [2, 3])
+    assert refusal(content.replace(",0,0,101\n", ",0,0,999\n"), feed).code == "E_CONTROL_TOTAL"

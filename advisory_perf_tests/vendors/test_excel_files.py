@@ -14,7 +14,7 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
-from advisory_perf_tests.vendors.workbook_files import NAMES, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts
+from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts
 
 DAY = date(2024, 6, 28)
 ERRORS = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"]
@@ -333,3 +333,17 @@ def test_whatever_an_old_workbook_holds_it_is_read_or_refused(changes: list[tupl
         content[int(at * len(content))] = value
     with suppress(DeliveryRejectedError):
         assert read_book(bytes(content)).columns[:3] == ["line_number", "misfit", "mark"]
+
+
+@pytest.mark.parametrize("value", ["", "<v></v>", "<v/>"])
+def test_a_formula_that_nothing_has_computed_is_no_blank(value: str) -> None:
+    formula = rows_xml(NAMES, ROW).replace("<v>101</v>", f"<f>C2+1</f>{value}")
+    error = rejection(workbook_of_parts(sheet_xml(formula)), a_feed_of("excel"))
+    assert (error.code, "saved without their values" in error.sentence) == ("E_FORMAT", True)
+
+
+def test_a_formula_may_come_to_an_empty_text() -> None:
+    rows = rows_xml((*NAMES, "note"), (*ROW, "x"))
+    assert "<t>x</t>" in rows
+    empty = rows.replace('t="inlineStr"><is><t>x</t></is>', 't="str"><f>IF(C2,"","y")</f><v></v>')
+    assert read(workbook_of_parts(sheet_xml(empty)), a_feed_of("excel")).height == 1

@@ -148,3 +148,26 @@ def test_rows_that_are_announced_and_all_missing_are_missed() -> None:
 def test_a_feed_that_could_not_find_it_is_refused(file_format: str, stated: dict[str, str], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         stating(file_format, day=stated)
+
+
+@pytest.mark.parametrize(
+    ("rows", "code"),
+    [
+        ("Total,,,,\n", "E_CONTROL_COUNT"),
+        ("A1,100,0,0\n", "E_CONTROL_COUNT"),
+        ("", "E_CONTROL_COUNT"),
+    ],
+)
+def test_figures_above_the_header_are_compared_where_no_row_is_good(rows: str, code: str) -> None:
+    files = {"patterns": ["acme_*"], "format": "csv", "stated": {name: in_preamble(f"{name}: (\\S+)") for name in ("day", "count", "sum")}}
+    controls = {"count": "count", "totals": {"ending_market_value": "sum"}}
+    footer = [{"column": "id", "starts_with": ["Total"]}]
+    feed = a_feed({"as_of_date": {"from": "day", "formats": FORMATS}}, files=files, controls=controls, footer=footer)
+    above = "day: 2024-06-28\ncount: 5\nsum: 900\n"
+    assert refusal(f"{above}{','.join(HEADER)}\n{rows}", feed).code == code
+    assert refusal(f"{above.replace('5', '0')}{','.join(HEADER)}\n", feed).code == "E_CONTROL_TOTAL"
+
+
+def test_a_column_of_that_name_in_other_letters_makes_it_unclear_too() -> None:
+    content = '{"day": "2024-06-28", "rows": [{"id": "A1", "bmv": 1, "in": 0, "out": 0, "emv": 1, "Day": "2024-06-30"}]}'
+    assert refusal(content, stating("json", json_={"rows_at": "rows"}, day=at("day"))).code == "E_HEADER_DUPLICATE"

@@ -1,0 +1,119 @@
+"""What the first look takes, the second would have taken for the same value: good rows and doubtful ones are judged alike."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisory_perf.vendors.cells import fields
+from advisory_perf.vendors.telling import Told, ToldNumbers
+from advisory_perf_tests.vendors.scenarios import a_feed
+from advisory_perf_tests.vendors.test_fuzzed_cells import raw_of
+
+NUMBERS = ["CR", "DR", "$", "\u00a0", "'", "1,234", "1.234", "000", "12", "0", "E+", "e3", "%", "(", ")", "-", "+", "\u2212", ".", ",", " "]
+NUMBERS += ["\t", "\n", "\u200b", "\ufeff", "\0", '="', '"', '="12"', "n/a", "--", "#N/A", "7", "999999", "inf", "nan", "\u0661", "\u00b2"]
+DAYS = [
+    "2024",
+    "24",
+    "06",
+    "6",
+    "28",
+    "31",
+    "1",
+    "/",
+    "-",
+    ".",
+    " ",
+    "Jun",
+    "T",
+    "Z",
+    "12:30:00",
+    "45471",
+    ".5",
+    "\u200e",
+    "\t",
+    '="',
+    '"',
+    "\n",
+]
+TEXTS = [
+    "A",
+    "b1",
+    "Zo\u00eb",
+    " ",
+    "#",
+    "#N/A",
+    "=",
+    '"',
+    '="x"',
+    "\u200b",
+    "n/a",
+    "-",
+    "123",
+    "1E5",
+    "1.0",
+    "..",
+    "xxx1",
+    "\n",
+    "\0",
+    "USD",
+    "usd",
+]
+NOTATIONS: list[dict[str, Any]] = [
+    {},
+    {"grouping": ","},
+    {"decimal_mark": ","},
+    {"decimal_mark": ",", "grouping": "."},
+    {"grouping": " ", "credit_debit": True, "scientific": True, "currency_signs": ["$"]},
+    {"parentheses_negative": False, "trailing_minus": False, "percent_sign": False},
+]
+FORMATS = [
+    ["%Y-%m-%d"],
+    ["%d/%m/%Y", "%d.%m.%Y"],
+    ["%m/%d/%y", "excel_serial"],
+    ["%b %Y", "%Y%m", "%m/%Y"],
+    ["%Y-%m-%dT%H:%M:%S", "%Y%m%d"],
+]
+
+
+def texts(pieces: list[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.lists(st.sampled_from(pieces), max_size=5).map("".join), min_size=40, max_size=40)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@given(
+    numbers=texts(NUMBERS),
+    days=texts(DAYS),
+    words=texts(TEXTS),
+    rules=st.fixed_dictionaries(
+        {
+            "sign": st.sampled_from([1, -1]),
+            "scale": st.sampled_from([None, 1000, "0.01"]),
+            "blank": st.sampled_from(["null", "zero", "reject"]),
+        }
+    ),
+    unit=st.sampled_from(["fraction", "percent", "basis_points"]),
+    formats=st.sampled_from(FORMATS),
+)
+@settings(max_examples=15)
+def test_the_first_look_takes_nothing_that_the_second_reads_otherwise(
+    notation: dict[str, Any], numbers: list[str], days: list[str], words: list[str], rules: dict[str, Any], unit: str, formats: list[str]
+) -> None:
+    columns = {
+        **{name: {"from": name, **rules} for name in ("fees", "contributions")},
+        "vendor_twrr": {"from": "vendor_twrr", **rules, "scale": unit},
+        **{name: name for name in ("account_id", "account_name", "currency")},
+        "as_of_date": {"from": "as_of_date", "formats": formats},
+    }
+    feed = a_feed(columns, numbers=notation, cadence="monthly", currency=None)
+    cells = {name: words if name in {"account_id", "account_name", "currency"} else numbers for name in columns} | {"as_of_date": days}
+    raw = raw_of(**cells)
+    told = Told({name: ToldNumbers(feed.numbers) for name in feed.columns}, tuple(formats))
+    for field in fields(feed, raw.columns, told, received=date(2024, 6, 30)):
+        first = raw.select(field.cell.alias("cell"), field.first.alias("first"))
+        second = raw.with_columns([field.plain] if field.plain is not None else []).select(field.second.alias("second"))
+        both = pl.concat([first, second], how="horizontal").filter(pl.col("first").is_not_null())
+        assert both.filter(pl.col("first").ne_missing(pl.col("second"))).rows() == [], field.name
