@@ -3,14 +3,16 @@
 The equations are asked of the first ``SAMPLE_ROWS`` rows with one row an account and day, the last that the files give.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.vendors.detection.aliases import BASIS_POINTS, PERCENT, Name, Reading, Strength
-from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, Figures
+from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, FEES, Figures
 from advisory_perf.vendors.detection.assigning import Amounts, Assigned
 from advisory_perf.vendors.detection.equation import SubPeriodReturns, Verdict, Witness
 from advisory_perf.vendors.detection.findings import Finding, Status
@@ -30,6 +32,7 @@ SAMPLE_ROWS = 20_000
 
 _MOST_AMOUNTS = 24
 _MOSTLY = 0.9
+_FEE_BASIS = "conventions.fee_basis"
 _TIMINGS = tuple(timing.value for timing in FlowTiming)
 _LIKE_SIZED = 8
 """Returns of accounts and of their benchmark differ by less than this, scales by a hundred."""
@@ -124,8 +127,25 @@ class FiguresOfFile:
         required_are_told = all(assigned[field].column for field in required if field in assigned)
         if ours and required_are_told and holding.keys() == ours.keys():
             evidence = "; ".join(f"the returns in {name} follow {verdict.how_well}" for name, verdict in ours.items())
-            return [*found, *conventions(list(ours.values()), evidence)]
+            told = conventions(list(ours.values()), evidence)
+            return [*found, *(self._doubted(one, [*ours], assigned) if one.key == _FEE_BASIS else one for one in told)]
         return [*found, *conventions(None, "no column of returns follows from the values and flows")]
+
+    def _doubted(self, found: Finding, returned: Sequence[str], assigned: Mapping[str, Assigned]) -> Finding:
+        """The fee basis, left open where a return's name says the other one, or where no column of fees is in the equation."""
+        said = {word for name in returned for word in re.findall("gross|net", name.lower())}
+        without_fees = FEES not in assigned or assigned[FEES].column is None
+        if found.value is None or (said <= {found.value} and not without_fees):
+            return found
+        agree = said == {found.value}
+        if without_fees and agree:
+            return replace(found, status=Status.NAMED, evidence=f"the name of {', '.join(returned)}; no column of fees is in the equation")
+        why = (
+            "no column of fees is in the equation"
+            if without_fees
+            else f"the returns follow as {found.value}, and their name says otherwise"
+        )
+        return replace(found, status=Status.UNDECIDED, evidence=why, value=None, candidates=tuple(basis.value for basis in FeeBasis))
 
     def _told_by_returns(self) -> dict[str, Verdict]:
         """What each column of returns says; a net flow that nothing confirms is turned, if that makes anything hold."""

@@ -216,6 +216,19 @@ def test_a_net_flow_that_holds_something_else_is_refused() -> None:
     assert "net_flow" not in columns(proposal)
 
 
+@pytest.mark.parametrize(("name", "is_gross"), [("TWR Gross of Fees", False), ("TWR Net", True)])
+def test_a_name_that_contradicts_the_returns_leaves_the_fee_basis_open(name: str, is_gross: bool) -> None:  # noqa: FBT001 - a case
+    given = gross_of_fees(positions(), FlowTiming.END_OF_DAY) if is_gross else positions()
+    basis = finding(proposed_of(given, renamed(vendor_twrr=name)), "conventions.fee_basis")
+    assert (basis.value, set(basis.candidates)) == (None, {"net", "gross"})
+
+
+@pytest.mark.parametrize(("name", "basis"), [("Return", None), ("Net Return", "net")])
+def test_without_fees_only_a_name_tells_the_fee_basis(name: str, basis: str | None) -> None:
+    found = finding(proposed_of(positions(), {**without("fees"), "vendor_twrr": name}), "conventions.fee_basis")
+    assert (found.value, found.is_settled) == (basis, basis is not None)
+
+
 def test_gross_and_net_returns_side_by_side_leave_open_which_one_counts() -> None:
     both = zip(positions(), gross_of_fees(positions(), FlowTiming.END_OF_DAY), strict=True)
     rows = [{**cells(net), "gross": cells(gross)["vendor_twrr"]} for net, gross in both]
