@@ -90,20 +90,32 @@ def _looked_at(rows: pl.DataFrame, made: list[Field], accounts: pl.DataFrame | N
     doubts = [pl.col(MARK).is_not_null(), *(field.is_doubtful for field in made if typed[field.name].null_count())]
     if accounts is not None:
         doubts.append(~_is_known(accounts))
-    is_doubtful = typed.select(pl.any_horizontal(doubts)).to_series()
-    doubtful, good = (typed.filter(is_doubtful), typed.filter(~is_doubtful)) if is_doubtful.any() else (typed.clear(), typed)
+    places = typed.select(pl.any_horizontal(doubts).arg_true()).to_series()
     second = (
-        doubtful.lazy()
+        typed[places]
+        .lazy()
         .with_columns([field.plain for field in made if field.plain is not None])
         .with_columns([field.second for field in made])
         .with_columns(_problem(made, accounts))
         .collect(engine="in-memory")
     )
     is_good = pl.col("problem").struct.field("code").is_null()
-    recovered = second.filter(is_good).select(good.columns)
-    if recovered.height:
-        good = pl.concat([good, recovered]).sort(LINE_NUMBER) if good.height else recovered
-    return good, recovered, second.filter(~is_good).select(*good.columns, "problem").unnest("problem")
+    recovered, bad = second.filter(is_good).select(typed.columns), second.filter(~is_good)
+    good = _with_values(typed, recovered, places.filter(second.select(is_good).to_series()), [field.name for field in made])
+    if bad.height:
+        is_bad = pl.Series(pl.repeat(value=False, n=typed.height, eager=True)).scatter(
+            places.filter(second.select(~is_good).to_series()), values=True
+        )
+        good = good.filter(~is_bad)
+    return good, recovered, bad.select(*typed.columns, "problem").unnest("problem")
+
+
+def _with_values(typed: pl.DataFrame, recovered: pl.DataFrame, places: pl.Series, names: list[str]) -> pl.DataFrame:
+    """The typed rows with the recovered ones' values in their places; cells, which take more memory, stay where they are."""
+    if recovered.is_empty():
+        return typed
+    source = pl.int_range(typed.height, eager=True).scatter(places, pl.int_range(typed.height, typed.height + len(places), eager=True))
+    return typed.with_columns(pl.concat([typed.select(names), recovered.select(names)])[source])
 
 
 def _is_known(accounts: pl.DataFrame) -> pl.Expr:
