@@ -1,26 +1,6 @@
 -- depends: 0007_life_of_a_delivery
 -- The life of a break: since when it is there, what a person has said of it, what ended it; and breaks of whole deliveries.
 
--- The checks of partitions are their own and do not go with their parent's.
-ALTER TABLE reconciliation_results DROP CONSTRAINT IF EXISTS reconciliation_results_cause;
-
-DO $$
-DECLARE
-    part regclass;
-BEGIN
-    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'reconciliation_results'::regclass LOOP
-        EXECUTE 'ALTER TABLE ' || part || ' DROP CONSTRAINT IF EXISTS reconciliation_results_cause';
-    END LOOP;
-END
-$$;
-
-ALTER TABLE reconciliation_results ADD CONSTRAINT reconciliation_results_cause CHECK (
-    likely_cause IN (
-        'FLOW_TIMING', 'FEE_BASIS', 'PERCENT_SCALE', 'ROUNDING', 'ROLL_FORWARD', 'MISSING_FLOW', 'SIGN',
-        'UNDEFINED_BASE', 'MONEY_WEIGHTED', 'STALE', 'OUTLIER', 'SYSTEMATIC', 'UNEXPLAINED'
-    )
-);
-
 -- The issues of quarantined rows have a line number; those that a lane finds belong to an account-date or a whole delivery.
 CREATE INDEX IF NOT EXISTS data_quality_issues_of_lanes ON data_quality_issues (as_of_date) WHERE line_number IS NULL;
 
@@ -111,7 +91,7 @@ COMMENT ON COLUMN reconciliation_breaks.valuations IS 'at how many valuations th
 
 COMMENT ON COLUMN reconciliation_breaks.variance IS 'at the latest of them, as are the values, the threshold, the cause and the delivery';
 
-COMMENT ON COLUMN reconciliation_breaks.factor IS 'of a whole delivery: the vendor''s figure over ours; its tolerance_threshold is the factor''s';
+COMMENT ON COLUMN reconciliation_breaks.factor IS 'of a whole delivery: the vendor''s figure over ours; its tolerance_threshold is a share of it';
 
 COMMENT ON COLUMN reconciliation_breaks.accounts IS 'of a whole delivery: how many accounts break because of it';
 
@@ -151,13 +131,15 @@ COMMENT ON FUNCTION free_break_id IS 'the first name for a break that began on t
 
 -- Makes reconciliation_breaks say what reconciliation_results, delivery_factors and break_sign_offs do, after the results of the days
 -- have changed. Only figures that break on these days, or whose break reaches into them, are looked at, each from its last good
--- valuation before the days to the first one after them. A valuation without comparison says nothing, and one that a whole delivery's
--- factor puts off says nothing of its account. The subject of a break is its account, or the empty text for the whole delivery.
+-- valuation before the days to the first one after them. A break whose latest valuation lies before the days goes on from there as it is
+-- stored, and its earlier ones are not read: what lies before the days has not changed since it was stored. A valuation without
+-- comparison says nothing, and one that a whole delivery's factor puts off says nothing of its account. The subject of a break is its
+-- account, or the empty text for the whole delivery. To compile the statements would take longer than to run them.
 CREATE OR REPLACE FUNCTION bring_breaks_up_to_date(of_vendor text, first_day date, last_day date) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET jit = off AS $$
 DECLARE
-    after_all date;
-    until_all date;
+    from_day date;
+    to_day date;
 BEGIN
     CREATE TEMP TABLE break_keys ON COMMIT DROP AS
     SELECT account_id AS subject, field_name
@@ -176,45 +158,57 @@ BEGIN
     END IF;
     ANALYZE break_keys;
 
+    -- after_day is that good valuation, or the day before the stored break's latest valuation: its first, how many there were before the
+    -- latest, and its first variance are those of the run that begins with it.
     CREATE TEMP TABLE break_sections ON COMMIT DROP AS
-    SELECT key.subject, key.field_name, coalesce(before.as_of_date, '-infinity') AS after_day, coalesce(behind.as_of_date, 'infinity') AS until_day
-    FROM break_keys AS key
+    WITH known AS (
+        SELECT key.subject, key.field_name, b.break_id, b.first_as_of_date, b.last_as_of_date, b.valuations - 1 AS earlier, b.first_variance
+        FROM break_keys AS key
+        LEFT JOIN reconciliation_breaks AS b ON b.data_source = of_vendor AND coalesce(b.account_id, '') = key.subject
+            AND b.field_name = key.field_name AND b.last_as_of_date < first_day AND (b.resolved_on IS NULL OR b.resolved_on >= first_day)
+    )
+    SELECT known.*, coalesce(known.last_as_of_date - 1, before.as_of_date, '-infinity') AS after_day,
+        coalesce(behind.as_of_date, 'infinity') AS until_day
+    FROM known
     LEFT JOIN LATERAL (
         SELECT r.as_of_date FROM reconciliation_results AS r
-        WHERE r.data_source = of_vendor AND r.account_id = key.subject AND r.field_name = key.field_name
+        WHERE known.break_id IS NULL AND r.data_source = of_vendor AND r.account_id = known.subject AND r.field_name = known.field_name
             AND r.as_of_date < first_day AND r.within_tolerance
         ORDER BY r.as_of_date DESC LIMIT 1
     ) AS before ON true
     LEFT JOIN LATERAL (
         SELECT r.as_of_date FROM reconciliation_results AS r
-        WHERE r.data_source = of_vendor AND r.account_id = key.subject AND r.field_name = key.field_name
+        WHERE r.data_source = of_vendor AND r.account_id = known.subject AND r.field_name = known.field_name
             AND r.as_of_date > last_day AND r.within_tolerance
         ORDER BY r.as_of_date LIMIT 1
     ) AS behind ON true
-    WHERE key.subject <> ''
+    WHERE known.subject <> ''
     UNION ALL
-    SELECT '', key.field_name, least(first_day, min(b.first_as_of_date)) - 1, 'infinity'
-    FROM break_keys AS key
-    LEFT JOIN reconciliation_breaks AS b ON b.data_source = of_vendor AND b.account_id IS NULL AND b.field_name = key.field_name
-        AND b.first_as_of_date <= last_day AND (b.resolved_on IS NULL OR b.resolved_on >= first_day)
-    WHERE key.subject = ''
-    GROUP BY key.field_name;
+    SELECT known.*, coalesce(known.last_as_of_date, reaching.first_as_of_date, first_day) - 1, 'infinity'
+    FROM known
+    LEFT JOIN LATERAL (
+        SELECT least(first_day, min(b.first_as_of_date)) AS first_as_of_date FROM reconciliation_breaks AS b
+        WHERE b.data_source = of_vendor AND b.account_id IS NULL AND b.field_name = known.field_name
+            AND b.first_as_of_date <= last_day AND (b.resolved_on IS NULL OR b.resolved_on >= first_day)
+    ) AS reaching ON true
+    WHERE known.subject = '';
     ANALYZE break_sections;
-    SELECT min(after_day), max(until_day) INTO after_all, until_all FROM break_sections;
 
+    SELECT min(after_day), max(until_day) INTO from_day, to_day FROM break_sections WHERE subject <> '';
     CREATE TEMP TABLE break_outcomes ON COMMIT DROP AS
     SELECT section.subject, section.field_name, r.as_of_date, NOT r.within_tolerance AS is_break, r.calculated_value, r.vendor_value,
         r.variance, r.tolerance_threshold, r.likely_cause, NULL::numeric AS factor, NULL::bigint AS accounts, NULL::text AS delivery_id
     FROM break_sections AS section
     JOIN reconciliation_results AS r ON r.data_source = of_vendor AND r.account_id = section.subject AND r.field_name = section.field_name
         AND r.as_of_date > section.after_day AND r.as_of_date <= section.until_day
-    WHERE section.subject <> '' AND r.as_of_date > after_all AND r.as_of_date <= until_all
+    WHERE section.subject <> '' AND r.as_of_date > from_day AND r.as_of_date <= to_day
         AND r.within_tolerance IS NOT NULL AND r.likely_cause IS DISTINCT FROM 'SYSTEMATIC';
+    SELECT min(after_day) INTO from_day FROM break_sections WHERE subject = '';
     INSERT INTO break_outcomes
     SELECT '', section.field_name, day.as_of_date, most.factor IS NOT NULL, NULL, NULL, NULL, 0.00001, 'SYSTEMATIC',
         most.factor, most.accounts, most.delivery_id
     FROM break_sections AS section
-    JOIN (SELECT DISTINCT as_of_date FROM performance_data WHERE data_source = of_vendor AND as_of_date > after_all) AS day
+    JOIN (SELECT DISTINCT as_of_date FROM performance_data WHERE data_source = of_vendor AND as_of_date > from_day) AS day
         ON day.as_of_date > section.after_day
     LEFT JOIN LATERAL (
         SELECT f.factor, sum(f.accounts) OVER () AS accounts, f.delivery_id FROM delivery_factors AS f
@@ -230,20 +224,32 @@ BEGIN
         SELECT subject, field_name, as_of_date, is_break, count(*) FILTER (WHERE NOT is_break)
             OVER (PARTITION BY subject, field_name ORDER BY as_of_date) - CASE WHEN is_break THEN 0 ELSE 1 END AS run
         FROM break_outcomes
+    ),
+    seen AS (
+        SELECT subject, field_name, min(as_of_date) FILTER (WHERE is_break) AS first_as_of_date,
+            max(as_of_date) FILTER (WHERE is_break) AS last_as_of_date, count(*) FILTER (WHERE is_break) AS valuations,
+            max(as_of_date) FILTER (WHERE NOT is_break) AS resolved_on
+        FROM counted
+        GROUP BY subject, field_name, run
+        HAVING bool_or(is_break)
     )
-    SELECT subject, field_name, min(as_of_date) FILTER (WHERE is_break) AS first_as_of_date,
-        max(as_of_date) FILTER (WHERE is_break) AS last_as_of_date, count(*) FILTER (WHERE is_break) AS valuations,
-        max(as_of_date) FILTER (WHERE NOT is_break) AS resolved_on
-    FROM counted
-    GROUP BY subject, field_name, run
-    HAVING bool_or(is_break);
+    SELECT seen.subject, seen.field_name, coalesce(known.first_as_of_date, seen.first_as_of_date) AS first_as_of_date,
+        seen.last_as_of_date, seen.valuations + coalesce(known.earlier, 0) AS valuations, seen.resolved_on,
+        CASE WHEN known.break_id IS NULL THEN earliest.variance ELSE known.first_variance END AS first_variance
+    FROM seen
+    JOIN break_outcomes AS earliest ON earliest.subject = seen.subject AND earliest.field_name = seen.field_name
+        AND earliest.as_of_date = seen.first_as_of_date
+    LEFT JOIN break_sections AS known ON known.subject = seen.subject AND known.field_name = seen.field_name
+        AND known.last_as_of_date = seen.first_as_of_date;
     ANALYZE break_runs;
+    SELECT min(last_as_of_date), max(greatest(last_as_of_date, resolved_on)) INTO from_day, to_day FROM break_runs;
 
     CREATE TEMP TABLE break_stored ON COMMIT DROP AS
     SELECT coalesce(b.account_id, '') AS subject, b.*
     FROM break_sections AS section
     JOIN reconciliation_breaks AS b ON b.data_source = of_vendor AND coalesce(b.account_id, '') = section.subject
-        AND b.field_name = section.field_name AND b.first_as_of_date > section.after_day AND b.last_as_of_date <= section.until_day;
+        AND b.field_name = section.field_name AND b.last_as_of_date <= section.until_day
+        AND b.first_as_of_date > least(section.after_day, section.first_as_of_date - 1);
     ANALYZE break_stored;
 
     -- Each break that is known goes on in a run that it shares a day with, best in the one that holds the day of its name; one that shares
@@ -286,14 +292,17 @@ BEGIN
                     THEN coalesce(ending.delivery_id, most.delivery_id) IS DISTINCT FROM named.known_delivery_id
                 ELSE named.resolved_on < named.known_last AND EXISTS (
                     SELECT FROM performance_data_history AS h
-                    WHERE h.data_source = of_vendor AND h.as_of_date = named.resolved_on
-                        AND (h.account_id = named.subject OR named.subject = '')
-                        AND h.superseded_by_delivery_id = coalesce(ending.delivery_id, most.delivery_id)
+                    WHERE h.data_source = of_vendor AND h.account_id = named.subject AND h.as_of_date = named.resolved_on
+                        AND h.superseded_by_delivery_id = ending.delivery_id
+                    UNION ALL
+                    SELECT FROM performance_data_history AS h
+                    WHERE named.subject = '' AND h.data_source = of_vendor AND h.as_of_date = named.resolved_on
+                        AND h.superseded_by_delivery_id = most.delivery_id
                 )
             END AS is_restated
         FROM named
         LEFT JOIN performance_data AS ending ON ending.data_source = of_vendor AND ending.account_id = named.subject
-            AND ending.as_of_date = named.resolved_on
+            AND ending.as_of_date = named.resolved_on AND ending.as_of_date BETWEEN from_day AND to_day
         LEFT JOIN LATERAL (
             SELECT p.delivery_id FROM performance_data AS p
             WHERE named.subject = '' AND p.data_source = of_vendor AND p.as_of_date = named.resolved_on
@@ -308,19 +317,17 @@ BEGIN
             ELSE 'OPEN'
         END AS status,
         ended.first_as_of_date, ended.last_as_of_date, ended.valuations, latest.calculated_value, latest.vendor_value, latest.variance,
-        earliest.variance AS first_variance, latest.tolerance_threshold, latest.factor, latest.accounts, latest.likely_cause,
+        ended.first_variance, latest.tolerance_threshold, latest.factor, latest.accounts, latest.likely_cause,
         coalesce(latest.delivery_id, position.delivery_id) AS delivery_id, ended.resolved_on,
         CASE WHEN ended.known_status = 'RESOLVED_BY_RESTATEMENT' AND ended.known_resolved_on = ended.resolved_on
             THEN ended.known_resolved_by ELSE ended.ended_by END AS resolved_by_delivery_id,
         sign_off.break_id AS signed_off_break_id, sign_off.signed_off_by, sign_off.signed_off_at,
         coalesce(sign_off.variance, sign_off.factor) AS signed_off_variance, sign_off.reason AS signed_off_reason, ended.named_on
     FROM ended
-    JOIN break_outcomes AS earliest ON earliest.subject = ended.subject AND earliest.field_name = ended.field_name
-        AND earliest.as_of_date = ended.first_as_of_date
     JOIN break_outcomes AS latest ON latest.subject = ended.subject AND latest.field_name = ended.field_name
         AND latest.as_of_date = ended.last_as_of_date
     LEFT JOIN performance_data AS position ON position.data_source = of_vendor AND position.account_id = ended.subject
-        AND position.as_of_date = ended.last_as_of_date
+        AND position.as_of_date = ended.last_as_of_date AND position.as_of_date BETWEEN from_day AND to_day
     LEFT JOIN LATERAL (
         SELECT s.*, amount.is_same
         FROM break_sign_offs AS s
@@ -328,7 +335,7 @@ BEGIN
             SELECT coalesce(
                 (s.variance IS NULL) = (latest.variance IS NULL)
                 AND abs(coalesce(s.variance, s.factor, s.vendor_value) - coalesce(latest.variance, latest.factor, latest.vendor_value))
-                    <= latest.tolerance_threshold, false
+                    <= latest.tolerance_threshold * coalesce(abs(latest.factor), 1), false
             ) AS is_same
         ) AS amount
         WHERE s.data_source = of_vendor AND s.account_id IS NOT DISTINCT FROM nullif(ended.subject, '') AND s.field_name = ended.field_name
@@ -339,18 +346,22 @@ BEGIN
 
     DELETE FROM reconciliation_breaks AS b USING break_matches AS match WHERE match.break_id = b.break_id AND NOT match.keeps_name;
 
+    SELECT min(last_as_of_date), max(last_as_of_date) INTO from_day, to_day FROM break_stored;
     -- What nothing is left of: its last valuation passes now, or is gone. Where that is put off with its whole delivery, that break tells it.
     CREATE TEMP TABLE break_ends ON COMMIT DROP AS
     SELECT b.break_id, b.last_as_of_date, now_is.delivery_id, result.within_tolerance IS FALSE AS is_told_elsewhere,
         now_is.delivery_id IS NOT DISTINCT FROM b.delivery_id AS is_same_delivery
     FROM break_stored AS b
+    LEFT JOIN performance_data AS own ON own.data_source = of_vendor AND own.account_id = b.subject AND own.as_of_date = b.last_as_of_date
+        AND own.as_of_date BETWEEN from_day AND to_day
     LEFT JOIN LATERAL (
         SELECT p.delivery_id FROM performance_data AS p
-        WHERE p.data_source = of_vendor AND (p.account_id = b.subject OR b.subject = '') AND p.as_of_date = b.last_as_of_date
+        WHERE b.subject = '' AND p.data_source = of_vendor AND p.as_of_date = b.last_as_of_date
         GROUP BY p.delivery_id ORDER BY count(*) DESC, p.delivery_id LIMIT 1
-    ) AS now_is ON true
+    ) AS most ON true
+    CROSS JOIN LATERAL (SELECT coalesce(own.delivery_id, most.delivery_id) AS delivery_id) AS now_is
     LEFT JOIN reconciliation_results AS result ON result.data_source = of_vendor AND result.account_id = b.subject
-        AND result.as_of_date = b.last_as_of_date AND result.field_name = b.field_name
+        AND result.as_of_date = b.last_as_of_date AND result.field_name = b.field_name AND result.as_of_date BETWEEN from_day AND to_day
     WHERE (b.resolved_on IS NULL OR b.resolved_on > b.last_as_of_date)
         AND NOT EXISTS (SELECT FROM break_matches AS match WHERE match.break_id = b.break_id);
     DELETE FROM reconciliation_breaks AS b USING break_ends AS e WHERE e.break_id = b.break_id AND e.is_told_elsewhere;
@@ -389,9 +400,23 @@ $$;
 
 COMMENT ON FUNCTION bring_breaks_up_to_date IS 'makes reconciliation_breaks follow a vendor''s results of the days; a second time changes nothing';
 
--- The breaks of what was published before there was this table.
+-- Last, since nobody reads or writes the results from here to the end of the transaction: so the rows that there are, are not looked
+-- at before 0010. The checks of partitions are their own and do not go with their parent's.
+ALTER TABLE reconciliation_results DROP CONSTRAINT IF EXISTS reconciliation_results_cause;
+
 DO $$
+DECLARE
+    part regclass;
 BEGIN
-    PERFORM bring_breaks_up_to_date(vendor.data_source, '-infinity', 'infinity') FROM (SELECT DISTINCT data_source FROM accounts) AS vendor;
+    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'reconciliation_results'::regclass LOOP
+        EXECUTE 'ALTER TABLE ' || part || ' DROP CONSTRAINT IF EXISTS reconciliation_results_cause';
+    END LOOP;
 END
 $$;
+
+ALTER TABLE reconciliation_results ADD CONSTRAINT reconciliation_results_cause CHECK (
+    likely_cause IN (
+        'FLOW_TIMING', 'FEE_BASIS', 'PERCENT_SCALE', 'ROUNDING', 'ROLL_FORWARD', 'MISSING_FLOW', 'SIGN',
+        'UNDEFINED_BASE', 'MONEY_WEIGHTED', 'STALE', 'OUTLIER', 'SYSTEMATIC', 'UNEXPLAINED'
+    )
+) NOT VALID;

@@ -178,6 +178,13 @@ _ENTRIES = (
     Column("mtd_base", Kind.RETURN, "growth index at the end of the previous month", derived_from=_LINKED),
     Column("qtd_base", Kind.RETURN, "growth index at the end of the previous quarter", derived_from=_LINKED),
     Column("ytd_base", Kind.RETURN, "growth index at the end of the previous year", derived_from=_LINKED),
+    Column(
+        "value_unchanged_since",
+        Kind.DATE,
+        "from this valuation on the ending market value is the same and nothing has flowed; null where stored before it was kept",
+        nullable=True,
+        derived_from=("ending_market_value", "contributions", "distributions"),
+    ),
     Column("window", Kind.DATE, "first day of the lane's partition the row is stored in"),
     Column("is_valuation", Kind.FLAG, "false where the row only carries an account's state into a window without its valuation"),
     # against the vendor

@@ -105,6 +105,7 @@ TWRR_SERIES = Table(
         *WHO_AND_WHEN,
         "is_valuation",
         "ending_market_value",
+        "value_unchanged_since",
         "calculated_twrr",
         "return_status",
         "growth_index",

@@ -21,7 +21,7 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
     Table,
 )
-from advisory_perf.orchestration.before import opening_states, values_before
+from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.partitions import WindowRange
@@ -40,6 +40,7 @@ from advisory_perf.performance.quality import (
     rolled_forward,
     stale_values,
     undefined_returns,
+    with_unchanged_since,
 )
 from advisory_perf.performance.reconciliation import Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
@@ -108,7 +109,8 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
 
 def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Sub-period returns linked on from the closing cross-section before the windows."""
-    positions = _with_flows(inputs)
+    opening = opening_states(platform, feed, windows)
+    positions = with_unchanged_since(_with_flows(inputs), opening)
     conventions = feed.conventions
     returns = sub_period_returns(
         positions,
@@ -117,8 +119,7 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         weight=conventions.weight,
         minimum_base=conventions.minimum_base,
     )
-    opening, history = opening_states(platform, feed, windows)
-    linked = twrr_series(returns, opening_state=history).series
+    linked = twrr_series(returns, opening_state=linking_states(platform, feed, windows, opening)).series
     carried = with_carried_states(
         linked.select(name for name in TWRR_SERIES.column_names if name not in {"window", "is_valuation"}),
         opening,
@@ -126,10 +127,9 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         first=windows.first,
         last=windows.last,
     ).select(TWRR_SERIES.column_names)
-    before = values_before(platform, feed, windows)
     findings = [
-        _rolls_forward(positions, before),
-        Finding(VALUES_RENEWED, stale(feed, positions, before), positions.height),
+        _rolls_forward(positions, opening),
+        Finding(VALUES_RENEWED, stale(feed, positions), positions.height),
         Finding(RETURNS_IN_BOUNDS, implausible_returns(carried), positions.height),
         Finding(RETURNS_DEFINED, undefined_returns(carried), positions.height),
     ]
@@ -146,10 +146,9 @@ def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Find
     return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 
 
-def stale(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
-    """Values that have not changed for as many days as the feed says."""
-    never = feed.stale_days is None
-    return stale_values(positions.clear() if never else positions, None if never else before, after_days=feed.stale_days or 1)
+def stale(feed: Feed, positions: pl.DataFrame) -> pl.DataFrame:
+    """Values that have not changed for as many days as the feed says, of ``with_unchanged_since``."""
+    return stale_values(positions.clear() if feed.stale_days is None else positions, after_days=feed.stale_days or 1)
 
 
 def _with_flows(inputs: Inputs) -> pl.DataFrame:
@@ -219,9 +218,9 @@ def found_in_windows(platform: Platform, vendor: str, windows: WindowRange, keys
     names = (*WHO_AND_WHEN, "data_source", "delivery_id", "beginning_market_value", "contributions", "distributions")
     values = ("ending_market_value", "vendor_value_half_unit")
     positions = platform.lake.read_partitions(NORMALIZED_POSITIONS.name, vendor, "window", keys, columns=[*names, *values])
-    before = values_before(platform, feed, windows)
+    before = opening_states(platform, feed, windows)
     compared = [comparisons(results, positions), roll_forwards(rolled_forward(positions, before))]
-    return Found(common_factors(pl.concat(compared)), stale(feed, positions, before))
+    return Found(common_factors(pl.concat(compared)), stale(feed, with_unchanged_since(positions, before)))
 
 
 STAGES: Sequence[Stage] = (

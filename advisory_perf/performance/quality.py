@@ -34,18 +34,14 @@ def market_value_failures(flows: pl.DataFrame, tolerance: Decimal) -> pl.DataFra
 def rolled_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """``positions`` with previous_ending_market_value, that of the account's valuation before; null at its first one.
 
-    ``before`` holds valuations before these rows: all of an account's latest days, or its last one alone.
+    ``before`` has each account's last valuation before these rows.
     """
-    return _with_previous(positions, before).filter("is_new").drop("is_new")
-
-
-def _with_previous(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     rows = positions.with_columns(pl.lit(value=True).alias("is_new"))
     if before is not None:
         known = before.select(name for name in before.columns if name in positions.columns)
         rows = pl.concat([known.with_columns(pl.lit(value=False).alias("is_new")), rows], how="diagonal")
     previous = pl.col("ending_market_value").shift(1).over("account_id", order_by="as_of_date")
-    return rows.with_columns(previous.alias("previous_ending_market_value"))
+    return rows.with_columns(previous.alias("previous_ending_market_value")).filter("is_new").drop("is_new")
 
 
 def roll_forward_failures(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -61,24 +57,33 @@ def roll_forward_failures(positions: pl.DataFrame, before: pl.DataFrame | None) 
     )
 
 
-def stale_values(positions: pl.DataFrame, before: pl.DataFrame | None, *, after_days: int) -> pl.DataFrame:
-    """Valuations whose ending market value has been the same for so many days or more, with nothing flowing in or out.
+def with_unchanged_since(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """``positions`` by account and day, with value_unchanged_since: the day from which on the ending market value has been the same.
 
-    That is what a price that nobody renewed looks like, whatever the row says of income and appreciation. Zero is no stale value.
-    Gives delivery_id, ending_market_value and unchanged_since, the first day with the value. ``before`` is as for ``rolled_forward``;
-    it has to reach back far enough for the days.
+    Nothing has flowed in or out since then, whatever the rows say of income and appreciation; a value of zero is always a new one.
+    ``before`` has each account's last valuation before these rows, with its own value_unchanged_since, so that pieces of a history
+    say what the whole of it does; where that is null, the account's values are looked at from that valuation on.
     """
     flows = ("contributions", "distributions")
-    rows = _with_previous(positions.select(*WHO_AND_WHEN, "delivery_id", *flows, "ending_market_value"), before)
-    is_same = (pl.col("ending_market_value") == pl.col("previous_ending_market_value")).fill_null(value=False)
-    rows = rows.with_columns((is_same & (pl.sum_horizontal(*flows) == 0) & (pl.col("ending_market_value") != 0)).alias("is_unchanged"))
-    touched = rows.filter("is_new", "is_unchanged").select("account_id").unique()
-    since = pl.when(~pl.col("is_unchanged")).then("as_of_date").forward_fill().over("account_id", order_by="as_of_date")
+    rows = positions.with_columns(pl.lit(value=True).alias("is_new"), pl.col("as_of_date").alias("since"))
+    if before is not None:
+        since = pl.coalesce("value_unchanged_since", "as_of_date").alias("since")
+        known = before.select(*WHO_AND_WHEN, pl.col("ending_market_value"), since, is_new=pl.lit(value=False))
+        rows = pl.concat([known, rows], how="diagonal")
+    is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in ("account_id", "ending_market_value"))
+    is_unchanged = is_same & pl.col("is_new") & (pl.sum_horizontal(*flows) == 0) & (pl.col("ending_market_value") != 0)
+    since = pl.when(~is_unchanged.fill_null(value=False)).then("since").forward_fill()  # an account begins with a value of its own
+    return rows.sort(WHO_AND_WHEN).with_columns(since.alias("value_unchanged_since")).filter("is_new").drop("is_new", "since")
+
+
+def stale_values(positions: pl.DataFrame, *, after_days: int) -> pl.DataFrame:
+    """Of ``with_unchanged_since`` the valuations whose ending market value has been the same for so many days or more.
+
+    That is what a price that nobody renewed looks like. Gives delivery_id, ending_market_value and value_unchanged_since.
+    """
     return (
-        rows.join(touched, on="account_id", how="semi")
-        .with_columns(since.alias("unchanged_since"))
-        .filter("is_new", "is_unchanged", (pl.col("as_of_date") - pl.col("unchanged_since")).dt.total_days() >= after_days)
-        .select(*WHO_AND_WHEN, "delivery_id", "ending_market_value", "unchanged_since")
+        positions.filter((pl.col("as_of_date") - pl.col("value_unchanged_since")).dt.total_days() >= after_days)
+        .select(*WHO_AND_WHEN, "delivery_id", "ending_market_value", "value_unchanged_since")
         .sort("as_of_date", "account_id")
     )
 

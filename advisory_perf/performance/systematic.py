@@ -17,7 +17,7 @@ from advisory_perf.performance.quality import ROLL_FORWARD_TOLERANCE
 FEWEST_ACCOUNTS = 10
 LEAST_SHARE = 0.95
 FACTOR_TOLERANCE = 0.00001
-"""Also how much a factor may change for a sign-off still to hold; bring_breaks_up_to_date has the same."""
+"""As a share of the factor it is held against. Of the latest one a sign-off may be as far off; bring_breaks_up_to_date has the same."""
 
 BEGINNING = "beginning_market_value"
 """The figure that shows a factor on the whole file: it leaves every comparison within a row as it is."""

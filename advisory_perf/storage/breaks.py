@@ -38,7 +38,8 @@ class Break:
 def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.DataFrame, *, first: date, last: date) -> None:
     """Brings ``delivery_factors`` and the breaks up to date with the results of the days, in the publication's transaction.
 
-    ``factors`` are DELIVERY_FACTORS of the days. Costs what the breaks on these days cost, not what the rows do.
+    ``factors`` are DELIVERY_FACTORS of the days. Days after all that is known cost what the breaks on them cost, not what the rows do
+    nor how long the breaks have lasted; days that are published again have the breaks that reach into them read from their first day.
     """
     place = {"vendor": vendor, "first": first, "last": last}
     connection.execute("DELETE FROM delivery_factors WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s", place)
@@ -72,8 +73,8 @@ def sign_off(warehouse: Warehouse, break_id: str, *, by: str, reason: str) -> Br
             " %s, %s FROM reconciliation_breaks WHERE break_id = %s",
             [by.strip(), reason.strip(), break_id],
         )
-        day = found.last_as_of_date
-        connection.execute("SELECT bring_breaks_up_to_date(%s, %s, %s)", [found.data_source, day, day])
+        # After all days: no result has changed, so that every open break goes on as it is stored.
+        connection.execute("SELECT bring_breaks_up_to_date(%s, 'infinity', 'infinity')", [found.data_source])
         return _break(connection, break_id) or found
 
 

@@ -73,7 +73,7 @@ _FACTOR_COLUMNS = {
 
 def _stale_issues(stale: pl.DataFrame) -> pl.DataFrame:
     value = pl.col("ending_market_value").cast(pl.String())
-    since = pl.col("unchanged_since").cast(pl.String())
+    since = pl.col("value_unchanged_since").cast(pl.String())
     return stale.select(
         "delivery_id",
         "account_id",

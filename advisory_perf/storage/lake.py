@@ -167,13 +167,20 @@ class Lake:
         where: pl.Expr | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """The rows of some partitions, in the order of the keys, or some of their columns; LakeError names one that does not exist."""
+        """The rows of some partitions, in the order of the keys, or some of their columns; LakeError names one that does not exist.
+
+        Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only.
+        """
         paths = [_partition(stage, vendor, dimension, key) for key in keys]
         if not paths:
             raise LakeError(f"no partition of {stage} of {vendor} was asked for; name at least one {dimension}")
         try:
             frame = pl.scan_parquet(
-                [f"{self.address}/{path}" for path in paths], storage_options=self._storage_options(), hive_partitioning=False, glob=False
+                [f"{self.address}/{path}" for path in paths],
+                storage_options=self._storage_options(),
+                hive_partitioning=False,
+                glob=False,
+                extra_columns="raise" if columns is None else "ignore",
             )
             chosen = frame if where is None else frame.filter(where)
             return (chosen if columns is None else chosen.select(columns)).collect()

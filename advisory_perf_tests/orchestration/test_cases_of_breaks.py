@@ -1,7 +1,7 @@
 """The cases of what a reconciliation desk works on, from files to the warehouse: stale values, whole files, and the life of a break."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def test_a_value_of_the_month_before_is_told_and_published_all_the_same(monthly:
     quiet, unreadable = "A,2025-06-30,110.00,0.00,0.00,0.00,110.00,", "B,2025-06-30,x,0.00,0.00,0.00,110.00,"
     found = checks(delivered(monthly, "acme_june.csv", quiet, unreadable))["values_renewed"]
     assert (found.passed, found.severity, value(found.metadata, "failed")) == (False, dg.AssetCheckSeverity.WARN, 1)
-    assert cases(found)[0]["unchanged_since"] == "2025-05-31"
+    assert cases(found)[0]["value_unchanged_since"] == "2025-05-31"
     kept = issues(monthly)
     assert [row[1:] for row in kept] == [("acme_june.csv", "DQ_STALE_VALUE", "A", JUNE, "MEDIUM")]
     rows = monthly.rows("performance_data").sort("as_of_date").select("ending_market_value", "reconciliation_status").rows()
@@ -171,3 +171,27 @@ def test_a_daily_value_is_stale_once_it_has_not_changed_for_the_days_of_the_feed
         never = world.with_feed(tmp_path / "never", stale_after="never")
         assert checks(never.run_lane(date(2025, 3, 3), date(2025, 3, 7)))["values_renewed"].passed
         assert issues(never) == []
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["kept", "stored before the day was kept"])
+def test_stale_values_are_the_same_whether_the_days_come_one_by_one_or_at_once(
+    tmp_path: Path, warehouse_url: str, second_warehouse_url: str, *, is_old: bool
+) -> None:
+    days = [date(2025, 3, number) for number in (3, 14, 15)]
+    lines = [f"A,{day},100.00,0.00,0.00,0.00,100.00," for day in days]
+    statement = "SELECT as_of_date, issue_description FROM data_quality_issues WHERE line_number IS NULL ORDER BY as_of_date"
+    (tmp_path / "whole").mkdir()
+    with a_world(tmp_path, warehouse_url, feed={"stale_after": 3}) as world:
+        for day, line in zip(days, lines, strict=True):
+            assert world.land(f"acme_{day}.csv", csv(line)).success
+            assert world.run_lane(days[0] if day == days[0] else day - timedelta(days=1), day).success
+            if is_old and day == days[0]:
+                lake, keys = world.platform.lake, [str(day)]
+                stored = lake.read_partitions("twrr_series", "acme", "window", keys).drop("value_unchanged_since")
+                lake.write_partitions("twrr_series", "acme", "window", {keys[0]: stored})
+        one_by_one = world.platform.warehouse.query(statement).rows()
+    with a_world(tmp_path / "whole", second_warehouse_url, feed={"stale_after": 3}) as world:
+        assert world.land("acme_all.csv", csv(*lines)).success
+        assert world.run_lane(days[0], days[-1]).success
+        assert world.platform.warehouse.query(statement).rows() == one_by_one
+    assert [(day, "since 2025-03-03" in text) for day, text in one_by_one] == [(days[1], True), (days[2], True)]

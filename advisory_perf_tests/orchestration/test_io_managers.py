@@ -197,6 +197,17 @@ def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> N
         lane.stored(SIXTH)
 
 
+@pytest.mark.parametrize("older", [THIRD, FOURTH])
+def test_named_columns_are_read_also_where_only_some_windows_have_others(platform: Platform, older: date) -> None:
+    frames = {str(day): rows_of(("A", day)).with_columns(later=pl.lit(1)) for day in (THIRD, FOURTH)}
+    platform.lake.write_partitions("ticks", VENDOR, "window", frames | {str(older): rows_of(("A", older))})
+    keys = [str(THIRD), str(FOURTH)]
+    rows = platform.lake.read_partitions("ticks", VENDOR, "window", keys, columns=["account_id", "as_of_date"])
+    assert rows.rows() == [("A", THIRD), ("A", FOURTH)]
+    with pytest.raises(LakeError, match="later"):
+        platform.lake.read_partitions("ticks", VENDOR, "window", keys)
+
+
 def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
     @dg.asset(key=[VENDOR, "raw"], partitions_def=delivery_partitions(platform.feeds[VENDOR]), io_manager_key="lake")
     def raw() -> pl.DataFrame:

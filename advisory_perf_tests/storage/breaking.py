@@ -29,6 +29,8 @@ class Vendor:
     outcomes: dict[date, Outcome] = field(default_factory=dict)
     deliveries: dict[date, str] = field(default_factory=dict)
     factors: dict[date, str] = field(default_factory=dict)
+    others: int = 0
+    """Accounts that never break; their rows come in a delivery of their own."""
 
     def deliver(self, outcomes: Mapping[date, Outcome], delivery: str | None = None) -> None:
         """Says the days anew, and publishes from the first of them to the last that is known; by default each in a file of its own."""
@@ -45,7 +47,9 @@ class Vendor:
         """Both published tables and the breaks of the days."""
         days = sorted(day for day in self.outcomes if first <= day <= last)
         positions = rows_of(
-            PERFORMANCE_DATA, *(valuation("A", day, data_source=self.name, delivery_id=self.deliveries[day]) for day in days)
+            PERFORMANCE_DATA,
+            *(valuation("A", day, data_source=self.name, delivery_id=self.deliveries[day]) for day in days),
+            *(valuation(f"B{n}", day, data_source=self.name, delivery_id="of the others") for day in days for n in range(self.others)),
         )
         factors = rows_of(
             DELIVERY_FACTORS,

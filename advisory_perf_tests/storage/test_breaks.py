@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import count, permutations, product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, live, runs
+from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
 
 FUNCTION_OF_RESULTS = ("first_as_of_date", "last_as_of_date", "valuations", "resolved_on", "variance")
 _NUMBERS = count()
@@ -108,13 +109,32 @@ def test_a_name_that_is_taken_is_not_given_twice(vendor: Vendor) -> None:
     assert (earlier[1:], later) == ((MAY, MAY), (name, JULY, MAY)), "the break that goes on in July keeps the name that it has from May"
 
 
+@pytest.mark.parametrize("factors", [{}, {MAY: "1.08", JUNE: "1.08", JULY: "1.08"}], ids=["account", "whole delivery"])
+def test_a_break_goes_on_as_it_is_stored_and_its_earlier_valuations_are_not_read(vendor: Vendor, factors: dict[date, str]) -> None:
+    vendor.factors = factors
+    vendor.deliver({MAY: "7"})
+    vendor.deliver({JUNE: "8"})
+    with vendor.warehouse.connect() as connection:
+        connection.execute("UPDATE reconciliation_results SET variance = 0, within_tolerance = true WHERE as_of_date = %s", [MAY])
+        connection.execute("DELETE FROM delivery_factors WHERE as_of_date = %s", [MAY])
+    accept(vendor)
+    vendor.deliver({JULY: "8"})
+    columns = ("first_as_of_date", "last_as_of_date", "valuations", "first_variance", "status")
+    assert vendor.breaks(*columns) == [(MAY, JULY, 3, None if factors else Decimal(7), "SIGNED_OFF")]
+
+
+def test_breaks_are_brought_up_to_date_without_compiling(shared_warehouse: Warehouse) -> None:
+    found = shared_warehouse.query("SELECT proconfig FROM pg_proc WHERE proname = 'bring_breaks_up_to_date'")
+    assert found.item().to_list() == ["jit=off"]
+
+
 def test_breaks_of_before_there_was_the_table_are_taken_up_by_its_migration(vendor: Vendor) -> None:
     vendor.deliver({MAY: "7", JUNE: "7", JULY: "0", AUGUST: "7"})
     columns = ("break_id", *FUNCTION_OF_RESULTS, "status", "resolved_by_delivery_id")
     before = vendor.breaks(*columns)
     with vendor.warehouse.connect() as connection:
         connection.execute("DROP TABLE reconciliation_breaks, delivery_factors, break_sign_offs")
-        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id LIKE '0008%'")
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id ~ '^00(08|10)'")
         connection.execute("ALTER TABLE reconciliation_results DROP CONSTRAINT reconciliation_results_cause")
         connection.execute(
             "ALTER TABLE reconciliation_results_2024_05 DROP CONSTRAINT IF EXISTS reconciliation_results_cause,"
@@ -163,6 +183,25 @@ def test_a_break_that_a_mended_feed_takes_away_was_not_restated(vendor: Vendor) 
     vendor.deliver({MAY: "7"}, "one")
     vendor.deliver({MAY: "0"}, "one")
     assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == [("RESOLVED", MAY, "one")]
+
+
+def test_the_delivery_that_ends_a_break_is_its_accounts_own_and_not_that_of_most_accounts(vendor: Vendor) -> None:
+    vendor.others = 3
+    vendor.deliver({MAY: "7", JUNE: "7", JULY: "7"})
+    vendor.deliver({JULY: "0"}, "restated")
+    assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == [("RESOLVED_BY_RESTATEMENT", JULY, "restated")]
+    vendor.deliver({JULY: "7"}, "restated again")
+    vendor.deliver({MAY: "0", JUNE: "0", JULY: "0"}, "all restated")
+    assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == [("RESOLVED_BY_RESTATEMENT", JULY, "all restated")]
+
+
+def test_the_delivery_that_ends_a_whole_deliverys_break_is_that_of_most_accounts(vendor: Vendor) -> None:
+    vendor.others = 3
+    vendor.factors = {MAY: "1.08"}
+    vendor.deliver({MAY: "8"})
+    vendor.factors = {}
+    vendor.deliver({MAY: "0"}, "in dollars")
+    assert vendor.breaks("account_id", "resolved_by_delivery_id") == [(None, "of the others")]
 
 
 def test_a_break_whose_valuation_is_withdrawn_is_closed_without_a_delivery(vendor: Vendor) -> None:
@@ -266,13 +305,26 @@ def test_an_accounts_break_that_turns_out_to_be_the_deliverys_is_told_once(vendo
     assert vendor.breaks("account_id", "status") == [(None, "OPEN")]
 
 
-@pytest.mark.parametrize(("factor", "status"), [("1.08", "SIGNED_OFF"), ("1.081", "OPEN")])
-def test_a_factor_is_signed_off_as_an_amount_is(vendor: Vendor, factor: str, status: str) -> None:
-    vendor.factors = {MAY: "1.08", JUNE: factor}
+@pytest.mark.parametrize(
+    ("signed", "latest", "status"),
+    [
+        ("1.08", "1.08", "SIGNED_OFF"),
+        ("1.08", "1.081", "OPEN"),
+        ("0.00001", "0.000019", "OPEN"),
+        ("0.00001", "0.0000100001", "SIGNED_OFF"),
+        ("1000", "1000.0001", "SIGNED_OFF"),
+        ("1000", "1000.02", "OPEN"),
+        ("-1", "1", "OPEN"),
+    ],
+)
+def test_a_factor_is_signed_off_as_an_amount_is_and_holds_within_a_share_of_it(
+    vendor: Vendor, signed: str, latest: str, status: str
+) -> None:
+    vendor.factors = {MAY: signed, JUNE: latest}
     vendor.deliver({MAY: "8"})
     accept(vendor)
     vendor.deliver({JUNE: "8"})
-    assert vendor.breaks("status", "signed_off_variance") == [(status, Decimal("1.08"))]
+    assert vendor.breaks("status", "signed_off_variance") == [(status, Decimal(signed))]
 
 
 # orders ---------------------------------------------------------------------------------------------------------------
@@ -302,3 +354,41 @@ def test_breaks_say_what_the_results_do_however_these_have_come(shared_warehouse
     assert len({row[0] for row in names}) == len(names)
     made.publish(min(made.outcomes), max(made.outcomes))
     assert made.breaks("break_id", "status", "created_at", "updated_at") == names
+
+
+steps = st.tuples(
+    st.sampled_from(DAYS), st.sampled_from(["0", "7", "8", None, "withdrawn"]), st.sampled_from([None, None, "1.08"]), st.booleans()
+)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=40)
+@given(st.lists(steps, min_size=1, max_size=12))
+def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everything_does(
+    shared_warehouse: Warehouse, each: list[tuple[date, Outcome, str | None, bool]]
+) -> None:
+    made = delivered(shared_warehouse)
+    for number, (day, outcome, factor, is_signed) in enumerate(each):
+        made.factors.pop(day, None)
+        made.outcomes.pop(day, None)
+        if outcome != "withdrawn":
+            made.outcomes[day] = outcome
+            made.deliveries[day] = f"file {number}"
+        if factor is not None and outcome != "withdrawn":
+            made.factors[day] = factor
+        made.publish(day, day)
+        is_open = [name for name, status in made.breaks("break_id", "status") if status == "OPEN"]
+        if is_signed and is_open:
+            sign_off(shared_warehouse, is_open[0], by="Ann", reason="known")
+    own = {day: None if day in made.factors and is_break(outcome) else outcome for day, outcome in made.outcomes.items()}
+    assert of_subject(made, "A") == [row[:4] for row in runs(own)]
+    assert of_subject(made, None) == [row[:4] for row in runs({day: "1" if day in made.factors else "0" for day in made.outcomes})]
+    before = made.breaks()
+    with shared_warehouse.connect() as connection:
+        connection.execute("SELECT bring_breaks_up_to_date(%s, '-infinity', 'infinity')", [made.name])
+    assert made.breaks() == before
+
+
+def of_subject(vendor: Vendor, account: str | None) -> list[tuple[Any, ...]]:
+    rows = vendor.breaks("first_as_of_date", "last_as_of_date", "valuations", "resolved_on", "account_id")
+    return [row[:4] for row in live(rows) if row[4] == account]

@@ -56,6 +56,21 @@ def test_the_lock_of_a_killed_process_does_not_stop_the_next(empty_url: str, tmp
     assert migrate(empty_url, tmp_path) == ["0002_two"]
 
 
+def test_results_that_are_there_are_held_against_the_new_causes_apart_from_the_change_that_shuts_readers_out(
+    empty_url: str, tmp_path: Path
+) -> None:
+    for path in (Path(__file__).parents[2] / "sql").glob("000?_*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    migrate(empty_url, tmp_path)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("SELECT create_monthly_partition('reconciliation_results', '2024-05-01')")
+    checks = "SELECT convalidated, conrelid::regclass::text FROM pg_constraint WHERE conname = 'reconciliation_results_cause' ORDER BY 2"
+    assert Warehouse(empty_url).query(checks).rows()[0] == (False, "reconciliation_results")
+    migrate(empty_url)
+    expected = [(True, "reconciliation_results"), (True, "reconciliation_results_2024_05")]
+    assert Warehouse(empty_url).query(checks).rows() == expected
+
+
 def test_what_landed_before_days_were_kept_has_those_that_were_published_or_are_its_first_and_last(empty_url: str, tmp_path: Path) -> None:
     for path in (Path(__file__).parents[2] / "sql").glob("000[1-8]_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
