@@ -25,6 +25,11 @@ JOIN (
 WHERE log.status IN ('PROCESSING', 'COMPLETED', 'COMPLETED_WITH_ISSUES') AND known.as_of_date IS NOT NULL
 ON CONFLICT DO NOTHING;
 
+-- A file that was rejected and put into incoming/ again counts by its latest arrival; whether it was in time, its first one says.
+ALTER TABLE etl_processing_log ADD COLUMN IF NOT EXISTS first_received_at timestamptz;
+
+COMMENT ON COLUMN etl_processing_log.first_received_at IS 'when this very file came first; null where it came once';
+
 CREATE TABLE IF NOT EXISTS alerts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alert_key text NOT NULL,
@@ -39,6 +44,7 @@ CREATE TABLE IF NOT EXISTS alerts (
     message text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     resolved_at timestamptz,
+    resolved_by_person boolean NOT NULL DEFAULT false,
     sent_at timestamptz,
     sent_to text,
     attempts integer NOT NULL DEFAULT 0,
@@ -64,6 +70,8 @@ COMMENT ON COLUMN alerts.window_start IS 'first day of the window that a missing
 COMMENT ON COLUMN alerts.since IS 'when the trouble began: the arrival, the deadline, the first failed run';
 
 COMMENT ON COLUMN alerts.resolved_at IS 'when it was over, or a person said so';
+
+COMMENT ON COLUMN alerts.resolved_by_person IS 'a person said so; a missing file is not told again then';
 
 COMMENT ON COLUMN alerts.sent_to IS 'the channel that took it, without user, password or path';
 

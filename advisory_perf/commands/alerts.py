@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from advisory_perf.commands.options import Home, settings_of
-from advisory_perf.errors import AdvisoryPerfError, SettingsError
+from advisory_perf.errors import AdvisoryPerfError, ChannelError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="What broke, since when and why.")
 
@@ -53,5 +53,7 @@ def alerts_test(context: typer.Context, home: Home = None) -> None:
     if url is None:
         raise SettingsError("no channel is set; set ADVISORY_PERF_ALERTS_URL to https://…, smtp://… or sns://…")
     channel = channel_of(url)
-    channel.send(Message("a test", "advisory_perf: this is a test of the channel for alerts; nothing broke"))
+    refused = channel.send(Message("a test", "advisory_perf: this is a test of the channel for alerts; nothing broke"))
+    if refused:
+        raise ChannelError(f"{refused}; take those who cannot be reached out of ADVISORY_PERF_ALERTS_URL, or have them let in")
     typer.echo(f"{channel.place} took a test message")

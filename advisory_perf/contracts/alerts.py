@@ -11,10 +11,11 @@ from advisory_perf.contracts.conventions import Severity
 
 MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has landed for a window whose deadline is over")
 LATE_FILE = Code("LATE_FILE", Severity.MEDIUM, "the first delivery of a window came after its deadline")
+STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be landed nor moved out of incoming/, as often as it was tried")
 LANE_FAILED = Code("LANE_FAILED", Severity.CRITICAL, "a lane failed as often as agreed, so that what has landed is not published")
 DELIVERY_WITH_ISSUES = Code("DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine or with breaks")
 
-ALERT_CODES: dict[str, Code] = {code.name: code for code in (MISSING_FILE, LATE_FILE, LANE_FAILED, DELIVERY_WITH_ISSUES)}
+ALERT_CODES: dict[str, Code] = {code.name: code for code in (MISSING_FILE, LATE_FILE, STUCK_FILE, LANE_FAILED, DELIVERY_WITH_ISSUES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,25 @@ sensor red and nothing else.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 
-from advisory_perf.contracts.alerts import MISSING_FILE, Alert
+from advisory_perf.contracts.alerts import MISSING_FILE, STUCK_FILE, Alert
 from advisory_perf.contracts.conventions import Severity
 from advisory_perf.errors import ChannelError
 from advisory_perf.orchestration.attempts import failed_attempts, tries_for
 from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
-from advisory_perf.orchestration.decisions import lane_subject
+from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files
 from advisory_perf.storage.channels import Channel, channel_of
 from advisory_perf.storage.delivered_days import beginning, first_arrivals
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.messages import message_of
 from advisory_perf.storage.outbox import Outbox
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR
 from advisory_perf.vendors.feed import Feed
 
 _WATCH_SECONDS = 30
@@ -36,13 +39,13 @@ def right_now() -> datetime:
 
 
 def watch_sensor(platform: Platform) -> dg.SensorDefinition:
-    """Raises alerts about files that are missing or late, and about lanes that failed as often as agreed; resolves them again."""
+    """Raises alerts about files that are missing, late or stuck, and about lanes that failed as often as agreed; resolves them again."""
 
     @dg.sensor(
         name="watch",
         minimum_interval_seconds=_WATCH_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="looks at deadlines and failed lanes, and raises alerts",
+        description="looks at deadlines, failed lanes and files that are stuck in incoming/, and raises alerts",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         now, told = right_now(), []
@@ -50,6 +53,10 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
             found = deadlines_of(platform, feed, now=now)
             failed, published = lane_of(platform, feed, context.instance)
             told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
+        known = Outbox(platform.warehouse).open_keys(STUCK_FILE.name)
+        stuck, gone = stuck_of(platform, known, context.instance)
+        Outbox(platform.warehouse).update(raised=stuck, resolved=gone)
+        told += [alert.message for alert in stuck if alert.key not in known]
         for message in told:
             context.log.warning(message)
         return dg.SkipReason("; ".join(told) or "nothing new")
@@ -80,6 +87,19 @@ def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tup
     return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject))], []
 
 
+def stuck_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it."""
+    listing = platform.lake.files(f"{INCOMING}/")
+    waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
+    tries_of = partial(tries_for, instance)
+    stuck = [
+        found
+        for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
+        for found in stuck_files(vendor, files, tries_of, attempts=platform.settings.attempts)
+    ]
+    return [stuck_alert(one, failed_attempts(instance, one.subject)) for one in stuck], no_longer_stuck(known, listing)
+
+
 def alerts_sensor(platform: Platform) -> dg.SensorDefinition:
     """Sends the alerts that are due, the oldest first, as one message a tick; without a channel they only wait."""
 
@@ -89,27 +109,32 @@ def alerts_sensor(platform: Platform) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="sends the alerts of the outbox to ADVISORY_PERF_ALERTS_URL, again and again until they are taken",
     )
-    def alerts(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         if platform.settings.alerts_url is None:
             return dg.SkipReason("no channel is set: alerts are only kept in the table alerts")
         channel = channel_of(platform.settings.alerts_url)
         least = Severity(platform.settings.alerts_severity)
-        sent = send_due(Outbox(platform.warehouse), channel, least=least, now=right_now())
+        sent, refused = send_due(Outbox(platform.warehouse), channel, least=least, now=right_now())
+        if refused:
+            context.log.warning(refused)
         return dg.SkipReason(f"sent {sent} alerts to {channel.place}" if sent else "nothing is due")
 
     return alerts
 
 
-def send_due(outbox: Outbox, channel: Channel, *, least: Severity, now: datetime) -> int:
-    """Sends what is due as one message, and says how many alerts that were. ChannelError where the channel does not take it."""
+def send_due(outbox: Outbox, channel: Channel, *, least: Severity, now: datetime) -> tuple[int, str | None]:
+    """Sends what is due as one message; how many alerts that were, and who of several recipients was refused.
+
+    ChannelError where the channel does not take it. What one recipient took is not sent again, or he would get it for ever.
+    """
     leased = outbox.lease(now=now, least=least, at_most=_AT_MOST)
     if not leased:
-        return 0
+        return 0, None
     message = message_of(leased)
     try:
-        channel.send(message)
+        refused = channel.send(message)
     except ChannelError as error:
         outbox.failed(message.ids, why=str(error))
         raise
-    outbox.sent(message.ids, to=channel.place)
-    return len(leased)
+    outbox.sent(message.ids, to=channel.place, but=refused)
+    return len(leased), refused

@@ -17,8 +17,11 @@ from advisory_perf.storage.delivered_days import Beginning, FirstArrival
 from advisory_perf.vendors.deadlines import Deadline
 from advisory_perf.vendors.feed import Feed
 
-LOOK_BACK = {Cadence.DAILY: 10, Cadence.MONTHLY: 3}
-"""How many windows whose deadline is over are looked at, besides those that are known to be missing."""
+LOOK_BACK = {Cadence.DAILY: 60, Cadence.MONTHLY: 6}
+"""How many windows whose deadline is over are looked at, besides those that are known to be missing.
+
+What went missing while no daemon ran is told when one runs again, unless it was down for longer than this.
+"""
 
 PATIENCE = timedelta(hours=1)
 """How long after its deadline a file that came in time may still be on its way through its landing."""

@@ -18,6 +18,7 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import found_in_windows
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.storage.breaks import publish_breaks
+from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.storage.warehouse import refresh_daily_totals
@@ -50,8 +51,8 @@ class LakeIOManager(dg.IOManager):
 class PublishingIOManager(LakeIOManager):
     """Parquet in the lake; with performance_data, everything that a publication changes in the warehouse, in one transaction.
 
-    That is both published tables, the accounts, the day's totals, the ledger, the breaks and what was found besides: no reader sees
-    one without the others, and a run that is cut short has published all or nothing.
+    That is both published tables, the vendor's accounts, the day's totals, the ledger, the breaks, what was found besides and alerts:
+    no reader sees one without the others, and a run that is cut short has published all or nothing.
     """
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
@@ -67,11 +68,12 @@ class PublishingIOManager(LakeIOManager):
         days = {"first": windows.first_day, "last": windows.last_day}
 
         def along(connection: psycopg.Connection) -> None:
-            upsert_accounts(connection, account_register(latest_positions(connection)))
-            self._platform.ledger.published(connection, vendor, **days)
+            upsert_accounts(connection, account_register(latest_positions(connection, vendor)))
+            published = self._platform.ledger.published(connection, vendor, **days)
             publish_breaks(connection, vendor, found.factors, **days)
             publish_found(connection, vendor, found.stale, **days)
             refresh_daily_totals(connection)
+            follow_issues(connection, published.changed)  # last, so that no alert is locked for long
 
         changes = self._platform.warehouse.publish(
             [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)], vendor=vendor, **days, along=along

@@ -33,10 +33,13 @@ _FORMS = "https://…, smtp://[user:password@]host:port/?from=…&to=…, smtps:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where messages go: its place, without user, password, path and query, and what sends one. ``send`` raises ``ChannelError``."""
+    """Where messages go: its place, without user, password, path and query, and what sends one.
+
+    ``send`` raises ``ChannelError`` where nobody was given the message; where only some were, it gives a sentence that names the others.
+    """
 
     place: str
-    send: Callable[[Message], None] = field(repr=False)
+    send: Callable[[Message], str | None] = field(repr=False)
 
 
 def channel_of(url: str) -> Channel:
@@ -133,7 +136,7 @@ def _mail_of(parts: SplitResult, user: str, password: str) -> _Mail:
     return _Mail(parts.hostname or "", port, senders[0].strip(), tuple(recipients), user, password, is_tls, starts_tls)
 
 
-def _mail(place: str, mail: _Mail, message: Message) -> None:
+def _mail(place: str, mail: _Mail, message: Message) -> str | None:
     try:
         if mail.is_tls:
             server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, mail.port, timeout=_SECONDS, context=ssl.create_default_context())
@@ -144,7 +147,7 @@ def _mail(place: str, mail: _Mail, message: Message) -> None:
                 server.starttls(context=ssl.create_default_context())
             if mail.user:
                 server.login(mail.user, mail.password)
-            server.send_message(_as_mail(mail, message))
+            refused = server.send_message(_as_mail(mail, message))
     except smtplib.SMTPResponseException as error:
         why = f"answered {error.smtp_code} ({type(error).__name__})"
     except smtplib.SMTPException as error:
@@ -154,7 +157,7 @@ def _mail(place: str, mail: _Mail, message: Message) -> None:
     except ValueError as error:
         why = f"cannot be given the message ({type(error).__name__})"
     else:
-        return
+        return f"the mail server at {place} refused {', '.join(sorted(refused))} and took it for the others" if refused else None
     raise ChannelError(f"the mail server at {place} {why}")
 
 

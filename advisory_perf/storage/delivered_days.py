@@ -18,7 +18,10 @@ LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.CO
 
 @dataclass(frozen=True, slots=True)
 class FirstArrival:
-    """The delivery that was the first to hold a position on a day, of those that have landed."""
+    """The delivery that was the first to hold a position on a day, of those that have landed.
+
+    A file that came before under its name with its very bytes, and was rejected, arrived then and not when it was put there again.
+    """
 
     day: date
     received_at: datetime
@@ -35,11 +38,11 @@ class Beginning:
 
 
 _FIRST_ARRIVALS: LiteralString = """
-    SELECT DISTINCT ON (day.as_of_date) day.as_of_date, log.received_at, log.file_name, log.delivery_id
+    SELECT DISTINCT ON (day.as_of_date) day.as_of_date, coalesce(log.first_received_at, log.received_at), log.file_name, log.delivery_id
     FROM etl_processing_log AS log JOIN delivered_days AS day ON day.etl_log_id = log.id
     WHERE log.vendor = %(vendor)s AND log.status = ANY(%(landed)s)
     AND log.first_as_of_date <= %(last)s AND log.last_as_of_date >= %(first)s AND day.as_of_date BETWEEN %(first)s AND %(last)s
-    ORDER BY day.as_of_date, log.received_at, log.id
+    ORDER BY day.as_of_date, coalesce(log.first_received_at, log.received_at), log.id
 """
 
 _BEGINNING: LiteralString = """

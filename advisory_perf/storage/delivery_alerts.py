@@ -7,11 +7,17 @@ import psycopg
 
 from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, Alert
 from advisory_perf.contracts.conventions import DeliveryStatus, Severity
-from advisory_perf.storage.outbox import raise_alert, resolve_keys
+from advisory_perf.storage.outbox import hold_alerts, write_alerts
 
 _DIGEST = 12
 _WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
 
+_OF_DELIVERIES: LiteralString = "etl_log_id = ANY(%(ids)s)"
+_OF_THE_SAME_BYTES: LiteralString = """
+    etl_log_id IN (
+        SELECT troubled.id FROM etl_processing_log AS troubled JOIN etl_processing_log AS landed USING (sha256) WHERE landed.id = %(id)s
+    )
+"""
 _RESOLVE_REJECTIONS: LiteralString = """
     UPDATE alerts SET resolved_at = now()
     FROM etl_processing_log AS troubled, etl_processing_log AS landed
@@ -40,17 +46,19 @@ def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: st
         delivery_id=delivery_id,
         etl_log_id=etl_log_id,
     )
+    hold_alerts(connection, _OF_DELIVERIES, {"ids": [etl_log_id]})
     connection.execute(
         "UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND etl_log_id = %s AND code <> %s", [etl_log_id, code]
     )
-    raise_alert(connection, alert)
+    write_alerts(connection, raised=[alert])
 
 
 def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
-    """The delivery has landed: its rejection is over, and that of the same bytes in no vendor's folder.
+    """The delivery has landed, or had landed before: its rejection is over, and that of the same bytes in no vendor's folder.
 
     A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
     """
+    hold_alerts(connection, _OF_THE_SAME_BYTES, {"id": etl_log_id})
     connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "other": DELIVERY_WITH_ISSUES.name})
 
 
@@ -61,7 +69,8 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
         " WHERE id = ANY(%s) ORDER BY id",
         [list(etl_log_ids)],
     ).fetchall()
-    good = []
+    hold_alerts(connection, _OF_DELIVERIES, {"ids": list(etl_log_ids)})
+    good, raised = [], []
     for etl_log_id, status, quarantined, vendor, name, delivery_id, sha256, since in found:
         key = _key(DELIVERY_WITH_ISSUES.name, vendor, name, sha256)
         if status != DeliveryStatus.COMPLETED_WITH_ISSUES:
@@ -84,8 +93,8 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
             delivery_id=delivery_id,
             etl_log_id=etl_log_id,
         )
-        raise_alert(connection, alert)
-    resolve_keys(connection, good)
+        raised.append(alert)
+    write_alerts(connection, raised=raised, resolved=good)
 
 
 def _entry(connection: psycopg.Connection, etl_log_id: int) -> psycopg.rows.TupleRow:

@@ -82,6 +82,14 @@ class Claim:
     entry: LedgerEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The deliveries that a publication closed, and the ids of all whose status it wrote."""
+
+    closed: list[LedgerEntry]
+    changed: list[int]
+
+
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
 _SELECT: LiteralString = "SELECT {columns} FROM etl_processing_log WHERE "
 _OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR EXISTS (
@@ -118,21 +126,24 @@ class Ledger:
         """Whether this run is to land the delivery.
 
         TAKEN inserts its row, or takes it again where the same name and bytes failed before; counts start at zero. A delivery that
-        is landed again counts as before until the new landing is done. KNOWN writes nothing. DUPLICATE inserts a row that says
-        which delivery it repeats.
+        is landed again counts as before until the new landing is done. KNOWN changes no row of the ledger. DUPLICATE inserts one that
+        says which delivery it repeats. With both, alerts about a rejection of the same bytes are over: they have landed.
         """
         with self.warehouse.connect() as connection:
             _lock(connection, identity)
-            known = _same_file(connection, identity)
+            known, original = _same_file(connection, identity), _same_bytes(connection, identity)
             if known is not None and known.status == "DUPLICATE":
+                if original is not None:
+                    resolve_rejection(connection, original.id)
                 is_own = known.delivery_id == identity["delivery_id"]
                 return Claim(ClaimOutcome.DUPLICATE if is_own else ClaimOutcome.KNOWN, known)
             if known is not None and known.status in LANDED:
                 if known.delivery_id != identity["delivery_id"]:
+                    resolve_rejection(connection, known.id)
                     return Claim(ClaimOutcome.KNOWN, known)
                 return Claim(ClaimOutcome.TAKEN, _note_run(connection, identity))
-            original = _same_bytes(connection, identity)
             if known is None and original is not None:
+                resolve_rejection(connection, original.id)
                 return Claim(ClaimOutcome.DUPLICATE, _insert_duplicate(connection, identity, original))
             return Claim(ClaimOutcome.TAKEN, _take(connection, identity, "RECEIVED"))
 
@@ -218,13 +229,13 @@ class Ledger:
                     [*map(list, zip(*landings, strict=True)), first, last],
                 )
 
-    def published(self, connection: psycopg.Connection, vendor: str, *, first: date, last: date) -> list[LedgerEntry]:
-        """Closes the pending deliveries whose rows were taken up and whose days are all published; gives them.
+    def published(self, connection: psycopg.Connection, vendor: str, *, first: date, last: date) -> Publication:
+        """Closes the pending deliveries whose rows were taken up and whose days are all published.
 
         In the transaction of the publication, so that neither is seen without the other. One that ends before the vendor's latest
         day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
         that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows the breaks
-        that its rows have now.
+        that its rows have now. The transaction is to end with ``follow_issues`` of those that changed.
         """
         place = {"vendor": vendor, "first": first, "last": last, "landed": LANDED}
         closed = _entries(
@@ -247,9 +258,9 @@ class Ledger:
             ),
             place,
         )
-        follow_issues(connection, [*(entry.id for entry in closed), *(changed_id for (changed_id,) in changed)])
-        ids = {"ids": [entry.id for entry in closed]}
-        return _entries(connection, "SELECT {columns} FROM etl_processing_log WHERE id = ANY(%(ids)s) ORDER BY id", ids)
+        ids = [entry.id for entry in closed]
+        entries = _entries(connection, _SELECT + "id = ANY(%(ids)s) ORDER BY id", {"ids": ids})
+        return Publication(entries, [*ids, *(changed_id for (changed_id,) in changed)])
 
     def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
         """Every delivery, or those of a vendor, in the order of landing."""
@@ -322,7 +333,9 @@ def _take(connection: psycopg.Connection, identity: Identity, status: str) -> Le
         " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id,"
         " file_path = CASE WHEN etl_processing_log.delivery_id = excluded.delivery_id THEN etl_processing_log.file_path"
         " ELSE excluded.file_path END,"
-        " status = excluded.status, received_at = excluded.received_at, processing_start_time = now(), processing_end_time = NULL,"
+        " status = excluded.status, received_at = excluded.received_at, first_received_at = least("
+        "etl_processing_log.first_received_at, etl_processing_log.received_at, excluded.received_at),"
+        " processing_start_time = now(), processing_end_time = NULL,"
         " run_id = excluded.run_id, error_code = NULL, error_message = NULL, records_read = 0, records_processed = 0,"
         " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0,"
         " first_as_of_date = NULL, last_as_of_date = NULL"

@@ -5,7 +5,7 @@ the attempt is counted and the next one set before anything is sent, in a transa
 that no load ever waits for a channel, two senders do not take the same alert, and one that is killed is followed by another.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
@@ -64,7 +64,11 @@ _WHILE_OPEN: LiteralString = """
     SET delivery_id = excluded.delivery_id, subject = excluded.subject, message = excluded.message
     WHERE (alerts.delivery_id, alerts.subject, alerts.message) IS DISTINCT FROM (excluded.delivery_id, excluded.subject, excluded.message)
 """
-_ONCE: LiteralString = " WHERE NOT EXISTS (SELECT FROM alerts WHERE alert_key = %(key)s)"
+_ONCE: LiteralString = """
+    WHERE NOT EXISTS (
+        SELECT FROM alerts WHERE alert_key = %(key)s AND (resolved_at IS NULL OR resolved_by_person OR %(is_over)s)
+    )
+"""
 _LEASE: LiteralString = """
     UPDATE alerts SET attempts = attempts + 1,
     next_attempt_at = %(now)s + least(%(longest)s::interval, %(first)s::interval * power(2, least(attempts, 20)))
@@ -82,14 +86,28 @@ _WAITING: LiteralString = """
 """
 
 
-def raise_alert(connection: psycopg.Connection, alert: Alert) -> None:
-    """Writes the alert with the transaction. While one with its key is open that one stays, with the latest words."""
-    connection.execute(_INSERT + _WHILE_OPEN, _place(alert))
+def hold_alerts(connection: psycopg.Connection, which: LiteralString, place: Mapping[str, Any]) -> None:
+    """Locks the open alerts that the condition names, in the order of their ids, until the transaction ends.
+
+    Whoever changes alerts holds all of them first, by this or one by one, so that of two who do none waits for the other in a ring.
+    """
+    statement: LiteralString = "SELECT FROM alerts WHERE resolved_at IS NULL AND " + which + " ORDER BY id FOR UPDATE"
+    connection.execute(statement, place)
 
 
-def resolve_keys(connection: psycopg.Connection, keys: Iterable[str]) -> None:
-    """The troubles with these keys are over."""
-    connection.execute("UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND alert_key = ANY(%s)", [list(keys)])
+def write_alerts(connection: psycopg.Connection, *, raised: Sequence[Alert] = (), resolved: Sequence[str] = ()) -> None:
+    """Raises alerts, and resolves those with the keys, with the transaction.
+
+    While an alert with its key is open that one stays, with the latest words. New ones are written in the order given, by which two who
+    write the same could wait in a ring: a vendor's publications and ``Outbox.update`` each run one at a time.
+    """
+    keys = [*(alert.key for alert in raised), *resolved]
+    if not keys:
+        return
+    hold_alerts(connection, "alert_key = ANY(%(keys)s)", {"keys": keys})
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT + _WHILE_OPEN, [_place(alert) for alert in raised])
+    connection.execute("UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND alert_key = ANY(%s)", [list(resolved)])
 
 
 class Outbox:
@@ -101,14 +119,13 @@ class Outbox:
     def update(self, *, raised: Sequence[Alert] = (), once: Sequence[Alert] = (), resolved: Sequence[str] = ()) -> list[str]:
         """Raises alerts, and resolves those with the keys, in one transaction; gives the messages of those ``once`` that are new.
 
-        Those ``once`` are told once for all time, also when they were resolved meanwhile.
+        Of those ``once`` none is told again while it is open or after a person resolved it; what has passed already is told once for
+        all time.
         """
         with self._warehouse.connect() as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('alerts that are told once', 0))")
             told = [alert.message for alert in once if connection.execute(_INSERT + _ONCE, _place(alert)).rowcount]
-            for alert in raised:
-                raise_alert(connection, alert)
-            resolve_keys(connection, resolved)
+            write_alerts(connection, raised=raised, resolved=resolved)
         return told
 
     def open_windows(self, vendor: str, code: str) -> list[date]:
@@ -135,14 +152,22 @@ class Outbox:
         }
         return sorted(self._alerts(_LEASE, place), key=lambda alert: (alert.created_at, alert.id))
 
-    def sent(self, ids: Sequence[int], *, to: str) -> None:
-        """The channel has taken the alerts."""
+    def open_keys(self, code: str) -> list[str]:
+        """The keys of the open alerts of the code, whichever vendor's."""
         with self._warehouse.connect() as connection:
-            connection.execute("UPDATE alerts SET sent_at = now(), sent_to = %s, last_error = NULL WHERE id = ANY(%s)", [to, list(ids)])
+            found = connection.execute("SELECT alert_key FROM alerts WHERE resolved_at IS NULL AND code = %s ORDER BY id", [code])
+            return [key for (key,) in found]
+
+    def sent(self, ids: Sequence[int], *, to: str, but: str | None = None) -> None:
+        """The channel has taken the alerts; ``but`` says for whom it has not."""
+        with self._warehouse.connect() as connection:
+            _hold_rows(connection, ids)
+            connection.execute("UPDATE alerts SET sent_at = now(), sent_to = %s, last_error = %s WHERE id = ANY(%s)", [to, but, list(ids)])
 
     def failed(self, ids: Sequence[int], *, why: str) -> None:
         """The channel has not taken them; they are due again when their wait is over."""
         with self._warehouse.connect() as connection:
+            _hold_rows(connection, ids)
             connection.execute("UPDATE alerts SET last_error = %s WHERE id = ANY(%s) AND sent_at IS NULL", [why, list(ids)])
 
     def waiting(self, least: Severity) -> Waiting:
@@ -158,12 +183,19 @@ class Outbox:
         """A person says that a trouble is over; false where no such alert is open."""
         with self._warehouse.connect() as connection:
             return bool(
-                connection.execute("UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND id = %s", [alert_id]).rowcount
+                connection.execute(
+                    "UPDATE alerts SET resolved_at = now(), resolved_by_person = true WHERE resolved_at IS NULL AND id = %s", [alert_id]
+                ).rowcount
             )
 
     def _alerts(self, statement: LiteralString, place: dict[str, Any]) -> list[KeptAlert]:
         with self._warehouse.connect() as connection, connection.cursor(row_factory=class_row(KeptAlert)) as cursor:
             return cursor.execute(sql.SQL(statement).format(columns=_COLUMNS), place).fetchall()
+
+
+def _hold_rows(connection: psycopg.Connection, ids: Sequence[int]) -> None:
+    """Open or not: in the order in which everybody locks them."""
+    connection.execute("SELECT FROM alerts WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [list(ids)])
 
 
 def _place(alert: Alert) -> dict[str, Any]:

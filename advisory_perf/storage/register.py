@@ -26,16 +26,17 @@ _LATEST_POSITIONS: LiteralString = """
         WHERE p.data_source = account.data_source AND p.account_id = account.account_id
         ORDER BY p.as_of_date LIMIT 1
     ) AS earliest
+    WHERE %(vendor)s::text IS NULL OR account.data_source = %(vendor)s
     ORDER BY account.data_source, account.account_id
 """
 
 
-def latest_positions(connection: psycopg.Connection) -> pl.DataFrame:
-    """Every account with published rows: names, currency and value of its newest row, its first and last day.
+def latest_positions(connection: psycopg.Connection, vendor: str | None = None) -> pl.DataFrame:
+    """Every account with published rows, or those of a vendor: names, currency and value of its newest row, its first and last day.
 
     Two index look-ups an account, however long the history is.
     """
-    return queried(connection, _LATEST_POSITIONS)
+    return queried(connection, _LATEST_POSITIONS, {"vendor": vendor})
 
 
 def upsert_accounts(connection: psycopg.Connection, frame: pl.DataFrame) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf_tests.local.commands import Outcome, command, line_with
-from advisory_perf_tests.storage.receivers import a_webhook
+from advisory_perf_tests.storage.receivers import a_mail_server, a_webhook
 
 pytestmark = pytest.mark.slow
 
@@ -330,6 +330,20 @@ def test_the_channel_is_tried_without_an_installation(tmp_path: Path) -> None:
         [],
     )
     assert not home.exists()
+
+
+def test_a_channel_that_refuses_one_of_two_recipients_fails_its_test(tmp_path: Path) -> None:
+    with a_mail_server(refused=["boss@example.com"]) as server:
+        place = f"smtp://127.0.0.1:{server.port}"
+        url = f"{place}/?from=perf@example.com&to=desk@example.com,boss@example.com"
+        refused = command("alerts", "test", home=tmp_path / "home", ADVISORY_PERF_ALERTS_URL=url)
+    assert (refused.code, refused.sentence) == (
+        1,
+        (
+            f"the mail server at {place} refused boss@example.com and took it for the others; take those who cannot be reached out of "
+            "ADVISORY_PERF_ALERTS_URL, or have them let in"
+        ),
+    )
 
 
 # migrate, doctor, feeds -----------------------------------------------------------------------------------------------

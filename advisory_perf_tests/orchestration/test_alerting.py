@@ -14,7 +14,7 @@ from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.outbox import KeptAlert, Outbox
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_audit import broken
-from advisory_perf_tests.storage.receivers import Webhook, a_webhook
+from advisory_perf_tests.storage.receivers import Webhook, a_mail_server, a_webhook
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +87,18 @@ def test_a_bad_day_is_one_message(noisy: World, webhook: Webhook, monkeypatch: p
     assert len(body["alerts"]) == 4
 
 
+def test_a_mail_that_one_of_two_recipients_takes_is_sent_once_and_its_alert_names_the_other(tmp_path: Path, warehouse_url: str) -> None:
+    with a_mail_server(refused=["boss@example.com"]) as server:
+        url = f"smtp://127.0.0.1:{server.port}/?from=perf@example.com&to=desk@example.com,boss@example.com"
+        with a_world(tmp_path, warehouse_url, alerts_url=url) as world:
+            world.land("acme_1.csv", "no,header\n1,2\n")
+            assert skipped(world, "alerts").startswith("sent 1 alerts to ")
+            (alert,) = alerts(world)
+    assert alert.sent_at is not None
+    assert "refused boss@example.com" in (alert.last_error or "")
+    assert len(server.letters) == 1
+
+
 def test_without_a_channel_alerts_only_wait(world: World) -> None:
     world.land("acme_1.csv", "no,header\n1,2\n")
     assert skipped(world, "alerts") == "no channel is set: alerts are only kept in the table alerts"
@@ -131,6 +143,31 @@ def test_a_lane_that_failed_as_often_as_agreed_is_one_alert_until_everything_is_
     skipped(world, "watch")
     assert alerts(world, only_open=True) == [alert], "another delivery is another chance, and the trouble is not over"
     world.run_pending_lane()
+    skipped(world, "watch")
+    assert alerts(world, only_open=True) == []
+    assert len(alerts(world)) == 1
+
+
+@pytest.mark.parametrize(("folder", "vendor", "runs"), [("acme", "acme", 6), ("nobody", "unknown", 3)])
+def test_a_file_that_can_be_neither_landed_nor_given_up_is_told_until_it_leaves_incoming(
+    world: World, monkeypatch: pytest.MonkeyPatch, folder: str, vendor: str, runs: int
+) -> None:
+    def refused(_lake: Lake, path: str) -> bytes:
+        raise LakeError(f"the lake refuses to read {path}")
+
+    file = world.put("acme_1.csv", csv(A_THIRD), folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "read", refused)
+        for _ in range(runs):
+            assert skipped(world, "watch") == "nothing new"
+            (request,) = world.tick("arrivals").run_requests
+            assert not world.run_request(request).success
+        assert world.tick("arrivals").run_requests == []
+    assert f"because: the lake refuses to read {file.path}; it stays as {file.path} " in skipped(world, "watch")
+    assert skipped(world, "watch") == "nothing new"
+    (alert,) = alerts(world, only_open=True)
+    assert (alert.code, alert.severity, alert.vendor, alert.since) == ("STUCK_FILE", "CRITICAL", vendor, file.modified)
+    world.platform.lake.delete([file.path])
     skipped(world, "watch")
     assert alerts(world, only_open=True) == []
     assert len(alerts(world)) == 1

@@ -54,13 +54,23 @@ def told(found: Deadlines) -> list[tuple[str, date | None]]:
 # which windows are looked at ------------------------------------------------------------------------------------------
 
 
-def test_the_ten_latest_business_days_whose_deadline_is_over_are_looked_at() -> None:
-    assert asked() == [date(2025, 2, 28), *days(3, 4, 5, 6, 7, 10, 11, 12, 13)]
+def test_the_sixty_latest_business_days_whose_deadline_is_over_are_looked_at() -> None:
+    assert asked()[-10:] == [date(2025, 2, 28), *days(3, 4, 5, 6, 7, 10, 11, 12, 13)]
+    assert (len(asked()), asked()[0]) == (60, date(2024, 12, 20)), "twelve weeks of five days"
 
 
-def test_three_months_are_looked_at_of_a_monthly_feed() -> None:
+def test_what_went_missing_while_a_daemon_was_down_for_five_weeks_is_told_when_it_is_up_again() -> None:
+    first_day_down = date(2025, 2, 6)
+    assert ("MISSING_FILE", first_day_down) in told(judged(asked(), []))
+
+
+def test_six_months_are_looked_at_of_a_monthly_feed() -> None:
     fifth_business_day_after_february = datetime(2025, 3, 7, 23, tzinfo=UTC)
-    assert asked(MONTHLY, now=fifth_business_day_after_february) == [date(2024, 12, 1), date(2025, 1, 1), date(2025, 2, 1)]
+    assert asked(MONTHLY, now=fifth_business_day_after_february) == [
+        *(date(2024, month, 1) for month in (9, 10, 11, 12)),
+        date(2025, 1, 1),
+        date(2025, 2, 1),
+    ]
     assert asked(MONTHLY, now=fifth_business_day_after_february - timedelta(hours=2))[-1] == date(2025, 1, 1)
 
 
@@ -85,7 +95,7 @@ def test_a_feed_that_says_from_when_on_is_owed_before_anything_has_come() -> Non
 
 
 def test_a_window_that_is_known_to_be_missing_is_looked_at_however_old_it_is() -> None:
-    assert asked(missing=[date(2025, 1, 6)])[0] == date(2025, 1, 6)
+    assert asked(missing=[date(2024, 1, 8)])[0] == date(2024, 1, 8)
 
 
 # what is told of them -------------------------------------------------------------------------------------------------

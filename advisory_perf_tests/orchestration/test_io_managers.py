@@ -8,12 +8,16 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.definitions import open_platform
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window
 from advisory_perf.orchestration.partitions import WindowRange, delivery_partitions, window_partitions
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf_tests.orchestration.scenarios import VENDOR, days, settings_with_acme
+from advisory_perf.storage.register import upsert_accounts
+from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
+from advisory_perf_tests.storage.scenarios import JANUARY, replace_slice, valuation
+from advisory_perf_tests.storage.scenarios import rows_of as table_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # backfill policies, as in build_definitions
 
@@ -218,3 +222,22 @@ def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
         dg.materialize([raw], resources={"lake": LakeIOManager(platform)}, partition_key="march-1", instance=instance)
     assert [file.path for file in platform.lake.files("raw/")] == ["raw/vendor=acme/delivery=march-1/part.parquet"]
     assert platform.lake.read_partitions("raw", VENDOR, "delivery", ["march-1"]).rows() == [("A", THIRD), ("A", SIXTH)]
+
+
+# publishing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_publication_writes_the_accounts_of_its_own_vendor_only(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+    """What another lane publishes at the same time is not yet to be seen here, and must not be moved back."""
+    world, _ = loaded
+    warehouse = world.platform.warehouse
+    published = table_rows(PERFORMANCE_DATA, valuation("A-1", JANUARY))
+    replace_slice(warehouse, PERFORMANCE_DATA, published, vendor="alpha", first=JANUARY, last=JANUARY)
+    newer = {"data_source": "alpha", "account_id": "A-1", "currency": "USD", "first_as_of_date": JANUARY, "last_as_of_date": THIRD}
+    with warehouse.connect() as connection:
+        upsert_accounts(connection, table_rows(ACCOUNTS, newer))
+        connection.execute("UPDATE accounts SET last_as_of_date = NULL WHERE data_source = %s", [VENDOR])
+    assert world.materialise("performance_data", THIRD, FIFTH).success
+    found = warehouse.query("SELECT data_source, account_id, last_as_of_date FROM accounts ORDER BY data_source, account_id")
+    assert found.rows() == [("acme", "A", FIFTH), ("acme", "B", THIRD), ("alpha", "A-1", THIRD)]

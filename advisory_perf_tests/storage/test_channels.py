@@ -189,6 +189,15 @@ def test_a_mail_server_that_takes_no_recipient_or_is_not_there_is_named() -> Non
     assert refusal(url) == f"the mail server at {place} cannot be reached (Connection refused)"
 
 
+def test_a_mail_that_some_recipients_are_refused_reached_the_others_and_says_who_was_refused() -> None:
+    with a_mail_server(refused=["boss@example.com"]) as server:
+        place = f"smtp://127.0.0.1:{server.port}"
+        channel = channel_of(f"{place}/?from=perf@example.com&to=desk@example.com,boss@example.com")
+        said = channel.send(message_of([kept(7)]))
+    assert said == f"the mail server at {place} refused boss@example.com and took it for the others"
+    assert [envelope.rcpt_tos for envelope in server.letters] == [["desk@example.com"]]
+
+
 @pytest.fixture
 def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
     """A certificate authority that this machine trusts."""

@@ -1,5 +1,7 @@
 """Alerts about deliveries: written with the ledger's entry or not at all, one a trouble, and over when it is."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
-from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.delivery_alerts import follow_issues
+from advisory_perf.storage.ledger import ClaimOutcome, Ledger
 from advisory_perf.storage.outbox import KeptAlert, Outbox
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
@@ -90,6 +93,26 @@ def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_land_where_they_b
     assert alerts(ledger) == []
 
 
+@pytest.mark.parametrize("name", ["one.csv", "renamed.csv"])
+def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_had_landed_before_it_came(ledger: Ledger, name: str) -> None:
+    land(ledger, "one", january(1), january(1))
+    bytes_of_one = {"sha256": "bytes of one"}
+    ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown", **bytes_of_one))
+    assert len(alerts(ledger)) == 1
+    claim = ledger.claim(**identity("again", file_name=name, **bytes_of_one))
+    assert claim.outcome is (ClaimOutcome.KNOWN if name == "one.csv" else ClaimOutcome.DUPLICATE)
+    assert alerts(ledger) == []
+
+
+def test_a_repeat_of_a_repeat_settles_nothing_that_has_not_landed(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1))
+    again = identity("again", sha256="bytes of one")
+    ledger.claim(**again)
+    ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
+    assert ledger.claim(**again).outcome is ClaimOutcome.DUPLICATE
+    assert [alert.code for alert in alerts(ledger)] == ["E_TORN"]
+
+
 def test_an_alert_and_its_ledger_entry_are_written_together_or_not_at_all(ledger: Ledger) -> None:
     ledger.claim(**identity("one"))
     with ledger.warehouse.connect() as connection:
@@ -143,6 +166,43 @@ def rows_of_status(reconciliation_status: str, day: date) -> pl.DataFrame:
     return rows_of(PERFORMANCE_DATA, valuation("A-1", day, reconciliation_status=reconciliation_status))
 
 
+def wait_for_blocked(warehouse: Warehouse, count: int) -> None:
+    """Until so many connections wait for a lock."""
+    for _ in range(500):
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        if warehouse.query(waiting).item() == count:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{count} connections never waited")
+
+
+def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_other_in_one_order(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1), quarantined=1)
+    land(ledger, "two", january(2), january(2), quarantined=1)
+    publish(ledger, january(1), january(31))
+    with ledger.warehouse.connect() as connection:
+        one, two = (entry.id for entry in ledger.entries())
+        connection.execute("DELETE FROM alerts")
+        follow_issues(connection, [two])
+        follow_issues(connection, [one])
+    first, second = (alert.id for alert in alerts(ledger))
+
+    def follow() -> None:
+        with ledger.warehouse.connect() as connection:
+            follow_issues(connection, [one, two])
+
+    with ThreadPoolExecutor(2) as pool, ledger.warehouse.connect() as blocker:
+        blocker.execute("SELECT FROM alerts WHERE id = %s FOR UPDATE", [first])
+        sender = pool.submit(Outbox(ledger.warehouse).sent, [first, second], to="https://example.com")
+        wait_for_blocked(ledger.warehouse, 1)
+        publication = pool.submit(follow)
+        wait_for_blocked(ledger.warehouse, 2)
+        blocker.commit()
+        sender.result(timeout=30)
+        publication.result(timeout=30)
+    assert [alert.sent_at is None for alert in alerts(ledger)] == [False, False]
+
+
 # days -----------------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +220,24 @@ def test_of_several_deliveries_of_a_day_the_first_to_arrive_counts_and_rejected_
     ledger.rejected("eight", code="E_TORN", sentence="torn")
     (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
     assert (arrival.delivery_id, arrival.received_at.hour) == ("ten", 10)
+
+
+def test_a_file_that_was_rejected_in_time_and_is_put_there_again_arrived_when_it_came_first(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    later = ARRIVAL.replace(day=20)
+    land(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=later)
+    (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
+    assert (arrival.delivery_id, arrival.received_at) == ("again", ARRIVAL)
+    entry = ledger.entry("again")
+    assert entry is not None
+    assert entry.received_at == later, "its precedence is that of its latest arrival"
+
+
+def test_a_file_with_other_bytes_arrived_when_it_came_itself(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    land(ledger, "mended", january(1), january(1), file_name="one.csv", received_at=ARRIVAL.replace(day=20))
+    (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
+    assert arrival.received_at == ARRIVAL.replace(day=20)
 
 
 def test_a_delivery_that_lands_again_has_its_new_days_only(ledger: Ledger) -> None:

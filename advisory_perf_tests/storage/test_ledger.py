@@ -7,6 +7,7 @@ import pytest
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.ledger import ClaimOutcome, Identity, Ledger
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
@@ -55,7 +56,9 @@ def publish(ledger: Ledger, first: date, last: date) -> list[str]:
 def closed_by_publication(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that are closed by a publication of what was taken up before."""
     with ledger.warehouse.connect() as connection:
-        return [entry.delivery_id for entry in ledger.published(connection, "alpha", first=first, last=last)]
+        published = ledger.published(connection, "alpha", first=first, last=last)
+        follow_issues(connection, published.changed)
+    return [entry.delivery_id for entry in published.closed]
 
 
 def status(ledger: Ledger, delivery_id: str) -> str:

@@ -73,6 +73,21 @@ def test_what_is_told_once_is_not_told_again_even_after_a_person_resolved_it(out
     assert outbox.open_windows("acme", "MISSING_FILE") == []
 
 
+def test_a_file_that_is_missing_again_is_told_again_unless_a_person_resolved_it(outbox: Outbox) -> None:
+    missing = an_alert(code="MISSING_FILE", window=date(2025, 3, 13))
+    outbox.update(once=[missing])
+    outbox.update(resolved=["one"])
+    assert outbox.update(once=[missing]) == ["one broke"], "its file came, and was rejected when it was replayed"
+    assert outbox.update(once=[missing]) == []
+    assert [alert.id for alert in outbox.alerts(only_open=True)] == [2]
+
+
+def test_what_has_passed_already_is_told_once_for_all_time(outbox: Outbox) -> None:
+    late = an_alert(is_over=True)
+    assert outbox.update(once=[late]) == ["one broke"]
+    assert outbox.update(once=[late]) == []
+
+
 def test_two_that_raise_at_once_raise_one_alert(outbox: Outbox) -> None:
     late = an_alert(is_over=True)
     with ThreadPoolExecutor(4) as pool:
@@ -156,6 +171,15 @@ def test_what_was_sent_is_not_due_again_and_what_failed_says_why(outbox: Outbox,
     assert (waiting.count, waiting.since, waiting.last_error) == (2, one.created_at, "the webhook at https://example.com answered 500")
     outbox.sent([one.id, two.id], to="https://example.com")
     assert outbox.waiting(Severity.LOW) == Waiting(0, None, None)
+    assert leased(outbox, now + timedelta(days=1)) == []
+
+
+def test_what_some_recipients_took_is_sent_and_says_who_was_refused(outbox: Outbox, now: datetime) -> None:
+    outbox.update(raised=[an_alert()])
+    (taken,) = leased(outbox, now)
+    outbox.sent([taken.id], to="smtp://mail:25", but="the mail server at smtp://mail:25 refused boss@example.com")
+    (alert,) = outbox.alerts(only_open=True)
+    assert (alert.sent_at is None, alert.last_error) == (False, "the mail server at smtp://mail:25 refused boss@example.com")
     assert leased(outbox, now + timedelta(days=1)) == []
 
 

@@ -1,0 +1,71 @@
+"""Files that stay in incoming/ although their landing, and moving them to error/, failed as often as agreed. Pure.
+
+No ledger entry tells of them: what keeps a file from being read keeps it from being given up as well.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from advisory_perf.contracts.alerts import STUCK_FILE, Alert
+from advisory_perf.orchestration.attempts import FailedAttempt
+from advisory_perf.orchestration.decisions import Tries, giving_up_subject
+from advisory_perf.storage.lake import LakeFile
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
+
+
+@dataclass(frozen=True, slots=True)
+class StuckFile:
+    """A file that no sensor will try again, and the subject of the runs that were the last to fail with it."""
+
+    vendor: str
+    file: LakeFile
+    subject: str
+
+
+def stuck_files(vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int) -> list[StuckFile]:
+    """The vendor's files in incoming/ whose attempts are all used up, with none under way.
+
+    For a file of a vendor those are its landings and then its giving up, for one that no feed claims its rejection.
+    """
+
+    def is_used_up(subject: str) -> bool:
+        tried = tries_of(subject)
+        return tried.failed >= attempts and not tried.in_flight
+
+    found = []
+    for file in waiting:
+        delivery_id = delivery_id_of(file)
+        subject = delivery_id if vendor == UNKNOWN_VENDOR else giving_up_subject(delivery_id)
+        if is_used_up(delivery_id) and is_used_up(subject):
+            found.append(StuckFile(vendor, file, subject))
+    return found
+
+
+def stuck_alert(stuck: StuckFile, attempts: Sequence[FailedAttempt]) -> Alert:
+    """The alert about the file, with why the last of the attempts failed; since the file came."""
+    name, delivery_id = stuck.file.name, delivery_id_of(stuck.file)
+    why = attempts[-1].reason if attempts else "no reason was given"
+    what = "moving it to error/" if stuck.vendor == UNKNOWN_VENDOR else "its landing and then moving it to error/"
+    return Alert(
+        key=_key(delivery_id),
+        code=STUCK_FILE.name,
+        severity=STUCK_FILE.severity,
+        vendor=stuck.vendor,
+        since=stuck.file.modified,
+        subject=f"{STUCK_FILE.name} {stuck.vendor}: {name}",
+        message=f"{stuck.vendor}, {name}: {what} failed as often as agreed, the last time because: {why}; it stays as "
+        f"{stuck.file.path} and nothing tries it again; mend the reason and put the file there again, which gives it new attempts, or "
+        "take it away",
+        delivery_id=delivery_id,
+    )
+
+
+def no_longer_stuck(open_keys: Iterable[str], listing: Iterable[LakeFile]) -> list[str]:
+    """The keys of the open alerts whose files have left incoming/."""
+    there = {_key(delivery_id_of(file)) for file in listing}
+    return [key for key in open_keys if key not in there]
+
+
+def _key(delivery_id: str) -> str:
+    """Of whichever vendor: a feed that is added or taken away makes the file another's."""
+    return f"{STUCK_FILE.name} {delivery_id}"

@@ -1,0 +1,67 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from advisory_perf.orchestration.attempts import FailedAttempt
+from advisory_perf.orchestration.decisions import Tries, giving_up_subject
+from advisory_perf.orchestration.stuck_files import StuckFile, no_longer_stuck, stuck_alert, stuck_files
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf_tests.orchestration.scenarios import a_file
+
+FILE, OTHER = a_file("acme/acme_1.csv"), a_file("acme/acme_2.csv")
+DELIVERY = delivery_id_of(FILE)
+UNCLAIMED = a_file("nobody/x.csv")
+OFTEN = Tries(failed=3)
+
+
+def subjects(vendor: str, tries: dict[str, Tries]) -> list[str]:
+    """Of the three files, what the last runs of those that are stuck were for."""
+    files = [UNCLAIMED] if vendor == "unknown" else [FILE, OTHER]
+    return [stuck.subject for stuck in stuck_files(vendor, files, lambda subject: tries.get(subject, Tries()), attempts=3)]
+
+
+def test_a_file_is_stuck_when_its_landings_and_then_its_giving_up_failed_as_often_as_agreed() -> None:
+    given_up = giving_up_subject(DELIVERY)
+    assert subjects("acme", {DELIVERY: OFTEN, given_up: OFTEN}) == [given_up]
+
+
+@pytest.mark.parametrize(
+    ("landings", "giving_up"),
+    [
+        (Tries(), Tries()),
+        (OFTEN, Tries()),
+        (OFTEN, Tries(failed=2)),
+        (OFTEN, Tries(failed=3, in_flight=True)),
+        (Tries(failed=3, in_flight=True), OFTEN),
+        (Tries(failed=2), OFTEN),
+    ],
+)
+def test_a_file_is_not_stuck_while_something_is_still_to_be_tried(landings: Tries, giving_up: Tries) -> None:
+    assert subjects("acme", {DELIVERY: landings, giving_up_subject(DELIVERY): giving_up}) == []
+
+
+def test_a_file_that_no_feed_claims_is_stuck_when_its_rejection_failed_as_often() -> None:
+    subject = delivery_id_of(UNCLAIMED)
+    assert subjects("unknown", {subject: OFTEN}) == [subject]
+    assert subjects("unknown", {subject: Tries(failed=2)}) == []
+
+
+def test_the_alert_tells_the_last_reason_where_the_file_lies_and_what_to_do() -> None:
+    attempts = [FailedAttempt("r1", "", "the warehouse is full"), FailedAttempt("r2", "", "the lake refuses to read it")]
+    alert = stuck_alert(StuckFile("acme", FILE, giving_up_subject(DELIVERY)), attempts)
+    assert (alert.code, alert.severity, alert.vendor, alert.delivery_id) == ("STUCK_FILE", "CRITICAL", "acme", DELIVERY)
+    assert (alert.since, alert.is_over) == (datetime(2025, 4, 1, 9, tzinfo=UTC), False)
+    assert alert.message == (
+        "acme, acme_1.csv: its landing and then moving it to error/ failed as often as agreed, the last time because: the lake refuses "
+        "to read it; it stays as incoming/acme/acme_1.csv and nothing tries it again; mend the reason and put the file there again, "
+        "which gives it new attempts, or take it away"
+    )
+    unclaimed = stuck_alert(StuckFile("unknown", UNCLAIMED, delivery_id_of(UNCLAIMED)), [])
+    assert unclaimed.message.startswith("unknown, x.csv: moving it to error/ failed as often as agreed, the last time because: no reason ")
+
+
+def test_it_is_over_when_the_file_has_left_incoming_and_not_when_it_is_tried_again() -> None:
+    keys = [stuck_alert(StuckFile("acme", file, ""), []).key for file in (FILE, OTHER)]
+    assert no_longer_stuck(keys, [OTHER]) == keys[:1]
+    assert no_longer_stuck(keys, [FILE, OTHER]) == []
+    assert no_longer_stuck(keys, [a_file("acme/acme_1.csv", minute=5), OTHER]) == keys[:1], "the same name again is another arrival"
