@@ -26,7 +26,11 @@ class FailedAttempt:
 def tries_for(instance: dg.DagsterInstance, subject: str) -> Tries:
     """The runs that carry the subject's tag."""
     runs = instance.get_runs(dg.RunsFilter(tags={SUBJECT_TAG: subject}))
-    return Tries(failed=sum(run.status in FINISHED_BADLY for run in runs), in_flight=any(run.status not in FINISHED for run in runs))
+    return Tries(
+        failed=sum(run.status in FINISHED_BADLY for run in runs),
+        in_flight=any(run.status not in FINISHED for run in runs),
+        idle=sum(run.status is dg.DagsterRunStatus.SUCCESS for run in runs),
+    )
 
 
 def failed_attempts(instance: dg.DagsterInstance, subject: str) -> list[FailedAttempt]:

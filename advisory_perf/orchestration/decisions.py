@@ -18,10 +18,19 @@ from advisory_perf.vendors.feed import Feed
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """The runs there have been for one thing."""
+    """The runs there have been for one thing.
+
+    ``idle`` ones succeeded and left it as it was, since another process was at it; they use up no attempt.
+    """
 
     failed: int = 0
     in_flight: bool = False
+    idle: int = 0
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the next run; one that was there already would never be launched again."""
+        return self.failed + self.idle + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def landings_to_request(
         if tried.in_flight:
             under_way += 1
         elif tried.failed < attempts:
-            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.failed + 1))
+            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
@@ -95,7 +104,7 @@ def deliveries_to_give_up(
             continue
         tried = tries_of(giving_up_subject(delivery_id))
         if tried.failed < attempts and not tried.in_flight:
-            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.failed + 1))
+            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
@@ -118,7 +127,7 @@ def lane_to_request(
     windows = windows_touched(feed, pending, latest)
     if windows is None:
         return None
-    return LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.failed + 1)
+    return LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.next_attempt)
 
 
 def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:

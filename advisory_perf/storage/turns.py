@@ -43,6 +43,9 @@ class Turns:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with suppress(psycopg.Error):
+                # Before the connection is closed, which the server may notice only later.
+                connection.execute("SELECT pg_advisory_unlock_all()")
+            with suppress(psycopg.Error):
                 connection.close()
 
     def _ask(self, subject: str, question: LiteralString) -> bool:

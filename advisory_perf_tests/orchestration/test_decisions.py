@@ -88,6 +88,14 @@ def test_each_waiting_file_is_landed_once_and_in_order() -> None:
     ]
 
 
+def test_a_run_that_left_its_file_to_another_process_is_launched_again_and_uses_up_no_attempt() -> None:
+    file = a_file("acme/a.csv")
+    name = delivery_id_of(file)
+    asked = [request.attempt for idle in range(4) for request in to_land([file], {name: Tries(failed=2, idle=idle)})]
+    assert asked == [3, 4, 5, 6]
+    assert to_land([file], {name: Tries(failed=3, idle=1)}) == []
+
+
 def test_a_file_whose_landing_is_under_way_is_not_asked_for_again() -> None:
     busy, idle = a_file("acme/a.csv"), a_file("acme/b.csv")
     assert [request.path for request in to_land([busy, idle], {delivery_id_of(busy): Tries(in_flight=True)})] == [idle.path]

@@ -29,6 +29,15 @@ def test_one_takes_a_turn_and_the_other_does_not_until_it_is_given_back(warehous
         assert not one.take("a delivery")
 
 
+def test_a_turn_is_free_at_once_when_it_is_given_back(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as other:
+        for _ in range(50):
+            with Turns(warehouse) as one:
+                assert one.take("a delivery")
+            assert other.take("a delivery")
+            other.give_back()
+
+
 def test_who_has_a_turn_has_it_when_asked_again(warehouse: Warehouse) -> None:
     with Turns(warehouse) as one, Turns(warehouse) as other:
         one.wait("a lane")
