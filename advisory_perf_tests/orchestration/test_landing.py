@@ -20,6 +20,8 @@ from advisory_perf_tests.orchestration.scenarios import (
     value,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_landing_says_what_became_of_every_row(world: World) -> None:
     result = world.land("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))

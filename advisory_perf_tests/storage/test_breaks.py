@@ -16,6 +16,8 @@ from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
 
+pytestmark = pytest.mark.slow
+
 FUNCTION_OF_RESULTS = ("first_as_of_date", "last_as_of_date", "valuations", "resolved_on", "variance")
 _NUMBERS = count()
 

@@ -18,6 +18,8 @@ from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import ARRIVAL, identity, january, land, publish, status
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ledger(warehouse: Warehouse) -> Ledger:

@@ -16,6 +16,8 @@ from advisory_perf.storage import exporting
 from advisory_perf.storage.exporting import ExportFormat, export_relation, exportable_relations
 from advisory_perf.storage.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 AWKWARD = 'said "no",\nthen; \\N ü€ 株'
 MONEY = Decimal("12345678901234567890.1234")
 FIGURE = Decimal("12345678901234567890123456.123456789012")

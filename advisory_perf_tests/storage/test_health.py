@@ -15,6 +15,8 @@ from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 LONG_AGO = datetime(2025, 3, 14, 22, tzinfo=UTC)
 NOWHERE = Warehouse("postgresql://someone:secret@127.0.0.1:1/nowhere")
 

@@ -9,6 +9,8 @@ from advisory_perf.contracts.conventions import Severity
 from advisory_perf.storage.outbox import KeptAlert, Outbox, Waiting
 from advisory_perf.storage.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 SINCE = datetime(2025, 3, 14, 22, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
