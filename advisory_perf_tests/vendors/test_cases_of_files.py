@@ -164,6 +164,7 @@ def test_an_optional_column_that_is_missing_is_what_the_feed_says(absent: str, a
 
 @case("csv-035")
 def test_columns_that_mean_the_opposite_of_their_names_are_refused() -> None:
+    """Where a swap explains the failing rows; unexplained ones refuse a file beyond every fifth, since fewer are to be reconciled."""
     names = {"beginning_market_value": "Value", "ending_market_value": "Market Value"}
     refused = refusal(
         rows_with([{}]).replace("Beginning Market Value", "Market Value").replace("Ending Market Value", "Value"), base_feed(dict(names))

@@ -49,6 +49,7 @@ def test_the_days_of_a_1904_workbook_are_the_days_it_shows() -> None:
 
 @case("xl-007")
 def test_an_account_number_in_a_number_cell_has_lost_its_zeros() -> None:
+    """Also where a known account has those zeros: a delivery's rows are judged by the feed, not by what was loaded before."""
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
         sheet = book.add_worksheet("Data")
