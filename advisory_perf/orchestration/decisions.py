@@ -32,6 +32,10 @@ class Tries:
         """The number of the next run; one that was there already would never be launched again."""
         return self.failed + self.idle + 1
 
+    def are_used_up(self, attempts: int) -> bool:
+        """Whether it failed as often as agreed and nothing tries it now."""
+        return self.failed >= attempts and not self.in_flight
+
 
 @dataclass(frozen=True, slots=True)
 class LandingRequest:
@@ -99,8 +103,7 @@ def deliveries_to_give_up(
     requests = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
-        landings = tries_of(delivery_id)
-        if landings.failed < attempts or landings.in_flight:
+        if not tries_of(delivery_id).are_used_up(attempts):
             continue
         tried = tries_of(giving_up_subject(delivery_id))
         if tried.failed < attempts and not tried.in_flight:

@@ -11,7 +11,7 @@ from advisory_perf.storage.ledger import LedgerEntry
 
 def lane_has_failed(tries: Tries, *, attempts: int) -> bool:
     """Whether the sensor will not try the lane again for what has landed."""
-    return tries.failed >= attempts and not tries.in_flight
+    return tries.are_used_up(attempts)
 
 
 def lane_alert(vendor: str, pending: Sequence[LedgerEntry], attempts: Sequence[FailedAttempt]) -> Alert:

@@ -27,16 +27,11 @@ def stuck_files(vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[st
 
     For a file of a vendor those are its landings and then its giving up, for one that no feed claims its rejection.
     """
-
-    def is_used_up(subject: str) -> bool:
-        tried = tries_of(subject)
-        return tried.failed >= attempts and not tried.in_flight
-
     found = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
         subject = delivery_id if vendor == UNKNOWN_VENDOR else giving_up_subject(delivery_id)
-        if is_used_up(delivery_id) and is_used_up(subject):
+        if all(tries_of(one).are_used_up(attempts) for one in (delivery_id, subject)):
             found.append(StuckFile(vendor, file, subject))
     return found
 
