@@ -3,19 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .advisory_perf
+PIP := $(BIN)/python -m pip
+QUIET := --quiet --disable-pip-version-check
+LOCKS := requirements-build-locked.txt requirements-locked.txt requirements-embedded-locked.txt
+LOCKING := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
+TOOLS := .tools
 
-.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench docs clean
+.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench docs clean lock audit sbom image
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(BIN)/advisory-perf: requirements.txt pyproject.toml
+$(BIN)/advisory-perf: $(LOCKS) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PIP) install $(QUIET) --require-hashes $(foreach lock,$(LOCKS),--requirement $(lock))
+	$(PIP) install $(QUIET) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(BIN)/advisory-perf
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(PIP) install $(QUIET) --requirement requirements-dev.txt
 	@touch $@
 
 setup: $(BIN)/advisory-perf ## the virtual environment with the command in it
@@ -46,12 +52,33 @@ contracts: setup-dev ## who may import whom
 
 check: lint types contracts ## everything but the tests
 
-bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking beside NumPy and pandas
+bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking beside NumPy and pandas; detection by size
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.linking
+	$(BIN)/python -m bench.detection
 
 docs: setup-dev ## draws the pictures that the code makes itself
 	$(BIN)/python docs/returns_by_timing.py
 
+$(TOOLS)/bin/%:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install $(QUIET) cyclonedx-bom==7.5.0 pip_audit==2.10.1 uv==0.13.9
+
+lock: $(TOOLS)/bin/uv ## writes the locks anew from requirements*.txt; versions that still fit stay (needs the network)
+	$(TOOLS)/bin/uv pip compile requirements-build.txt $(LOCKING) --output-file requirements-build-locked.txt
+	$(TOOLS)/bin/uv pip compile requirements.txt $(LOCKING) --output-file requirements-locked.txt
+	$(TOOLS)/bin/uv pip compile requirements-embedded.txt --constraint requirements-locked.txt $(LOCKING) --output-file requirements-embedded-locked.txt
+
+audit: $(TOOLS)/bin/pip-audit ## known vulnerabilities of what is locked (needs the network)
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip $(foreach lock,$(LOCKS),--requirement $(lock))
+
+sbom: $(TOOLS)/bin/cyclonedx-py ## sbom.json, CycloneDX, of what is in the image
+	$(TOOLS)/bin/cyclonedx-py requirements requirements-locked.txt --pyproject pyproject.toml --output-reproducible --output-file sbom.json
+
+image: ## the image; BASE_IMAGE=…@sha256:… has to name its base by digest
+	@case "$(BASE_IMAGE)" in *@sha256:????????????????????????????????????????????????????????????????) ;; \
+	*) echo "BASE_IMAGE has no digest; give BASE_IMAGE=docker.io/library/python:3.11-slim@sha256:… as the registry shows it" >&2; exit 1 ;; esac
+	docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag advisory_perf .
+
 clean: ## removes the virtual environment and the local home
-	rm -rf $(VENV) $(HOME_DIR)
+	rm -rf $(VENV) $(TOOLS) $(HOME_DIR)

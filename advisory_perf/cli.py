@@ -7,16 +7,18 @@ it, so that usage errors and help come at once.
 
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisory_perf.commands import alerts, breaks
+from advisory_perf.commands.exports import export
 from advisory_perf.commands.options import Home, print_or_export, settings_of
+from advisory_perf.commands.output import whole_file
+from advisory_perf.commands.upkeep import upkeep
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.settings import Settings
 
@@ -35,6 +37,8 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not bec
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(breaks.app, name="breaks")
+app.command()(export)
+app.command()(upkeep)
 
 ERROR, DONE_WITH_ISSUES = 1, 3
 
@@ -106,75 +110,83 @@ def _check_vendor(vendor: str | None, vendors: Iterable[str]) -> None:
         raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(vendors)}", param_hint="--vendor")
 
 
+_Port = Annotated[int, typer.Option(help="Port of the web page.")]
+_Host = Annotated[str, typer.Option(help="Address that the web page listens on.")]
+
+
 @app.command()
-def dev(
-    context: typer.Context,
-    home: Home = None,
-    port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address that the web page listens on.")] = "127.0.0.1",
-) -> None:
+def dev(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Host = "127.0.0.1") -> None:
     """The whole platform on this machine: embedded PostgreSQL, folder lake, web page, daemon with sensors on."""
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.serving import serve
 
     with open_installation(settings_of(context, home)) as installation:
+        logs = installation.settings.home / "logs"
         typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<vendor>/   Stop: Ctrl-C")
-        raise typer.Exit(serve(installation, host=host, port=port))
+        typer.echo(f"Logs of its parts: {logs}")
+        serve(installation, _say, host=host, port=port, read_only=False, logs=logs)
 
 
 @app.command()
-def export(
+def platform(
     context: typer.Context,
-    relation: Annotated[str, typer.Argument(metavar="TABLE", help="A table or view of the warehouse.")],
-    form: Annotated[str, typer.Option("--format", help="csv, ndjson or parquet.")] = "csv",
-    where: Annotated[str | None, typer.Option(help="An SQL condition on its columns.")] = None,
-    as_reported: Annotated[
-        str | None, typer.Option(metavar="DAY", help="performance_data as it stood at the end of that day in UTC, or at an instant.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
     home: Home = None,
+    port: _Port = 3000,
+    host: _Host = "127.0.0.1",
+    allow_changes: Annotated[bool, typer.Option("--allow-changes", help="Lets the web page launch and change things.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Streams a warehouse table or view out."""
+    """The same in production: code server, daemon and a read-only web page under one supervisor, their output on this one's."""
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.exporting import ExportFormat, export_relation, instant_of
+    from advisory_perf.local.serving import serve
 
-    if form not in set(ExportFormat):
-        raise typer.BadParameter(f"{form} is not one of {', '.join(ExportFormat)}", param_hint="--format")
-    instant = instant_of(as_reported) if as_reported is not None else None
     with open_installation(settings_of(context, home)) as installation:
-        exported = partial(
-            export_relation, installation.platform().warehouse, relation, form=ExportFormat(form), where=where, as_reported=instant
-        )
-        if output is None:
-            exported(target=sys.stdout.buffer)
-            return
-        with _whole(output) as target:
-            rows = exported(target=target)
-        typer.echo(f"{rows:,} rows of {relation} in {output}", err=True)
+        serve(installation, _say, host=host, port=port, read_only=not allow_changes, logs=None)
 
 
-@contextmanager
-def _whole(output: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name when all of it is written, and not at all otherwise."""
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        with partial.open("wb") as target:
-            yield target
-        partial.replace(output)
-    except OSError as error:
-        raise AdvisoryPerfError(f"{output} cannot be written ({error.strerror}); choose a folder that exists and takes files") from error
-    finally:
-        partial.unlink(missing_ok=True)
+@app.command()
+def page(
+    context: typer.Context,
+    home: Home = None,
+    port: _Port = 3000,
+    host: _Host = "127.0.0.1",
+    workspace: Annotated[
+        Path | None, typer.Option(help="The file that names the code server; by default the one that `platform` and `dev` write.")
+    ] = None,
+    allow_changes: Annotated[bool, typer.Option("--allow-changes", help="Lets the web page launch and change things.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """The web page alone, read-only, beside a code server that runs."""
+    from advisory_perf.local.installation import open_installation
+    from advisory_perf.local.page import serve_page
+
+    with open_installation(settings_of(context, home)) as installation:
+        file = workspace or installation.dagster_home / "workspace.yaml"
+        serve_page(installation, file, host=host, port=port, read_only=not allow_changes)
+
+
+@app.command()
+def health(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Host = "127.0.0.1") -> None:
+    """Ends with 0 where code server, daemon and web page of `platform` or `dev` answer now; for a container's health check."""
+    from advisory_perf.local.alive import silent_parts
+
+    silent = silent_parts(settings_of(context, home), host=host, port=port)
+    if silent:
+        raise AdvisoryPerfError("; ".join(silent))
+    typer.echo("code server, daemon and web page answer")
+
+
+def _say(line: str) -> None:
+    typer.echo(f"advisory-perf: {line}", err=True)
 
 
 @app.command()
 def migrate(context: typer.Context, home: Home = None) -> None:
     """Brings the warehouse schema up to date."""
     from advisory_perf.local.installation import open_installation
+    from advisory_perf.storage.roles import Role, address_of
     from advisory_perf.storage.schema import migrate as apply_migrations
 
     with open_installation(settings_of(context, home), migrating=False) as installation:
-        applied = apply_migrations(str(installation.settings.warehouse_url))
+        applied = apply_migrations(address_of(installation.settings, Role.OWNER))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
 
@@ -218,15 +230,17 @@ def feeds_detect(
 ) -> None:
     """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""
     from advisory_perf.performance.returns import sub_period_returns
+    from advisory_perf.vendors.agreements import RESIDUAL_BASE
     from advisory_perf.vendors.detection.proposing import propose
     from advisory_perf.vendors.detection.rendering import as_yaml
 
-    proposal = propose([(file.name, file.read_bytes()) for file in files], compute=sub_period_returns, vendor=vendor)
+    compute = partial(sub_period_returns, residual_base=RESIDUAL_BASE)
+    proposal = propose([(file.name, file.read_bytes()) for file in files], compute=compute, vendor=vendor)
     text = as_yaml(proposal)
     if output is None:
         typer.echo(text, nl=False)
     else:
-        with _whole(output) as target:
+        with whole_file(output) as target:
             target.write(text.encode())
     if not proposal.is_complete:
         typer.echo(f"to be decided: {', '.join(proposal.open_keys)}", err=True)

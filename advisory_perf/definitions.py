@@ -10,16 +10,20 @@ import dagster as dg
 from advisory_perf.errors import SettingsError
 from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.giving_up import giving_up_job
-from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager
+from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
 from advisory_perf.orchestration.landing import landing_assets, landing_job
 from advisory_perf.orchestration.lanes import lane_assets, lane_job
 from advisory_perf.orchestration.platform import TURNS, Platform, turns_of_a_run
+from advisory_perf.orchestration.pulse import pulse_sensor
 from advisory_perf.orchestration.register import accounts_asset
 from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
 from advisory_perf.orchestration.unclaimed import unclaimed_job
+from advisory_perf.orchestration.upkeep import upkeep_job, upkeep_schedule
 from advisory_perf.settings import Settings
+from advisory_perf.storage.addresses import check_endpoint
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.roles import Role
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.registry import load_feeds
 
@@ -30,7 +34,9 @@ def open_platform(settings: Settings) -> Platform:
         raise SettingsError(
             "ADVISORY_PERF_WAREHOUSE_URL is not set; set it to postgresql://…, or start with `advisory-perf dev`, which brings a server"
         )
-    warehouse = Warehouse(settings.warehouse_url)
+    if settings.s3_endpoint_url is not None:
+        check_endpoint(settings.s3_endpoint_url)
+    warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
     lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
     return Platform(settings, load_feeds(settings.feeds_dir), lake, warehouse, Ledger(warehouse))
 
@@ -49,22 +55,24 @@ def _definitions(platform: Platform) -> dg.Definitions:
     level = platform.settings.log_level
     landing_jobs = [landing_job(feed, log_level=level) for feed in feeds]
     lane_jobs = [lane_job(feed, log_level=level) for feed in feeds]
-    rejecting, giving_up = unclaimed_job(platform), giving_up_job(platform)
+    rejecting, giving_up, upkeep = unclaimed_job(platform), giving_up_job(platform), upkeep_job(platform)
+    sensors = [
+        arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]),
+        lanes_sensor(platform, lane_jobs),
+        watch_sensor(platform),
+        alerts_sensor(platform),
+    ]
     return dg.Definitions(
         assets=[
             *(asset for feed in feeds for asset in (*landing_assets(feed, platform), *lane_assets(feed, platform))),
             accounts_asset(platform),
         ],
-        jobs=[*landing_jobs, *lane_jobs, rejecting, giving_up],
-        sensors=[
-            arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]),
-            lanes_sensor(platform, lane_jobs),
-            watch_sensor(platform),
-            alerts_sensor(platform),
-        ],
+        jobs=[*landing_jobs, *lane_jobs, rejecting, giving_up, upkeep],
+        schedules=[upkeep_schedule(platform, upkeep)],
+        sensors=[*sensors, pulse_sensor(platform, sensors)],
         resources={
-            "lake": LakeIOManager(platform),
-            "published": PublishingIOManager(platform),
+            "lake": under_turns(platform, LakeIOManager),
+            "published": under_turns(platform, PublishingIOManager),
             "accounts": AccountsIOManager(platform),
             TURNS: turns_of_a_run(platform),
         },

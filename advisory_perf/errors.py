@@ -2,9 +2,14 @@
 
 from enum import StrEnum
 
+from advisory_perf.showing import shown
+
 
 class AdvisoryPerfError(Exception):
-    """Anything the platform refuses to do, with a sentence for a person."""
+    """Anything the platform refuses to do, with a sentence for a person: on one line, whatever the names in it hold."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(shown(sentence))
 
 
 class SettingsError(AdvisoryPerfError):
@@ -24,7 +29,7 @@ class DeliveryRejectedError(AdvisoryPerfError):
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(f"{code}: {sentence}")
         self.code = code
-        self.sentence = sentence
+        self.sentence = shown(sentence)
 
 
 class LakeError(AdvisoryPerfError):
@@ -33,6 +38,33 @@ class LakeError(AdvisoryPerfError):
 
 class WarehouseError(AdvisoryPerfError):
     """The warehouse cannot be reached, or its schema is not the one this code was written for."""
+
+
+class OutageError(AdvisoryPerfError):
+    """What no delivery is to blame for: a store that does not answer, is full or read-only, or a turn that was lost.
+
+    Whatever failed by it is done again, as often as it takes, and nothing is given up for it.
+    """
+
+
+class LakeOutageError(LakeError, OutageError):
+    """The lake does not do what it is asked: it cannot be reached, is full or read-only, or gives less than it lists."""
+
+
+class WarehouseOutageError(WarehouseError, OutageError):
+    """The warehouse does not do what it is asked, for a reason that does not lie in the rows."""
+
+
+class ReaderLostError(OutageError):
+    """The process that reads could not be started, was ended from outside, or stood still: no word about the file."""
+
+
+class TurnHeldError(WarehouseOutageError):
+    """Another process has the turn, and has not given it back for long."""
+
+
+class LostTurnError(WarehouseOutageError):
+    """Another process has taken over what this one had its turn for."""
 
 
 class ChannelError(AdvisoryPerfError):
@@ -48,4 +80,4 @@ class UndefinedReturnError(AdvisoryPerfError):
     def __init__(self, status: StrEnum, sentence: str) -> None:
         super().__init__(f"{status}: {sentence}")
         self.status = status
-        self.sentence = sentence
+        self.sentence = shown(sentence)

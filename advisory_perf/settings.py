@@ -4,6 +4,7 @@ Everything has a default that works on one machine: a home folder with a folder 
 sets ADVISORY_PERF_LAKE_URL and ADVISORY_PERF_WAREHOUSE_URL; nothing else differs.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -11,22 +12,51 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+def _most_of_the_memory() -> int:
+    """Three quarters of the memory of the machine, or of the container where that has less."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
+    return max(min(memory, int(told) if told.isdecimal() else memory) // 4 * 3, 1 << 28)
+
+
 class Settings(BaseSettings):
     """What an installation can choose, each as ADVISORY_PERF_<NAME>."""
 
-    model_config = SettingsConfigDict(env_prefix="ADVISORY_PERF_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ADVISORY_PERF_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(default=Path(".advisory_perf"), description="folder of the embedded lake, warehouse and Dagster instance")
     lake_url: str | None = Field(default=None, description="s3://bucket/prefix, or a folder; by default <home>/lake")
-    warehouse_url: str | None = Field(default=None, description="postgresql://…; by default the embedded server in <home>")
-    dagster_url: str | None = Field(default=None, description="postgresql+psycopg2://… of Dagster's own storage; by default embedded")
+    warehouse_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="postgresql://… of a login that may act as the writer; by default the embedded server in <home>",
+    )
+    owner_url: str | None = Field(
+        default=None, repr=False, description="the same for the owner, as whom `migrate` and `doctor` act; by default that of the warehouse"
+    )
+    reader_url: str | None = Field(
+        default=None, repr=False, description="the same for the reader, as whom exports and lists act; by default that of the warehouse"
+    )
+    desk_url: str | None = Field(
+        default=None, repr=False, description="the same for the desk, as whom breaks are signed off; by default that of the warehouse"
+    )
+    dagster_url: str | None = Field(
+        default=None, repr=False, description="postgresql+psycopg2://… of Dagster's own storage; by default embedded"
+    )
     feeds_dir: Path | None = Field(default=None, description="folder with further feed files")
-    s3_endpoint_url: str | None = Field(default=None, description="for S3-compatible stores; by default AWS")
+    s3_endpoint_url: str | None = Field(default=None, repr=False, description="for S3-compatible stores; by default AWS")
     s3_region: str = Field(default="us-east-1", description="region of the bucket")
     log_level: str = Field(
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="what runs print; the UI has all"
     )
     pass_rate: float = Field(default=0.95, ge=0, le=1, description="reconciliation pass rate that has to be exceeded, or a check warns")
+    incomparable_share: float = Field(
+        default=0.2, ge=0, le=1, description="share of a vendor's figures that may compare with nothing; beyond it a check warns"
+    )
+    missing_share: float = Field(
+        default=0.1, ge=0, le=1, description="share of the usual accounts or rows that a delivery may lack; beyond it an alert is raised"
+    )
     settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is landed when it has not changed for so long")
     max_bytes: int = Field(
         default=2 << 30, ge=1, description="the largest delivery that is read; reading takes about four times as much memory"
@@ -35,7 +65,20 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=20_000_000, ge=1, description="the most rows of a delivery")
     max_columns: int = Field(default=2_000, ge=1, description="the most columns of a delivery")
     max_nesting: int = Field(default=64, ge=2, le=200, description="the most levels of arrays and objects in a JSON delivery")
+    max_cell_chars: int = Field(default=32_767, ge=1, description="the most characters of one cell")
+    read_memory_bytes: int = Field(
+        default_factory=_most_of_the_memory, ge=1 << 28, description="the most memory that reading one delivery takes; by default 3/4"
+    )
+    read_seconds: int = Field(default=600, ge=1, description="the most seconds of the processor that reading one delivery takes")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
+    run_days: int = Field(default=90, ge=2, description="how long Dagster keeps runs, their events and the partitions of deliveries")
+    heartbeat_file: Path | None = Field(
+        default=None, description="where the sensor pulse notes its time, for a monitor outside; by default <home>/heartbeat.json"
+    )
+
+    longest_rest_seconds: float = Field(
+        default=300, gt=0, description="the longest pause between the runs for what outages have failed; it starts at 5 s and doubles"
+    )
 
     alerts_url: str | None = Field(
         default=None, repr=False, description="where alerts are sent: https://…, smtp://… or sns://…; by default they are only kept"
@@ -44,7 +87,12 @@ class Settings(BaseSettings):
         default="MEDIUM", pattern="^(LOW|MEDIUM|HIGH|CRITICAL)$", description="the least severity that is sent; all are kept"
     )
 
-    @field_validator("home", "feeds_dir")
+    page_hosts: str = Field(
+        default="",
+        description="names, with commas between, under which the web page may be asked for besides localhost, 127.0.0.1 and [::1]",
+    )
+
+    @field_validator("home", "feeds_dir", "heartbeat_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value is not None else None
@@ -64,6 +112,6 @@ class Settings(BaseSettings):
         return str(Path(self.lake_url).expanduser().resolve())
 
     def as_environment(self) -> dict[str, str]:
-        """The settings as environment variables, for the processes that Dagster starts."""
-        set_here = {name: getattr(self, name) for name in type(self).model_fields}
+        """The settings as environment variables, for the processes that Dagster starts; the owner's address is not for them."""
+        set_here = {name: getattr(self, name) for name in type(self).model_fields if name != "owner_url"}
         return {f"ADVISORY_PERF_{name.upper()}": str(value) for name, value in set_here.items() if value is not None}

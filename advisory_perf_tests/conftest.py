@@ -1,7 +1,9 @@
 """One embedded PostgreSQL for the session; a database of its own, with the whole schema, for each test that asks."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,9 +11,11 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 from hypothesis import settings
+from moto.server import ThreadedMotoServer
 from psycopg import sql
 
 from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.roles import Role
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -38,6 +42,10 @@ def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{next(_NUMBERS)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        if template != "template0":  # a copy has the template's rows and not its rights
+            connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            making = sql.SQL(", ").join(map(sql.Identifier, (Role.OWNER, Role.WRITER)))
+            connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(name), making))
         try:
             yield server.url(name)
         finally:
@@ -88,6 +96,30 @@ def second_warehouse_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 def warehouse(warehouse_url: str) -> Warehouse:
     """A warehouse with the schema and no rows."""
     return Warehouse(warehouse_url)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server, for the session."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an S3 server with an empty bucket ``lake`` and nothing else, which its clients may use."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with closing(HTTPConnection(s3_server.removeprefix("http://"))) as connection:
+        for method, path in (("POST", "/moto-api/reset"), ("PUT", "/lake")):
+            connection.request(method, path)
+            response = connection.getresponse()
+            response.read()
+            assert response.status == HTTPStatus.OK
+    return s3_server
 
 
 @pytest.fixture(scope="session")

@@ -1,75 +1,68 @@
-"""Kills a process at its N-th write, N = 1, 2, … until it ends undisturbed; the next run has to end as if nothing had happened.
+"""Disturbs a process at its N-th place, N = 1, 2, … until it ends undisturbed; the next run has to end as if nothing had happened.
 
-``python -m advisory_perf_tests.faults`` tries every write of every scenario; the tests try some. A write is an object that is put,
-renamed or deleted in the lake, or a transaction that wrote and commits; the process kills itself right after it. Nothing lasting
-happens between one write and the next, so that this is also right before each. The hooks wrap obstore and psycopg in a process that
-is forked for each N from this one, which has imported everything and opened nothing.
+``python -m advisory_perf_tests.faults`` tries every place of every scenario in every way; the tests try some. The ways:
+
+kill: the process kills itself right after its N-th write; nothing lasting happens between one write and the next, so that this is also
+right before each. cut: all sessions of the warehouse are ended right before the N-th write, or statement of a publication. full: the
+N-th write into the lake and all later ones find no room. short: the N-th body that is read from the lake ends early. stop: the process
+is stopped right before its N-th write, its sessions are ended as by every time-out, another process does the same work, and hands over
+a restatement besides where the way says so; then the first goes on and may change nothing that is published.
+
+Each N has a child of its own, forked from this process, which has imported everything and opened nothing; see ``disturbances``.
 """
 
 import argparse
-import difflib
 import json
 import os
-import re
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import obstore
-import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.local.quarantine import to_replay
 from advisory_perf.local.runs import LocalRuns, Outcome, replay, run_files
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
 from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.disturbances import WAYS, disturb
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv
+from advisory_perf_tests.states import State, differences, state_of, without_staged
 
 DATABASE = "faults"
 _PATIENCE_SECONDS = 120
 B_FIFTH_UNREADABLE = "B,05.03.2025,255.00,0.00,0.00,0.00,255.00,0.00000"
-TABLES = {
-    "performance_data": "id,created_at,updated_at",
-    "performance_data_history": "id,created_at,updated_at,superseded_at",
-    "reconciliation_results": "id,created_at,updated_at,reconciliation_date",
-    "accounts": "created_at,updated_at",
-    "etl_processing_log": "id,created_at,received_at,first_received_at,processing_start_time,processing_end_time,run_id,normalized_run_id",
-    "data_quality_issues": "id,etl_log_id,created_at",
-    "reconciliation_breaks": "created_at,updated_at",
-    "delivery_factors": "",
-    "delivered_days": "etl_log_id",
-    "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
-    "open_alerts": "id,since,created_at",
-    "daily_vendor_totals": "",
-}
-"""What is compared, and in each the columns that rightly differ from run to run."""
+
+
+class RunFailedError(Exception):
+    """A run ended with failures, in sentences."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Deliveries that are there before, and those during which the process is killed; ``replayed`` lands the former again instead."""
+    """Deliveries that are there before, and those during which the process is disturbed; ``replayed`` lands the former again instead.
+
+    ``newer`` is what another process hands over while this one is stopped.
+    """
 
     before: Sequence[str]
-    killed: Sequence[str] = ()
+    disturbed: Sequence[str] = ()
     replayed: bool = False
     feed: dict[str, Any] = field(default_factory=dict)
+    newer: str = csv(A_THIRD.replace("10.00,110.00,0.10000", "13.00,113.00,0.13000"))
 
 
 TWO_FORMATS = {"columns": {**acme_as_data()["columns"], "as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%d.%m.%Y"]}}}
@@ -83,43 +76,8 @@ SCENARIOS = {
     "full delivery that withdraws": Scenario([LOADED], [csv(B_THIRD)], feed={"delivers": "full"}),
     "rejection": Scenario([LOADED], ["no,header\n1,2\n"]),
     "replay": Scenario([LOADED], replayed=True, feed=TWO_FORMATS),
-    "replay of a rejection": Scenario([RENAMED], replayed=True, feed=RENAMED_IN),
+    "replay of a rejection": Scenario([RENAMED], replayed=True, feed=RENAMED_IN, newer=Scenario.newer.replace("emv", "closing")),
 }
-
-
-def kill_at(number: int | None) -> Callable[[], int]:
-    """Hooks every write; the process dies right after the N-th. Gives a function that counts them."""
-    lock = threading.Lock()
-    written = 0
-
-    def wrote() -> None:
-        nonlocal written
-        with lock:
-            written += 1
-            if written == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def hooked(function: Callable[..., Any]) -> Callable[..., Any]:
-        def calling(*arguments: Any, **others: Any) -> Any:
-            result = function(*arguments, **others)
-            wrote()
-            return result
-
-        return calling
-
-    def commit(connection: psycopg.Connection) -> None:
-        has_written = False
-        if connection.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS:
-            has_written = connection.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() == (True,)
-        committed(connection)
-        if has_written:
-            wrote()
-
-    committed = psycopg.Connection.commit
-    psycopg.Connection.commit = commit  # type: ignore[method-assign, assignment]
-    for name in ("put", "rename", "delete"):
-        setattr(obstore, name, hooked(getattr(obstore, name)))
-    return lambda: written
 
 
 @dataclass(frozen=True)
@@ -140,8 +98,8 @@ class Installation:
         """Likewise."""
         return build_definitions(self.settings)
 
-    def in_a_process(self, work: Callable[[], Any]) -> Any:
-        """What the work gives, done by a child of this process; None where it was killed."""
+    def in_a_process(self, work: Callable[[], Any], meanwhile: Callable[[], object] | None = None) -> Any:
+        """What the work gives, done by a child of this process; None where it was killed. ``meanwhile`` is done while it is stopped."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -155,6 +113,10 @@ class Installation:
                 sys.stderr.write(f"{type(error).__name__}: {error}\n")
                 os._exit(1)
         os.close(writing)
+        if meanwhile is not None:
+            os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            meanwhile()
+            os.kill(child, signal.SIGCONT)
         with os.fdopen(reading, encoding="utf-8") as pipe:
             told = pipe.read()
         _, status = os.waitpid(child, 0)
@@ -182,6 +144,7 @@ class Installation:
 
     def keep(self, name: str) -> None:
         """Keeps lake and warehouse under a name."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         shutil.copytree(self.folder / "home" / "lake", self.folder / name)
         self._copy_database(DATABASE, f"{DATABASE}_{name}")
 
@@ -201,34 +164,19 @@ class Installation:
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(target), sql.Identifier(source))
             )
 
-    def state(self) -> dict[str, list[str]]:
+    def cut(self) -> None:
+        """Ends all sessions of the warehouse, and waits until they have ended."""
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
+
+    def state(self) -> State:
         """Warehouse, ledger and lake as lines of text, without ids and times; a delivery is told by its file's name."""
-        found = {name: _rows(self.platform.warehouse, name, without) for name, without in TABLES.items()}
-        lake = self.platform.lake
-        found["lake"] = [f"{file.path} {_content(file.path, lake.read(file.path))}" for file in lake.files("")]
-        return {name: sorted(re.sub(r"(acme_\d+)-[0-9a-f]{8}", r"\1", line) for line in lines) for name, lines in found.items()}
+        return state_of(self.platform)
 
 
 def _check(outcome: Outcome) -> None:
     if outcome.failures:
-        raise RuntimeError("; ".join(outcome.failures))
-
-
-def _rows(warehouse: Warehouse, table: str, without: str) -> list[str]:
-    statement = sql.SQL("SELECT (to_jsonb(t) - {}::text[])::text FROM {} AS t").format(
-        sql.Literal("{" + without + "}"), sql.Identifier(table)
-    )
-    with warehouse.connect() as connection:
-        return [line for (line,) in connection.execute(statement).fetchall()]
-
-
-def _content(path: str, content: bytes) -> str:
-    if path.endswith(".parquet"):
-        frame = pl.read_parquet(BytesIO(content))
-        return json.dumps([str(frame.schema), sorted(map(str, frame.rows()))])
-    if path.endswith(".reason.json"):
-        return json.dumps({name: value for name, value in json.loads(content).items() if name != "received_at"})
-    return sha256(content).hexdigest()
+        raise RunFailedError("; ".join(outcome.failures))
 
 
 @contextmanager
@@ -252,74 +200,123 @@ def installed() -> Iterator[Callable[[dict[str, Any]], Installation]]:
         yield with_feed
 
 
-def try_all(name: str, scenario: Scenario, with_feed: Callable[[dict[str, Any]], Installation], *, first: int, every: int) -> int:
-    """Kills at the writes ``first``, ``first + every``, … and prints what differs; gives how many of them ended otherwise."""
-    started = time.monotonic()
+@dataclass(frozen=True)
+class Trial:
+    """One scenario that is disturbed in one way, on an installation that is put back before each place."""
+
+    name: str
+    scenario: Scenario
+    how: str
+    place: Installation
+    kept: str
+
+    def work(self) -> None:
+        """What is disturbed, and what the next run does."""
+        if self.scenario.replayed:
+            self.place.replay()
+        else:
+            self.place.hand_over(self.scenario.disturbed, 1 + len(self.scenario.before))
+
+    def all_work(self) -> None:
+        """The same with what came in between."""
+        self.work()
+        if self.how == WAYS[-1]:
+            self.place.hand_over([self.scenario.newer], 1 + len(self.scenario.before) + len(self.scenario.disturbed))
+
+    def disturbed(self, number: int | None) -> dict[str, Any]:
+        """In a child: the work, disturbed; how many places it has, and how it failed."""
+        places = disturb(self.how, number, self.place.cut)
+        why = None
+        try:
+            self.work()
+        except (AdvisoryPerfError, RunFailedError) as error:
+            why = str(error)
+        return {"places": places(), "failed": why}
+
+    def expected(self) -> tuple[int, State]:
+        """How many places there are, and how everything ends undisturbed."""
+        self.place.put_back(self.kept)
+        places = self.place.in_a_process(lambda: self.disturbed(None))["places"]
+        return places, self.place.in_a_process(self._ended)
+
+    def _ended(self) -> State:
+        self.all_work()
+        return self.place.state()
+
+    def at(self, number: int, expected: State) -> list[str]:
+        """What ended otherwise after it was disturbed there and run again."""
+        self.place.put_back(self.kept)
+        wrong: list[str] = []
+        states: list[State] = []
+
+        def meanwhile() -> None:
+            self.place.cut()
+            states.append(self.place.in_a_process(self._ended))
+
+        told = self.place.in_a_process(lambda: self.disturbed(number), meanwhile if self.how.startswith("stop") else None)
+        if self.how == "kill" and told is not None:
+            wrong.append(f"  the run ended before its write {number}")
+        if told and told["failed"] and "taken for the whole one" in told["failed"]:
+            wrong.append(f"  {told['failed']}")
+        if self.how in {"full", "short"} and told["failed"] is None:
+            wrong.append("  the run says nothing of it")
+        if states:
+            after = self.place.in_a_process(self.place.state)
+            wrong += [f"  when it went on:{line}" for line in differences(_published(states[0]), _published(after))]
+        ended = self.place.in_a_process(self._ended)
+        return wrong + differences(expected, without_staged(ended) if states else ended)
+
+
+def _published(state: State) -> State:
+    """What a process that is behind may not touch; what it wrote into the lake is computed again by the next run."""
+    return {name: lines for name, lines in state.items() if name not in {"lake", "etl_processing_log"}}
+
+
+def try_all(
+    name: str, how: str, with_feed: Callable[[dict[str, Any]], Installation], *, first: int, every: int, most: int | None
+) -> tuple[int, int]:
+    """Disturbs at the places ``first``, ``first + every``, … and prints what differs; gives how many were tried, and ended otherwise."""
+    started, scenario = time.monotonic(), SCENARIOS[name]
     before = with_feed({} if scenario.replayed else scenario.feed)
     before.put_back("empty")
     before.in_a_process(lambda: before.hand_over(scenario.before, 1))
     before.keep(kept := name.replace(" ", "_"))
-    place = with_feed(scenario.feed)
-
-    def work() -> None:
-        if scenario.replayed:
-            place.replay()
-        else:
-            place.hand_over(scenario.killed, 1 + len(scenario.before))
-
-    def counted(number: int | None) -> int:
-        writes = kill_at(number)
-        work()
-        return writes()
-
-    def ended() -> Any:
-        work()
-        return place.state()
-
-    place.put_back(kept)
-    writes = place.in_a_process(lambda: counted(None))
-    expected = place.in_a_process(place.state)
-    wrong = 0
-    tried = range(first, writes + 1, every)
+    trial = Trial(name, scenario, how, with_feed(scenario.feed), kept)
+    places, expected = trial.expected()
+    wrong, tried = 0, range(first, places + 1, every)[:most]
     for number in tried:
-        place.put_back(kept)
-        if place.in_a_process(lambda: counted(number)) is not None:  # noqa: B023 - called at once
-            raise RuntimeError(f"{name}: the run ended before its write {number} of {writes}")
-        found = place.in_a_process(ended)
-        if found != expected:
+        found = trial.at(number, expected)
+        if found:
             wrong += 1
-            _say(f"{name}, killed at write {number} of {writes}:", *_difference(expected, found))
-    _say(f"{name}: {writes} writes, killed at {len(tried)} of them, {wrong} ended otherwise, {time.monotonic() - started:.0f} s")
-    return wrong
+            _say(f"{name}, {how} at place {number} of {places}:", *found)
+    took = time.monotonic() - started
+    _say(f"{name}, {how}: {places} places, {len(tried)} tried, {wrong} ended otherwise, {took:.0f} s")
+    return len(tried), wrong
 
 
 def _say(*lines: str) -> None:
     print(*lines, sep="\n", flush=True)  # noqa: T201 - a program
 
 
-def _difference(expected: dict[str, list[str]], found: dict[str, list[str]]) -> list[str]:
-    lines = [
-        f"  {name}: {line[:300]}"
-        for name in expected
-        for line in difflib.unified_diff(expected[name], found[name], "undisturbed", "killed", n=0, lineterm="")
-        if not line.startswith(("---", "+++", "@@"))
-    ]
-    return lines[:40]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tries the scenarios; 1 where any run ended otherwise."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], help="by default all")
-    parser.add_argument("--first", type=int, default=1, help="the first write to kill at")
+    parser.add_argument("--how", action="append", choices=WAYS, help="by default in every way")
+    parser.add_argument("--first", type=int, default=1, help="the first place to disturb at")
     parser.add_argument("--every", type=int, default=1, help="and then each so many")
+    parser.add_argument("--most", type=int, help="at most so many places of each")
     chosen = parser.parse_args(arguments)
     with installed() as with_feed:
         with_feed({}).keep("empty")
-        wrong = [
-            try_all(name, SCENARIOS[name], with_feed, first=chosen.first, every=chosen.every) for name in chosen.scenarios or SCENARIOS
+        ended = [
+            try_all(name, how, with_feed, first=chosen.first, every=chosen.every, most=chosen.most)
+            for how in chosen.how or WAYS
+            for name in chosen.scenarios or SCENARIOS
         ]
-    return int(any(wrong))
+    tried, wrong = (sum(numbers) for numbers in zip(*ended, strict=True))
+    _say(f"{tried - wrong} of {tried} places ended as if nothing had happened")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

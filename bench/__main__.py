@@ -24,6 +24,7 @@ from advisory_perf.samples.bulk import bulk_csv
 from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
 from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
 from bench.reading import LAST_DAY, compare_readers
@@ -81,7 +82,7 @@ def run_lane(home: Path) -> dict[str, object]:
     settings = Settings(home=home, feeds_dir=FEED.parent)
     with open_installation(settings) as installation, installation.instance() as instance:
         runs = LocalRuns(installation.platform(), installation.definitions(), instance)
-        _settle(str(installation.settings.warehouse_url))
+        _settle(address_of(installation.settings, Role.OWNER))
         begin = time.perf_counter()
         handed = runs.land(home / "bulk_all.csv", None)
         runs.run_lane(handed.entry.vendor)

@@ -19,9 +19,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.performance import growth_of, twrr_series
 
 DAYS = 2_500
+EVERY_DAY = Schedule(Cadence.DAILY, frozenset(), weekends=True)
 CASES = {"5 M rows by account": (2_000, "account"), "25 M rows by day": (10_000, "day")}
 
 
@@ -75,8 +78,9 @@ def by_growth_of(rows: Rows) -> np.ndarray:
 
 def by_twrr_series(rows: Rows) -> np.ndarray:
     """Everything that is linked: growth index, flows, six periods and their gaps, inception, closing state; by account."""
-    flows = pl.lit(0).cast(pl.Decimal(38, 4))
-    series = twrr_series(rows.frame.with_columns(return_status=pl.lit("OK"), net_flow=flows)).series
+    flow, value = (pl.lit(amount).cast(pl.Decimal(38, 4)) for amount in (0, 100))
+    frame = rows.frame.with_columns(return_status=pl.lit("OK"), net_flow=flow, beginning_market_value=value, ending_market_value=value)
+    series = twrr_series(frame, schedule=EVERY_DAY).series
     return series.sort("as_of_date", "account_id", maintain_order=True)["growth_index"].to_numpy()
 
 

@@ -11,12 +11,14 @@ import matplotlib as mpl
 import polars as pl
 from matplotlib.figure import Figure
 
-from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns, twrr_series
+from advisory_perf.performance import Cadence, FeeBasis, FlowTiming, Schedule, net_flows, sub_period_returns, twrr_series
 
 PICTURE = Path(__file__).with_name("returns_by_timing.svg")
 
 MONTHLY_RETURNS = (4, -3, 2, 5, -6, 7, -2, 3, -5, 4, 6, -4)
 """In per cent, of what the account holds all month; they come twice."""
+
+MONTHLY = Schedule(Cadence.MONTHLY, frozenset(), weekends=False)
 
 FLOWS = {2: 40_000, 5: -30_000, 8: 60_000, 11: -50_000, 14: 80_000, 17: -60_000, 20: 70_000, 22: -90_000}
 """By month: what comes in, or goes out, halfway through it."""
@@ -49,7 +51,7 @@ def cumulative_returns(timing: FlowTiming) -> pl.DataFrame:
     """as_of_date and cumulative_twrr of the account under one timing; a weighted flow counts for a quarter of the month."""
     weight = Decimal("0.25") if timing is FlowTiming.WEIGHTED else None
     returns = sub_period_returns(net_flows(an_account()), timing=timing, fee_basis=FeeBasis.NET, weight=weight)
-    return twrr_series(returns).series.select("as_of_date", "cumulative_twrr")
+    return twrr_series(returns, schedule=MONTHLY).series.select("as_of_date", "cumulative_twrr")
 
 
 def draw(path: Path) -> None:

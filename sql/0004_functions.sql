@@ -128,5 +128,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION single_period_twrr IS
+COMMENT ON FUNCTION single_period_twrr(numeric, numeric, numeric, numeric, numeric, text, text, numeric, numeric) IS
     'return between two consecutive valuations, 0.01 is 1 percent; null without a positive base or beyond a total loss';

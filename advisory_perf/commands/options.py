@@ -12,9 +12,9 @@ from advisory_perf.errors import SettingsError
 from advisory_perf.settings import Settings
 
 if TYPE_CHECKING:
-    from psycopg import sql
     from rich.table import Table
 
+    from advisory_perf.storage.conditions import Condition
     from advisory_perf.storage.warehouse import Warehouse
 
 Home = Annotated[
@@ -38,18 +38,20 @@ def print_or_export(
     relation: str,
     chosen: Mapping[str, str | None],
     form: str,
-    table: "Callable[[Warehouse, sql.Composed], Table]",
+    table: "Callable[[Warehouse, Condition], Table]",
 ) -> None:
     """Prints the chosen rows of a relation as a table, or exports them; BadParameter for another form."""
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.summary import console
-    from advisory_perf.storage.exporting import ExportFormat, condition, export_relation
+    from advisory_perf.storage.conditions import condition
+    from advisory_perf.storage.exporting import ExportFormat, export_relation
+    from advisory_perf.storage.roles import Role
 
     if form not in {"table", *ExportFormat}:
         raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
     where = condition(chosen)
     with open_installation(settings) as installation:
-        warehouse = installation.platform().warehouse
+        warehouse = installation.warehouse(Role.READER)
         if form == "table":
             console().print(table(warehouse, where))
         else:

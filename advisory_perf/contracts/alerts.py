@@ -8,14 +8,34 @@ from datetime import date, datetime
 
 from advisory_perf.contracts.codes import Code
 from advisory_perf.contracts.conventions import Severity
+from advisory_perf.showing import shown
 
 MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has landed for a window whose deadline is over")
 LATE_FILE = Code("LATE_FILE", Severity.MEDIUM, "the first delivery of a window came after its deadline")
 STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be landed nor moved out of incoming/, as often as it was tried")
+ODD_NAME = Code("ODD_NAME", Severity.MEDIUM, "something in incoming/ is not taken because of its name or kind, or is never finished")
 LANE_FAILED = Code("LANE_FAILED", Severity.CRITICAL, "a lane failed as often as agreed, so that what has landed is not published")
-DELIVERY_WITH_ISSUES = Code("DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine or with breaks")
+TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a turn for so long that it may have been stopped, and others wait for it")
+SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")
+DELIVERY_WITH_ISSUES = Code(
+    "DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine, with breaks or incomplete"
+)
+INCOMPLETE_DELIVERY = Code("INCOMPLETE_DELIVERY", Severity.HIGH, "a delivery lacks more of what its feed usually holds than agreed")
 
-ALERT_CODES: dict[str, Code] = {code.name: code for code in (MISSING_FILE, LATE_FILE, STUCK_FILE, LANE_FAILED, DELIVERY_WITH_ISSUES)}
+ALERT_CODES: dict[str, Code] = {
+    code.name: code
+    for code in (
+        MISSING_FILE,
+        LATE_FILE,
+        STUCK_FILE,
+        ODD_NAME,
+        LANE_FAILED,
+        TURN_HELD,
+        SENSOR_RED,
+        DELIVERY_WITH_ISSUES,
+        INCOMPLETE_DELIVERY,
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,16 @@ class Alert:
     etl_log_id: int | None = None
     window: date | None = None
     is_over: bool = False
+
+    def __post_init__(self) -> None:
+        """Subject and message as they are shown."""
+        for name in ("subject", "message"):
+            object.__setattr__(self, name, shown(getattr(self, name)))
+
+
+def is_rejection(code: str) -> bool:
+    """Whether an alert of the code is about a delivery that was rejected or given up, and so has the code of a file."""
+    return code not in ALERT_CODES
 
 
 def severities_from(least: Severity) -> list[Severity]:

@@ -90,6 +90,8 @@ def _return(name: str, meaning: str, derived_from: tuple[str, ...] = ()) -> Colu
 
 _LINKED = ("calculated_twrr", "return_status", "as_of_date")
 
+_NOT_KEPT = "null in rows stored before it was kept"
+
 _ENTRIES = (
     # who and when
     Column("account_id", Kind.TEXT, "the vendor's account number, as text"),
@@ -108,7 +110,7 @@ _ENTRIES = (
     _money("other_adjustments", "anything else that changed the value", nullable=True),
     _money("ending_market_value", "market value at the end of the sub-period"),
     _money("vendor_net_flow", "the vendor's own net flow", nullable=True),
-    _return("vendor_twrr", "the vendor's own sub-period return"),
+    _return("vendor_twrr", "the vendor's own return of the sub-period, or of the longer period that the feed says"),
     _return("benchmark_return", "the benchmark's return over the sub-period"),
     _money("vendor_value_half_unit", "half a unit of the last digit the vendor prints in ending market values"),
     _return("vendor_twrr_half_unit", "half a unit of the last digit the vendor prints in returns"),
@@ -133,7 +135,7 @@ _ENTRIES = (
     Column(
         "return_status",
         Kind.TEXT,
-        "OK, or why calculated_twrr is null",
+        "OK; LARGE_FLOW, a return that depends on the day of its flow; or why calculated_twrr is null",
         derived_from=("beginning_market_value", "contributions", "distributions", "ending_market_value"),
         allowed=tuple(ReturnStatus),
     ),
@@ -149,9 +151,9 @@ _ENTRIES = (
     _return("twrr_mtd", "linked since the end of the previous month", _LINKED),
     _return("twrr_qtd", "linked since the end of the previous quarter", _LINKED),
     _return("twrr_ytd", "linked since the end of the previous year", _LINKED),
-    _return("twrr_1y", "linked over one year; null if the account is younger", _LINKED),
-    _return("twrr_3y", "linked over three years, not annualised; null if the account is younger", _LINKED),
-    _return("twrr_5y", "linked over five years, not annualised; null if the account is younger", _LINKED),
+    _return("twrr_1y", "linked over one year; null where the account has no valuation to start from", _LINKED),
+    _return("twrr_3y", "linked over three years, not annualised; null where the account has no valuation to start from", _LINKED),
+    _return("twrr_5y", "linked over five years, not annualised; null where the account has no valuation to start from", _LINKED),
     *(
         Column(
             f"twrr_{period}_over_gap",
@@ -164,20 +166,89 @@ _ENTRIES = (
     ),
     *(
         Column(
+            f"twrr_{period}_over_missing",
+            Kind.FLAG,
+            f"valuations are missing within twrr_{period}, or right before it; null where twrr_{period} is",
+            nullable=True,
+            derived_from=(f"twrr_{period}", "last_missing_date"),
+        )
+        for period in PERIODS
+    ),
+    *(
+        Column(
             f"twrr_{period}_from",
             Kind.DATE,
-            f"the valuation that twrr_{period} starts from: the latest on or before the anniversary; null where twrr_{period} is",
+            f"the close that twrr_{period} starts from; null where twrr_{period} is",
             nullable=True,
             derived_from=("as_of_date",),
         )
-        for period in TRAILING_PERIODS
+        for period in PERIODS
     ),
     Column("last_gap_date", Kind.DATE, "the account's latest valuation without a return", nullable=True, derived_from=_LINKED),
     Column("linked_over_gap", Kind.FLAG, "a return at or before this row was undefined and linked as 0", derived_from=_LINKED),
+    Column(
+        "windows_missing",
+        Kind.COUNT,
+        f"windows without a valuation since the one before, which left a value in the account; {_NOT_KEPT}",
+        nullable=True,
+        derived_from=("as_of_date", "ending_market_value"),
+        at_least=0,
+    ),
+    Column(
+        "last_missing_date",
+        Kind.DATE,
+        "the account's latest valuation with windows missing before it",
+        nullable=True,
+        derived_from=("windows_missing",),
+    ),
+    Column(
+        "linked_over_missing",
+        Kind.FLAG,
+        f"valuations are missing between the account's first and this row; {_NOT_KEPT}",
+        nullable=True,
+        derived_from=("windows_missing",),
+    ),
     Column("inception_date", Kind.DATE, "first valuation of the present episode", derived_from=_LINKED),
+    Column(
+        "performance_start_date",
+        Kind.DATE,
+        f"the close that cumulative_twrr starts from: the end of the window before the episode's first valuation; {_NOT_KEPT}",
+        nullable=True,
+        derived_from=_LINKED,
+    ),
+    Column(
+        "starts_within_window",
+        Kind.FLAG,
+        f"the episode's first window is a month that began without a value: the account was funded later in it; {_NOT_KEPT}",
+        nullable=True,
+        derived_from=("beginning_market_value", "inception_date"),
+    ),
+    Column(
+        "is_closed",
+        Kind.FLAG,
+        "its owner has emptied the account, and nothing has come in since; null where published before it was kept",
+        nullable=True,
+        derived_from=("net_flow", "ending_market_value", "return_status"),
+    ),
+    _money(
+        "emptied_by",
+        "the net outflow that emptied the account; null while it is open",
+        nullable=True,
+        derived_from=("net_flow", "is_closed"),
+    ),
     Column("mtd_base", Kind.RETURN, "growth index at the end of the previous month", derived_from=_LINKED),
     Column("qtd_base", Kind.RETURN, "growth index at the end of the previous quarter", derived_from=_LINKED),
     Column("ytd_base", Kind.RETURN, "growth index at the end of the previous year", derived_from=_LINKED),
+    *(
+        Column(
+            f"{period}_base_date",
+            Kind.DATE,
+            f"the close that had {period}_base, also where the period has no return; null where nobody knows it",
+            nullable=True,
+            derived_from=_LINKED,
+        )
+        for period in ("mtd", "qtd", "ytd")
+    ),
     Column(
         "value_unchanged_since",
         Kind.DATE,
@@ -188,7 +259,7 @@ _ENTRIES = (
     Column("window", Kind.DATE, "first day of the lane's partition the row is stored in"),
     Column("is_valuation", Kind.FLAG, "false where the row only carries an account's state into a window without its valuation"),
     # against the vendor
-    _return("twrr_variance", "calculated_twrr - vendor_twrr", ("calculated_twrr", "vendor_twrr")),
+    _return("twrr_variance", "our return of the period that vendor_twrr covers - vendor_twrr", ("calculated_twrr", "vendor_twrr")),
     Column("twrr_tolerance_check", Kind.FLAG, "the return is within tolerance; null if not compared", nullable=True),
     Column(
         "reconciliation_status",

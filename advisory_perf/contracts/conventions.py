@@ -4,8 +4,11 @@ An enum here is a fact that several rooms have to agree on. No enum has a defaul
 convention is always said by the caller, in the end by the feed.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
+
+DAYS_TO_MONTH_END = 4
+"""How far a valuation may lie before the month's last day and still stand for it: a weekend with a holiday on either side."""
 
 
 class _Convention(StrEnum):
@@ -41,20 +44,53 @@ class FeeBasis(_Convention):
     GROSS = "gross"
 
 
+class ReturnPeriod(_Convention):
+    """The period that a vendor's return covers up to its row, where that is longer than the row's own sub-period."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    INCEPTION = "inception"
+
+    @property
+    def figure(self) -> str:
+        """The column of our linked return of that period."""
+        return {"month": "twrr_mtd", "quarter": "twrr_qtd", "year": "twrr_ytd", "inception": "cumulative_twrr"}[self.value]
+
+    @property
+    def over_gap(self) -> str:
+        """The column that says whether a gap lies in it."""
+        return "linked_over_gap" if self is ReturnPeriod.INCEPTION else f"{self.figure}_over_gap"
+
+
 class DayCount(_Convention):
-    """How many years lie between two dates: their days by a year of 365.25 or of 365 days."""
+    """How many years lie between two dates: their days by a year of 365.25 or of 365 days, or whole months between month ends by 12."""
 
     ACTUAL_365_25 = "actual/365.25"
     ACTUAL_365 = "actual/365"
+    MONTHS_12 = "months/12"
 
     @property
     def days_a_year(self) -> float:
-        """The days that make a year."""
+        """The days that make a year; ValueError where the convention counts months."""
+        if self is DayCount.MONTHS_12:
+            raise ValueError("months/12 counts whole months and no days; choose actual/365.25 or actual/365")
         return 365.25 if self is DayCount.ACTUAL_365_25 else 365.0
 
     def years(self, start: date, end: date) -> float:
-        """The years from the end of ``start`` to the end of ``end``."""
-        return (end - start).days / self.days_a_year
+        """The years from the end of ``start`` to the end of ``end``.
+
+        Of months/12 both have to be month ends: at most four days before the month's last, as far as a weekend with a holiday on either
+        side puts the last business day. ValueError where one is not.
+        """
+        if self is not DayCount.MONTHS_12:
+            return (end - start).days / self.days_a_year
+        for day in (start, end):
+            if (day + timedelta(days=DAYS_TO_MONTH_END + 1)).month == day.month:
+                raise ValueError(
+                    f"months/12 needs month ends, and {day} lies before the last days of its month; choose actual/365.25 or actual/365"
+                )
+        return ((end.year - start.year) * 12 + end.month - start.month) / 12
 
 
 class Deviation(_Convention):
@@ -76,14 +112,31 @@ class RateStatus(StrEnum):
     SEVERAL_RATES = "SEVERAL_RATES"
 
 
+class Reopening(_Convention):
+    """What new money in an account that its owner had emptied does: a new episode, or the history goes on."""
+
+    NEW_EPISODE = "new_episode"
+    LINK = "link"
+
+
 class ReturnStatus(StrEnum):
-    """Why a sub-period return is what it is; every status but ``OK`` goes with a null return."""
+    """Why a sub-period return is what it is; every status but those of ``WITH_RETURN`` goes with a null return.
+
+    LARGE_FLOW: there is a return, and it depends on when within the sub-period the flow crossed. CLOSED: nothing was there to earn one.
+    """
 
     OK = "OK"
+    LARGE_FLOW = "LARGE_FLOW"
     UNDEFINED_BASE = "UNDEFINED_BASE"
     BELOW_MINIMUM_BASE = "BELOW_MINIMUM_BASE"
     BEYOND_TOTAL_LOSS = "BEYOND_TOTAL_LOSS"
     MISSING_VALUE = "MISSING_VALUE"
+    CURRENCY_CHANGE = "CURRENCY_CHANGE"
+    CLOSED = "CLOSED"
+
+
+WITH_RETURN = (ReturnStatus.OK, ReturnStatus.LARGE_FLOW)
+"""The statuses of a sub-period that has a return."""
 
 
 class DeliveryStatus(StrEnum):

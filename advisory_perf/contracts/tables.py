@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from advisory_perf.contracts.columns import COLUMNS, PERIODS, TRAILING_PERIODS, Column
+from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ _POSITION = (
 _PERIODS = (
     *(f"twrr_{period}" for period in PERIODS),
     *(f"twrr_{period}_over_gap" for period in PERIODS),
-    *(f"twrr_{period}_from" for period in TRAILING_PERIODS),
+    *(f"twrr_{period}_over_missing" for period in PERIODS),
+    *(f"twrr_{period}_from" for period in PERIODS),
 )
 
 DELIVERED_POSITIONS = Table(
@@ -104,6 +105,7 @@ TWRR_SERIES = Table(
         "window",
         *WHO_AND_WHEN,
         "is_valuation",
+        "currency",
         "ending_market_value",
         "value_unchanged_since",
         "calculated_twrr",
@@ -114,12 +116,23 @@ TWRR_SERIES = Table(
         *_PERIODS,
         "linked_over_gap",
         "last_gap_date",
+        "windows_missing",
+        "linked_over_missing",
+        "last_missing_date",
         "inception_date",
+        "performance_start_date",
+        "starts_within_window",
         "mtd_base",
         "qtd_base",
         "ytd_base",
+        "mtd_base_date",
+        "qtd_base_date",
+        "ytd_base_date",
+        "is_closed",
+        "emptied_by",
     ),
     ("window", *WHO_AND_WHEN),
+    also_nullable=frozenset({"currency"}),
 )
 
 RECONCILIATION_RESULTS = Table(
@@ -160,7 +173,12 @@ PERFORMANCE_DATA = Table(
         "cumulative_twrr",
         *_PERIODS,
         "linked_over_gap",
+        "windows_missing",
+        "linked_over_missing",
         "inception_date",
+        "performance_start_date",
+        "starts_within_window",
+        "is_closed",
         "twrr_variance",
         "twrr_tolerance_check",
         "reconciliation_status",

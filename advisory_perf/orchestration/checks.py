@@ -53,8 +53,8 @@ class Finding:
     def result(self, asset_key: dg.AssetKey) -> dg.AssetCheckResult:
         """The finding as a check result, with counts, the days that fail and the first failing rows."""
         failed = self.failures.height if self.failed is None else self.failed
-        rate = 1 - failed / self.checked if self.checked else 1.0
-        metadata: dict[str, Any] = {"failed": failed, "checked": self.checked, "pass_rate": rate, **self.metadata}
+        rate = {"pass_rate": 1 - failed / self.checked} if self.checked else {}  # 0 of 0 is no rate
+        metadata: dict[str, Any] = {"failed": failed, "checked": self.checked, **rate, **self.metadata}
         if self.failures.height:
             metadata["failure_cases"] = cases_table(self.failures)
             if "as_of_date" in self.failures.columns:

@@ -42,7 +42,7 @@ def windows_in_question(feed: Feed, began: Beginning | None, missing: Collection
     first = _first_owed(feed, began)
     if first is None:
         return sorted(missing)
-    recent = islice(takewhile(lambda window: window >= first, feed.deadline.past_windows(now, feed.cadence)), LOOK_BACK[feed.cadence])
+    recent = islice(takewhile(lambda window: window >= first, feed.deadline.past_windows(now, feed.schedule)), LOOK_BACK[feed.cadence])
     owed = [window for window in recent if _is_owed(feed, feed.deadline, window, began)]
     return sorted({*owed, *missing})
 
@@ -69,12 +69,12 @@ def judged_windows(
         came.setdefault(window_of(arrival.day, feed.cadence), arrival)
     alerts, over = [], []
     for window in windows:
-        due, found = deadline.instant(window, feed.cadence), came.get(window)
+        due, found = deadline.instant(window, feed.schedule), came.get(window)
         if found is not None and found.received_at > due:
             alerts.append(_late(feed, deadline, window, due, found))
-        elif found is None and deadline.expects(window, feed.cadence) and not _may_still_land(under_way, due, now):
+        elif found is None and feed.schedule.expects(window) and not _may_still_land(under_way, due, now):
             alerts.append(_missing(feed, deadline, window, due))
-        if window in missing and (found is not None or not deadline.expects(window, feed.cadence)):
+        if window in missing and (found is not None or not feed.schedule.expects(window)):
             over.append(_key(MISSING_FILE.name, feed, window))
     return Deadlines(alerts, over)
 
@@ -89,7 +89,7 @@ def _first_owed(feed: Feed, began: Beginning | None) -> date | None:
 def _is_owed(feed: Feed, deadline: Deadline, window: date, began: Beginning | None) -> bool:
     if deadline.first_window is not None:
         return True
-    return began is not None and window > window_of(began.day, feed.cadence) and deadline.instant(window, feed.cadence) > began.received_at
+    return began is not None and window > window_of(began.day, feed.cadence) and deadline.instant(window, feed.schedule) > began.received_at
 
 
 def _may_still_land(under_way: Sequence[datetime], due: datetime, now: datetime) -> bool:

@@ -7,11 +7,12 @@ again, and no oftener than agreed.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from advisory_perf.orchestration.partitions import WindowRange, range_of_days
-from advisory_perf.storage.lake import INCOMING, LakeFile
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.vendors.feed import Feed
 
@@ -20,21 +21,36 @@ from advisory_perf.vendors.feed import Feed
 class Tries:
     """The runs there have been for one thing.
 
-    ``idle`` ones succeeded and left it as it was, since another process was at it; they use up no attempt.
+    Only ``failed`` ones use up attempts. ``others`` ended without an effect: they found another process at it, or a store that did not
+    answer, or were lost; while it rests after such a run, nothing is launched for it.
     """
 
     failed: int = 0
     in_flight: bool = False
-    idle: int = 0
+    others: int = 0
+    is_resting: bool = False
+    last_attempt: int = 0
 
     @property
     def next_attempt(self) -> int:
         """The number of the next run; one that was there already would never be launched again."""
-        return self.failed + self.idle + 1
+        return max(self.failed + self.others, self.last_attempt) + 1
 
     def are_used_up(self, attempts: int) -> bool:
         """Whether it failed as often as agreed and nothing tries it now."""
         return self.failed >= attempts and not self.in_flight
+
+    def may_be_launched(self, attempts: int) -> bool:
+        """Whether a run may be launched for it now."""
+        return self.failed < attempts and not self.in_flight and not self.is_resting
+
+
+FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
+
+
+def rest_after(runs: int, longest: timedelta = LONGEST_REST) -> timedelta:
+    """How long to wait after so many runs in a row without an effect: twice as long each time, with a longest."""
+    return min(FIRST_REST * 2 ** min(runs - 1, 10), longest) if runs > 0 else timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +86,6 @@ def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tu
     return waiting, unclaimed
 
 
-def settled(listing: Iterable[LakeFile], *, now: datetime, seconds: float) -> list[LakeFile]:
-    """The files that have not changed for so many seconds; a younger one may still be growing."""
-    return [file for file in listing if (now - file.modified).total_seconds() >= seconds]
-
-
 def landings_to_request(
     vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int, at_most: int
 ) -> list[LandingRequest]:
@@ -91,7 +102,7 @@ def landings_to_request(
         tried = tries_of(delivery_id)
         if tried.in_flight:
             under_way += 1
-        elif tried.failed < attempts:
+        elif tried.may_be_launched(attempts):
             requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
@@ -106,7 +117,7 @@ def deliveries_to_give_up(
         if not tries_of(delivery_id).are_used_up(attempts):
             continue
         tried = tries_of(giving_up_subject(delivery_id))
-        if tried.failed < attempts and not tried.in_flight:
+        if tried.may_be_launched(attempts):
             requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
@@ -117,20 +128,34 @@ def giving_up_subject(delivery_id: str) -> str:
 
 
 def lane_to_request(
-    feed: Feed, pending: Sequence[LedgerEntry], latest: date | None, *, waiting: int, tries: Tries, attempts: int
+    feed: Feed, pending: Sequence[LedgerEntry], latest: date | None, *, waiting: bool, tries: Tries, attempts: int
 ) -> LaneRequest | None:
     """The lane run that the landed deliveries ask for, if any.
 
     From the first day that a pending delivery touches to the lane's latest day, so that a late or restated day recomputes what
-    follows. While files of the vendor still wait to be landed, the lane waits for them and then runs once.
+    follows. While landings of the vendor are under way, the lane waits for them and then runs once.
     ``tries`` are those for this very set of deliveries.
     """
-    if not pending or waiting or tries.in_flight or tries.failed >= attempts:
+    if not pending or waiting or not tries.may_be_launched(attempts):
         return None
     windows = windows_touched(feed, pending, latest)
     if windows is None:
         return None
     return LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.next_attempt)
+
+
+MOST_PENDING, LONGEST_WAIT = 500, timedelta(minutes=3)
+
+
+def waits_for_landings(pending: Sequence[LedgerEntry], landings: Iterable[Tries], *, attempts: int, now: datetime) -> bool:
+    """Whether a lane had better wait, since more landings are under way or will be launched at once.
+
+    Not for more than ``MOST_PENDING`` deliveries or ``LONGEST_WAIT`` since the first of them landed: files may keep coming.
+    """
+    since = min((entry.processing_start_time for entry in pending if entry.processing_start_time), default=now)
+    if len(pending) >= MOST_PENDING or now - since >= LONGEST_WAIT:
+        return False
+    return any(tries.in_flight or tries.may_be_launched(attempts) for tries in landings)
 
 
 def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
@@ -165,3 +190,21 @@ def by_precedence(feed: Feed, entries: Sequence[LedgerEntry]) -> list[LedgerEntr
         return max(arrival for version, arrival in of_file if version <= own), own, entry.id
 
     return sorted(entries, key=order)
+
+
+def replacing(feed: Feed, entries: Sequence[LedgerEntry]) -> dict[str, tuple[str, int, bool]]:
+    """Of each delivery with a position its file, version, and whether the file's name holds its day; none where no version replaces."""
+    if feed.files.version is None or feed.files.versions == "changes":
+        return {}
+    return {
+        entry.delivery_id: (feed.unversioned(entry.file_name), feed.version_of(entry.file_name), feed.files.names_its_day(entry.file_name))
+        for entry in entries
+        if entry.first_as_of_date is not None
+    }
+
+
+def versions_of_the_same(feed: Feed, entries: Sequence[LedgerEntry], file_names: Iterable[str]) -> list[LedgerEntry]:
+    """The versions of the named files whose names hold their day, which replace each other on all days that any of them has."""
+    files = {feed.unversioned(name) for name in file_names if feed.files.names_its_day(name)}
+    known = replacing(feed, entries) if files else {}
+    return [entry for entry in entries if entry.delivery_id in known and known[entry.delivery_id][0] in files]

@@ -10,11 +10,13 @@ import dagster as dg
 
 from advisory_perf.contracts.conventions import DeliveryStatus
 from advisory_perf.orchestration.attempts import FailedAttempt, failed_attempts
-from advisory_perf.orchestration.landing import landing_turn
+from advisory_perf.orchestration.landing import arrival_of, bytes_turn, landing_turn, settle_known
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.showing import shown
+from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.lake import INCOMING
-from advisory_perf.storage.receiving import Arrival, clear_incoming, find_arrival, keep_in_error, sha256_of
+from advisory_perf.storage.receiving import Arrival, clear_incoming, keep_in_error, sha256_of
 from advisory_perf.storage.turns import Turns
 
 JOB_NAME = "give_up_delivery"
@@ -34,7 +36,8 @@ def giving_up_job(platform: Platform) -> dg.JobDefinition:
         vendor, delivery_id = context.op_config["vendor"], context.op_config["delivery_id"]
         with Turns(platform.warehouse) as turns:
             if turns.take(landing_turn(vendor, delivery_id)):
-                give_up(platform, vendor, delivery_id, failed_attempts(context.instance, delivery_id), run_id=context.run_id)
+                attempts = failed_attempts(context.instance, delivery_id)
+                give_up(platform.under(turns), vendor, delivery_id, attempts, turns=turns, run_id=context.run_id)
 
     @dg.job(name=JOB_NAME, description="gives a delivery up whose landing failed as often as agreed")
     def job() -> None:
@@ -48,27 +51,30 @@ def giving_up_config(vendor: str, delivery_id: str, *, log_level: str) -> dict[s
     return {"ops": {_OP_NAME: {"config": {"vendor": vendor, "delivery_id": delivery_id}}}, **printing(log_level)}
 
 
-def give_up(platform: Platform, vendor: str, delivery_id: str, attempts: list[FailedAttempt], *, run_id: str) -> None:
-    """FAILED in the ledger, and the file in error/ beside its story. One whose rows are landed only leaves incoming."""
-    arrival = find_arrival(platform.lake, platform.ledger, vendor, delivery_id)
+def give_up(platform: Platform, vendor: str, delivery_id: str, attempts: list[FailedAttempt], *, turns: Turns, run_id: str) -> None:
+    """FAILED in the ledger, and the file in error/ beside its story. One that has landed, or repeats what has, only leaves incoming."""
+    arrival = arrival_of(platform, platform.feeds[vendor], delivery_id)
     if not arrival.file.path.startswith(f"{INCOMING}/"):
         return
     entry = platform.ledger.entry(delivery_id)
-    if entry is None or entry.status in {DeliveryStatus.RECEIVED, DeliveryStatus.FAILED}:
-        _reject(platform, arrival, attempts, run_id)
-    clear_incoming(platform.lake, arrival)
+    if entry is not None and entry.status not in {DeliveryStatus.RECEIVED, DeliveryStatus.FAILED}:
+        clear_incoming(platform.lake, arrival)
+        return
+    content = platform.lake.read_listed(arrival.file)
+    turns.wait(bytes_turn(vendor, sha256_of(content)))
+    _reject(platform, arrival, content, attempts, run_id)
 
 
-def _reject(platform: Platform, arrival: Arrival, attempts: list[FailedAttempt], run_id: str) -> None:
-    content = platform.lake.read(arrival.file.path)
+def _reject(platform: Platform, arrival: Arrival, content: bytes, attempts: list[FailedAttempt], run_id: str) -> None:
     last = attempts[-1].reason if attempts else "no reason was given"
-    sentence = (
-        f"{arrival.vendor}, {arrival.file.name}: its landing failed {len(attempts)} times, the last time because: {last}; when that is "
+    sentence = shown(
+        f"{arrival.vendor}, {arrival.name}: its landing failed {len(attempts)} times, the last time because: {last}; when that is "
         f"mended, run `advisory-perf quarantine replay --delivery {arrival.delivery_id}` or put the file into incoming/ again"
     )
-    platform.ledger.record_rejection(
+    claim = platform.ledger.record_rejection(
+        bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,
         delivery_id=arrival.delivery_id,
-        file_name=arrival.file.name,
+        file_name=arrival.name,
         file_path=arrival.file.path,
         vendor=arrival.vendor,
         sha256=sha256_of(content),
@@ -78,4 +84,8 @@ def _reject(platform: Platform, arrival: Arrival, attempts: list[FailedAttempt],
         code=_CODE,
         sentence=sentence,
     )
+    if claim.outcome is not ClaimOutcome.TAKEN:
+        settle_known(platform, arrival, content, claim)
+        return
     keep_in_error(platform.lake, arrival, content, code=_CODE, sentence=sentence, attempts=[asdict(one) for one in attempts])
+    clear_incoming(platform.lake, arrival)

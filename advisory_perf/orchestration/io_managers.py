@@ -12,15 +12,18 @@ import psycopg
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import LakeError, LostTurnError
+from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.platform import TURNS, Platform
 from advisory_perf.orchestration.stages import found_in_windows
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.storage.breaks import publish_breaks
+from advisory_perf.storage.completeness import publish_missing
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
 from advisory_perf.storage.register import latest_positions, upsert_accounts
+from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import refresh_daily_totals
 
 DELIVERY, WINDOW = "delivery", "window"
@@ -29,18 +32,28 @@ DELIVERY, WINDOW = "delivery", "window"
 class LakeIOManager(dg.IOManager):
     """Parquet in the lake, ``<stage>/vendor=<v>/delivery=<id>/`` or ``…/window=<day>/``."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, turns: Turns) -> None:
         self._platform = platform
+        self._turns = turns
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
-        """Replaces the run's partitions of the asset by the frame's rows."""
+        """Replaces the run's partitions of the asset by the frame's rows, as long as the run has its turn."""
         vendor, stage = context.asset_key.path
         keys = list(context.asset_partition_keys)
         if _dimension(context) == DELIVERY:
             partitions: Mapping[str, pl.DataFrame] = {keys[0]: obj}
         else:
             partitions = split_by_window(obj, range_of_keys(keys, self._platform.feeds[vendor]), keys)
-        self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions)
+        is_begun = False
+        try:
+            with self._turns.kept():
+                is_begun = True
+                self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions)
+        except LostTurnError:
+            if is_begun and _dimension(context) == WINDOW:
+                windows = range_of_keys(keys, self._platform.feeds[vendor])
+                self._platform.ledger.recompute(vendor, first=windows.first_day, last=windows.last_day)
+            raise
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The rows of the upstream asset in the run's partitions."""
@@ -65,23 +78,35 @@ class PublishingIOManager(LakeIOManager):
         windows = range_of_keys(keys, self._platform.feeds[vendor])
         results = self._platform.lake.read_partitions(RECONCILIATION_RESULTS.name, vendor, WINDOW, keys)
         found = found_in_windows(self._platform, vendor, windows, keys, results)
+        missing = found_missing(self._platform, self._platform.feeds[vendor], windows, keys)
         days = {"first": windows.first_day, "last": windows.last_day}
 
         def along(connection: psycopg.Connection) -> None:
             upsert_accounts(connection, account_register(latest_positions(connection, vendor)))
-            published = self._platform.ledger.published(connection, vendor, **days)
+            touched = publish_missing(connection, vendor, missing)
+            published = self._platform.ledger.published(connection, vendor, first=windows.first_day, last=windows.last_day, also=touched)
             publish_breaks(connection, vendor, found.factors, **days)
-            publish_found(connection, vendor, found.stale, **days)
+            publish_found(connection, vendor, found.of_valuations, **days)
             refresh_daily_totals(connection)
             follow_issues(connection, published.changed)  # last, so that no alert is locked for long
 
         changes = self._platform.warehouse.publish(
-            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)], vendor=vendor, **days, along=along
+            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)], vendor=vendor, **days, confirm=self._turns.confirm, along=along
         )
         counted = {
             f"{name}_by_run": getattr(changes[PERFORMANCE_DATA.name], name) for name in ("inserted", "updated", "deleted", "unchanged")
         }
         context.add_output_metadata(counted)
+
+
+def under_turns(platform: Platform, of: type[LakeIOManager]) -> dg.IOManagerDefinition:
+    """An IO manager that writes under the turns of its run."""
+
+    @dg.io_manager(required_resource_keys={TURNS})
+    def manager(context: dg.InitResourceContext) -> LakeIOManager:
+        return of(platform, context.resources.turns)
+
+    return manager
 
 
 def _dimension(context: dg.OutputContext | dg.InputContext) -> str:

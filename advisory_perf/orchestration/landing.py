@@ -6,6 +6,7 @@ known already yields nothing and changes nothing.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
@@ -14,12 +15,15 @@ import polars as pl
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.decisions import versions_of_the_same
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import TURNS, Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
-from advisory_perf.storage.ledger import Claim, ClaimOutcome
+from advisory_perf.showing import shown
+from advisory_perf.storage.claims import Claim, ClaimOutcome
+from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.receiving import (
     Arrival,
     clear_incoming,
@@ -30,12 +34,12 @@ from advisory_perf.storage.receiving import (
     sha256_of,
 )
 from advisory_perf.storage.turns import Turns
-from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.vendors.bounds import Bounds, Limits
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import cell_columns, unmapped_columns
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.vendors.reading_apart import read_apart
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
 COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)
@@ -44,11 +48,17 @@ DELIVERY_PLAUSIBLE = Rule("delivery_is_plausible", "its columns, control figures
 NOTICES = Rule("nothing_to_notice", "the delivery is laid out as its feed says, without anything a person should know", hard=False)
 _OF_THE_FILE = (DELIVERY_READABLE, COLUMNS_KNOWN, NOTICES)
 ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def landing_turn(vendor: str, delivery_id: str) -> str:
     """The turn that a run takes to land a delivery, or to give it up."""
     return f"landing {vendor} {delivery_id}"
+
+
+def bytes_turn(vendor: str, sha256: str) -> str:
+    """The turn that a run takes besides, so that no two land, or reject, the same bytes of a vendor at once."""
+    return f"bytes {vendor} {sha256}"
 
 
 def landing_job_name(vendor: str) -> str:
@@ -94,19 +104,20 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         if not turns.take(landing_turn(feed.vendor, context.partition_key)):
             yield from (finding.result(key) for finding in nothing_new(f"another run lands {context.partition_key} now"))
             return
-        arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
-        content = platform.lake.read(arrival.file.path)
-        turns.wait(f"bytes {feed.vendor} {sha256_of(content)}")
+        arrival = arrival_of(platform, feed, context.partition_key)
+        content = platform.lake.read_listed(arrival.file)
+        turns.wait(bytes_turn(feed.vendor, sha256_of(content)))
         forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
-        claim = claimed(platform, arrival, sha256_of(content), context.run.run_id)
+        own = platform.under(turns)
+        claim = claimed(own, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
-            settle_known(platform, arrival, content, claim)
+            settle_known(own, arrival, content, claim)
             yield from (finding.result(key) for finding in nothing_new(said_of(claim)))
             return
-        raw, findings = raw_rows(platform, feed, arrival, content)
+        raw, findings = raw_rows(own, feed, arrival, content)
         yield from (finding.result(key) for finding in findings)
         if raw is not None:
-            yield dg.Output(raw, metadata={"file_name": arrival.file.name, "sha256": claim.entry.sha256, **output_metadata(raw)})
+            yield dg.Output(raw, metadata={"file_name": shown(arrival.name), "sha256": claim.entry.sha256, **output_metadata(raw)})
 
     return raw_vendor_file
 
@@ -138,14 +149,17 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
         check_specs=[rule.spec(key) for key, of_key in rules.items() for rule in of_key],
+        required_resource_keys={TURNS},
     )
     def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
-        arrival = find_arrival(platform.lake, platform.ledger, feed.vendor, context.partition_key)
+        context.resources.turns.wait(landing_turn(feed.vendor, context.partition_key))
+        own = platform.under(context.resources.turns)
+        arrival = arrival_of(own, feed, context.partition_key)
         try:
-            delivery = Delivery(arrival.delivery_id, arrival.file.name, arrival.received_at)
+            delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
             judged = judge(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
         except DeliveryRejectedError as error:
-            refused = reject(platform, arrival, platform.lake.read(arrival.file.path), error, DELIVERY_PLAUSIBLE)
+            refused = reject(own, arrival, platform.lake.read_listed(arrival.file), error, DELIVERY_PLAUSIBLE)
             rest = [Finding(rule, pl.DataFrame(), 0) for rule in rules[delivered][1:]]
             yield from (finding.result(delivered) for finding in (refused, *rest))
             yield from (Finding(rule, pl.DataFrame(), 0).result(quarantined) for rule in rules[quarantined])
@@ -156,16 +170,22 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
             return
         yield dg.Output(judged.positions, DELIVERED_POSITIONS.name, metadata=output_metadata(judged.positions))
         yield dg.Output(judged.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(judged.quarantined))
-        landed(platform, arrival, judged)
+        landed(own, arrival, judged)
 
     return judged_rows
+
+
+def arrival_of(platform: Platform, feed: Feed, delivery_id: str) -> Arrival:
+    """The delivery of the feed, wherever in the lake it lies now."""
+    return find_arrival(platform.lake, platform.ledger, feed.vendor, delivery_id, path_is_name=feed.files.path_is_name)
 
 
 def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> Claim:
     """The ledger's word on whether this run is to land the delivery."""
     return platform.ledger.claim(
+        bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,
         delivery_id=arrival.delivery_id,
-        file_name=arrival.file.name,
+        file_name=arrival.name,
         file_path=arrival.file.path,
         vendor=arrival.vendor,
         sha256=sha256,
@@ -195,9 +215,10 @@ def nothing_new(says: str) -> list[Finding]:
 
 def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -> tuple[pl.DataFrame | None, list[Finding]]:
     """The delivery's rows as text; where it cannot be read, the ledger and error/ say why, and the first finding fails."""
-    notices: list[Notice] = []
+    notices = of_its_time(arrival)
     try:
-        raw = read_raw_rows(content, feed, arrival.file.name, bounds=bounds_of(platform.settings), notices=notices)
+        bounds, limits = bounds_of(platform.settings), limits_of(platform.settings)
+        raw = read_apart(content, feed, arrival.name, bounds=bounds, limits=limits, notices=notices, path=arrival.path)
     except DeliveryRejectedError as error:
         unreadable = reject(platform, arrival, content, error, DELIVERY_READABLE)
         return None, [unreadable, *(Finding(rule, pl.DataFrame(), 0) for rule in _OF_THE_FILE[1:])]
@@ -205,6 +226,15 @@ def raw_rows(platform: Platform, feed: Feed, arrival: Arrival, content: bytes) -
     unknown = pl.DataFrame({"column": unmapped_columns(raw, feed)}, schema={"column": pl.String()})
     columns = Finding(COLUMNS_KNOWN, unknown, len(cell_columns(raw)))
     return raw, [Finding(DELIVERY_READABLE, pl.DataFrame(), 1), columns, noticed(notices)]
+
+
+def of_its_time(arrival: Arrival) -> list[Notice]:
+    """A notice of a file whose time lay in the future when it was taken, by more than clocks differ."""
+    ahead = arrival.file.modified - arrival.received_at
+    if not arrival.file.path.startswith(f"{INCOMING}/") or ahead <= _CLOCKS_DIFFER:
+        return []
+    says = f"the file's time is {arrival.file.modified:%Y-%m-%d %H:%M} UTC; it counts as come at {arrival.received_at:%Y-%m-%d %H:%M} UTC"
+    return [Notice("W_FUTURE_TIME", says)]
 
 
 def noticed(notices: Sequence[Notice]) -> Finding:
@@ -215,7 +245,8 @@ def noticed(notices: Sequence[Notice]) -> Finding:
 
 def reject(platform: Platform, arrival: Arrival, content: bytes, error: DeliveryRejectedError, rule: Rule) -> Finding:
     """The ledger and error/ say why the delivery is not taken, and so does the rule that fails."""
-    platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence)
+    also = days_of_other_versions(platform, arrival)
+    platform.ledger.rejected(arrival.delivery_id, code=error.code, sentence=error.sentence, also=also)
     path = keep_in_error(platform.lake, arrival, content, code=error.code, sentence=error.sentence)
     clear_incoming(platform.lake, arrival)
     reason = {"error_code": error.code, "reason": error.sentence, "moved_to": path}
@@ -230,7 +261,13 @@ def bounds_of(settings: Settings) -> Bounds:
         rows=settings.max_rows,
         columns=settings.max_columns,
         nesting=settings.max_nesting,
+        cell_chars=settings.max_cell_chars,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What reading one delivery may take in this installation."""
+    return Limits(settings.read_memory_bytes, settings.read_seconds)
 
 
 def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
@@ -260,8 +297,8 @@ def of_delivered(judged: Judged) -> list[Finding]:
 
 def of_quarantined(judged: Judged) -> list[Finding]:
     """What the quarantined rows have to keep, and which rows they are."""
-    shown = judged.quarantined.select("line_number", "code", "field_name", "account_id", "as_of_date", "reason")
-    return [schema_finding(judged.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, shown, judged.read)]
+    cases = judged.quarantined.select("line_number", "code", "field_name", "account_id", "as_of_date", "reason")
+    return [schema_finding(judged.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, cases, judged.read)]
 
 
 def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
@@ -275,5 +312,16 @@ def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
         footer=judged.footer,
         as_of_dates=judged.positions["as_of_date"].unique().to_list(),
         issues=judged.quarantined,
+        also=days_of_other_versions(platform, arrival),
     )
     clear_incoming(platform.lake, arrival)
+
+
+def days_of_other_versions(platform: Platform, arrival: Arrival) -> list[date]:
+    """First and last day of every other version of the file where they may replace each other on days that only one of them has."""
+    feed = platform.feeds[arrival.vendor]
+    if feed.files.version is None:
+        return []
+    versions = versions_of_the_same(feed, platform.ledger.landed_of(feed.vendor), [arrival.file.name])
+    others = [entry for entry in versions if entry.delivery_id != arrival.delivery_id]
+    return [day for entry in others for day in (entry.first_as_of_date, entry.last_as_of_date) if day is not None]

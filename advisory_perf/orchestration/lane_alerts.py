@@ -6,7 +6,7 @@ from datetime import datetime
 from advisory_perf.contracts.alerts import LANE_FAILED, Alert
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.decisions import Tries
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.entries import LedgerEntry
 
 
 def lane_has_failed(tries: Tries, *, attempts: int) -> bool:
@@ -27,7 +27,7 @@ def lane_alert(vendor: str, pending: Sequence[LedgerEntry], attempts: Sequence[F
         since=min([*ended, *([] if ended else [entry.received_at for entry in pending])]),
         subject=f"{LANE_FAILED.name} {vendor}",
         message=f"{vendor}: its lane failed {len(attempts)} times, the last time because: {why}; {waiting} landed and not published, and "
-        "the rows published before stand; mend the reason and launch the lane's last run again",
+        "the rows published before stand; fix the reason and launch the lane's last run again, or it is tried again a day after it failed",
     )
 
 

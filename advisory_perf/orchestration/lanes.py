@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import TurnHeldError
 from advisory_perf.orchestration.checks import audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
@@ -75,7 +75,7 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited(findings, dg.Output(frame, metadata=metadata), key)
         if not is_blocked(findings):
-            platform.ledger.taken_up(pending, first=windows.first_day, last=windows.last_day)
+            platform.ledger.under(context.resources.turns).taken_up(pending, first=windows.first_day, last=windows.last_day)
 
     return stage_asset
 
@@ -89,7 +89,7 @@ def _take_lane(turns: Turns, feed: Feed, *, is_first: bool) -> None:
     if is_first:
         turns.wait(subject)
     elif not turns.take(subject):
-        raise WarehouseError(f"another run of {feed.vendor}'s lane is under way; launch this one again when that has ended")
+        raise TurnHeldError(f"another run of {feed.vendor}'s lane is under way; launch this one again when that has ended")
 
 
 def _further_deps(stage: Stage, feed: Feed) -> list[dg.AssetDep]:

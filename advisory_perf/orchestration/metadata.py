@@ -8,8 +8,11 @@ import polars as pl
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from advisory_perf.contracts.columns import COLUMNS
+from advisory_perf.contracts.conventions import ReturnStatus
 from advisory_perf.contracts.schemas import pandera_schema
 from advisory_perf.contracts.tables import Table
+from advisory_perf.performance.frames import has_return
+from advisory_perf.showing import inert, shown
 
 _SHOWN_ROWS = 20
 _PREVIEW_ROWS = 5
@@ -69,7 +72,8 @@ def _sum_expressions(frame: pl.DataFrame) -> list[pl.Expr]:
     names = [name for name in ("beginning_market_value", "ending_market_value", "net_flow") if name in frame.columns]
     sums = [pl.col(name).sum().cast(pl.Float64()).alias(f"sum_{name}") for name in names]
     if "return_status" in frame.columns:
-        sums.append((pl.col("return_status") != "OK").sum().alias("undefined_returns"))
+        owes_none = has_return(pl.col("return_status")) | (pl.col("return_status") == ReturnStatus.CLOSED.value)
+        sums.append((~owes_none).sum().alias("undefined_returns"))
     if "is_valuation" in frame.columns:
         sums.append(pl.col("is_valuation").sum().alias("valuations"))
     if "within_tolerance" in frame.columns:
@@ -87,15 +91,15 @@ def _sums(frame: pl.DataFrame) -> dict[str, Any]:
 
 def cases_table(failures: pl.DataFrame) -> dg.TableMetadataValue:
     """The first failing rows, as text, for the check's metadata."""
-    shown = failures.head(_SHOWN_ROWS).select(pl.all().cast(pl.String()))
+    cases = failures.head(_SHOWN_ROWS).select(pl.all().cast(pl.String()))
     return dg.MetadataValue.table(
-        records=[dg.TableRecord({name: value or "" for name, value in row.items()}) for row in shown.iter_rows(named=True)],
-        schema=dg.TableSchema([dg.TableColumn(name) for name in shown.columns]),
+        records=[dg.TableRecord({name: shown(value or "") for name, value in row.items()}) for row in cases.iter_rows(named=True)],
+        schema=dg.TableSchema([dg.TableColumn(name) for name in cases.columns]),
     )
 
 
 def _markdown(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    shown = frame.select(pl.col(name).cast(pl.String()) for name in frame.columns)
-    lines = ["| " + " | ".join(shown.columns) + " |", "|" + " --- |" * shown.width]
-    lines += ["| " + " | ".join((value or "").replace("|", "\\|") for value in row) + " |" for row in shown.iter_rows()]
+    shown_rows = frame.select(pl.col(name).cast(pl.String()) for name in frame.columns)
+    lines = ["| " + " | ".join(map(inert, shown_rows.columns)) + " |", "|" + " --- |" * shown_rows.width]
+    lines += ["| " + " | ".join(inert(value or "") for value in row) + " |" for row in shown_rows.iter_rows()]
     return dg.MetadataValue.md("\n".join(lines))

@@ -1,7 +1,7 @@
 """What the assets and sensors work with. Made in ``definitions``; nothing here decides anything."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -22,6 +22,10 @@ class Platform:
     lake: Lake
     warehouse: Warehouse
     ledger: Ledger
+
+    def under(self, turns: Turns) -> "Platform":
+        """The same for a run that holds turns: its ledger writes nothing once one of them is lost."""
+        return replace(self, ledger=self.ledger.under(turns))
 
 
 TURNS = "turns"

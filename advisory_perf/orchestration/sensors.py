@@ -1,22 +1,24 @@
 """Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 import dagster as dg
 
+from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_for
+from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
+    Tries,
     deliveries_to_give_up,
     giving_up_subject,
     landings_to_request,
     lane_subject,
     lane_to_request,
-    settled,
-    waiting_by_vendor,
+    waits_for_landings,
 )
 from advisory_perf.orchestration.giving_up import JOB_NAME as GIVING_UP
 from advisory_perf.orchestration.giving_up import giving_up_config
@@ -26,7 +28,8 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
-from advisory_perf.storage.lake import INCOMING, LakeFile
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 _SECONDS = 5
@@ -48,25 +51,26 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         attempts = platform.settings.attempts
-        tries_of = partial(tries_for, context.instance)
+        now = right_now()
+        tries_of = tries_of_runs(platform, context.instance, now=now)
 
         def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
             return landings_to_request(vendor, files, tries_of, attempts=attempts, at_most=_LANDINGS_UNDER_WAY)
 
         platform.warehouse.reach()
-        listing = settled(platform.lake.files(f"{INCOMING}/"), now=datetime.now(UTC), seconds=platform.settings.settle_seconds)
-        waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
+        found = arrived_files(platform, context.cursor, now=now)
         level = platform.settings.log_level
-        landings = [request for vendor, files in waiting.items() for request in to_request(vendor, files)]
-        rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, unclaimed)]
+        landings = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
+        rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, found.unclaimed)]
         given_up = [
             _giving_up_run(request, level)
-            for vendor, files in waiting.items()
+            for vendor, files in found.ready.items()
             for request in deliveries_to_give_up(vendor, files, tries_of, attempts=attempts)
         ]
         return dg.SensorResult(
             run_requests=[*map(_landing_run, landings), *rejections, *given_up],
             dynamic_partitions_requests=list(_new_partitions(platform, landings)),
+            cursor=cursor_of(found.seen),
         )
 
     return arrivals
@@ -83,7 +87,9 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
         description="runs the lane of landed deliveries, from their first day to the lane's latest",
     )
     def lanes(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        waiting, _ = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+        now, attempts = right_now(), platform.settings.attempts
+        found = arrived_files(platform, context.cursor, now=now)
+        tries_of = tries_of_runs(platform, context.instance, now=now)
         requests = []
         for vendor, feed in platform.feeds.items():
             pending = platform.ledger.pending(vendor)
@@ -91,19 +97,31 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
                 feed,
                 pending,
                 platform.ledger.latest_as_of_date(vendor),
-                waiting=any(_may_still_land(context.instance, delivery_id_of(file), platform) for file in waiting[vendor]),
-                tries=tries_for(context.instance, lane_subject(vendor, pending)),
-                attempts=platform.settings.attempts,
+                waiting=waits_for_landings(
+                    pending, (tries_of(delivery_id_of(file)) for file in found.ready[vendor]), attempts=attempts, now=now
+                ),
+                tries=tries_of(lane_subject(vendor, pending)),
+                attempts=attempts,
             )
             if request and not tries_in_flight(context.instance, lane_job_name(vendor)):
                 requests.append(_lane_run(request, platform.settings.log_level))
-        return dg.SensorResult(run_requests=requests)
+        return dg.SensorResult(run_requests=requests, cursor=cursor_of(found.seen))
 
     return lanes
 
 
-def _may_still_land(instance: dg.DagsterInstance, delivery_id: str, platform: Platform) -> bool:
-    return tries_for(instance, delivery_id).failed < platform.settings.attempts
+def tries_of_runs(platform: Platform, instance: dg.DagsterInstance, *, now: datetime) -> Callable[[str], Tries]:
+    """The runs that there have been for a subject."""
+    longest = timedelta(seconds=platform.settings.longest_rest_seconds)
+    return partial(tries_for, instance, now=now, longest_rest=longest)
+
+
+def arrived_files(platform: Platform, cursor: str | None, *, now: datetime) -> Arrived:
+    """What of incoming/ is to be taken now. A file that never settles, or that somebody keeps open, holds up nothing."""
+    found = arrived(
+        platform.lake.files(f"{INCOMING}/"), platform.feeds, seen=seen_in(cursor), now=now, seconds=platform.settings.settle_seconds
+    )
+    return found.without(platform.lake.is_being_written)
 
 
 def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from advisory_perf.contracts.codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, VALUE_JUMP, Code
 from advisory_perf.contracts.conventions import Cause, ReconciledField
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
@@ -21,18 +22,22 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
     Table,
 )
+from advisory_perf.contracts.windows import window_expr
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.decisions import by_precedence
+from advisory_perf.orchestration.decisions import by_precedence, replacing, versions_of_the_same
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
+from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.flows import current_positions, net_flows
 from advisory_perf.performance.full_deliveries import without_withdrawn
 from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.quality import (
+    accounts_in_two_cases,
     breaks,
     implausible_returns,
+    large_flows,
     market_value_failures,
     net_flow_failures,
     pass_rate,
@@ -40,12 +45,17 @@ from advisory_perf.performance.quality import (
     rolled_forward,
     stale_values,
     undefined_returns,
+    value_jumps,
     with_unchanged_since,
 )
-from advisory_perf.performance.reconciliation import Allowance, published, reconcile
+from advisory_perf.performance.reconciliation import Allowance, incomparable, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
+from advisory_perf.performance.versions import without_replaced
+from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.vendors.feed import Feed
+
+NOTHING_COMPARED = "nothing compared"
 
 Inputs = Mapping[str, pl.DataFrame]
 Computed = tuple[pl.DataFrame, list[Finding]]
@@ -64,18 +74,26 @@ class Stage:
     is_published: bool = False
 
 
+ONE_VALUATION = Rule("one_valuation_a_window", "no valuation is set aside for one of another day of its window", hard=False)
 ROLL_FORWARD = Rule("roll_forward", "each beginning market value is the ending market value of the valuation before", hard=False)
 NET_FLOW_IDENTITY = Rule("net_flow_identity", "net flow is contributions - distributions, exactly", hard=True)
 MARKET_VALUE_IDENTITY = Rule("market_value_identity", "the calculated ending market value is the vendor's", hard=False)
 VALUES_RENEWED = Rule("values_renewed", "no ending market value stays the same beyond the agreed days while nothing flows", hard=False)
+VALUES_CONTINUE = Rule(
+    "values_continue", "no value is hundreds of times the account's last one without a flow, or as small a part", hard=False
+)
+ACCOUNTS_DISTINCT = Rule("account_numbers_distinct", "no two account numbers differ by case only", hard=False)
 RETURNS_IN_BOUNDS = Rule("returns_in_bounds", "no sub-period return lies beyond plus or minus 100 %", hard=False)
-RETURNS_DEFINED = Rule("returns_defined", "every valuation has a return", hard=False)
+RETURNS_DEFINED = Rule("returns_defined", "every valuation of an account that is not closed has a return", hard=False)
+CURRENCY_KEPT = Rule("currency_kept", "no account has another currency than at its valuation before", hard=False)
+FLOWS_IN_BOUNDS = Rule("flows_in_bounds", "no flow is larger than the agreed share of the base of its return", hard=False)
 PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures within tolerance exceeds the agreed rate", hard=False)
+FIGURES_COMPARED = Rule("figures_compared", "no more of the vendor's figures than agreed compare with nothing", hard=False)
 ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
 
 
 def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inputs) -> Computed:
-    """Of all deliveries that touch the windows, the row that counts for each account-date."""
+    """Of all deliveries that touch the windows, the row that counts for each account-date, or for each account and window."""
     entries = platform.ledger.touching(feed.vendor, windows.first_day, windows.last_day)
     order = by_precedence(feed, entries)
     precedence = pl.DataFrame(
@@ -83,17 +101,39 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
         schema={"delivery_id": pl.String(), "rank": pl.Int64()},
     )
     if not order:
-        return NORMALIZED_POSITIONS.empty(), []
+        return NORMALIZED_POSITIONS.empty(), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), 0)]
     in_range = pl.col("as_of_date").is_between(windows.first_day, windows.last_day)
-    delivered = _of_deliveries(platform, feed, DELIVERED_POSITIONS, precedence, in_range)
+    slot = window_expr(pl.col("as_of_date"), feed.cadence) if feed.has_one_valuation_a_window else pl.col("as_of_date")
+    delivered = _of_deliveries(platform, feed, DELIVERED_POSITIONS, precedence["delivery_id"], in_range)
+    delivered = _without_replaced(platform, feed, delivered, entries, slot)
     if feed.delivers == "full":
-        quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence, in_range | pl.col("as_of_date").is_null())
-        delivered = without_withdrawn(delivered, quarantined, precedence)
-    return current_positions(delivered, precedence), []
+        quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence["delivery_id"], in_range | pl.col("as_of_date").is_null())
+        delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
+    if not feed.has_one_valuation_a_window:
+        return current_positions(delivered, precedence), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)]
+    current = current_positions(delivered, precedence, slot=slot)
+    set_aside = delivered.select(*WHO_AND_WHEN, "file_name").join(current, on=WHO_AND_WHEN, how="anti").sort(WHO_AND_WHEN)
+    return current, [Finding(ONE_VALUATION, set_aside, delivered.height)]
 
 
-def _of_deliveries(platform: Platform, feed: Feed, table: Table, precedence: pl.DataFrame, where: pl.Expr) -> pl.DataFrame:
-    return platform.lake.read_partitions(table.name, feed.vendor, "delivery", precedence["delivery_id"].to_list(), where=where)
+def _without_replaced(
+    platform: Platform, feed: Feed, delivered: pl.DataFrame, entries: Sequence[LedgerEntry], slot: pl.Expr
+) -> pl.DataFrame:
+    """Without the rows of files of which a higher version has landed, also one of other days."""
+    if not replacing(feed, entries):
+        return delivered
+    others = versions_of_the_same(feed, platform.ledger.landed_of(feed.vendor), [entry.file_name for entry in entries])
+    known = replacing(feed, [*entries, *others])
+    columns = zip(*((delivery_id, *of_file) for delivery_id, of_file in known.items()), strict=True)
+    versions = pl.DataFrame(dict(zip(("delivery_id", "file", "version", "names_its_day"), map(list, columns), strict=True)))
+    highest = versions.filter(pl.col("version") > pl.col("version").min().over("file"))["delivery_id"]
+    if highest.is_empty():
+        return delivered
+    return without_replaced(delivered, _of_deliveries(platform, feed, QUARANTINED_ROWS, highest, pl.lit(value=True)), versions, slot=slot)
+
+
+def _of_deliveries(platform: Platform, feed: Feed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:
+    return platform.lake.read_partitions(table.name, feed.vendor, "delivery", delivery_ids.to_list(), where=where)
 
 
 def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
@@ -110,7 +150,7 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
 def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Sub-period returns linked on from the closing cross-section before the windows."""
     opening = opening_states(platform, feed, windows)
-    positions = with_unchanged_since(_with_flows(inputs), opening)
+    positions = with_previous_currency(with_unchanged_since(_with_flows(inputs), opening), opening)
     conventions = feed.conventions
     returns = sub_period_returns(
         positions,
@@ -118,8 +158,16 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         fee_basis=conventions.fee_basis,
         weight=conventions.weight,
         minimum_base=conventions.minimum_base,
+        residual_base=conventions.residual_base,
+        large_flow=conventions.large_flow,
     )
-    linked = twrr_series(returns, opening_state=linking_states(platform, feed, windows, opening)).series
+    linked = twrr_series(
+        without_changed_currencies(returns),
+        schedule=feed.schedule,
+        opening_state=linking_states(platform, feed, windows, opening),
+        reopening=feed.reopening,
+        residual_base=conventions.residual_base,
+    ).series
     carried = with_carried_states(
         linked.select(name for name in TWRR_SERIES.column_names if name not in {"window", "is_valuation"}),
         opening,
@@ -129,7 +177,11 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
     ).select(TWRR_SERIES.column_names)
     findings = [
         _rolls_forward(positions, opening),
-        Finding(VALUES_RENEWED, stale(feed, positions), positions.height),
+        Finding(VALUES_RENEWED, stale(feed, positions, carried), positions.height),
+        Finding(CURRENCY_KEPT, currency_changes(positions), positions.height),
+        Finding(FLOWS_IN_BOUNDS, large_flows(carried), positions.height),
+        Finding(VALUES_CONTINUE, jumps(feed, positions, opening), positions.height),
+        Finding(ACCOUNTS_DISTINCT, _in_two_cases(feed, positions, opening), positions["account_id"].n_unique()),
         Finding(RETURNS_IN_BOUNDS, implausible_returns(carried), positions.height),
         Finding(RETURNS_DEFINED, undefined_returns(carried), positions.height),
     ]
@@ -146,9 +198,23 @@ def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Find
     return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 
 
-def stale(feed: Feed, positions: pl.DataFrame) -> pl.DataFrame:
-    """Values that have not changed for as many days as the feed says, of ``with_unchanged_since``."""
-    return stale_values(positions.clear() if feed.stale_days is None else positions, after_days=feed.stale_days or 1)
+def stale(feed: Feed, positions: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFrame:
+    """Values that have not changed for as many days as the feed says, of ``with_unchanged_since``.
+
+    Without those of accounts that are closed by ``valued``, in which nothing is left to renew.
+    """
+    found = stale_values(positions.clear() if feed.stale_days is None else positions, after_days=feed.stale_days or 1)
+    return found.join(valued.filter("is_valuation", "is_closed"), on=WHO_AND_WHEN, how="anti", maintain_order="left")
+
+
+def _in_two_cases(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Accounts whose numbers differ by case only, where the feed does not say what they are."""
+    return accounts_in_two_cases(positions if feed.columns["account_id"].case is None else positions.clear(), before)
+
+
+def jumps(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Values that no flow explains, by the feed's factor."""
+    return value_jumps(positions, before, factor=float(feed.plausibility.jump_factor))
 
 
 def _with_flows(inputs: Inputs) -> pl.DataFrame:
@@ -157,7 +223,7 @@ def _with_flows(inputs: Inputs) -> pl.DataFrame:
 
 def figures(inputs: Inputs) -> pl.DataFrame:
     """Position, flows and returns of each account-date in one frame."""
-    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "ending_market_value")
+    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "currency", "ending_market_value")
     return _with_flows(inputs).join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
 
 
@@ -179,24 +245,33 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
         timing=feed.conventions.flow_timing,
         fee_basis=feed.conventions.fee_basis,
         weight=feed.conventions.weight,
+        residual_base=feed.conventions.residual_base,
+        period=feed.return_period,
+        cadence=feed.cadence,
     )
     found, rate = breaks(results), pass_rate(results)
     rates = {f"pass_rate_{field.value}": pass_rate(results, field) for field in allowances}
     least = platform.settings.pass_rate
-    finding = Finding(
+    agreed = Finding(
         PASS_RATE,
         gathered(found.filter(pl.col("likely_cause") != Cause.SYSTEMATIC.value), common_factors(comparisons(results, full))),
         results.height - results["within_tolerance"].null_count(),
         failed=found.height,
-        passed=rate is None or rate > least or rate == 1,
-        metadata={"agreed_rate": least, **{name: value for name, value in rates.items() if value is not None}},
+        passed=results.is_empty() if rate is None else rate > least or rate == 1,
+        metadata={
+            "agreed_rate": least,
+            **{name: NOTHING_COMPARED if value is None else value for name, value in rates.items()},
+            **({} if rate is not None else {"says": NOTHING_COMPARED}),
+        },
     )
-    return results, [finding]
+    unmet = incomparable(results, platform.settings.incomparable_share)
+    compared = Finding(FIGURES_COMPARED, unmet, results.height, failed=int(unmet["not_compared"].sum()))
+    return results, [agreed, compared]
 
 
-def publication(_platform: Platform, _feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+def publication(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
     """Everything that is said of an account-date, as it is published."""
-    rows = published(figures(inputs), inputs["reconciliation_results"]).select(PERFORMANCE_DATA.column_names)
+    rows = published(figures(inputs), inputs["reconciliation_results"], period=feed.return_period).select(PERFORMANCE_DATA.column_names)
     positions = inputs["normalized_positions"].select(WHO_AND_WHEN)
     strangers = pl.concat(
         [positions.join(rows, on=WHO_AND_WHEN, how="anti"), rows.select(WHO_AND_WHEN).join(positions, on=WHO_AND_WHEN, how="anti")]
@@ -206,37 +281,54 @@ def publication(_platform: Platform, _feed: Feed, _windows: WindowRange, inputs:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is published of the windows besides their rows: DELIVERY_FACTORS, and values that have not changed."""
+    """What is published of the windows besides their rows: DELIVERY_FACTORS, and by code what is to be known of single valuations."""
 
     factors: pl.DataFrame
-    stale: pl.DataFrame
+    of_valuations: Mapping[Code, pl.DataFrame]
 
 
 def found_in_windows(platform: Platform, vendor: str, windows: WindowRange, keys: Sequence[str], results: pl.DataFrame) -> Found:
     """What the checks of the windows have found that outlives the run."""
     feed = platform.feeds[vendor]
-    names = (*WHO_AND_WHEN, "data_source", "delivery_id", "beginning_market_value", "contributions", "distributions")
+    names = (*WHO_AND_WHEN, "data_source", "delivery_id", "currency", "beginning_market_value", "contributions", "distributions")
     values = ("ending_market_value", "vendor_value_half_unit")
     positions = platform.lake.read_partitions(NORMALIZED_POSITIONS.name, vendor, "window", keys, columns=[*names, *values])
     before = opening_states(platform, feed, windows)
     compared = [comparisons(results, positions), roll_forwards(rolled_forward(positions, before))]
-    return Found(common_factors(pl.concat(compared)), stale(feed, with_unchanged_since(positions, before)))
+    statuses = ["is_valuation", "is_closed", "return_status", "calculated_twrr"]
+    valued = platform.lake.read_partitions(TWRR_SERIES.name, vendor, "window", keys, columns=[*WHO_AND_WHEN, *statuses])
+    of_valuations = {
+        STALE_VALUE: stale(feed, with_unchanged_since(positions, before), valued),
+        LARGE_FLOW: positions.join(large_flows(valued), on=WHO_AND_WHEN, how="inner", maintain_order="left"),
+        CURRENCY_CHANGE: currency_changes(with_previous_currency(positions, before)),
+        VALUE_JUMP: jumps(feed, positions, before),
+    }
+    return Found(common_factors(pl.concat(compared)), of_valuations)
 
 
 STAGES: Sequence[Stage] = (
-    Stage(NORMALIZED_POSITIONS, (), (), normalize),
+    Stage(NORMALIZED_POSITIONS, (), (ONE_VALUATION,), normalize),
     Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),
     Stage(
         TWRR_SERIES,
         (NORMALIZED_POSITIONS, NET_FLOWS),
-        (ROLL_FORWARD, VALUES_RENEWED, RETURNS_IN_BOUNDS, RETURNS_DEFINED),
+        (
+            ROLL_FORWARD,
+            VALUES_RENEWED,
+            VALUES_CONTINUE,
+            ACCOUNTS_DISTINCT,
+            CURRENCY_KEPT,
+            FLOWS_IN_BOUNDS,
+            RETURNS_IN_BOUNDS,
+            RETURNS_DEFINED,
+        ),
         series,
         looks_back=True,
     ),
     Stage(
         RECONCILIATION_RESULTS,
         (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES),
-        (PASS_RATE,),
+        (PASS_RATE, FIGURES_COMPARED),
         reconciliation,
         kinds=frozenset({"polars", "parquet", "postgres"}),
         is_published=True,

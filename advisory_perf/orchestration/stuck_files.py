@@ -1,6 +1,7 @@
 """Files that stay in incoming/ although their landing, and moving them to error/, failed as often as agreed. Pure.
 
-No ledger entry tells of them: what keeps a file from being read keeps it from being given up as well.
+No ledger entry tells of them: what keeps a file from being read keeps it from being given up as well. Where the entry was written and
+only the file could not be moved, the alert about the rejection tells it all.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from advisory_perf.contracts.alerts import STUCK_FILE, Alert
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.decisions import Tries, giving_up_subject
-from advisory_perf.storage.lake import LakeFile
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 
@@ -49,8 +50,8 @@ def stuck_alert(stuck: StuckFile, attempts: Sequence[FailedAttempt]) -> Alert:
         since=stuck.file.modified,
         subject=f"{STUCK_FILE.name} {stuck.vendor}: {name}",
         message=f"{stuck.vendor}, {name}: {what} failed as often as agreed, the last time because: {why}; it stays as "
-        f"{stuck.file.path} and nothing tries it again; mend the reason and put the file there again, which gives it new attempts, or "
-        "take it away",
+        f"{stuck.file.path}; fix the reason, and it is tried again a day after it failed, or at once if you put the file there again; "
+        "or take it away",
         delivery_id=delivery_id,
     )
 

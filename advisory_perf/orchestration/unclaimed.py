@@ -1,13 +1,27 @@
 """Files that no feed claims: they go to error/ with a reason, and the ledger says FAILED. Nothing is guessed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from advisory_perf.errors import LakeError
+from advisory_perf.orchestration.decisions import waiting_by_vendor
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
-from advisory_perf.storage.lake import INCOMING, LakeFile
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, Arrival, clear_incoming, delivery_id_of, forget_failed, keep_in_error, sha256_of
+from advisory_perf.showing import quoted, shown
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.objects import LakeFile, oddity_of
+from advisory_perf.storage.receiving import (
+    UNKNOWN_VENDOR,
+    Arrival,
+    clear_incoming,
+    delivery_id_of,
+    forget_failed,
+    keep_in_error,
+    received_at,
+    sha256_of,
+)
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"
@@ -19,9 +33,9 @@ def unclaimed_job(platform: Platform) -> dg.JobDefinition:
 
     @dg.op(name=_OP_NAME, config_schema={"path": str}, description="moves a file that no feed claims to error/ with a reason")
     def reject_file(context: dg.OpExecutionContext) -> None:
-        path = context.op_config["path"]
-        if platform.lake.exists(path):
-            context.log.warning(reject_unclaimed(platform, platform.lake.head(path), run_id=context.run_id))
+        file = unclaimed_file(platform, context.op_config["path"])
+        if file is not None:
+            context.log.warning(reject_unclaimed(platform, file, run_id=context.run_id))
 
     @dg.job(name=JOB_NAME, description="rejects a file that lies in no known vendor's folder of incoming/")
     def job() -> None:
@@ -35,14 +49,22 @@ def unclaimed_config(path: str, *, log_level: str) -> dict[str, Any]:
     return {"ops": {_OP_NAME: {"config": {"path": path}}}, **printing(log_level)}
 
 
+def unclaimed_file(platform: Platform, path: str) -> LakeFile | None:
+    """The file as incoming/ lists it; None where it has gone. LakeError for a path that is none of a file that no feed claims."""
+    _, unclaimed = waiting_by_vendor([LakeFile(path, 0, datetime.now(UTC), "")], platform.feeds)
+    if not path.startswith(f"{INCOMING}/") or oddity_of(path) is not None or not unclaimed:
+        raise LakeError(f"{quoted(path)} is no file of {INCOMING}/ outside the vendors' folders; {JOB_NAME} takes no other")
+    return next((file for file in platform.lake.files(f"{INCOMING}/") if file.path == path), None)
+
+
 def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: str | None = None) -> str:
     """Rejects the file; returns the sentence that the ledger and error/ keep."""
     folder = file.path.removeprefix(f"{INCOMING}/").rpartition("/")[0]
     place = f"the folder {folder}/ is no vendor's" if folder else "it lies in no vendor's folder"
     known = ", ".join(f"{INCOMING}/{vendor}/" for vendor in platform.feeds)
-    sentence = why or f"{file.name}: {place}; put it into one of {known}, or add a feed"
-    arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, file.modified)
-    content = platform.lake.read(file.path)
+    sentence = shown(why or f"{file.name}: {place}; put it into one of {known}, or add a feed")
+    arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, received_at(file))
+    content = platform.lake.read_listed(file)
     forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
     platform.ledger.record_rejection(
         delivery_id=arrival.delivery_id,

@@ -1,6 +1,7 @@
 """Returns that can be trusted: all that may be asked of this room from outside. docs/returns.md tells what and why."""
 
-from advisory_perf.contracts.conventions import DayCount, Deviation, FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.contracts.conventions import Cadence, DayCount, Deviation, FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.linking import LinkedSeries, twrr_series
@@ -10,12 +11,14 @@ from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.risk import excess_returns, monthly_returns, tracking_error, volatility
 
 __all__ = [
+    "Cadence",
     "DayCount",
     "Deviation",
     "FeeBasis",
     "FlowTiming",
     "LinkedSeries",
     "ReturnStatus",
+    "Schedule",
     "UndefinedReturnError",
     "annual_rate",
     "annualised_return",

@@ -9,16 +9,21 @@ _COMPONENTS = {"beginning_market_value": 1, "income": 1, "appreciation": 1, "fee
 """What adds up with the net flow to the ending market value, and its sign."""
 
 
-def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame) -> pl.DataFrame:
+def current_positions(delivered: pl.DataFrame, precedence: pl.DataFrame, *, slot: pl.Expr | None = None) -> pl.DataFrame:
     """Of all delivered positions, the one that counts for each account-date, by account and date.
 
     ``precedence`` has one row a delivery: ``delivery_id`` and ``rank`` (the higher one counts). One delivery never holds
-    an account-date twice, so the choice is always between deliveries and total.
+    an account-date twice, so the choice is always between deliveries and total. With ``slot``, such as the window of a day, one
+    position counts for each account and slot: that of the delivery that counts most, whatever its day, and of one delivery the latest.
     """
     key = ["as_of_date", "account_id"]
-    if delivered["delivery_id"].n_unique() > 1:
+    day = pl.col("as_of_date")
+    chosen = day if slot is None else slot
+    has_several_days = slot is not None and delivered.select(chosen.n_unique() < day.n_unique()).item()
+    if delivered["delivery_id"].n_unique() > 1 or has_several_days:
         ranked = delivered.join(precedence.select("delivery_id", "rank"), on="delivery_id", how="left", validate="m:1")
-        delivered = ranked.sort("rank").unique(key, keep="last").drop("rank")
+        ranked = ranked.sort("rank", "as_of_date").with_columns(chosen.alias("slot"))
+        delivered = ranked.unique(["slot", "account_id"], keep="last").drop("rank", "slot")
     return delivered.sort(key)
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.contracts.conventions import WITH_RETURN
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 """A frame, eager or lazy: what goes in as one comes out as one."""
@@ -34,6 +35,11 @@ def finite(name: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
     if dtype.is_integer() or dtype == pl.Null():
         return column.cast(MONEY)
     raise ValueError(f"the column {name} holds {dtype}; amounts and returns are Decimal or Float64")
+
+
+def has_return(status: pl.Expr) -> pl.Expr:
+    """Whether a row of this return_status has a return."""
+    return status.is_in([each.value for each in WITH_RETURN])
 
 
 def is_return(value: pl.Expr) -> pl.Expr:

@@ -96,12 +96,16 @@ def annualised_return(total: Number | None, start: date, end: date, *, day_count
 
     ``start`` is the day at whose end the first value holds, ``end`` that of the last, so the period's first day is the one after
     ``start``. A period of a calendar year or less is refused with a ValueError: GIPS Standards 2020, provision 2.A.12, has no
-    return of less than a year annualised, and that of a year is its own. Units, null rule and other errors as in ``annual_rate``.
+    return of less than a year annualised, and that of a year is its own. ``months/12`` counts whole months between month ends (see
+    DayCount.years), so that three years of business month ends are three years; by it twelve months are a year. Units, null rule and
+    other errors as in ``annual_rate``.
     """
     convention = DayCount(day_count)
-    if end <= (first_year := _end_of_first_year(start)):
+    years, first_year = convention.years(start, end), _end_of_first_year(start)
+    is_longer = years > 1 if convention is DayCount.MONTHS_12 else end > first_year
+    if not is_longer:
         raise ValueError(f"the period from {start} to {end} is no longer than a year (to {first_year}); its return is not annualised")
-    return annual_rate(total, years=convention.years(start, end))
+    return annual_rate(total, years=years)
 
 
 def number(value: Number | None, what: str) -> Number:

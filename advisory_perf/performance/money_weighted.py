@@ -68,12 +68,14 @@ def internal_rate_of_return(dated_flows: DatedAmounts, *, day_count: DayCount) -
 
     Raises UndefinedReturnError where an amount is missing and where no rate (NO_RATE) or more than one (SEVERAL_RATES, with
     all of them in the sentence) solves the flows; rates that rounding cannot tell apart are one. ValueError where an amount is not
-    finite. Sources: GIPS Standards 2020, glossary, "money-weighted return"; for the number of roots Descartes' rule of signs in
+    finite, and for months/12, since flows come on any day.
+
+    Sources: GIPS Standards 2020, glossary, "money-weighted return"; for the number of roots Descartes' rule of signs in
     Laguerre's form, as in Jameson, Counting zeros of generalised polynomials, The Mathematical Gazette 90 (2006).
     """
-    convention = DayCount(day_count)
+    days_a_year = DayCount(day_count).days_a_year
     terms = _terms(_dated(dated_flows, "amount"))
-    rates = [rate_of(root * convention.days_a_year) for root in _roots(terms)]
+    rates = [rate_of(root * days_a_year) for root in _roots(terms)]
     if len(rates) > 1:
         listed = ", ".join(f"{rate:.15g}" for rate in rates)
         raise UndefinedReturnError(

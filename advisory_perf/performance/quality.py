@@ -8,11 +8,14 @@ from decimal import Decimal
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.contracts.conventions import ReconciledField, ReturnStatus
 from advisory_perf.contracts.tables import WHO_AND_WHEN
 
 LARGEST_PLAUSIBLE_RETURN = 1.0
 """A sub-period return beyond plus or minus 100 % deserves a look."""
+
+LEAST_TELLING_VALUE = 100
+"""A few units are a rest or a fee, whose multiples say nothing."""
 
 ROLL_FORWARD_TOLERANCE = Decimal("0.01")
 
@@ -57,6 +60,56 @@ def roll_forward_failures(positions: pl.DataFrame, before: pl.DataFrame | None) 
     )
 
 
+def value_jumps(positions: pl.DataFrame, before: pl.DataFrame | None, *, factor: float) -> pl.DataFrame:
+    """Rows with a value that is half ``factor`` times the account's last one or more, or the inverse, while no flow explains it.
+
+    The beginning market value is held against the ending one of the valuation before, with and without the row's flows, and the ending
+    against the beginning, likewise; debits against debits, since a sign that turns is no unit. What grows from less than
+    LEAST_TELLING_VALUE tells nothing; what shrinks to less does where it is about one part in ``factor``, or in its square. ``before``
+    is as for ``rolled_forward``. Gives delivery_id, field_name, value and previous_value; where both of a row jump, the beginning one.
+    """
+    inflow, outflow = (pl.col(name).cast(pl.Float64()) for name in ("contributions", "distributions"))
+    begin, end, previous = (
+        pl.col(name).cast(pl.Float64()) for name in ("beginning_market_value", "ending_market_value", "previous_ending_market_value")
+    )
+
+    def jumps(value: pl.Expr, reference: pl.Expr) -> pl.Expr:
+        sign = pl.when(value < 0).then(-1.0).otherwise(1.0)
+        explained = [sign * each for each in (reference, reference + inflow, reference - outflow, reference + inflow - outflow)]
+        most, least, size = pl.max_horizontal(explained), pl.min_horizontal(explained), sign * value
+        up = (most >= LEAST_TELLING_VALUE) & (size * 2 >= most * factor)
+        is_unit = pl.any_horizontal((least / size).is_between(unit / 2, unit * 2) for unit in (factor, factor**2))
+        down = (least * 2 >= size * factor) & (least >= LEAST_TELLING_VALUE) & ((size >= LEAST_TELLING_VALUE) | ((size > 0) & is_unit))
+        return (reference.is_not_null() & (up | down)).fill_null(value=False)
+
+    rows = rolled_forward(positions, before)
+    at_begin, at_end = jumps(begin, previous), jumps(end, begin)
+
+    def chosen(of_begin: pl.Expr, of_end: pl.Expr, name: str) -> pl.Expr:
+        return pl.when(at_begin).then(of_begin).otherwise(of_end).alias(name)
+
+    return (
+        rows.filter(at_begin | at_end)
+        .select(
+            *WHO_AND_WHEN,
+            "delivery_id",
+            chosen(pl.lit("beginning_market_value"), pl.lit("ending_market_value"), "field_name"),
+            chosen(pl.col("beginning_market_value"), pl.col("ending_market_value"), "value"),
+            chosen(pl.col("previous_ending_market_value"), pl.col("beginning_market_value"), "previous_value"),
+        )
+        .sort("as_of_date", "account_id")
+    )
+
+
+def accounts_in_two_cases(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The accounts of the rows whose number differs by case only from that of another account, and which that is."""
+    own = positions.select("account_id").unique()
+    every = own if before is None else pl.concat([own, before.select("account_id")]).unique()
+    folded = pl.col("account_id").str.to_lowercase().alias("folded")
+    pairs = own.with_columns(folded).join(every.select(folded, other_account_id="account_id"), on="folded")
+    return pairs.filter(pl.col("account_id") != pl.col("other_account_id")).drop("folded").sort("account_id", "other_account_id")
+
+
 def with_unchanged_since(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """``positions`` by account and day, with value_unchanged_since: the day from which on the ending market value has been the same.
 
@@ -88,6 +141,13 @@ def stale_values(positions: pl.DataFrame, *, after_days: int) -> pl.DataFrame:
     )
 
 
+def large_flows(series: pl.DataFrame) -> pl.DataFrame:
+    """Valuations whose return depends on the day of a flow that is large beside its base."""
+    return series.filter(pl.col("is_valuation") & (pl.col("return_status") == ReturnStatus.LARGE_FLOW.value)).select(
+        *WHO_AND_WHEN, "calculated_twrr"
+    )
+
+
 def implausible_returns(series: pl.DataFrame) -> pl.DataFrame:
     """Valuations whose sub-period return lies beyond plus or minus 100 %."""
     return series.filter(pl.col("is_valuation") & (pl.col("calculated_twrr").abs() > LARGEST_PLAUSIBLE_RETURN)).select(
@@ -96,8 +156,9 @@ def implausible_returns(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def undefined_returns(series: pl.DataFrame) -> pl.DataFrame:
-    """Valuations without a return, and why."""
-    return series.filter(pl.col("is_valuation") & pl.col("calculated_twrr").is_null()).select(*WHO_AND_WHEN, "return_status")
+    """Valuations without a return, and why; a closed account owes none."""
+    is_owed = pl.col("is_valuation") & (pl.col("return_status") != ReturnStatus.CLOSED.value)
+    return series.filter(is_owed & pl.col("calculated_twrr").is_null()).select(*WHO_AND_WHEN, "return_status")
 
 
 def breaks(results: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,10 @@
 """Our figures against the vendor's own, field by field, and why they break.
 
 A comparison passes while |ours - theirs| <= max(absolute, relative · the larger figure), and always within half a unit
-of the last digit that the vendor prints. A vendor's null is not compared; our null against a figure of theirs is a break.
+of the last digit that the vendor prints. A vendor's null is not compared; our null against a figure of theirs is a break, except
+where nothing was invested, or the account is closed, and the vendor says that it earned nothing. A return that covers more than the
+row's own sub-period is compared with ours of that period, where all of it is known: vendors print the month of a closed account to its
+end, where we have none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,14 +15,27 @@ from typing import Self
 import polars as pl
 
 from advisory_perf.contracts.columns import FIGURE
-from advisory_perf.contracts.conventions import Cause, FeeBasis, FlowTiming, ReconciledField, ReconciliationStatus
+from advisory_perf.contracts.conventions import (
+    Cadence,
+    Cause,
+    FeeBasis,
+    FlowTiming,
+    ReconciledField,
+    ReconciliationStatus,
+    ReturnPeriod,
+    ReturnStatus,
+)
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
+from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.systematic import comparisons, put_off
 
 _KEY = (*WHO_AND_WHEN, "field_name")
 
 NOT_COMPARED = "not compared: the vendor gives no figure"
+NOTHING_INVESTED = "not compared: nothing was invested"
+OVER_GAP = "not compared: the period reaches over a valuation without a return"
+LATE_START = "not compared: the account's history begins within the period"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class _Conventions:
     timing: FlowTiming
     fee_basis: FeeBasis
     weight: Decimal | None
+    residual_base: Decimal | None
 
     def with_other_timings(self) -> Iterator[Self]:
         for timing in FlowTiming:
@@ -48,28 +65,34 @@ class _Conventions:
             yield replace(self, fee_basis=FeeBasis.GROSS if self.fee_basis is FeeBasis.NET else FeeBasis.NET)
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed by
     figures: pl.DataFrame,
     allowances: Mapping[ReconciledField, Allowance],
     *,
     timing: FlowTiming,
     fee_basis: FeeBasis | None = None,
     weight: Decimal | None = None,
+    residual_base: Decimal | None = None,
+    period: ReturnPeriod | None = None,
+    cadence: Cadence = Cadence.DAILY,
 ) -> pl.DataFrame:
     """RECONCILIATION_RESULTS for every field in ``allowances``, by field, account and day.
 
-    ``figures`` has one row an account-date: position, net_flow, calculated_ending_market_value and calculated_twrr. Money is
-    compared exactly. ``timing``, ``fee_basis`` and ``weight`` are the feed's, so that a break can be tried under others; a
-    fee basis of None is taken as net there.
+    ``figures`` has one row an account-date: position, net_flow, calculated_ending_market_value, calculated_twrr and return_status. Money is
+    compared exactly. ``timing``, ``fee_basis``, ``weight`` and ``residual_base`` are the feed's, so that a break can be tried under
+    others; a fee basis of None is taken as net there. With ``period`` the vendor's returns cover so much, and ``figures`` has our
+    linked ones with their gaps, inception_date and performance_start_date. They are compared where the latter, or the end of the window
+    before the inception by ``cadence``, is the close before the period.
     """
     ours = {
         ReconciledField.ENDING_MARKET_VALUE: ("calculated_ending_market_value", "ending_market_value", "vendor_value_half_unit"),
         ReconciledField.NET_FLOW: ("net_flow", "vendor_net_flow", "vendor_value_half_unit"),
-        ReconciledField.TWRR: ("calculated_twrr", "vendor_twrr", "vendor_twrr_half_unit"),
+        ReconciledField.TWRR: (_our_return(period), "vendor_twrr", "vendor_twrr_half_unit"),
     }
-    compared = [_compare(figures, field, *ours[field], allowance) for field, allowance in allowances.items()]
+    reasons = {ReconciledField.TWRR: _why_no_return_compares(period, cadence)}
+    compared = [_compare(figures, field, *ours[field], allowance, reasons.get(field, {})) for field, allowance in allowances.items()]
     results = pl.concat([RECONCILIATION_RESULTS.empty().drop("likely_cause"), *compared], how="diagonal")
-    conventions = _Conventions(timing, fee_basis or FeeBasis.NET, weight)
+    conventions = _Conventions(timing, fee_basis or FeeBasis.NET, weight, residual_base) if period is None else None
     causes = _causes(results.filter(~pl.col("within_tolerance")), figures, conventions)
     if causes.height:
         causes = _with_systematic(causes, results, figures, conventions)
@@ -79,25 +102,62 @@ def reconcile(
     return results.select(RECONCILIATION_RESULTS.column_names)
 
 
-def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions) -> pl.DataFrame:
+def _our_return(period: ReturnPeriod | None) -> str:
+    return "calculated_twrr" if period is None else period.figure
+
+
+def _why_no_return_compares(period: ReturnPeriod | None, cadence: Cadence) -> dict[str, pl.Expr]:
+    """Where a return of the vendor's compares with nothing of ours, by the note that says so."""
+    ours_is_null, earned_nothing = pl.col(_our_return(period)).is_null(), pl.col("vendor_twrr") == 0
+    amounts = ("beginning_market_value", "net_flow", "ending_market_value")
+    is_empty = pl.all_horizontal(pl.col(name) == 0 for name in amounts).fill_null(value=False)
+    is_empty |= (pl.col("return_status") == ReturnStatus.CLOSED.value).fill_null(value=False)
+    if period is None:
+        return {NOTHING_INVESTED: is_empty & ours_is_null & earned_nothing}
+    reasons = {
+        OVER_GAP: pl.col(period.over_gap).fill_null(value=False) | (ours_is_null & ~is_empty),
+        NOTHING_INVESTED: is_empty & (ours_is_null | earned_nothing),
+    }
+    if period is not ReturnPeriod.INCEPTION:
+        length = {ReturnPeriod.MONTH: "1mo", ReturnPeriod.QUARTER: "1q", ReturnPeriod.YEAR: "1y"}[period]
+        first = pl.col("as_of_date").dt.truncate(length)
+        begins_later = window_expr(pl.col("inception_date"), cadence) > first.dt.add_business_days(0, roll="forward")
+        reasons[LATE_START] = begins_later & (pl.col("performance_start_date") >= first)
+    return reasons
+
+
+def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:
     """SYSTEMATIC for what one factor puts off in a whole delivery, and for the returns that agree with our ending values instead."""
     money = put_off(comparisons(results, figures))
     if money.is_empty():
         return causes
+    if conventions is None:
+        return _said_systematic(causes, money)
     values = money.filter(field_name=ReconciledField.ENDING_MARKET_VALUE.value).select(WHO_AND_WHEN)
     returns = results.filter(pl.col("field_name") == ReconciledField.TWRR.value, ~pl.col("within_tolerance")).join(
         values, on=WHO_AND_WHEN, how="semi"
     )
     tried = _tried(returns, figures).with_columns(ending_market_value="calculated_ending_market_value")
-    explained = pl.concat([money.select(_KEY), tried.filter(_passes(tried, [conventions])).select(_KEY)])
-    return causes.join(explained.with_columns(is_systematic=pl.lit(value=True)), on=_KEY, how="left", maintain_order="left").select(
+    return _said_systematic(causes, pl.concat([money.select(_KEY), tried.filter(_passes(tried, [conventions])).select(_KEY)]))
+
+
+def _said_systematic(causes: pl.DataFrame, explained: pl.DataFrame) -> pl.DataFrame:
+    marked = explained.select(_KEY).with_columns(is_systematic=pl.lit(value=True))
+    return causes.join(marked, on=_KEY, how="left", maintain_order="left").select(
         *_KEY, likely_cause=pl.when("is_systematic").then(pl.lit(Cause.SYSTEMATIC.value)).otherwise("likely_cause")
     )
 
 
 def _compare(
-    figures: pl.DataFrame, field: ReconciledField, our_name: str, vendor_name: str, half_unit: str, allowance: Allowance
+    figures: pl.DataFrame,
+    field: ReconciledField,
+    our_name: str,
+    vendor_name: str,
+    half_unit: str,
+    allowance: Allowance,
+    reasons: Mapping[str, pl.Expr],
 ) -> pl.DataFrame:
+    """The comparison of one figure; ``reasons`` say where it is not compared although the vendor gives one."""
     calculated, vendor = pl.col(our_name), pl.col(vendor_name)
     values = figures.select(
         *WHO_AND_WHEN,
@@ -111,13 +171,13 @@ def _compare(
             pl.col(half_unit).cast(FIGURE),
             *_relative(calculated, vendor, allowance.relative),
         ).alias("tolerance_threshold"),
+        pl.coalesce(
+            pl.when(vendor.is_null()).then(pl.lit(NOT_COMPARED)),
+            *(pl.when(applies).then(pl.lit(note)) for note, applies in reasons.items()),
+        ).alias("notes"),
     )
-    not_compared = pl.col("vendor_value").is_null()
     within = pl.col("variance").abs() <= pl.col("tolerance_threshold")
-    return values.with_columns(
-        pl.when(not_compared).then(None).otherwise(within.fill_null(value=False)).alias("within_tolerance"),
-        pl.when(not_compared).then(pl.lit(NOT_COMPARED)).alias("notes"),
-    )
+    return values.with_columns(pl.when(pl.col("notes").is_null()).then(within.fill_null(value=False)).alias("within_tolerance"))
 
 
 def _relative(calculated: pl.Expr, vendor: pl.Expr, relative: Decimal) -> list[pl.Expr]:
@@ -127,8 +187,11 @@ def _relative(calculated: pl.Expr, vendor: pl.Expr, relative: Decimal) -> list[p
     return [(larger * float(relative)).cast(FIGURE)]
 
 
-def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions) -> pl.DataFrame:
-    """The likely cause of each break: the first explanation under which the variance would have passed."""
+def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:
+    """The likely cause of each break: the first explanation under which the variance would have passed.
+
+    ``conventions`` is None where the returns cover more than the rows' own sub-periods, which no single row computes anew.
+    """
     if not breaks.height:
         return breaks.select(*WHO_AND_WHEN, "field_name", pl.lit(None, pl.String()).alias("likely_cause"))
     tried = _tried(breaks, figures)
@@ -139,9 +202,9 @@ def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventio
         .then(pl.lit(Cause.UNDEFINED_BASE.value))
         .when(variance <= 2 * limit)
         .then(pl.lit(Cause.ROUNDING.value))
-        .when(is_twrr & _passes(tried, conventions.with_other_timings()))
+        .when(is_twrr & _passes(tried, conventions.with_other_timings() if conventions else ()))
         .then(pl.lit(Cause.FLOW_TIMING.value))
-        .when(is_twrr & _passes(tried, conventions.with_other_fee_basis()))
+        .when(is_twrr & _passes(tried, conventions.with_other_fee_basis() if conventions else ()))
         .then(pl.lit(Cause.FEE_BASIS.value))
         .when(is_twrr & ((pl.col("calculated_value") * 100 - vendor).abs() <= limit * 100))
         .then(pl.lit(Cause.PERCENT_SCALE.value))
@@ -166,16 +229,32 @@ def _passes(tried: pl.DataFrame, others: Iterable[_Conventions]) -> pl.Series:
     """Whether any other conventions give the vendor's return."""
     passes = pl.Series(pl.repeat(value=False, n=tried.height, eager=True))
     for other in others:
-        returns = sub_period_returns(tried, timing=other.timing, fee_basis=other.fee_basis, weight=other.weight)
+        returns = sub_period_returns(
+            tried, timing=other.timing, fee_basis=other.fee_basis, weight=other.weight, residual_base=other.residual_base
+        )
         variance = (pl.col("calculated_twrr").cast(FIGURE) - pl.col("vendor_value")).abs()
         passes |= returns.select((variance <= pl.col("tolerance_threshold")).fill_null(value=False)).to_series()
     return passes
 
 
-def published(figures: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+def incomparable(results: pl.DataFrame, allowed_share: float) -> pl.DataFrame:
+    """The figures of which more than the allowed share compared with nothing, with how many did.
+
+    A return of an account in which nothing was invested does not count, since it had nothing to compare with.
+    """
+    return (
+        results.filter(pl.col("notes").ne_missing(NOTHING_INVESTED))
+        .group_by("field_name")
+        .agg(pl.col("within_tolerance").count().alias("compared"), pl.col("within_tolerance").null_count().alias("not_compared"))
+        .filter(pl.col("not_compared") > allowed_share * (pl.col("compared") + pl.col("not_compared")))
+        .sort("field_name")
+    )
+
+
+def published(figures: pl.DataFrame, results: pl.DataFrame, *, period: ReturnPeriod | None = None) -> pl.DataFrame:
     """``figures`` with the outcome of their reconciliation: twrr_variance, twrr_tolerance_check, reconciliation_status.
 
-    A row of which nothing could be compared stays PENDING.
+    A row of which nothing could be compared stays PENDING. ``period`` is what the vendor's returns cover, as in ``reconcile``.
     """
     compared = results.filter(pl.col("within_tolerance").is_not_null())
     twrr = compared.filter(pl.col("field_name") == ReconciledField.TWRR.value).select(
@@ -198,5 +277,5 @@ def published(figures: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit(ReconciliationStatus.PENDING.value))
     )
     return rows.with_columns(
-        (pl.col("calculated_twrr") - pl.col("vendor_twrr")).alias("twrr_variance"), status.alias("reconciliation_status")
+        (pl.col(_our_return(period)) - pl.col("vendor_twrr")).alias("twrr_variance"), status.alias("reconciliation_status")
     ).drop("has_break", "is_compared")

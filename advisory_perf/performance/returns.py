@@ -12,7 +12,8 @@ import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReturnStatus
 from advisory_perf.performance.flows import has_own_timing
-from advisory_perf.performance.frames import Frame, finite, require
+from advisory_perf.performance.frames import Frame, finite, has_return, require
+from advisory_perf.performance.shares import Share
 
 WEIGHT_PLACES = 10
 """Decimal places that a weight may have, so that money times its denominator still fits a Decimal."""
@@ -30,14 +31,18 @@ class _Ratio:
 
 @dataclass(frozen=True, slots=True)
 class _Flows:
-    """What came in and went out of an account; out as a positive amount."""
+    """What came in and went out of an account; out as a positive amount.
+
+    ``largest`` is the largest amount that can have crossed by itself. Whether some of what came in was there at the start, and some of
+    what went out went at the end, under a timing that places the two sides apart, says ``in_at_start`` and ``out_at_end``.
+    """
 
     into: pl.Expr
     out: pl.Expr
-
-    @property
-    def net(self) -> pl.Expr:
-        return self.into - self.out
+    net: pl.Expr
+    largest: pl.Expr
+    in_at_start: pl.Expr
+    out_at_end: pl.Expr
 
 
 def sub_period_returns(
@@ -47,6 +52,8 @@ def sub_period_returns(
     fee_basis: FeeBasis,
     weight: Decimal | Fraction | float | None = None,
     minimum_base: Decimal | None = None,
+    residual_base: Decimal | None = None,
+    large_flow: Decimal | None = None,
 ) -> Frame:
     """Adds ``calculated_twrr`` (Float64, 0.01 is 1 %), ``growth_factor`` and ``return_status`` to each row of an eager or lazy frame.
 
@@ -65,55 +72,84 @@ def sub_period_returns(
     A frame with the columns bod_flow and eod_flow (positive into the account) says itself when money crossed: its return is
     (EMV - eod_flow) / (BMV + bod_flow) - 1 under every timing, and contributions and distributions are not looked at.
 
-    On a funding day (BMV = 0, NF > 0) the flow counts from the start of day under every timing. Where the inflow is there already
-    (inflow at start, outflow at end; a bod_flow above 0), what goes out at the end stays there. Gross adds fees back to EMV.
+    An amount *counts as nothing* beside a flow where it is at most the share ``residual_base`` of it, as a debit too; without one
+    (None) only zero does. Gross adds fees back to EMV for the return, and not where EMV is held against a flow.
+
+    - Funding (NF > 0, BMV nothing beside it): the flow counts from the start of day under every timing, EMV / (BMV + NF) - 1.
+    - Closing (NF < 0, EMV nothing beside it; or EMV >= 0 and the base nothing beside it): the flow counts at the end of day under
+      every timing, (EMV - NF) / BMV - 1. Read backwards, a closing is a funding.
+    - Where the sides are placed apart (inflow at start, outflow at end; a bod_flow above 0, an eod_flow below 0), an inflow that is at
+      the start already leaves the funding as it is, and an outflow that is at the end already the closing. An eod_flow beside which
+      BMV + bod_flow is nothing counts from the start, as on a funding day.
 
     The return is null, and ``return_status`` says why: MISSING_VALUE where a value is null, NaN or infinite; UNDEFINED_BASE
-    where the base is zero or negative, or so small that the return is no finite number; BELOW_MINIMUM_BASE where the base is
-    below ``minimum_base``; BEYOND_TOTAL_LOSS where more than everything was lost. ValueError for a missing column, an unknown
-    convention, a weight that is missing, outside 0 to 1 or not a decimal of at most ten places, or a minimum base that is no amount.
+    where the base is zero or negative, nothing beside the flow, or so small that the return is no finite number; BELOW_MINIMUM_BASE
+    where the base is below ``minimum_base``; BEYOND_TOTAL_LOSS where more than everything was lost. LARGE_FLOW goes with a return:
+    contributions or distributions are more than the share ``large_flow`` of the base; the ones that fund an empty account and those
+    that empty it are not asked, since nothing depends on their day. Without a share (None) no flow is large.
+
+    ValueError for a missing column, an unknown convention, a weight that is missing, outside 0 to 1 or not a decimal of at most ten
+    places, a minimum base that is no amount, or shares beyond their bounds (residual 0 to 0.1, large flow up to 100).
     """
     timing, fee_basis = FlowTiming(timing), FeeBasis(fee_basis)
+    residual, large, least = Share.residual(residual_base), Share.large(large_flow), _least(minimum_base)
     require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
-    begin = finite("beginning_market_value", positions)
-    end = finite("ending_market_value", positions)
+    begin, left = finite("beginning_market_value", positions), finite("ending_market_value", positions)
+    end = left
     if fee_basis is FeeBasis.GROSS:
         require(positions, "a gross return", "fees")
         end = end + finite("fees", positions)
+    flows = _flows(positions, timing)
+    refills = pl.lit(value=False)
     if has_own_timing(positions):
-        net_flow = finite("bod_flow", positions) + finite("eod_flow", positions)
-        at_start = finite("bod_flow", positions)
-        ratio = _Ratio(end - begin - net_flow, begin + at_start, end - finite("eod_flow", positions))
-        has_inflow_at_start = at_start > 0
+        at_start, at_end = finite("bod_flow", positions), finite("eod_flow", positions)
+        ratio = _Ratio(end - begin - flows.net, begin + at_start, end - at_end)
+        refills = (at_end > 0) & residual.covers(begin + at_start, at_end)
     else:
-        require(positions, "sub_period_returns", "contributions", "distributions")
-        flows = _Flows(finite("contributions", positions), finite("distributions", positions))
-        net_flow = flows.net
         ratio = _ratio(timing, begin, end, flows, weight)
-        has_inflow_at_start = pl.lit(timing is FlowTiming.INFLOW_START_OUTFLOW_END)
-    is_funding = (begin == 0) & (net_flow > 0) & ~has_inflow_at_start
-    gain = pl.when(is_funding).then(end - begin - net_flow).otherwise(ratio.gain)
-    base = pl.when(is_funding).then(begin + net_flow).otherwise(ratio.base)
-    wealth = pl.when(is_funding).then(end).otherwise(ratio.wealth)
-    least = _least(minimum_base)
-    least_scaled = pl.when(is_funding).then(least).otherwise(least * ratio.scale)
+    is_funding = (flows.net > 0) & residual.covers(begin, flows.net)
+    is_closing = (flows.net < 0) & residual.covers(left, -flows.net)
+    empties = (flows.net < 0) & (left >= 0) & residual.covers(ratio.base, -flows.net * ratio.scale)
+    counts_from_start = (is_funding & ~flows.in_at_start) | refills
+    counts_at_end = (is_closing & ~flows.out_at_end) | empties
+    counts_apart = counts_from_start | counts_at_end
+    gain = pl.when(counts_apart).then(end - begin - flows.net).otherwise(ratio.gain)
+    base = pl.when(counts_from_start).then(begin + flows.net).when(counts_at_end).then(begin).otherwise(ratio.base)
+    wealth = pl.when(counts_from_start).then(end).when(counts_at_end).then(end - flows.net).otherwise(ratio.wealth)
+    scale = pl.when(counts_apart).then(1).otherwise(ratio.scale)
+    least_scaled = pl.when(counts_apart).then(least).otherwise(least * ratio.scale)
     quotient = pl.when(wealth == 0).then(-1.0).otherwise(gain.cast(pl.Float64()) / base.cast(pl.Float64()))
+    inflow, outflow = pl.when(~is_funding).then(flows.into), pl.when(~is_closing).then(flows.out)
+    is_large = pl.lit(value=False) if large is None else large.is_passed_by(pl.max_horizontal(inflow, outflow) * scale, base)
     status = (
         pl.when(gain.is_null() | base.is_null())
         .then(pl.lit(ReturnStatus.MISSING_VALUE.value))
-        .when((base <= 0) | ~quotient.is_finite())
+        .when((base <= 0) | residual.covers(base, flows.largest * scale) | ~quotient.is_finite())
         .then(pl.lit(ReturnStatus.UNDEFINED_BASE.value))
         .when(base < least_scaled)
         .then(pl.lit(ReturnStatus.BELOW_MINIMUM_BASE.value))
         .when(wealth < 0)
         .then(pl.lit(ReturnStatus.BEYOND_TOTAL_LOSS.value))
+        .when(is_large)
+        .then(pl.lit(ReturnStatus.LARGE_FLOW.value))
         .otherwise(pl.lit(ReturnStatus.OK.value))
     )
     growth_factor = wealth.cast(pl.Float64()) / base.cast(pl.Float64())
-    is_ok = pl.col("return_status") == ReturnStatus.OK.value
     return positions.with_columns(return_status=status, calculated_twrr=quotient, growth_factor=growth_factor).with_columns(
-        pl.when(is_ok).then(pl.col("calculated_twrr", "growth_factor"))
+        pl.when(has_return(pl.col("return_status"))).then(pl.col("calculated_twrr", "growth_factor"))
     )
+
+
+def _flows(positions: Frame, timing: FlowTiming) -> _Flows:
+    if has_own_timing(positions):
+        sides = [finite(name, positions) for name in ("bod_flow", "eod_flow")]
+        into, out = (sum((pl.when(sign * side > 0).then(sign * side).otherwise(0 * side) for side in sides), pl.lit(0)) for sign in (1, -1))
+        return _Flows(into, out, sides[0] + sides[1], pl.max_horizontal(into, out), sides[0] > 0, sides[1] < 0)
+    require(positions, "sub_period_returns", "contributions", "distributions")
+    into, out = finite("contributions", positions), finite("distributions", positions)
+    are_apart = timing is FlowTiming.INFLOW_START_OUTFLOW_END
+    largest = pl.max_horizontal(into, out) if are_apart else (into - out).abs()
+    return _Flows(into, out, into - out, largest, pl.lit(are_apart), pl.lit(are_apart))
 
 
 def _ratio(timing: FlowTiming, begin: pl.Expr, end: pl.Expr, flows: _Flows, weight: Decimal | Fraction | float | None) -> _Ratio:

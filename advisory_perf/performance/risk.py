@@ -11,88 +11,104 @@ import operator
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Deviation, ReturnStatus
-from advisory_perf.performance.frames import Frame, finite_or_null, in_order, is_return, require
+from advisory_perf.contracts.conventions import Deviation
+from advisory_perf.contracts.schedules import Schedule
+from advisory_perf.performance.coverage import with_coverage
+from advisory_perf.performance.frames import Frame, finite_or_null, has_return, in_order, is_return, require
 
 MONTHS = 36
 """The monthly returns that a standard deviation is made of."""
 
-DAYS_TO_MONTH_END = 4
-"""How far a valuation may lie before the month's last day and still stand for it: a weekend with a holiday on either side."""
-
 _EPISODE = ("account_id", "inception_date")
+_VALUES = ("beginning_market_value", "ending_market_value")
+_PARTS = ("starts_within_window", "is_closed")
+_NEEDED = (*_EPISODE, "as_of_date", *_VALUES, "calculated_twrr", "return_status", "benchmark_return", *_PARTS)
+_OF_MONTHS = (*_NEEDED, "twrr_mtd", "performance_start_date")
 _SAME = 1e-9
 """Relative difference of two growth indices that were multiplied in different order, with room to spare."""
 
 
-def excess_returns(series: Frame) -> Frame:
-    """Adds benchmark_cumulative_return, benchmark_linked_over_gap and excess_return; rows stay, in their order.
+def excess_returns(series: Frame, *, schedule: Schedule) -> Frame:
+    """Adds benchmark_cumulative_return, benchmark_linked_over_gap, benchmark_covers_more and excess_return; rows stay, in their order.
 
-    ``series`` holds all valuations of each account: account_id, as_of_date, calculated_twrr, return_status, cumulative_twrr,
-    inception_date and benchmark_return, the benchmark's return over the row's sub-period. Returns are fractions (0.01 is 1 %).
+    ``series`` holds all valuations of each account: account_id, as_of_date, beginning_market_value, ending_market_value,
+    calculated_twrr, return_status, cumulative_twrr, inception_date, starts_within_window and is_closed, as ``twrr_series`` gives them,
+    and benchmark_return, the benchmark's return over the row's sub-period. Returns are fractions (0.01 is 1 %).
 
     - benchmark_cumulative_return: product of (1 + benchmark return) - 1 since the inception of the account's episode. A sub-period
       without a return of the account is not linked for the benchmark either.
     - excess_return: cumulative_twrr - benchmark_cumulative_return, the arithmetic excess.
     - benchmark_linked_over_gap: a benchmark return was missing (null, NaN, infinite, below -1) on a linked sub-period of the episode
-      up to here, or valuations are missing in ``series``, as far as the account's own cumulative return tells. The other two are
-      then null from there on.
+      up to here, or valuations are missing in ``series``, as far as the account's own cumulative return tells.
+    - benchmark_covers_more: up to here there is a month that the account lived through only in part, being funded from nothing, emptied
+      or opened again within it, a residual counting as nothing, while the benchmark's return is of the whole month. On a day of a daily
+      feed flows have their timing.
+
+    Where either flag is set, the returns of benchmark and excess are null from there on.
 
     Raises ValueError where a column is missing or an account has two rows on a day. Source: Bacon, Practical Portfolio
     Performance Measurement and Attribution, ch. 3 (arithmetic excess return).
     """
-    require(series, "an excess return", *_EPISODE, "as_of_date", "calculated_twrr", "return_status", "cumulative_twrr", "benchmark_return")
-    rows = in_order(series.lazy().collect().with_row_index("_place")).with_columns(_linked_returns())
+    require(series, "an excess return", *_NEEDED, "cumulative_twrr")
+    rows = in_order(series.lazy().collect().with_row_index("_place")).with_columns(_linked_returns(schedule))
     index = 1 + pl.col("cumulative_twrr")
     account, benchmark = (pl.col(name).cum_prod().over(_EPISODE) for name in ("account_factor", "benchmark_factor"))
     begins_later = pl.col("as_of_date").first().over(_EPISODE) != pl.col("inception_date")
     is_gap = pl.col("benchmark_is_missing").cum_max().over(_EPISODE)
     found = rows.with_columns(
-        (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"), _linked=benchmark
+        (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"),
+        benchmark_covers_more=pl.col("is_lived_in_part").cum_max().over(_EPISODE),
+        _linked=benchmark,
     ).with_columns(
-        finite_or_null(pl.when(~pl.col("benchmark_linked_over_gap")).then(pl.col("_linked") - 1)).alias("benchmark_cumulative_return")
+        finite_or_null(pl.when(~pl.col("benchmark_linked_over_gap") & ~pl.col("benchmark_covers_more")).then(pl.col("_linked") - 1)).alias(
+            "benchmark_cumulative_return"
+        )
     )
     excess = finite_or_null(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
-    scratch = ("_place", "_linked", "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing")
+    scratch = ("_place", "_linked", "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing", "is_lived_in_part")
     return _like(series, found.with_columns(excess).sort("_place").drop(scratch))
 
 
-def monthly_returns(series: Frame) -> Frame:
+def monthly_returns(series: Frame, *, schedule: Schedule) -> Frame:
     """One row for each account and calendar month with a valuation: account_id, month (its last day) and two returns; sorted.
 
-    ``series`` is as for ``excess_returns``, with twrr_mtd in place of cumulative_twrr. monthly_return is the twrr_mtd of the month's
+    ``series`` is as for ``excess_returns``, with twrr_mtd, performance_start_date and starts_within_window in place of cumulative_twrr,
+    as ``twrr_series`` gives them by the same schedule. monthly_return is the twrr_mtd of the month's
     last valuation; benchmark_monthly_return the benchmark linked over the same valuations. Both are fractions (0.01 is 1 %), and null
 
-    - where a sub-period of the month has no return, or valuations are missing in ``series``; the benchmark's also where it lacks one;
+    - where a sub-period of the month has no return, or valuations are missing in ``series``; the benchmark's also where it lacks one,
+      or covers more of the month than the account lived through;
     - where the month is cut short: it has to begin with a valuation at the end of the month before, in the same episode, and to end
-      with one. The first month of an episode is therefore null: when its first sub-period began is not known. A valuation stands
-      for the month's end on the last weekday or later, and up to four days before the end where a later one shows that it was the last.
+      with one. An episode begins with one where performance_start_date lies in the month before and money was there. A valuation
+      stands for the month's end where ``with_coverage`` has it as one: the last day on which one is due or later, or the only one of a
+      monthly feed's month; and up to four days before the end where a later one shows that it was the last.
 
     Errors as in ``excess_returns``. Source: GIPS Standards 2020, section 2.A (valuation as of calendar month end or the last
     business day of the month).
     """
-    require(series, "a monthly return", *_EPISODE, "as_of_date", "calculated_twrr", "return_status", "twrr_mtd", "benchmark_return")
-    rows = in_order(series.lazy().collect()).with_columns(_linked_returns())
-    day, month = pl.col("as_of_date"), pl.col("as_of_date").dt.month_end()
+    require(series, "a monthly return", *_OF_MONTHS)
+    given = in_order(series.lazy().collect().select(_OF_MONTHS)).with_columns(_linked_returns(schedule))
     is_latest = pl.col("account_id").ne_missing(pl.col("account_id").shift(-1))
-    at_month_end = (day >= month.dt.add_business_days(0, roll="backward")) | (
-        ~is_latest & (day >= month.dt.offset_by(f"-{DAYS_TO_MONTH_END}d"))
+    rows = with_coverage(given, schedule).with_columns(
+        month=pl.col("as_of_date").dt.month_end(), is_end=pl.col("is_month_end") | (~is_latest & pl.col("is_near_month_end"))
     )
-    rows = rows.with_columns(month=month, is_end=at_month_end)
-    follows = pl.col("is_end").shift(1) & (pl.col("month").shift(1) == month.dt.month_start().dt.offset_by("-1d"))
+    end_before = pl.col("month").dt.month_start().dt.offset_by("-1d")
+    follows = pl.col("is_end").shift(1) & (pl.col("month").shift(1) == end_before)
     same_episode = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _EPISODE)
+    begins = (pl.col("as_of_date") == pl.col("inception_date")) & ~pl.col("starts_within_window")
+    begins_at_month_end = begins & (pl.col("performance_start_date").dt.month_end() == end_before)
     by_month = (
-        rows.with_columns(is_whole=follows & same_episode)
+        rows.with_columns(is_whole=(follows & same_episode).fill_null(value=False) | begins_at_month_end)
         .group_by("account_id", "month", maintain_order=True)
         .agg(
             pl.col("is_whole").first() & pl.col("is_end").last() & pl.col("is_linked").all(),
             pl.col("account_factor", "benchmark_factor").product(),
-            pl.col("benchmark_is_missing").any(),
+            (pl.col("benchmark_is_missing") | pl.col("is_lived_in_part")).any().alias("is_without_benchmark"),
             pl.col("twrr_mtd").last(),
         )
     )
     is_known = pl.col("is_whole") & _is_same(pl.col("account_factor"), 1 + pl.col("twrr_mtd"))
-    benchmark = pl.when(is_known & ~pl.col("benchmark_is_missing")).then(pl.col("benchmark_factor") - 1)
+    benchmark = pl.when(is_known & ~pl.col("is_without_benchmark")).then(pl.col("benchmark_factor") - 1)
     return _like(
         series,
         by_month.select(
@@ -126,16 +142,28 @@ def tracking_error(monthly: Frame, *, deviation: Deviation) -> Frame:
     return _with_deviations(monthly, "a tracking error", {"tracking_error": excess}, Deviation(deviation))
 
 
-def _linked_returns() -> list[pl.Expr]:
-    """Whether a row is linked, what it multiplies account and benchmark by (1 where not), and whether the benchmark's is missing."""
+def _linked_returns(schedule: Schedule) -> list[pl.Expr]:
+    """Whether a row is linked, and what it multiplies account and benchmark by (1 where not).
+
+    And whether the benchmark's is missing, or of a month that the account lived through only in part: it began with nothing in the
+    account (or with no more than a residual, being the first of an episode or the first after the account was closed), or its flows left
+    nothing but that.
+    """
+    begin, end = (pl.col(name) for name in _VALUES)
     account, benchmark = (pl.col(name).cast(pl.Float64()) for name in ("calculated_twrr", "benchmark_return"))
-    is_linked = (pl.col("return_status") == ReturnStatus.OK.value) & is_return(account)
+    is_linked = has_return(pl.col("return_status")) & is_return(account)
     has_benchmark = is_return(benchmark)
+    is_same_account = pl.col("account_id") == pl.col("account_id").shift(1)
+    begins_empty = (pl.col("as_of_date") == pl.col("inception_date")) & pl.col("starts_within_window")
+    reopens = is_same_account & pl.col("is_closed").shift(1)
+    ends_empty = pl.col("is_closed") | ((end == 0) & (account > -1))
+    in_part = pl.any_horizontal(part.fill_null(value=False) for part in (begin.is_null() | (begin <= 0), begins_empty, reopens, ends_empty))
     return [
         is_linked.alias("is_linked"),
         pl.when(is_linked).then(1 + account).otherwise(1.0).alias("account_factor"),
         pl.when(is_linked & has_benchmark).then(1 + benchmark).otherwise(1.0).alias("benchmark_factor"),
         (is_linked & ~has_benchmark).alias("benchmark_is_missing"),
+        (is_linked & schedule.is_monthly & in_part).alias("is_lived_in_part"),
     ]
 
 

@@ -66,11 +66,16 @@ class Position:
     def exact_return(self, timing: FlowTiming) -> Fraction | None:
         """The sub-period return under the timing, as a fraction; None where its base is zero or negative.
 
-        A funding day (nothing at the beginning, a positive net flow) takes its flow at the start of day, unless the timing
-        has its inflow there anyway. A weighted timing needs a weight and is refused with a ValueError.
+        A funding day (nothing at the beginning, a positive net flow) takes its flow at the start of day, a closing day (nothing at
+        the end, a negative one) at the end of day, unless the timing has it there anyway. A weighted timing needs a weight and is
+        refused with a ValueError.
         """
-        is_funding = self.beginning == 0 and self.net_flow > 0 and timing is not FlowTiming.INFLOW_START_OUTFLOW_END
-        match FlowTiming.START_OF_DAY if is_funding else timing:
+        if timing is not FlowTiming.INFLOW_START_OUTFLOW_END:
+            if self.beginning == 0 and self.net_flow > 0:
+                timing = FlowTiming.START_OF_DAY
+            elif self.ending == 0 and self.net_flow < 0:
+                timing = FlowTiming.END_OF_DAY
+        match timing:
             case FlowTiming.START_OF_DAY:
                 base = Fraction(self.beginning + self.net_flow)
                 gain = self.ending - base

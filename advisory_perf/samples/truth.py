@@ -49,10 +49,12 @@ class AccountTruth:
     """One account after everything is processed.
 
     ``cumulative_twrr`` is a fraction (0.01 is 1 %); undefined returns are linked over. ``cumulative_net_flow`` is in
-    account currency. ``rows`` counts its as-of dates, ``undefined`` those without a return.
+    account currency. ``rows`` counts its as-of dates, ``undefined`` those without a return. ``twrr_1y`` is that of the last one, from
+    month end to month end; None where the account has no valuation to start from.
     """
 
     cumulative_twrr: Fraction
+    twrr_1y: Fraction | None
     cumulative_net_flow: Decimal
     rows: int
     undefined: int
@@ -92,10 +94,26 @@ def _account_truth(positions: Sequence[Position], timing: FlowTiming) -> Account
     returns = [row.exact_return(timing) for row in positions]
     return AccountTruth(
         cumulative_twrr=prod((1 + r for r in returns if r is not None), start=Fraction(1)) - 1,
+        twrr_1y=_year(positions, returns),
         cumulative_net_flow=dollars(sum(row.net_flow for row in positions)),
         rows=len(positions),
         undefined=returns.count(None),
     )
+
+
+def _year(positions: Sequence[Position], returns: Sequence[Fraction | None]) -> Fraction | None:
+    """The latest year of an account that is valued on the last day of each month; None of a shorter life, such as a daily vendor's.
+
+    The first beginning value is a valuation at the end of the month before, if there was money.
+    """
+    last = positions[-1].as_of_date
+    first_month = (last.year - 1) * 12 + last.month
+    months = [position.as_of_date.year * 12 + position.as_of_date.month for position in positions]
+    within = [place for place, month in enumerate(months) if month > first_month]
+    is_valued = within[0] > 0 or (months[0] == first_month + 1 and positions[0].beginning > 0)
+    if not is_valued or len(set(months)) < len(months):
+        return None
+    return prod((1 + r for r in (returns[place] for place in within) if r is not None), start=Fraction(1)) - 1
 
 
 def _ending_breaks(position: Position) -> bool:

@@ -12,11 +12,10 @@ import polars as pl
 import psycopg
 from psycopg.rows import class_row
 
-from advisory_perf.contracts.conventions import BreakStatus
 from advisory_perf.contracts.tables import DELIVERY_FACTORS
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.frames import copy_frame, with_the_columns_of
-from advisory_perf.storage.warehouse import Warehouse, lock_publication
+from advisory_perf.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +47,19 @@ def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.Data
 
 
 def sign_off(warehouse: Warehouse, break_id: str, *, by: str, reason: str) -> Break:
-    """Accepts a break at its present amount, and gives it as it is then.
+    """Accepts a break at its present amount, and gives it as it is then; the SQL function ``sign_off_break`` does it, for the desk.
 
     The sign-off holds as long as the amount stays equal within the tolerance of the latest comparison, also for a later break of the
     same figure; with another amount the break is open again. Raises ``WarehouseError`` for a break that is unknown, signed off
     already or resolved, and where name or reason is blank.
     """
-    if not by.strip() or not reason.strip():
-        raise WarehouseError(f"the sign-off of {break_id} names nobody or no reason; say who accepts it and why")
-    with warehouse.connect() as connection:
-        found = _break(connection, break_id)
-        if found is not None:
-            lock_publication(connection, found.data_source)
-            found = _break(connection, break_id)
-        if found is None:
-            raise WarehouseError(f"there is no break {break_id}; `advisory-perf breaks list` names them")
-        if found.status == BreakStatus.SIGNED_OFF:
-            raise WarehouseError(f"{break_id} is signed off by {found.signed_off_by} at this amount; nothing was changed")
-        if found.status != BreakStatus.OPEN:
-            raise WarehouseError(f"{break_id} is {found.status}; only an open break can be signed off")
-        connection.execute(
-            "INSERT INTO break_sign_offs (break_id, data_source, account_id, field_name, as_of_date, variance, vendor_value, factor,"
-            " signed_off_by, reason) SELECT break_id, data_source, account_id, field_name, last_as_of_date, variance, vendor_value, factor,"
-            " %s, %s FROM reconciliation_breaks WHERE break_id = %s",
-            [by.strip(), reason.strip(), break_id],
-        )
-        # After all days: no result has changed, so that every open break goes on as it is stored.
-        connection.execute("SELECT bring_breaks_up_to_date(%s, 'infinity', 'infinity')", [found.data_source])
-        return _break(connection, break_id) or found
-
-
-def _break(connection: psycopg.Connection, break_id: str) -> Break | None:
-    with connection.cursor(row_factory=class_row(Break)) as cursor:
-        return cursor.execute(
-            "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor, signed_off_by"
-            " FROM reconciliation_breaks WHERE break_id = %s",
-            [break_id],
-        ).fetchone()
+    with warehouse.connect() as connection, connection.cursor(row_factory=class_row(Break)) as cursor:
+        try:
+            (found,) = cursor.execute(
+                "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor,"
+                " signed_off_by FROM sign_off_break(%s, %s, %s)",
+                [break_id, by, reason],
+            ).fetchall()
+        except psycopg.errors.RaiseException as error:
+            raise WarehouseError(str(error.diag.message_primary)) from error
+    return found

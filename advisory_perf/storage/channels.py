@@ -53,6 +53,8 @@ def channel_of(url: str) -> Channel:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
     except ValueError:
         raise SettingsError(f"{_SETTING} cannot be read as a URL; give {_FORMS}") from None
+    if parts.scheme == "http" and "@" in parts.netloc:
+        raise SettingsError(f"{_SETTING} would send a password in the clear; use https://…")
     if parts.scheme in {"https", "http"} and parts.hostname:
         return Channel(place, partial(_post, place, _without_user(parts), _basic(user, password)))
     if parts.scheme in {"smtp", "smtps"} and parts.hostname:

@@ -10,7 +10,7 @@ from typing import LiteralString
 
 import psycopg
 
-from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.contracts.conventions import Cadence, DeliveryStatus
 from advisory_perf.storage.warehouse import Warehouse
 
 LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
@@ -74,3 +74,22 @@ def beginning(warehouse: Warehouse, vendor: str) -> Beginning | None:
     with warehouse.connect() as connection:
         received_at, day = connection.execute(_BEGINNING, {"vendor": vendor, "landed": LANDED}).fetchone() or (None, None)
     return Beginning(received_at, day) if received_at is not None and day is not None else None
+
+
+def windows_before(warehouse: Warehouse, vendor: str, day: date, cadence: Cadence, count: int) -> list[date]:
+    """The latest so many windows before the day in which a landed delivery of the vendor has a position, the latest first."""
+    with warehouse.connect() as connection:
+        found = connection.execute(
+            "SELECT DISTINCT date_trunc(%(window)s, day.as_of_date)::date AS first_day FROM delivered_days AS day"
+            " JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
+            " WHERE log.vendor = %(vendor)s AND log.status = ANY(%(landed)s) AND day.as_of_date < %(day)s"
+            " ORDER BY first_day DESC LIMIT %(count)s",
+            {
+                "window": "month" if cadence is Cadence.MONTHLY else "day",
+                "vendor": vendor,
+                "landed": LANDED,
+                "day": day,
+                "count": count,
+            },
+        )
+        return [window for (window,) in found.fetchall()]

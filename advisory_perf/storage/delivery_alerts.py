@@ -5,11 +5,15 @@ from typing import LiteralString
 
 import psycopg
 
-from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, Alert
+from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
+from advisory_perf.contracts.codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
 from advisory_perf.contracts.conventions import DeliveryStatus, Severity
 from advisory_perf.storage.outbox import hold_alerts, write_alerts
 
 _DIGEST = 12
+_TOLD = 3
+"""So many of a delivery's issues stand in its alert."""
+_ALERTED = [INCOMPLETE.name, SHORT_RESTATEMENT.name]
 _WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
 
 _OF_DELIVERIES: LiteralString = "etl_log_id = ANY(%(ids)s)"
@@ -21,7 +25,7 @@ _OF_THE_SAME_BYTES: LiteralString = """
 _RESOLVE_REJECTIONS: LiteralString = """
     UPDATE alerts SET resolved_at = now()
     FROM etl_processing_log AS troubled, etl_processing_log AS landed
-    WHERE alerts.resolved_at IS NULL AND alerts.code <> %(other)s AND troubled.id = alerts.etl_log_id AND landed.id = %(id)s
+    WHERE alerts.resolved_at IS NULL AND alerts.code <> ALL(%(others)s) AND troubled.id = alerts.etl_log_id AND landed.id = %(id)s
     AND troubled.sha256 = landed.sha256 AND troubled.vendor IN (landed.vendor, 'unknown')
 """
 
@@ -59,29 +63,56 @@ def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
     A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
     """
     hold_alerts(connection, _OF_THE_SAME_BYTES, {"id": etl_log_id})
-    connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "other": DELIVERY_WITH_ISSUES.name})
+    connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "others": [DELIVERY_WITH_ISSUES.name, INCOMPLETE_DELIVERY.name]})
 
 
 def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) -> None:
-    """An alert for each of the deliveries that ended with issues; what was said of the others is over."""
+    """An alert for each of the deliveries that ended with issues; what was said of the others is over.
+
+    One that is incomplete has an alert of that, and another only where rows are in quarantine besides.
+    """
     found = connection.execute(
         "SELECT id, status, records_failed, vendor, file_name, delivery_id, sha256, received_at FROM etl_processing_log"
         " WHERE id = ANY(%s) ORDER BY id",
         [list(etl_log_ids)],
     ).fetchall()
+    incomplete = {
+        etl_log_id: ("; ".join(says[:_TOLD]) + (f"; and {len(says) - _TOLD} more" if len(says) > _TOLD else ""), is_alerted)
+        for etl_log_id, says, is_alerted in connection.execute(
+            "SELECT etl_log_id, array_agg(issue_description ORDER BY id), bool_or(issue_type = ANY(%(alerted)s))"
+            " FROM data_quality_issues WHERE etl_log_id = ANY(%(ids)s) AND issue_type = ANY(%(codes)s) GROUP BY etl_log_id",
+            {"ids": list(etl_log_ids), "alerted": _ALERTED, "codes": [code.name for code in COMPLETENESS_CODES]},
+        ).fetchall()
+    }
     hold_alerts(connection, _OF_DELIVERIES, {"ids": list(etl_log_ids)})
     good, raised = [], []
     for etl_log_id, status, quarantined, vendor, name, delivery_id, sha256, since in found:
+        says, is_alerted = incomplete.get(etl_log_id, (None, False))
+        key = _key(INCOMPLETE_DELIVERY.name, vendor, name, sha256)
+        if is_alerted:
+            alert = Alert(
+                key=key,
+                code=INCOMPLETE_DELIVERY.name,
+                severity=INCOMPLETE_DELIVERY.severity,
+                vendor=vendor,
+                since=since,
+                subject=f"{INCOMPLETE_DELIVERY.name} {vendor}: {name}",
+                message=f"{vendor}, {name}: {says}",
+                delivery_id=delivery_id,
+                etl_log_id=etl_log_id,
+            )
+            raised.append(alert)
+        else:
+            good.append(key)
         key = _key(DELIVERY_WITH_ISSUES.name, vendor, name, sha256)
-        if status != DeliveryStatus.COMPLETED_WITH_ISSUES:
+        if status != DeliveryStatus.COMPLETED_WITH_ISSUES or (is_alerted and not quarantined):
             good.append(key)
             continue
-        why = f"{quarantined:,} of its rows are in quarantine" if quarantined else "figures differ from the vendor's beyond tolerance"
-        look = (
-            f"quarantine list --delivery {delivery_id}"
-            if quarantined
-            else f"export reconciliation_results --where \"data_source = '{vendor}'\""
-        )
+        look = f"export reconciliation_results --where \"data_source = '{vendor}'\""
+        if quarantined:
+            why, look = f"{quarantined:,} of its rows are in quarantine", f"quarantine list --delivery {delivery_id}"
+        else:
+            why = says or "figures differ from the vendor's beyond tolerance"
         alert = Alert(
             key=key,
             code=DELIVERY_WITH_ISSUES.name,

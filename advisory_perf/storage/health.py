@@ -17,8 +17,9 @@ from advisory_perf.contracts.conventions import DeliveryStatus, Severity
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.storage.channels import channel_of
+from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import Lake
-from advisory_perf.storage.ledger import Ledger, LedgerEntry
+from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox, Waiting
 from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
@@ -32,18 +33,25 @@ PATIENCE = timedelta(hours=1)
 _PROBES = "_health"
 _NAMES_SHOWN = 3
 
-_MISSING_MONTHS: LiteralString = """
-    SELECT month::date
-    FROM (SELECT min(as_of_date) AS first, max(as_of_date) AS last FROM {table}) AS held
-    CROSS JOIN LATERAL generate_series(
-        date_trunc('month', held.first::timestamp), date_trunc('month', held.last::timestamp), interval '1 month'
-    ) AS month
-    WHERE NOT EXISTS (
-        SELECT FROM pg_inherits AS part JOIN pg_class AS child ON child.oid = part.inhrelid
-        WHERE part.inhparent = {name}::regclass AND child.relname = {name} || to_char(month, '_YYYY_MM')
-    )
-    ORDER BY month
+_DETACHED: LiteralString = """
+    SELECT child.oid::regclass::text, to_date(right(child.relname, 7), 'YYYY_MM')
+    FROM pg_class AS child JOIN pg_class AS parent ON parent.relnamespace = child.relnamespace
+    WHERE parent.oid = %(table)s::regclass AND child.relkind = 'r' AND child.relname ~ ('^' || parent.relname || '_[0-9]{4}_[0-9]{2}$')
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = child.oid)
+    ORDER BY 2
 """
+
+_LOST: LiteralString = """
+    SELECT month, array_agg(DISTINCT vendor ORDER BY vendor)
+    FROM (
+        SELECT log.vendor, date_trunc('month', day.as_of_date)::date AS month
+        FROM etl_processing_log AS log JOIN delivered_days AS day ON day.etl_log_id = log.id
+        WHERE log.status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES') AND log.records_inserted > 0
+    ) AS published
+    WHERE to_regclass(%(table)s || to_char(month, '_YYYY_MM')) IS NULL
+    GROUP BY month ORDER BY month
+"""
+"""The months of published deliveries that have no partition. A gap between the histories of two vendors is no such month."""
 
 _DEFAULT_PARTITION: LiteralString = """
     SELECT child.oid::regclass::text
@@ -65,6 +73,18 @@ _UNCHECKED_CONSTRAINTS: LiteralString = """
     FROM pg_constraint AS rule JOIN pg_namespace AS namespace ON namespace.oid = rule.connamespace
     WHERE namespace.nspname = 'public' AND NOT rule.convalidated AND rule.conparentid = 0
     ORDER BY 2, 1
+"""
+
+
+_ORPHANS: LiteralString = """
+    SELECT data_source, delivery_id, count(*) FROM performance_data AS row
+    WHERE NOT EXISTS (
+        SELECT FROM etl_processing_log AS log WHERE log.vendor = row.data_source AND log.delivery_id = row.delivery_id
+    ) AND NOT EXISTS (
+        SELECT FROM etl_processing_log AS log WHERE log.vendor = row.data_source AND log.pending_first_date IS NOT NULL
+        AND row.as_of_date BETWEEN log.pending_first_date AND log.pending_last_date
+    )
+    GROUP BY data_source, delivery_id ORDER BY data_source, delivery_id
 """
 
 
@@ -102,32 +122,32 @@ def lake_health(lake: Lake) -> list[Finding]:
         says = "what was written can be deleted" if is_good else f"{path} stays when deleted; give the right to delete"
         return [Finding("lake: delete", is_good=is_good, says=says)]
 
-    written = _told("lake: write", write)
+    written = told("lake: write", write)
     if not all(finding.is_good for finding in written):
         return written
-    return [*written, *_told("lake: list", listing), *_told("lake: read", read), *_told("lake: delete", delete)]
+    return [*written, *told("lake: list", listing), *told("lake: read", read), *told("lake: delete", delete)]
 
 
 def warehouse_health(warehouse: Warehouse) -> list[Finding]:
     """Whether the warehouse answers, is recent enough, and has every migration."""
-    reached = _told("warehouse", partial(_server, warehouse))
+    reached = told("warehouse", partial(_server, warehouse))
     if not reached[0].is_good:
         return reached
-    return [*reached, *_told("warehouse: schema", partial(_schema, warehouse))]
+    return [*reached, *told("warehouse: schema", partial(_schema, warehouse))]
 
 
 def partition_health(warehouse: Warehouse) -> list[Finding]:
     """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
     findings = []
     for table in (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name):
-        findings += _told(f"partitions: {table}", partial(_partitions, warehouse, table))
-    findings += _told("indexes", partial(_indexes, warehouse))
-    findings += _told("constraints", partial(_constraints, warehouse))
+        findings += told(f"partitions: {table}", partial(_partitions, warehouse, table))
+    findings += told("indexes", partial(_indexes, warehouse))
+    findings += told("constraints", partial(_constraints, warehouse))
     return findings
 
 
 def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
-    """Whether deliveries are stuck or have lost rows.
+    """Whether deliveries are stuck or have lost rows, and whether the ledger knows the delivery of every published row.
 
     Failed ones are named in a good finding: they are a vendor's trouble, which the platform has dealt with.
     """
@@ -141,9 +161,10 @@ def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
             _stuck(entries, now, DeliveryStatus.PROCESSING),
             _failed(entries),
             _conservation(entries),
+            _orphans(warehouse),
         ]
 
-    return _told("ledger", look)
+    return told("ledger", look)
 
 
 def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[Finding]:
@@ -158,10 +179,11 @@ def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[F
         says = "no channel is set, so that alerts are only kept in the table alerts; set ADVISORY_PERF_ALERTS_URL"
         return [Finding("alerts: channel", is_good=True, says=f"they are sent to {channel_of(url).place}" if url else says)]
 
-    return [*_told("alerts: channel", channel), *_told("alerts", look)]
+    return [*told("alerts: channel", channel), *told("alerts", look)]
 
 
-def _told(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+def told(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What the look finds; where it raises, the error as a finding."""
     try:
         return look()
     except AdvisoryPerfError as error:
@@ -198,26 +220,31 @@ def _partitions(warehouse: Warehouse, table: str) -> list[Finding]:
         if default is not None:
             counted = connection.execute(sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.SQL(default[0]))).fetchone()
             strays = counted[0] if counted else 0
-        parts = {"table": sql.Identifier(table), "name": sql.Literal(table)}
-        missing: list[date] = [month for (month,) in connection.execute(sql.SQL(_MISSING_MONTHS).format(**parts))]
-        days = sql.SQL("SELECT min(as_of_date), max(as_of_date) FROM {table}").format(**parts)
-        held = connection.execute(days).fetchone()
-    first, last = held or (None, None)
+        detached: list[tuple[str, date]] = connection.execute(_DETACHED, {"table": table}).fetchall()
+        lost = connection.execute(_LOST, {"table": table}).fetchall() if table == PERFORMANCE_DATA.name else []
+        days = sql.SQL("SELECT min(as_of_date), max(as_of_date) FROM {}").format(sql.Identifier(table))
+        first, last = connection.execute(days).fetchone() or (None, None)
     if default is not None and strays:
         says = (
             f"{strays:,} rows of {table} lie in its default partition {default[0]}; detach it, make their months with "
             f"create_monthly_partition, insert the rows into {table} again, and drop it"
         )
-    elif missing:
-        months = _some([f"{month:%Y-%m}" for month in missing])
+    elif detached:
+        (name, month), more = detached[0], len(detached) > 1
         says = (
-            f"{table} has days from {first} to {last} but no partition for {months}; "
-            f"attach what was detached, or run SELECT create_monthly_partition('{table}', '{missing[0]}')"
-            f"{' and so on for each' if len(missing) > 1 else ''}"
+            f"{_some([f'{month:%Y-%m}' for _, month in detached])}: rows of {table} are not seen, since their partition is detached; run "
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{(month + timedelta(days=31)).replace(day=1)}')"
+            f"{' and so on for each' if more else ''}"
+        )
+    elif lost:
+        months = _some([f"{month:%Y-%m} of {' and '.join(vendors)}" for month, vendors in lost])
+        says = (
+            f"{months}: deliveries were published, and {table} has "
+            f"no partition for them; materialise the lane from {lost[0][0]:%Y-%m} to its latest window, or take the partition from a backup"
         )
     else:
-        says = f"every month from {first:%Y-%m} to {last:%Y-%m} has its partition" if first and last else "no rows yet"
-    return [Finding(subject, is_good=not strays and not missing, says=says)]
+        says = f"rows from {first} to {last}, each in the partition of its month" if first and last else "no rows yet"
+    return [Finding(subject, is_good=not (strays or detached or lost), says=says)]
 
 
 def _indexes(warehouse: Warehouse) -> list[Finding]:
@@ -290,6 +317,21 @@ def _conservation(entries: Sequence[LedgerEntry]) -> Finding:
     says = (
         f"{_deliveries(leaking)} without an account of every row (of {worst.delivery_id} {worst.records_read:,} rows "
         f"were read and {_accounted(worst):,} are accounted for); land them again"
+    )
+    return Finding(subject, is_good=False, says=says)
+
+
+def _orphans(warehouse: Warehouse) -> Finding:
+    """Rows of days that a lane has still to compute are none: its next run settles whose they are."""
+    subject = "ledger: published rows"
+    with warehouse.connect() as connection:
+        found = connection.execute(_ORPHANS).fetchall()
+    if not found:
+        return Finding(subject, is_good=True, says="the ledger knows the delivery of every published row")
+    names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id, _ in found])
+    says = (
+        f"{sum(count for *_, count in found):,} published rows are of deliveries that the ledger does not know ({names}), and the next run "
+        "of their lane would withdraw them; put the files, which lie in archive/ of the lake, into incoming/ again"
     )
     return Finding(subject, is_good=False, says=says)
 

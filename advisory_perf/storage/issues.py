@@ -12,8 +12,9 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.codes import STALE_VALUE, SYSTEMATIC_BREAK
+from advisory_perf.contracts.codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, SYSTEMATIC_BREAK, VALUE_JUMP, Code
 from advisory_perf.storage.frames import copy_frame, names
+from advisory_perf.storage.warehouse import Warehouse
 
 _OF_LINES: LiteralString = "etl_log_id = %(etl_log_id)s AND line_number IS NOT NULL"
 _OF_DAYS: LiteralString = (
@@ -44,21 +45,25 @@ def replace_issues(connection: psycopg.Connection, quarantined: pl.DataFrame, *,
         "line_number",
         "raw_row",
     )
-    _replace(connection, issues, _OF_LINES, {"etl_log_id": etl_log_id}, key=["line_number"])
+    replace_chosen(connection, issues, _OF_LINES, {"etl_log_id": etl_log_id}, key=["line_number"])
 
 
-def publish_found(connection: psycopg.Connection, vendor: str, stale: pl.DataFrame, *, first: date, last: date) -> None:
-    """Makes the issues of the vendor's lane those of its publication: stale values of the days, and whole deliveries that are off.
+def publish_found(
+    connection: psycopg.Connection, vendor: str, of_valuations: Mapping[Code, pl.DataFrame], *, first: date, last: date
+) -> None:
+    """Makes the issues of the vendor's lane those of its publication: of single valuations of the days, and of whole deliveries.
 
-    ``stale`` is ``stale_values``. The deliveries are those of ``delivery_factors``: one issue for each figure of a delivery, however
-    many accounts and days it puts off.
+    ``of_valuations`` has the valuations for each code: ``stale_values``, ``large_flows`` with their flows, ``currency_changes``,
+    ``value_jumps``, each with its delivery_id. The deliveries are those of ``delivery_factors``: one issue for each figure of a
+    delivery, however many accounts and days it puts off.
     """
     place = {"vendor": vendor, "first": first, "last": last}
-    old = _with_ledger(connection, _stale_issues(stale))
-    _replace(connection, old, _OF_DAYS, {**place, "code": STALE_VALUE.name}, key=["as_of_date", "account_id"])
+    for code, rows in of_valuations.items():
+        issues = with_ledger(connection, _issues_of_valuations(code, rows))
+        replace_chosen(connection, issues, _OF_DAYS, {**place, "code": code.name}, key=["as_of_date", "account_id"])
     factors = pl.DataFrame(connection.execute(_FACTORS, place).fetchall(), schema=_FACTOR_COLUMNS, orient="row")
     whole = {**place, "first": date.min, "last": date.max, "code": SYSTEMATIC_BREAK.name}
-    _replace(connection, _with_ledger(connection, _factor_issues(factors)), _OF_DAYS, whole, key=["etl_log_id", "field_name"])
+    replace_chosen(connection, with_ledger(connection, _factor_issues(factors)), _OF_DAYS, whole, key=["etl_log_id", "field_name"])
 
 
 _FACTOR_COLUMNS = {
@@ -71,21 +76,76 @@ _FACTOR_COLUMNS = {
 }
 
 
-def _stale_issues(stale: pl.DataFrame) -> pl.DataFrame:
-    value = pl.col("ending_market_value").cast(pl.String())
-    since = pl.col("value_unchanged_since").cast(pl.String())
-    return stale.select(
+def quarantined_keys(warehouse: Warehouse, vendor: str, first: date, last: date) -> pl.DataFrame:
+    """Account and day of each quarantined row of the vendor from first to last, null where they cannot be read.
+
+    Of a row whose day cannot be read first_as_of_date and last_as_of_date say which days its delivery has.
+    """
+    return warehouse.query(
+        "SELECT issue.account_id, issue.as_of_date, log.first_as_of_date, log.last_as_of_date FROM data_quality_issues AS issue"
+        " JOIN etl_processing_log AS log ON log.id = issue.etl_log_id WHERE log.vendor = %(vendor)s AND issue.line_number IS NOT NULL"
+        " AND (issue.as_of_date BETWEEN %(first)s AND %(last)s"
+        " OR issue.as_of_date IS NULL AND log.first_as_of_date <= %(last)s AND log.last_as_of_date >= %(first)s)",
+        {"vendor": vendor, "first": first, "last": last},
+    )
+
+
+def _issues_of_valuations(code: Code, rows: pl.DataFrame) -> pl.DataFrame:
+    """One issue a valuation: the field, what it is, and the sentence with both."""
+    field, value, expected, what_to_do = _DETAILS[code]
+    return rows.select(
         "delivery_id",
         "account_id",
         "as_of_date",
-        pl.lit(STALE_VALUE.name).alias("issue_type"),
-        pl.format(
-            "{}: {} since {}; ask the vendor when it was priced, or say stale_after in the feed", pl.lit(STALE_VALUE.sentence), value, since
-        ).alias("issue_description"),
-        pl.lit("ending_market_value").alias("field_name"),
+        pl.lit(code.name).alias("issue_type"),
+        pl.format("{}: {}", pl.lit(code.sentence), what_to_do).alias("issue_description"),
+        field.alias("field_name"),
         value.alias("actual_value"),
-        pl.lit(STALE_VALUE.severity.value).alias("severity"),
+        expected.alias("expected_value"),
+        pl.lit(code.severity.value).alias("severity"),
     )
+
+
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String())
+
+
+_DETAILS: Mapping[Code, tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]] = {
+    STALE_VALUE: (
+        pl.lit("ending_market_value"),
+        _text("ending_market_value"),
+        pl.lit(None, pl.String()),
+        pl.format(
+            "{} since {}; ask the vendor when it was priced, or say stale_after in the feed",
+            _text("ending_market_value"),
+            _text("value_unchanged_since"),
+        ),
+    ),
+    LARGE_FLOW: (
+        pl.lit("net_flow"),
+        (pl.col("contributions") - pl.col("distributions")).cast(pl.String()),
+        pl.lit(None, pl.String()),
+        pl.format(
+            "{} came in and {} went out, {} at the beginning; ask the vendor for a valuation on the day, or set conventions: large_flow",
+            _text("contributions"),
+            _text("distributions"),
+            _text("beginning_market_value"),
+        ),
+    ),
+    CURRENCY_CHANGE: (
+        pl.lit("currency"),
+        _text("currency"),
+        _text("previous_currency"),
+        pl.format("{} after {}; ask the vendor for the history in one currency", _text("currency"), _text("previous_currency")),
+    ),
+    VALUE_JUMP: (
+        pl.col("field_name"),
+        _text("value"),
+        pl.lit(None, pl.String()),
+        pl.format("{} after {}; ask the vendor for the unit, or for the flow that is missing", _text("value"), _text("previous_value")),
+    ),
+}
+"""For each code the field, its value, what it was expected to be, and the rest of the sentence."""
 
 
 def _factor_issues(factors: pl.DataFrame) -> pl.DataFrame:
@@ -108,7 +168,7 @@ def _factor_issues(factors: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_ledger(connection: psycopg.Connection, issues: pl.DataFrame) -> pl.DataFrame:
+def with_ledger(connection: psycopg.Connection, issues: pl.DataFrame) -> pl.DataFrame:
     """The issues by the id of their delivery's entry."""
     deliveries = issues["delivery_id"].unique().to_list()
     known = connection.execute("SELECT delivery_id, id FROM etl_processing_log WHERE delivery_id = ANY(%s)", [deliveries]).fetchall()
@@ -116,7 +176,7 @@ def _with_ledger(connection: psycopg.Connection, issues: pl.DataFrame) -> pl.Dat
     return issues.join(ids, on="delivery_id").drop("delivery_id")
 
 
-def _replace(
+def replace_chosen(
     connection: psycopg.Connection, issues: pl.DataFrame, chosen: LiteralString, place: Mapping[str, object], *, key: Sequence[str]
 ) -> None:
     """Makes the chosen issues those of the frame; ``key`` is never null and tells most of them apart, so that they are found by it."""

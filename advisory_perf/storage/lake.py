@@ -10,19 +10,16 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import cached_property
 
-import obstore
 import polars as pl
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, S3Store
 
-if TYPE_CHECKING:
-    from obstore.store import S3Config
-
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import LakeError, LakeOutageError
+from advisory_perf.storage.buckets import Bucket
+from advisory_perf.storage.folders import Folder
+from advisory_perf.storage.objects import LakeFile, Listing, ObjectError
+from advisory_perf.storage.saying import said_by
 
 INCOMING, ARCHIVE, ERROR = "incoming", "archive", "error"
 _STAGING = "_staging"
@@ -30,74 +27,52 @@ _PART = "part.parquet"
 _THREADS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class LakeFile:
-    """One object as a listing shows it."""
-
-    path: str
-    size: int
-    modified: datetime
-    etag: str
-
-    @property
-    def name(self) -> str:
-        """The file's own name."""
-        return self.path.rsplit("/", 1)[-1]
-
-
 class Lake:
-    """One lake at an s3:// address or in a folder. Nothing is opened before the first use."""
+    """One lake at an s3:// address or in a folder. Nothing is opened before the first use; every trouble is a LakeError."""
 
     def __init__(self, address: str, *, endpoint_url: str | None = None, region: str = "us-east-1") -> None:
         self.address = address.rstrip("/")
         self._endpoint_url = endpoint_url
         self._region = region
-        self._store: LocalStore | S3Store | None = None
 
     @property
     def is_s3(self) -> bool:
         """Whether the lake is an object store, not a folder."""
         return self.address.startswith("s3://")
 
-    @property
-    def store(self) -> LocalStore | S3Store:
-        """The object store; credentials come from the environment as for any AWS client."""
-        if self._store is None:
-            self._store = self._open()
-        return self._store
-
-    def _open(self) -> LocalStore | S3Store:
-        if not self.is_s3:
-            return LocalStore(prefix=self.address, mkdir=True)
-        config: S3Config = {"region": self._region}
-        if self._endpoint_url:
-            config["endpoint"] = self._endpoint_url
-            config["virtual_hosted_style_request"] = False
-        plain_http = bool(self._endpoint_url and self._endpoint_url.startswith("http://"))
-        return S3Store.from_url(self.address, config=config, client_options={"allow_http": plain_http})
+    @cached_property
+    def _store(self) -> Folder | Bucket:
+        return Bucket(self.address, endpoint_url=self._endpoint_url, region=self._region) if self.is_s3 else Folder(self.address)
 
     @contextmanager
-    def _reported(self, doing: str) -> Iterator[None]:
+    def _reported(self, doing: str, *, may_lack_it: bool = True) -> Iterator[None]:
+        """``may_lack_it`` is false where nothing has to be there yet, so that what is missing is the lake itself."""
         try:
             yield
+        except FileNotFoundError as error:
+            if not may_lack_it:
+                raise LakeOutageError(f"the lake {self.address} fails at {doing} ({said_by(error)}); see that it is there") from error
+            raise LakeError(f"the lake {self.address} fails at {doing} ({said_by(error)}); it is not there") from error
+        except ObjectError as error:
+            raise LakeOutageError(f"the lake {self.address} fails at {doing}: {error}; it stays where it is and is tried again") from error
         except (BaseError, OSError) as error:
-            raise LakeError(f"the lake {self.address} fails at {doing} ({_short(error)}); check its address and rights") from error
+            raise LakeOutageError(f"the lake {self.address} fails at {doing} ({said_by(error)}); check its address and rights") from error
 
     # files ------------------------------------------------------------------------------------------------------------
 
-    def files(self, prefix: str) -> list[LakeFile]:
-        """Every object under a prefix, by path. A failed listing is an error, never an empty one."""
+    def listing(self, prefix: str) -> Listing:
+        """Every object under a prefix, and what is oddly named there. A failed listing is an error, never an empty one."""
         with self._reported(f"listing {prefix}"):
-            found = [meta for batch in obstore.list(self.store, prefix=prefix) for meta in batch]
-        return sorted(
-            (LakeFile(meta["path"], meta["size"], meta["last_modified"], meta["e_tag"] or "") for meta in found), key=lambda file: file.path
-        )
+            return self._store.listing(prefix)
+
+    def files(self, prefix: str) -> list[LakeFile]:
+        """Every object under a prefix, by path, without what is oddly named."""
+        return self.listing(prefix).files
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at the path."""
         try:
-            with self._reported(f"looking at {path}"):
-                obstore.head(self.store, path)
+            self.head(path)
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return False
@@ -107,28 +82,52 @@ class Lake:
     def head(self, path: str) -> LakeFile:
         """The object at the path, without its bytes."""
         with self._reported(f"looking at {path}"):
-            meta = obstore.head(self.store, path)
-        return LakeFile(meta["path"], meta["size"], meta["last_modified"], meta["e_tag"] or "")
+            return self._store.head(path)
 
     def read(self, path: str) -> bytes:
-        """The object's bytes."""
+        """The object's bytes, all of them."""
         with self._reported(f"reading {path}"):
-            return bytes(obstore.get(self.store, path).bytes())
+            return self._store.read(path)
+
+    def read_listed(self, listed: LakeFile) -> bytes:
+        """The bytes of the very object that was listed, all of them; nobody is still writing it."""
+        with self._reported(f"reading {listed.path}"):
+            return self._store.read(listed.path, listed)
+
+    def is_being_written(self, listed: LakeFile) -> bool:
+        """Whether a process of this machine still has the file open for writing; false where that cannot be told, or it is gone."""
+        try:
+            with self._reported(f"looking at {listed.path}"):
+                return self._store.is_being_written(listed.path)
+        except LakeError:  # whoever reads it will say so, of this file alone
+            return False
 
     def write(self, path: str, content: bytes) -> None:
         """Writes an object whole, in place of any earlier one."""
-        with self._reported(f"writing {path}"):
-            obstore.put(self.store, path, content)
+        with self._reported(f"writing {path}", may_lack_it=False):
+            self._store.write(path, content)
+
+    def keep(self, path: str, content: bytes) -> None:
+        """Writes an object that is to outlast its original: it is on the disk, and was read back and compared, when this returns."""
+        with self._reported(f"writing {path}", may_lack_it=False):
+            self._store.write(path, content, lasting=True)
+            if self._store.read(path) != content:
+                raise ObjectError(f"{path} reads back other bytes than were written")
 
     def delete(self, paths: Iterable[str]) -> None:
         """Deletes objects; one that is not there is no error."""
         for path in paths:
             try:
                 with self._reported(f"deleting {path}"):
-                    obstore.delete(self.store, path)
+                    self._store.delete(path)
             except LakeError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
                     raise
+
+    def delete_listed(self, listed: LakeFile) -> bool:
+        """Deletes the very object that was listed; false, and nothing deleted, where it is gone, another one, or still written."""
+        with self._reported(f"deleting {listed.path}"):
+            return self._store.delete_listed(listed)
 
     # partitions -------------------------------------------------------------------------------------------------------
 
@@ -146,7 +145,7 @@ class Lake:
 
         def promote(key: str) -> None:
             with self._reported(f"promoting {staged[key]}"):
-                obstore.rename(self.store, staged[key], _partition(stage, vendor, dimension, key))
+                self._store.rename(staged[key], _partition(stage, vendor, dimension, key))
 
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(stage_one, partitions))
@@ -188,7 +187,7 @@ class Lake:
             missing = next((path for path in paths if not self.exists(path)), None)
             if missing:
                 raise LakeError(f"the lake {self.address} has no {missing}; materialise it first") from error
-            raise LakeError(f"the lake {self.address} cannot give {stage} of {vendor} ({_short(error)})") from error
+            raise LakeOutageError(f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)})") from error
 
     def _storage_options(self) -> dict[str, str] | None:
         if not self.is_s3:
@@ -201,7 +200,3 @@ class Lake:
 
 def _partition(stage: str, vendor: str, dimension: str, key: str) -> str:
     return f"{stage}/vendor={vendor}/{dimension}={key}/{_PART}"
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

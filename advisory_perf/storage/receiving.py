@@ -1,7 +1,7 @@
 """A delivery's way through the lake's zones and the ledger, from arrival to archive or error.
 
 The archive gets the very bytes that were read, before they are judged, even when the vendor puts another file of the same name
-into incoming meanwhile; incoming is cleared last, and only of the very object that was read.
+into incoming meanwhile; incoming is cleared last, and only of the very object that was read, once a copy of it was compared.
 """
 
 import hashlib
@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from advisory_perf.errors import LakeError
-from advisory_perf.storage.lake import ARCHIVE, ERROR, INCOMING, Lake, LakeFile
+from advisory_perf.storage.lake import ARCHIVE, ERROR, INCOMING, Lake
 from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.objects import LakeFile
 
 REASON_ENDING = ".reason.json"
 UNKNOWN_VENDOR = "unknown"
@@ -22,12 +23,28 @@ _ID_STEM = 60
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A delivery that has come, and where in the lake it lies."""
+    """A delivery that has come, and where in the lake it lies.
+
+    ``path_is_name``: its feed takes the folders that it was put into for a part of its name.
+    """
 
     delivery_id: str
     vendor: str
     file: LakeFile
     received_at: datetime
+    path_is_name: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the file was put below its vendor's folder, its name included; archive and error/ keep that too."""
+        incoming, settled = f"{INCOMING}/{self.vendor}/", (_folder(zone, self) for zone in (ARCHIVE, ERROR))
+        folder = next((folder for folder in (incoming, *settled) if self.file.path.startswith(folder)), "")
+        return self.file.path.removeprefix(folder) if folder else self.file.name
+
+    @property
+    def name(self) -> str:
+        """The delivery's name, which with vendor and bytes is what it is known by."""
+        return self.path if self.path_is_name else self.file.name
 
 
 def delivery_id_of(file: LakeFile) -> str:
@@ -37,15 +54,16 @@ def delivery_id_of(file: LakeFile) -> str:
     return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
 
 
-def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> Arrival:
+def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str, *, path_is_name: bool = False) -> Arrival:
     """The delivery, from incoming, or from archive or error when its landing runs again.
 
     It keeps the arrival time that the ledger has for it. LakeError where it is nowhere.
     """
     waiting = [file for file in lake.files(f"{INCOMING}/{vendor}/") if delivery_id_of(file) == delivery_id]
-    settled = [
-        file for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{vendor}/{delivery_id}/") if not file.name.endswith(REASON_ENDING)
-    ]
+    archived, refused = (lake.files(f"{zone}/{vendor}/{delivery_id}/") for zone in (ARCHIVE, ERROR))
+    beside = {file.path.removesuffix(REASON_ENDING) for file in refused if file.name.endswith(REASON_ENDING)}
+    # a vendor's own file may be called as a reason is, and then has one of its own
+    settled = [*archived, *(file for file in refused if not file.name.endswith(REASON_ENDING) or file.path in beside)]
     file = next(iter([*waiting, *settled]), None)
     if file is None:
         raise LakeError(
@@ -53,12 +71,17 @@ def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str) -> A
             f"put the file into {INCOMING}/{vendor}/ again"
         )
     entry = ledger.entry(delivery_id)
-    return Arrival(delivery_id, vendor, file, entry.received_at if entry else file.modified)
+    return Arrival(delivery_id, vendor, file, entry.received_at if entry else received_at(file), path_is_name)
+
+
+def received_at(file: LakeFile) -> datetime:
+    """When the file came: its own time, but never later than now, or it would count before everything that comes until then."""
+    return min(file.modified, datetime.now(UTC))
 
 
 def forget_failed(lake: Lake, ledger: Ledger, arrival: Arrival, sha256: str) -> None:
     """Clears what an earlier arrival of the same name and bytes, which failed, left in archive and error: this one takes its place."""
-    earlier = ledger.find(arrival.vendor, arrival.file.name, sha256)
+    earlier = ledger.find(arrival.vendor, arrival.name, sha256)
     if earlier is None or earlier.delivery_id == arrival.delivery_id or earlier.status not in {"RECEIVED", "FAILED"}:
         return
     lake.delete(file.path for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{arrival.vendor}/{earlier.delivery_id}/"))
@@ -78,7 +101,7 @@ def keep_in_error(
     """
     reason = {
         "vendor": arrival.vendor,
-        "file_name": arrival.file.name,
+        "file_name": arrival.name,
         "delivery_id": arrival.delivery_id,
         "sha256": sha256_of(content),
         "received_at": arrival.received_at.isoformat(),
@@ -86,16 +109,15 @@ def keep_in_error(
         "error_message": sentence,
         **({"attempts": list(attempts)} if attempts else {}),
     }
-    path = f"{_folder(ERROR, arrival)}{arrival.file.name}{REASON_ENDING}"
+    path = f"{_folder(ERROR, arrival)}{arrival.path}{REASON_ENDING}"
     lake.write(path, json.dumps(reason, indent=2).encode())
     return _keep(lake, arrival, content, ERROR)
 
 
 def clear_incoming(lake: Lake, arrival: Arrival) -> None:
-    """Removes the very object that was read from incoming; a newer one of the same name stays."""
-    path = arrival.file.path
-    if path.startswith(f"{INCOMING}/") and lake.exists(path) and delivery_id_of(lake.head(path)) == delivery_id_of(arrival.file):
-        lake.delete([path])
+    """Removes the very object that was read from incoming; a newer one of the same name stays, and one that is written on."""
+    if arrival.file.path.startswith(f"{INCOMING}/"):
+        lake.delete_listed(arrival.file)
 
 
 def sha256_of(content: bytes) -> str:
@@ -104,10 +126,13 @@ def sha256_of(content: bytes) -> str:
 
 
 def _keep(lake: Lake, arrival: Arrival, content: bytes, zone: str) -> str:
-    """Writes to one zone and removes what an earlier landing left in the other; incoming is cleared by itself, at the end."""
-    target = f"{_folder(zone, arrival)}{arrival.file.name}"
+    """Writes to one zone and removes what an earlier landing left in the other; incoming is cleared by itself, at the end.
+
+    The copy is read back and compared before anything goes that it replaces.
+    """
+    target = f"{_folder(zone, arrival)}{arrival.path}"
     if arrival.file.path != target:
-        lake.write(target, content)
+        lake.keep(target, content)
     lake.delete(file.path for file in lake.files(_folder(ERROR if zone == ARCHIVE else ARCHIVE, arrival)))
     return target
 

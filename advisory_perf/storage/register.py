@@ -13,7 +13,7 @@ _TEXTS = ("account_name", "portfolio_id", "client_id", "currency")
 
 _LATEST_POSITIONS: LiteralString = """
     SELECT account.data_source, account.account_id, latest.account_name, latest.portfolio_id, latest.client_id,
-           latest.currency, latest.ending_market_value, earliest.as_of_date AS first_as_of_date,
+           latest.currency, latest.ending_market_value, latest.is_closed, earliest.as_of_date AS first_as_of_date,
            latest.as_of_date AS last_as_of_date
     FROM accounts AS account
     CROSS JOIN LATERAL (

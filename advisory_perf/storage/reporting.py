@@ -5,10 +5,14 @@ import polars as pl
 from advisory_perf.storage.warehouse import Warehouse
 
 
-def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float]:
-    """Of each delivery's published rows, the share without a break (0 to 1); deliveries without rows are left out."""
+def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float | None]:
+    """Of each delivery's published rows with a figure that was compared, the share without a break (0 to 1).
+
+    None where nothing was compared; deliveries without rows are left out.
+    """
     rates = warehouse.query(
-        "SELECT delivery_id, avg((reconciliation_status <> 'COMPLETED_WITH_ISSUES')::int)::float8 AS rate"
+        "SELECT delivery_id, (avg((reconciliation_status <> 'COMPLETED_WITH_ISSUES')::int)"
+        " FILTER (WHERE reconciliation_status <> 'PENDING'))::float8 AS rate"
         " FROM performance_data WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
         [delivery_ids],
     )

@@ -13,7 +13,10 @@ from yoyo import get_backend, read_migrations
 from yoyo.exceptions import LockTimeout
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.roles import Role
 from advisory_perf.storage.warehouse import Warehouse
+
+_NO_TIME_OUTS = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
 
 
 def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
@@ -24,15 +27,20 @@ def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
     """
     folder = _sql_folder(sql_dir)
     with Warehouse(url).connect() as guard:
+        # The guard waits for others and is idle while the migrations run.
+        guard.execute("SELECT set_config(name, '0', true) FROM unnest(%s::text[]) AS name", [_NO_TIME_OUTS])
         guard.execute("SELECT pg_advisory_xact_lock(hashtextextended('advisory_perf migrate', 0))")
         missing = pending_migrations(url, folder)
         if not missing:
             return []
         try:
-            with get_backend(_yoyo_url(url)) as backend:
+            with get_backend(_yoyo_url(url, acting_as=_owner(guard))) as backend:
                 backend.break_lock()
                 with backend.lock():
-                    backend.apply_migrations(backend.to_apply(read_migrations(str(folder))))
+                    for migration in backend.to_apply(read_migrations(str(folder))):
+                        # One of them hands the schema over to its owner.
+                        with get_backend(_yoyo_url(url, acting_as=_owner(guard))) as own:
+                            own.apply_one(migration)
         except (psycopg.Error, LockTimeout) as error:
             left = pending_migrations(url, folder)
             raise WarehouseError(
@@ -56,13 +64,21 @@ def pending_migrations(url: str, sql_dir: Path | None = None) -> list[str]:
 
 
 def _sql_folder(sql_dir: Path | None) -> Path:
-    folder = sql_dir if sql_dir is not None else Path(__file__).resolve().parents[2] / "sql"
+    folder = sql_dir if sql_dir is not None else Path(__file__).parents[1] / "sql"
     if not any(folder.glob("*.sql")):
-        raise WarehouseError(f"no migrations in {folder}; run from a checkout, or say where its sql folder is")
+        raise WarehouseError(f"no migrations in {folder}; install the package again, or say where its sql folder is")
     return folder
 
 
-def _yoyo_url(url: str) -> str:
+def _owner(connection: psycopg.Connection) -> Role | None:
+    """The role that owns the schema once the roles are made; before that the login does."""
+    owner = connection.execute("SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass('_yoyo_migration')").fetchone()
+    return Role.OWNER if owner == (Role.OWNER,) else None
+
+
+def _yoyo_url(url: str, *, acting_as: Role | None) -> str:
     """Every part of the URL as a query argument, so that sockets, escapes and several hosts arrive as they are."""
     parts = {name: value for name, value in conninfo_to_dict(url).items() if value}
+    if acting_as is not None:
+        parts["options"] = f"{parts.get('options', '')} -c role={acting_as}".strip()
     return f"postgresql+psycopg:///?{urlencode(parts)}"

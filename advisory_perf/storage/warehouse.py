@@ -13,14 +13,18 @@ from typing import Any, LiteralString
 import polars as pl
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import WarehouseError, WarehouseOutageError
+from advisory_perf.storage.addresses import OF_POSTGRESQL, parts_of
+from advisory_perf.storage.commits import commit, first_line
 from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 from advisory_perf.storage.register import insert_missing_accounts
+from advisory_perf.storage.roles import Role, act_as
 
 CONNECT_SECONDS = 10
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""By which a run notices within a minute that the server's machine is gone."""
 
 _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
 _SLICED_TABLES = (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name)
@@ -38,11 +42,12 @@ class SliceChange:
 
 
 class Warehouse:
-    """A PostgreSQL warehouse by its URL; connects only when asked to do something."""
+    """A PostgreSQL warehouse by its URL, and the role that connections act as; connects only when asked to do something."""
 
-    def __init__(self, url: str) -> None:
-        """Keep the URL; libpq's forms all do, Unix sockets included."""
+    def __init__(self, url: str, role: Role | None = None) -> None:
+        """Keep the URL; libpq's forms all do, Unix sockets included. Without a role, the login acts as itself."""
         self.url = url
+        self.role = role
 
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
@@ -51,18 +56,32 @@ class Warehouse:
         Raises ``WarehouseError`` when the warehouse cannot be reached, breaks off, or refuses a statement.
         """
         connection = self.open()
-        with self.telling(), connection:
+        with self.telling("nothing was written, so try again"), connection:
             connection.execute("SET TIME ZONE 'UTC'")
             yield connection
+            commit(connection, self.open)
 
     def open(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Open a connection that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""
+        parts = parts_of(self.url)
+        if parts is None:
+            raise WarehouseError(f"the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to {OF_POSTGRESQL}")
+        patience: dict[str, Any] = _KEEPALIVE if "connect_timeout" in parts else {**_KEEPALIVE, "connect_timeout": CONNECT_SECONDS}
+        connection: psycopg.Connection | None = None
         try:
-            return psycopg.connect(self.url, autocommit=autocommit, **self._timeout())
-        except psycopg.Error as error:
-            raise WarehouseError(
-                f"the warehouse at {self.place} cannot be reached ({_first_line(error)}); start it, or set its URL to one that answers"
+            connection = psycopg.connect(self.url, autocommit=True, **patience)
+            if self.role is not None:
+                act_as(connection, self.role)
+            connection.autocommit = autocommit
+        except (psycopg.Error, WarehouseError) as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, WarehouseError):
+                raise
+            raise WarehouseOutageError(
+                f"the warehouse at {self.place} cannot be reached ({first_line(error)}); start it, or set its URL to one that answers"
             ) from error
+        return connection
 
     def reach(self) -> None:
         """Raise ``WarehouseError`` when the warehouse does not answer."""
@@ -70,8 +89,11 @@ class Warehouse:
             pass
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Turn what goes wrong on an open connection into ``WarehouseError``."""
+    def telling(self, after: str = "try again") -> Iterator[None]:
+        """Turn what goes wrong on an open connection into ``WarehouseError``, and what no row is to blame for into an outage.
+
+        ``after`` says what a connection that breaks off leaves to be done.
+        """
         try:
             yield
         except (
@@ -79,25 +101,22 @@ class Warehouse:
             psycopg.errors.UndefinedColumn,
             psycopg.errors.UndefinedFunction,
         ) as error:
-            raise WarehouseError(
+            raise WarehouseOutageError(
                 f"the schema of the warehouse at {self.place} is not the one this code was written for "
-                f"({_first_line(error)}); run `advisory-perf migrate`"
+                f"({first_line(error)}); run `advisory-perf migrate`"
             ) from error
         except psycopg.OperationalError as error:
-            raise WarehouseError(
-                f"the warehouse at {self.place} broke off ({_first_line(error)}); nothing was written, so try again"
-            ) from error
-        except psycopg.Error as error:
-            raise WarehouseError(f"the warehouse at {self.place} refused: {_first_line(error)}") from error
+            raise WarehouseOutageError(f"the warehouse at {self.place} broke off ({first_line(error)}); {after}") from error
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise WarehouseError(f"the warehouse at {self.place} refused: {first_line(error)}") from error
+        except psycopg.Error as error:  # read-only, without a right, out of place: nothing that other rows would change
+            raise WarehouseOutageError(f"the warehouse at {self.place} refused: {first_line(error)}") from error
 
     @property
     def place(self) -> str:
         """Host and database, without user and password, for messages."""
-        try:
-            parts = conninfo_to_dict(self.url)
-        except psycopg.Error:
-            return "an unreadable URL"
-        return f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+        parts = parts_of(self.url)
+        return "an unreadable URL" if parts is None else f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
     def publish(
         self,
@@ -106,14 +125,15 @@ class Warehouse:
         vendor: str,
         first: date,
         last: date,
+        confirm: Callable[[psycopg.Connection], object] | None = None,
         along: Callable[[psycopg.Connection], object] | None = None,
     ) -> dict[str, SliceChange]:
         """Make the vendor's rows from ``first`` to ``last`` (both included) of each table exactly those of its frame.
 
-        One transaction, in which ``along`` does what belongs to it afterwards: rows that are gone are deleted, rows that differ
-        updated, new rows inserted; equal rows keep their id and timestamps. Of performance_data the replaced rows go to
-        performance_data_history. Months without a partition get one beforehand, in a transaction of its own, so that no reader
-        waits for the load.
+        One transaction, in which ``confirm`` asks first whether it is still this run's turn, and ``along`` does what belongs to it
+        afterwards: rows that are gone are deleted, rows that differ updated, new rows inserted; equal rows keep their id and times. Of
+        performance_data the replaced rows go to performance_data_history. Months without a partition get one beforehand, in a
+        transaction of its own, so that no reader waits for the load.
 
         Raises ``WarehouseError`` for a frame of another table, vendor or time, and for rows that a check refuses.
         """
@@ -127,6 +147,8 @@ class Warehouse:
                 )
             connection.commit()
             lock_publication(connection, vendor)
+            if confirm is not None:
+                confirm(connection)
             changes = {table.name: _replace(connection, table, rows, place) for table, rows in checked}
             if along is not None:
                 along(connection)
@@ -138,9 +160,6 @@ class Warehouse:
         """Give the result of a query that fits in memory; numeric stays Decimal, also an empty result is typed."""
         with self.connect() as connection:
             return queried(connection, statement, params)
-
-    def _timeout(self) -> dict[str, Any]:
-        return {} if "connect_timeout" in self.url else {"connect_timeout": CONNECT_SECONDS}
 
 
 def lock_publication(connection: psycopg.Connection, vendor: str) -> None:
@@ -154,7 +173,7 @@ def refresh_daily_totals(connection: psycopg.Connection) -> None:
     One at a time from before the view's query sees the tables, or the second would undo the first.
     """
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('refresh daily_vendor_totals', 0))")
-    connection.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY daily_vendor_totals")
+    connection.execute("SELECT refresh_daily_vendor_totals()")
 
 
 def _months(rows: pl.DataFrame) -> list[date]:
@@ -260,9 +279,3 @@ def _inserted_by_delivery(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
     if "delivery_id" not in rows.columns:
         return {}
     return {delivery_id: (count, 0) for delivery_id, count in rows["delivery_id"].value_counts().iter_rows()}
-
-
-def _first_line(error: psycopg.Error) -> str:
-    text = error.diag.message_primary or str(error).strip().split("\n")[0] or type(error).__name__
-    detail = error.diag.message_detail
-    return f"{text} ({detail[:200]})" if detail else text

@@ -13,8 +13,9 @@ _FREE_CELLS = 2_000_000
 class Bounds:
     """The most that is read.
 
-    ``bytes`` as delivered, ``expanded_bytes`` after unpacking, data ``rows``, ``columns``, and ``nesting`` of JSON
-    (levels of arrays and objects, the document itself being the first).
+    ``bytes`` as delivered, ``expanded_bytes`` after unpacking, data ``rows``, ``columns``, ``nesting`` of JSON
+    (levels of arrays and objects, the document itself being the first), and ``cell_chars``, the characters of one cell: as many
+    as Excel has.
     """
 
     bytes: int = 2 << 30
@@ -22,6 +23,15 @@ class Bounds:
     rows: int = 20_000_000
     columns: int = 2_000
     nesting: int = 64
+    cell_chars: int = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading one delivery may take: bytes of memory beyond what the program takes by itself, and seconds of processor time."""
+
+    memory_bytes: int
+    seconds: int
 
 
 def cells_allowed(size: int, a_byte: int) -> int:

@@ -12,10 +12,13 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.cells import stripped
-from advisory_perf.vendors.feed import MONEY_FIELDS, Feed, FooterRule
+from advisory_perf.vendors.contents import FooterRule
+from advisory_perf.vendors.denominations import as_printed
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import MONEY_FIELDS
 from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.numbers import exact_money, is_blank
-from advisory_perf.vendors.raw import MARK, MISFIT, bare, cell, cell_columns
+from advisory_perf.vendors.numbers import figure, is_blank
+from advisory_perf.vendors.raw import MARK, MISFIT, cell, cell_columns
 from advisory_perf.vendors.telling import Told
 
 _TOLERANCE = Decimal("0.01")
@@ -31,14 +34,23 @@ class _Difference:
 
 
 def is_footer(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
-    """A line that the feed's footer rules name, that holds control figures, or that its reader found to be no row."""
+    """A line that the feed's footer rules name, that holds control figures, or that its reader found to be no row.
+
+    Several lines that are one row of too many or too few cells are none, since a broken quote may have joined them, and rows among them.
+    """
     tests = [pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null()]
-    tests += [_is_named(raw, rule) for rule in feed.footer]
-    tests += [_whole_line(raw, feed).str.contains(pattern) for pattern in feed.controls.patterns]
-    return pl.any_horizontal(test.fill_null(value=False) for test in tests)
+    tests += [is_named(raw, rule) for rule in feed.footer]
+    is_one_line = pl.col(MARK).is_null() | (~pl.col(MISFIT).str.contains("\n", literal=True)).fill_null(value=True)
+    return pl.any_horizontal(has_control_figures(raw, feed), *(test.fill_null(value=False) for test in tests)) & is_one_line
 
 
-def _is_named(raw: pl.DataFrame, rule: FooterRule) -> pl.Expr:
+def has_control_figures(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
+    """A line that announces one of the control figures."""
+    tests = [_whole_line(raw, feed).str.contains(pattern).fill_null(value=False) for pattern in feed.controls.patterns]
+    return pl.any_horizontal(pl.lit(value=False), *tests)
+
+
+def is_named(raw: pl.DataFrame, rule: FooterRule) -> pl.Expr:
     """A line whose named column, or whose whole text where its cells do not fit, starts as the rule says."""
     texts = [pl.col(cell(rule.column)), pl.col(MISFIT)] if cell(rule.column) in raw.columns else [pl.col(MISFIT)]
     tests = [text.str.strip_chars(" \"'").str.starts_with(start).fill_null(value=False) for start in rule.starts_with for text in texts]
@@ -73,27 +85,35 @@ def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: T
         if announced.is_empty() and feed.controls.count in feed.controls.patterns:
             yield _Difference("COUNT", "no line announces the number of rows, as controls: count in the feed has it")
         for text in announced:
-            count = int(text) if text.strip().isdecimal() else None
-            if count != typed.height:
-                yield _Difference("COUNT", f"the vendor announces {text} rows, and the file holds {typed.height}")
-    for name, figure in feed.controls.totals.items():
-        announced = _announced(figure, footers, typed, feed)
-        if announced.is_empty() and figure in feed.controls.patterns:
+            counts = _counts(text, told)
+            if counts != {typed.height}:
+                ways = f" (read as {' or '.join(map(str, sorted(counts)))})" if len(counts) > 1 else ""
+                yield _Difference("COUNT", f"the vendor announces {text} rows{ways}, and the file holds {typed.height}")
+    for name, place in feed.controls.totals.items():
+        announced = _announced(place, footers, typed, feed)
+        if announced.is_empty() and place in feed.controls.patterns:
             yield _Difference("TOTAL", f"no line announces the sum of {name}, as controls: totals in the feed has it")
         for text in announced:
             yield from _compared(name, text.strip(), typed, feed, told)
 
 
-def _announced(figure: str, footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed) -> pl.Series:
+def _counts(text: str, told: Told) -> set[int]:
+    """The whole numbers that a count may be: one, unless the columns of the delivery are in different notations."""
+    notations = {one.numbers for one in told.numbers.values()}
+    amounts = (figure(text, numbers) for numbers in notations)
+    return {int(amount) for amount in amounts if amount is not None and amount == amount.to_integral_value()}
+
+
+def _announced(place: str, footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed) -> pl.Series:
     """The texts of one control figure: of each line that announces it, or the one that the file states once."""
-    if figure in feed.files.stated:
-        return pl.concat([typed[cell(figure)], footers[cell(figure)]]).head(1)
-    return footers.select(line=_whole_line(footers, feed))["line"].str.extract(figure).drop_nulls()
+    if place in feed.files.stated:
+        return pl.concat([typed[cell(place)], footers[cell(place)]]).head(1)
+    return footers.select(line=_whole_line(footers, feed))["line"].str.extract(place).drop_nulls()
 
 
 def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
     for rule in feed.footer:
-        rows = footers.filter(_is_named(footers, rule)) if rule.totals else footers.clear()
+        rows = footers.filter(is_named(footers, rule)) if rule.totals else footers.clear()
         for name, source in feed.columns.items():
             if name in MONEY_FIELDS and cell(source.from_) in rows.columns:
                 for text in rows.select(stripped(source)).to_series():
@@ -103,9 +123,7 @@ def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told
 
 def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
     source = feed.columns[name]
-    printed = bare(pl.lit(text))
-    number = told.numbers[name].plain(printed, percent=False)
-    announced: Decimal | None = pl.select(exact_money(number, shift=source.shift)).item()
+    announced = figure(text, told.numbers[name].numbers, shift=source.shift)
     if announced is None:
         yield _Difference("TOTAL", f"the vendor's sum of {source.from_} is no amount ({text})")
         return
@@ -114,7 +132,7 @@ def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, told: Told)
     if unreadable:
         yield _Difference("TOTAL", f"the sum of {source.from_} cannot be compared, since {unreadable} rows have no amount there")
         return
-    found: Decimal = typed.select(pl.col(name).sum()).item()
+    found: Decimal = typed.select(as_printed(pl.col(name), feed).sum()).item()
     if abs(found - announced) > _TOLERANCE:
         difference = announced - found
         yield _Difference(

@@ -1,7 +1,9 @@
 """CSV bytes to raw rows.
 
 pyarrow tokenises: it reports a row with too many or too few cells instead of filling or cutting it, keeps quoted line
-ends, and never infers a type here. Polars' own reader pads short rows with nulls, so it cannot be used for this.
+ends, and never infers a type here. Polars' own reader pads short rows with nulls, so it cannot be used for this. Records
+whose quotes are broken, which pyarrow would read all the same, are found and set aside before (``csv_strict``); rows that
+are in order by themselves, and in doubt by what stands around them, after (``csv_doubts``).
 """
 
 import csv
@@ -15,12 +17,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.csv_text import count_of, text_of
+from advisory_perf.vendors.csv_dialects import Dialect, dialect_of
+from advisory_perf.vendors.csv_doubts import in_doubt, says_its_end
+from advisory_perf.vendors.csv_strict import BROKEN, Broken, broken_records, end_of_lines, refuse_a_broken_header, replaced, without
+from advisory_perf.vendors.csv_text import Blocks, count_of, fewest_misfits, has_lone_returns, refuse_too_large, text_of
+from advisory_perf.vendors.headers import named_header, notice_units_above, other_width, refuse_a_header, refuse_rows_above
 from advisory_perf.vendors.layouts import Csv
+from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import (
-    HEADER_SEARCH_ROWS,
+    DEEPEST_HEADER,
     LINE_NUMBER,
     MARK,
     MISFIT,
@@ -33,50 +39,92 @@ from advisory_perf.vendors.raw import (
     without_blank_lines,
     without_repeated_headers,
 )
+from advisory_perf.vendors.sections import with_titles
 from advisory_perf.vendors.stating import with_stated
 
 _BLOCK_BYTES = 1 << 22
+_LARGEST_BLOCK = (1 << 31) - 1
 _MOST_MISFITS = 500_000
 """Lines of too many or too few cells are each kept; a file of more is no table."""
 _CELLS_A_BYTE = 2
 """A row takes a byte for each of its cells, but a blank line takes one for them all."""
 _SURPLUS = ""
 """The column behind the last delimiter of a row, where the header has none; no column of a header is without a name."""
+_INDEX = " "
+"""The column before the first one of the header, likewise."""
+_UNREADABLE = "holds lines that do not divide into rows, or too many that are no rows; send it again as the feed says"
 _HAS_DIGIT = r"[0-9]"
 _FEWEST_COLUMNS, _MOST_SUSPECTS = 3, 1_000
 """A line of fewer words is a remark, not the header of a further table; where more lines are suspect, no line is in order."""
 
 
-def read_csv(content: bytes, reading: Reading) -> pl.DataFrame:
-    """Raw rows of a CSV file; ``line_number`` is the physical line on which the row begins."""
+def read_csv(content: bytes, reading: Reading, *, block_bytes: int = _BLOCK_BYTES) -> pl.DataFrame:
+    """Raw rows of a CSV file; ``line_number`` is the physical line on which the row begins.
+
+    How many bytes are tokenised at a time changes nothing in them.
+    """
+    dialect = dialect_of(text_of(content, reading), reading)
+    refuse_too_large(dialect.text, dialect.reading)
+    raw, header = _read(dialect.text, dialect.reading, block_bytes=block_bytes)
+    if raw.height > reading.bounds.rows:
+        raise reading.too_large(f"has {raw.height:,} rows", "ROWS")
+    raw = in_doubt(_titled(raw, header, dialect), dialect.text, dialect.reading.feed)
+    above = [[*map(dialect.restored, row)] for row in header.above]
+    notice_units_above(above, reading)
+    return with_stated(dialect.restored_rows(raw), reading, above=above)
+
+
+def _titled(raw: pl.DataFrame, header: Header, dialect: Dialect) -> pl.DataFrame:
+    layout = dialect.reading.feed.files.csv
+    return with_titles(
+        raw, dialect.reading, above=header.above, split=lambda text: _cells(text, layout) or [text], separator=layout.delimiter
+    )
+
+
+def _read(text: bytes, reading: Reading, *, block_bytes: int) -> tuple[pl.DataFrame, Header]:
+    """The raw rows of a text in the dialect that the feed of ``reading`` describes, and its header."""
     layout = reading.feed.files.csv
-    text = text_of(content, reading)
     if layout.final_newline == "required" and not _ends(text):
         raise reading.refused("E_TORN", "ends without a line end, which its feed requires, so it was cut short; send it again")
     header, header_lines = _header(text, reading)
-    if layout.trailing_delimiter:
-        header = replace(header, names=[*header.names, _SURPLUS])
+    begin = end_of_lines(text, header_lines)
+    broken = broken_records(text, layout, start=begin, width=len(header.names) + layout.index_column)
+    header = replace(header, names=[*[_INDEX] * layout.index_column, *header.names, *[_SURPLUS] * layout.trailing_delimiter])
     line_ends = count_of(b"\n", text)
     lines = line_ends or count_of(b"\r", text)
     if lines * len(header.names) > cells_allowed(len(text), _CELLS_A_BYTE):
         raise reading.refused("E_TOO_LARGE", f"has {lines:,} lines, nearly all of them blank; send it without those")
+    if fewest_misfits(text, lines - header_lines, len(header.names), layout) > _MOST_MISFITS:
+        raise reading.refused("E_FORMAT", _UNREADABLE)
+    orderly = without(text, broken) if broken else text
     try:
-        cells, misfits = _tokenised(text, header.names, layout, skip=header_lines)
-        raw = _in_order(cells, misfits, header_lines, lines=line_ends + (not text.endswith(b"\n")))
-        raw = _closed(raw, text, header, reading)
+        cells, misfits = _tokenised(orderly, header.names, layout, skip=header_lines, block_bytes=block_bytes)
     except pa.ArrowInvalid as error:
-        raise _unreadable(reading, error) from error
+        raise reading.refused("E_FORMAT", _UNREADABLE) from error
+    is_plain = line_ends + (not text.endswith(b"\n")) == header_lines + cells.height + len(misfits) and not has_lone_returns(text)
+    raw = _in_order(cells, misfits, broken, text, header_lines, is_plain=is_plain)
+    return _of_the_table(_closed(raw, text, header, reading), header, reading)
+
+
+def _of_the_table(raw: pl.DataFrame, header: Header, reading: Reading) -> tuple[pl.DataFrame, Header]:
+    """The raw rows without the cells and lines that only frame the table, and its header likewise."""
+    layout = reading.feed.files.csv
     if layout.trailing_delimiter:
         raw = _without_surplus(raw, layout)
+    if layout.index_column:
+        raw = _without_index(raw, reading)
+        header = replace(header, names=header.names[1:])
     if layout.block is not None:
         raw = _up_to_a_blank_line(raw)
     raw = without_blank_lines(raw)
     if layout.record_prefix is not None:
         raw = _of_one_kind(raw, layout.record_prefix, layout.delimiter)
+    if reading.feed.files.header is not None:
+        _refuse_another_layout(raw, reading)
     raw = without_repeated_headers(raw, header, reading.feed, separator=layout.delimiter)
     if layout.block is None:
         _refuse_a_second_table(raw, reading)
-    return with_stated(raw, reading, above=header.above)
+    return raw, header
 
 
 def _ends(text: bytes) -> bool:
@@ -97,21 +145,33 @@ def _header(text: bytes, reading: Reading) -> tuple[Header, int]:
     """The header, and how many physical lines of the file it ends after."""
     layout = reading.feed.files.csv
     begin = _block_begin(text, layout.block, reading)
+    if reading.feed.files.header is not None:
+        return named_header(reading), text.count(b"\n", 0, begin)
     last_lines: list[int] = []
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     lines.seek(begin)
     reader = csv.reader(lines, **_dialect(layout))
 
     def rows() -> Iterator[list[str]]:
-        for row in itertools.islice(reader, HEADER_SEARCH_ROWS):
+        for row in itertools.islice(reader, DEEPEST_HEADER):
             last_lines.append(reader.line_num)
             yield row
 
+    before = text.count(b"\n", 0, begin)
     try:
         header = find_header(rows(), reading)
-    except csv.Error as error:
-        raise _unreadable(reading, error) from error
-    return header, text.count(b"\n", 0, begin) + last_lines[header.index]
+    except csv.Error as error:  # the only thing that Python's reader refuses while it is lenient
+        line = before + (last_lines[-1] if last_lines else 0) + 1
+        raise reading.refused(
+            "E_TOO_LARGE",
+            f"a cell above the header, in or after line {line}, holds more than {csv.field_size_limit():,} characters;"
+            " see whether a quote is left open there, or send the file without that cell",
+        ) from error
+    refuse_rows_above(header, reading)
+    ends = before + last_lines[header.index]
+    above = before + (last_lines[header.index - len(header.rows)] if header.index >= len(header.rows) else 0)
+    refuse_a_broken_header(text, header, reading, start=end_of_lines(text, above), end=end_of_lines(text, ends))
+    return header, ends
 
 
 def _block_begin(text: bytes, title: str | None, reading: Reading) -> int:
@@ -126,9 +186,26 @@ def _block_begin(text: bytes, title: str | None, reading: Reading) -> int:
     return len(text) if end == -1 else end + 1
 
 
-def _tokenised(text: bytes, names: list[str], layout: Csv, *, skip: int) -> tuple[pl.DataFrame, dict[int, str]]:
-    """The rows that fit, and the text of the others by their place after the ``skip`` first lines, from 1."""
+def _tokenised(text: bytes, names: list[str], layout: Csv, *, skip: int, block_bytes: int) -> tuple[pl.DataFrame, dict[int, str]]:
+    """The rows that fit, and the text of the others by their place after the ``skip`` first lines, from 1.
+
+    A row that is longer than a block is no less a row, and takes a block as large as the text.
+    """
     misfits: dict[int, str] = {}
+    try:
+        return _tokenised_in_blocks(text, names, layout, misfits, skip=skip, block_bytes=block_bytes), misfits
+    except pa.ArrowInvalid:
+        if block_bytes > len(text) or len(misfits) >= _MOST_MISFITS:
+            raise
+    misfits.clear()
+    whole = min(len(text) + 2, _LARGEST_BLOCK)
+    return _tokenised_in_blocks(text, names, layout, misfits, skip=skip, block_bytes=whole), misfits
+
+
+def _tokenised_in_blocks(
+    text: bytes, names: list[str], layout: Csv, misfits: dict[int, str], *, skip: int, block_bytes: int
+) -> pl.DataFrame:
+    """The rows that fit; the others go to ``misfits``."""
 
     def keep_aside(row: arrow_csv.InvalidRow) -> Literal["skip", "error"]:
         if row.number is None:
@@ -139,11 +216,11 @@ def _tokenised(text: bytes, names: list[str], layout: Csv, *, skip: int) -> tupl
         return "skip"
 
     columns = [cell(name) for name in names]
-    if not _ends(text) and text.count(b"\n") < HEADER_SEARCH_ROWS:
+    if not _ends(text) and text.count(b"\n") < DEEPEST_HEADER:
         text += b"\n"  # Arrow refuses to skip a header that no line end follows
     opened = arrow_csv.open_csv(
-        pa.BufferReader(text),  # the stubs forget Arrow's own buffers
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, skip_rows=skip, column_names=columns),
+        pa.PythonFile(Blocks(text), mode="r"),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=skip, column_names=columns),
         parse_options=arrow_csv.ParseOptions(
             delimiter=layout.delimiter,
             quote_char=False if layout.quote == "none" else layout.quote,
@@ -163,7 +240,7 @@ def _tokenised(text: bytes, names: list[str], layout: Csv, *, skip: int) -> tupl
     with opened as batches:
         cells = pl.concat([empty, *map(_frame, batches)], rechunk=False)
     pa.default_memory_pool().release_unused()
-    return cells, misfits
+    return cells
 
 
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
@@ -173,13 +250,20 @@ def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
     return frame
 
 
-def _in_order(cells: pl.DataFrame, misfits: dict[int, str], header_lines: int, *, lines: int) -> pl.DataFrame:
-    """Cells and misfits in the file's order, with physical line numbers, of which the file has ``lines``.
+def _in_order(
+    cells: pl.DataFrame, misfits: dict[int, str], broken: list[Broken], text: bytes, header_lines: int, *, is_plain: bool
+) -> pl.DataFrame:
+    """Cells and misfits in the file's order, with physical line numbers; ``is_plain`` where every row is one line.
 
-    ``misfits`` is keyed by the row's place after the header, from 1. A quoted line end makes a row longer than a line,
-    so the lines that earlier rows took more are added.
+    ``misfits`` is keyed by the row's place after the header, from 1, and ``broken`` stands for some of them. A quoted line end makes a
+    row longer than a line, so the lines that earlier rows took more are added.
     """
-    marks = {"row": list(misfits), MISFIT: list(misfits.values()), MARK: ["E_FIELDS"] * len(misfits)}
+    stood = [(line, replaced(line, broken)) for line in misfits.values()]
+    marks = {
+        "row": list(misfits),
+        MISFIT: [line if one is None else one.of(text) for line, one in stood],
+        MARK: ["E_FIELDS" if one is None or one.is_open else BROKEN for _, one in stood],
+    }
     aside = pl.DataFrame(marks, schema={"row": pl.Int64(), MISFIT: pl.String(), MARK: pl.String()})
     height = cells.height + len(misfits)
     places = pl.int_range(1, height + 1, dtype=pl.Int64(), eager=True)
@@ -187,7 +271,7 @@ def _in_order(cells: pl.DataFrame, misfits: dict[int, str], header_lines: int, *
     frame = cells.select(fitting.alias("row"), *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)), pl.all())
     if misfits:
         frame = pl.concat([frame, aside], how="diagonal").sort("row")
-    if lines == header_lines + height:
+    if is_plain:
         return frame.select((pl.col("row") + header_lines).alias(LINE_NUMBER), pl.exclude("row"))
     further_lines = pl.sum_horizontal(pl.col(name).str.count_matches("\n", literal=True) for name in [MISFIT, *cells.columns])
     lines_before = further_lines.cast(pl.Int64()).cum_sum().shift(1, fill_value=0)
@@ -197,59 +281,30 @@ def _in_order(cells: pl.DataFrame, misfits: dict[int, str], header_lines: int, *
 def _closed(raw: pl.DataFrame, text: bytes, header: Header, reading: Reading) -> pl.DataFrame:
     """The raw rows with the last one judged by how the file ends.
 
-    An open quote takes all later rows into its cell, which makes them one misfit. Where no line end closes the file, it is torn
-    if that last row lacks cells, else the row is only marked: its last cell may be half a number.
+    Where no line end closes the file, it is torn if that last row lacks cells or has a quote that nothing closes; else the row is only
+    marked, unless it says itself that it is whole: its last cell may be half a number.
     """
     layout = reading.feed.files.csv
-    rest = _open_ended(text, raw, header.names, layout)
-    if rest is not None:
-        last = raw.tail(1).with_columns(
-            pl.lit(rest).alias(MISFIT), pl.lit("E_FIELDS").alias(MARK), *(pl.lit(None, pl.String()).alias(n) for n in cell_columns(raw))
-        )
-        raw = pl.concat([raw.head(-1), last])
     if _ends(text) or raw.is_empty():
         return raw
     misfit = raw[MISFIT][-1]
     if misfit is None:
+        if layout.final_newline == "never" or says_its_end(text, raw, reading.feed):
+            return raw
         is_last = pl.int_range(pl.len()) == pl.len() - 1
         return raw.with_columns(pl.when(is_last).then(pl.lit("E_TORN")).otherwise(MARK).alias(MARK))
     footers = tuple(start for rule in reading.feed.footer for start in rule.starts_with)
-    has_less = rest is not None or len(_cells(misfit, layout)) < len(header.names)
+    has_less = raw[MARK][-1] != BROKEN and len(_cells(misfit, layout)) < len(header.names)
     if misfit.strip() and has_less and not misfit.strip(" \"'").startswith(footers):
         line = raw[LINE_NUMBER][-1]
         raise reading.refused("E_TORN", f"ends within line {line}, which lacks cells and a line end, so it was cut short; send it again")
     return raw
 
 
-def _open_ended(text: bytes, raw: pl.DataFrame, names: list[str], layout: Csv) -> str | None:
-    """The text of the last row where a quote opens in it that nothing closes; such a cell takes all later rows into it.
-
-    Only a last row of several lines, or one that no line end closes, can be one. It is read again with a line after it,
-    which an open quote takes in too.
-    """
-    several_lines = pl.any_horizontal(pl.col(name).str.contains("[\r\n]") for name in cell_columns(raw)).fill_null(value=False)
-    last = raw.tail(1).filter(several_lines if _ends(text) else pl.lit(value=True))
-    if last.is_empty() or last[MISFIT].item() is not None:
-        return None
-    rest = _from_line(text, last[LINE_NUMBER].item())
-    _, further = _tokenised(rest + b"\nend\n", names, layout, skip=0)
-    return None if further else rest.decode("utf-8").rstrip("\r\n")
-
-
-def _from_line(text: bytes, line: int) -> bytes:
-    """The text from a physical line on, which is near the end."""
-    if b"\n" not in text:
-        return b"".join(text.splitlines(keepends=True)[line - 1 :])
-    start = len(text)
-    for _ in range(text.count(b"\n") - line + 2):
-        start = text.rfind(b"\n", 0, start)
-    return text[start + 1 :]
-
-
 def _cells(line: str, layout: Csv) -> list[str]:
     """The cells of one line that does not fit; none where it cannot be told."""
     try:
-        return next(csv.reader(io.StringIO(line, newline=""), **_dialect(layout)), [])
+        return next(csv.reader(io.StringIO(line, newline=""), strict=True, **_dialect(layout)), [])
     except csv.Error:
         return []
 
@@ -261,12 +316,38 @@ def _without_surplus(raw: pl.DataFrame, layout: Csv) -> pl.DataFrame:
     """
     names = cell_columns(raw)[:-1]
     raw = set_aside(raw, pl.col(cell(_SURPLUS)).str.strip_chars() != "", separator=layout.delimiter, mark="E_FIELDS").drop(cell(_SURPLUS))
-    texts = raw.drop_nulls(MISFIT).select(LINE_NUMBER, MISFIT).rows()
+    texts = raw.filter(pl.col(MARK) == "E_FIELDS").select(LINE_NUMBER, MISFIT).rows()
     whole = [[line, *cells] for line, text in texts if len(cells := _cells(text, layout)) == len(names)]
     if not whole:
         return raw
     rows = pl.DataFrame(whole, schema={LINE_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}, orient="row")
     return pl.concat([raw.filter(~pl.col(LINE_NUMBER).is_in(rows[LINE_NUMBER].implode())), rows], how="diagonal").sort(LINE_NUMBER)
+
+
+def _without_index(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """The raw rows without the number that they begin with; a row without a number is a misfit.
+
+    DeliveryRejectedError E_DRIFT where more rows have no cell before those that the header names: the vendor names every column now.
+    """
+    layout, number = reading.feed.files.csv, cell(_INDEX)
+    width = len(cell_columns(raw)) - 1 - layout.trailing_delimiter
+    texts = raw.filter(pl.col(MARK) == "E_FIELDS")[MISFIT].head(_MOST_SUSPECTS)
+    if sum(len(_cells(text, layout)) == width for text in texts) > raw[MISFIT].null_count():
+        raise reading.refused(
+            "E_DRIFT", "has no more cells in its rows than names in its header; take csv: index_column out of the feed if that is right"
+        )
+    is_number = pl.col(number).str.contains(r"^\s*[0-9]+\s*$")
+    return set_aside(raw, pl.col(MISFIT).is_null() & ~is_number, separator=layout.delimiter, mark="E_FIELDS").drop(number)
+
+
+def _refuse_another_layout(raw: pl.DataFrame, reading: Reading) -> None:
+    """E_DRIFT where a file that is said to have no header has one, or no row of as many cells as its feed has names."""
+    whole = raw.filter(pl.col(MISFIT).is_null()).head(1)
+    if whole.height:
+        refuse_a_header(whole.select(cell_columns(raw)).row(0), whole[LINE_NUMBER].item(), reading)
+    elif raw.height:
+        line, text = raw.select(LINE_NUMBER, MISFIT).row(0)
+        raise other_width(len(_cells(text or "", reading.feed.files.csv)), line, reading)
 
 
 def _up_to_a_blank_line(raw: pl.DataFrame) -> pl.DataFrame:
@@ -275,11 +356,17 @@ def _up_to_a_blank_line(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_one_kind(raw: pl.DataFrame, prefix: str, delimiter: str) -> pl.DataFrame:
-    """The raw rows without the column that says the kind of each line; lines of another kind are footers."""
+    """The raw rows without the column that says the kind of each line; lines of another kind are footers.
+
+    A line whose quotes are broken is none where its kind does not stand plainly in front, or where they join it with a row.
+    """
     kind = cell_columns(raw)[0]
     raw = set_aside(raw, pl.col(MISFIT).is_null() & (pl.col(kind).str.strip_chars() != prefix), separator=delimiter)
-    is_row = pl.col(MISFIT).str.starts_with(prefix + delimiter)
-    return raw.with_columns(pl.when(is_row | pl.col(MISFIT).is_null()).then(MARK).alias(MARK)).drop(kind)
+    first = pl.col(MISFIT).str.split(delimiter).list.first()
+    is_row = first.str.strip_chars(" \t\"'") == prefix
+    holds_a_row = pl.any_horizontal(pl.col(MISFIT).str.contains(f"\n{quote}{prefix}", literal=True) for quote in ("", '"', "'"))
+    hides = holds_a_row | ((pl.col(MARK) == BROKEN) & first.str.contains(r"[\"']"))
+    return raw.with_columns(pl.when(is_row | hides | pl.col(MISFIT).is_null()).then(MARK).alias(MARK)).drop(kind)
 
 
 def _refuse_a_second_table(raw: pl.DataFrame, reading: Reading) -> None:
@@ -298,7 +385,7 @@ def _refuse_a_second_table(raw: pl.DataFrame, reading: Reading) -> None:
         if is_header and len(following) == len(words) and any(map(_has_digit, following)):
             raise reading.refused(
                 "E_MULTI_TABLE",
-                f"a second table begins in line {line} ({', '.join(named[:4])}, …); say in the feed with csv: block which one is meant",
+                f"a second table begins in line {line} ({listed(named[:4])}, …); say in the feed with csv: block which one is meant",
             )
 
 
@@ -312,7 +399,3 @@ def _row_cells(raw: pl.DataFrame, place: int, layout: Csv) -> list[str]:
 
 def _has_digit(text: str) -> bool:
     return any(character.isdecimal() for character in text)
-
-
-def _unreadable(reading: Reading, error: Exception) -> DeliveryRejectedError:
-    return reading.refused("E_FORMAT", f"cannot be read as CSV ({error}); send it again as the feed says")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.contracts.windows import last_day_of, window_of
 from advisory_perf.vendors.layouts import FrozenModel, known_zone
 
@@ -21,8 +21,8 @@ _DAY = timedelta(days=1)
 class Deadline(FrozenModel):
     """By when a window's delivery has to be there: so many days after the window's last day, at a time of day in a time zone.
 
-    ``business_days`` says whether these are business days or calendar days. ``weekends`` says that a daily feed delivers for
-    Saturdays and Sundays too; it never delivers for a holiday. ``first_window`` is the first day for which a delivery is expected;
+    ``business_days`` says whether these are business days or calendar days. Which days a daily feed delivers for, and which are
+    holidays, is the feed's schedule. ``first_window`` is the first day for which a delivery is expected;
     without it that follows from the first one that lands.
     """
 
@@ -30,8 +30,6 @@ class Deadline(FrozenModel):
     business_days: bool
     time: time_of_day
     time_zone: str
-    holidays: frozenset[date] = frozenset()
-    weekends: bool = False
     first_window: date | None = None
 
     @field_validator("time", mode="before")
@@ -53,24 +51,18 @@ class Deadline(FrozenModel):
     def _is_time_zone(cls, value: str) -> str:
         return known_zone(value)
 
-    def expects(self, window: date, cadence: Cadence) -> bool:
-        """Whether a delivery is expected for the window at all."""
-        if cadence is Cadence.MONTHLY:
-            return True
-        return window not in self.holidays and (self.weekends or window.weekday() < _SATURDAY)
-
-    def instant(self, window: date, cadence: Cadence) -> datetime:
+    def instant(self, window: date, schedule: Schedule) -> datetime:
         """When the window's delivery has to be there, in UTC.
 
         With business days the n-th one after the window's last day; for n = 0 that day itself, or the next business day where it is
         none. Of a time of day that a change of the clocks skips or repeats, the later reading counts.
         """
-        day = last_day_of(window, cadence)
+        day = last_day_of(window, schedule.cadence)
         if not self.business_days:
             day += self.days * _DAY
-        elif self.days or not self._is_business_day(day):
+        elif self.days or not _is_business_day(day, schedule):
             for _ in range(max(self.days, 1)):
-                day = self._next_business_day(day)
+                day = _next_business_day(day, schedule)
         zone = ZoneInfo(self.time_zone)
         return max(datetime.combine(day, self.time.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
 
@@ -78,19 +70,21 @@ class Deadline(FrozenModel):
         """The instant as people there read it."""
         return f"{instant.astimezone(ZoneInfo(self.time_zone)):%Y-%m-%d %H:%M} {self.time_zone}"
 
-    def past_windows(self, now: datetime, cadence: Cadence) -> Iterator[date]:
+    def past_windows(self, now: datetime, schedule: Schedule) -> Iterator[date]:
         """The windows for which a delivery was expected by now, the latest first; they have no end."""
-        window = window_of(now.astimezone(ZoneInfo(self.time_zone)).date(), cadence)
+        window = window_of(now.astimezone(ZoneInfo(self.time_zone)).date(), schedule.cadence)
         while True:
-            if self.expects(window, cadence) and self.instant(window, cadence) <= now:
+            if schedule.expects(window) and self.instant(window, schedule) <= now:
                 yield window
-            window = window_of(window - _DAY, cadence)
+            window = window_of(window - _DAY, schedule.cadence)
 
-    def _is_business_day(self, day: date) -> bool:
-        return day.weekday() < _SATURDAY and day not in self.holidays
 
-    def _next_business_day(self, day: date) -> date:
+def _is_business_day(day: date, schedule: Schedule) -> bool:
+    return day.weekday() < _SATURDAY and day not in schedule.holidays
+
+
+def _next_business_day(day: date, schedule: Schedule) -> date:
+    day += _DAY
+    while not _is_business_day(day, schedule):
         day += _DAY
-        while not self._is_business_day(day):
-            day += _DAY
-        return day
+    return day

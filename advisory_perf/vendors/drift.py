@@ -8,6 +8,7 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.proposals import proposed_changes
 from advisory_perf.vendors.raw import cell, cell_columns, unmapped_columns
@@ -28,11 +29,12 @@ def drift_notices(raw: pl.DataFrame, feed: Feed, file_name: str) -> list[Notice]
     where = f"{feed.vendor}, {file_name}"
     lacks = ", ".join(feed.columns[field].from_ for field in missing)
     if (new and feed.drift.new == "reject") or (missing and feed.drift.missing == "reject"):
-        found = [*([f"the column {', '.join(new)} is new"] if new else []), *([f"{lacks} is missing"] if missing else [])]
+        found = [*([f"the column {listed(new)} is new"] if new else []), *([f"{lacks} is missing"] if missing else [])]
         raise DeliveryRejectedError("E_DRIFT", f"{where}: {'; '.join(found)}; {proposals}")
     notices = []
     if new:
-        notices.append(Notice("W_NEW_COLUMN", f"{where}: the column {', '.join(new)} is new and kept in the raw rows only; {proposals}"))
+        sentence = f"{where}: the column {listed(new)} is new and kept in the raw rows only; {proposals}"
+        notices.append(Notice("W_NEW_COLUMN", sentence))
     if missing:
         counts_as = ", ".join(f"{field} as {feed.columns[field].absent}" for field in missing)
         notices.append(Notice("W_MISSING_OPTIONAL", f"{where}: {lacks} is missing ({counts_as}); {proposals}"))

@@ -2,20 +2,31 @@
 
 A workbook stores numbers as binary floats. A number cell becomes the 15 significant digits that Excel itself shows, so
 that 666.9400000000001 is 666.94 again; text cells stay as they are. fastexcel prints floats with nine decimals at most, so
-columns that may have lost some are read a second time as floats. An error cell becomes its name, never a blank. What a hostile
-workbook could do to the parser is looked for in ``workbooks`` and ``old_workbooks`` first.
+columns that may have lost some are read a second time as floats. A number with more digits than a cell keeps is no amount and no
+identifier (``binary_floats``). An error cell becomes its name, never a blank. Serial numbers of days count from the end of 1899, also
+where the workbook's do from 1904. What a hostile workbook could do to the parser is looked for in ``workbooks`` and ``old_workbooks``
+first.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import NoReturn
 
 import fastexcel
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
+from advisory_perf.vendors.binary_floats import APPROXIMATE, approximate, is_beyond_cents
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.headers import named_header, notice_units_above, other_width, refuse_a_header, refuse_rows_above
+from advisory_perf.vendors.names import listed
+from advisory_perf.vendors.numbers import of_number
 from advisory_perf.vendors.old_workbooks import OLD_EXCEL, look_through_old
+from advisory_perf.vendors.pivoting import are_among
 from advisory_perf.vendors.raw import (
-    HEADER_SEARCH_ROWS,
+    DEEPEST_HEADER,
     LINE_NUMBER,
     MARK,
     MISFIT,
@@ -27,8 +38,10 @@ from advisory_perf.vendors.raw import (
     without_blank_lines,
     without_repeated_headers,
 )
+from advisory_perf.vendors.sections import with_titles
 from advisory_perf.vendors.stating import with_stated
-from advisory_perf.vendors.workbooks import WorkbookParts, looked_through
+from advisory_perf.vendors.workbook_days import counted_from_1900
+from advisory_perf.vendors.workbooks import WorkbookParts, looked_through, with_stated_extents
 
 _LONG_NUMBER = r"^-?\d+\.\d{5,}$|^-?\d{9,}\.\d+$"
 """Text that may be a number's first nine decimals; five show it too, since the others may have been zeros."""
@@ -43,42 +56,35 @@ _ERROR_NAMES = {
     "Value": "#VALUE!",
     "GettingData": "#GETTING_DATA",
 }
-_NUMBER, _NUMBER_KINDS = r"^[0-9]+(\.[0-9]+)?$", ("'Float(", "'Int(")
+_NUMBER, _NUMBER_KINDS = r"^[0-9]+(\.[0-9]+)?$", ("got 'Float(", "got 'Int(")
+_NO_IDENTIFIER = r"^-?[0-9]{16,}$|^-?[0-9]+\.[0-9]+$|^[0-9]{4}-[0-9]{2}-[0-9]{2}|^[0-9]{2}:[0-9]{2}"
+"""What a number cell shows beyond its fifteen digits or with decimals, and a date cell; as text it may identify something."""
+_HUGE_AMOUNT = r"^-?[0-9]{14,}$"
 
 
 def read_excel(content: bytes, reading: Reading) -> pl.DataFrame:
     """Raw rows of one sheet; ``line_number`` is the sheet's row number."""
     if content.startswith(OLD_EXCEL):
-        look_through_old(content, reading)
-        parts = WorkbookParts(may_pad_numbers=True)
+        counts_from_1904 = look_through_old(content, reading)
+        parts = WorkbookParts(may_pad_numbers=True, counts_from_1904=counts_from_1904)
     else:
         parts = looked_through(content, reading)
-    try:
-        workbook = fastexcel.read_excel(content)
-        name, cells, header = _chosen(workbook, reading)
-        raw = without_blank_lines(_raw(_with_exact_numbers(cells, workbook, name), header))
-        raw = without_repeated_headers(raw, header, reading.feed)
-        if _must_tell_ids(raw, reading, may_pad=parts.may_pad_numbers):
-            ids = header.names.index(reading.feed.columns["account_id"].from_)
-            raw = _without_numeric_ids(
-                raw, workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes={cells.columns[ids]: "duration"})
-            )
-    except fastexcel.FastExcelError as error:
-        _refuse_damaged(error, reading)
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # the parser's own, which it does not export
-            raise
-        _refuse_damaged(error, reading)
+    workbook = fastexcel.read_excel(with_stated_extents(content, parts))
+    name, cells, header = _chosen(workbook, reading)
+    sheet = _Sheet(workbook, name, cells.columns)
+    cells = _with_exact_numbers(cells, sheet, _lines_of(MONEY_FIELDS, cells, header, reading.feed))
+    raw = without_blank_lines(_raw(_in_notation(cells, sheet, header, reading.feed), header))
+    raw = without_repeated_headers(raw, header, reading.feed)
+    identifiers = _lines_of(IDENTIFIERS, cells, header, reading.feed)
+    raw = _with_sure_identifiers(raw, sheet, header, reading, identifiers, may_pad=parts.may_pad_numbers)
     if parts.has_formulas and reading.feed.files.excel.formulas == "warn":
         reading.noticed(
             "W_FORMULA", "holds formulas; their values as they were saved are read, so see that the vendor computes before saving"
         )
-    return with_stated(raw, reading, above=header.above)
-
-
-def _refuse_damaged(error: BaseException, reading: Reading) -> NoReturn:
-    what = " ".join(str(error).split())[:160]
-    raise reading.refused("E_FORMAT", f"cannot be read as an Excel workbook ({what}); send it again") from error
+    notice_units_above(header.above, reading)
+    raw = with_stated(with_titles(raw, reading, above=header.above), reading, above=header.above, sheet=name)
+    raw = _with_sure_titles(raw, cells, sheet, header, reading, may_pad=parts.may_pad_numbers)
+    return counted_from_1900(raw, reading.feed) if parts.counts_from_1904 else raw
 
 
 def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.DataFrame, Header]:
@@ -86,7 +92,7 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
     named = reading.feed.files.excel.sheet
     if named is not None:
         if named not in workbook.sheet_names:
-            raise reading.refused("E_DRIFT", f"has no sheet {named!r}, only {', '.join(workbook.sheet_names)}; mend it in the feed")
+            raise reading.refused("E_DRIFT", f"has no sheet {named!r}, only {listed(workbook.sheet_names)}; mend it in the feed")
         cells = _with_error_names(_loaded(workbook, named))
         return named, cells, _header(cells, reading)
     fitting, refusals, hidden = [], [], []
@@ -102,11 +108,11 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
             refusals.append(error)
     if len(fitting) == 1:
         if hidden:
-            known = f"say excel: sheet: {fitting[0][0]} in the feed if that is right"
-            reading.noticed("W_HIDDEN_SHEET", f"hides {', '.join(hidden)}, of which nothing is read; {known}")
+            known = f"say excel: sheet: {quoted(fitting[0][0])} in the feed if that is right"
+            reading.noticed("W_HIDDEN_SHEET", f"hides {listed(hidden)}, of which nothing is read; {known}")
         return fitting[0]
     if fitting:
-        found = ", ".join(name for name, _, _ in fitting)
+        found = listed([name for name, _, _ in fitting])
         raise reading.refused(
             "E_SHEET_AMBIGUOUS", f"has the feed's columns in several visible sheets ({found}); say excel: sheet in the feed"
         )
@@ -120,13 +126,32 @@ def _loaded(workbook: fastexcel.ExcelReader, name: str) -> fastexcel.ExcelSheet:
 
 
 def _header(cells: pl.DataFrame, reading: Reading) -> Header:
-    return find_header(cells.head(HEADER_SEARCH_ROWS).iter_rows(), reading)
+    if reading.feed.files.header is not None:
+        return _of_names(cells, reading)
+    days = cells.head(DEEPEST_HEADER).select(pl.all().str.replace(_MIDNIGHT, "$1"))
+    header = find_header(days.iter_rows(), reading)
+    refuse_rows_above(header, reading)
+    return header
+
+
+def _of_names(cells: pl.DataFrame, reading: Reading) -> Header:
+    """The header that the feed has in its place; E_DRIFT where the sheet has other columns, or a header after all."""
+    header = named_header(reading)
+    has_cells = cells.with_row_index("row").filter(pl.any_horizontal(pl.col(cells.columns).fill_null("") != ""))
+    if has_cells.is_empty():
+        return header
+    row_number, *first = has_cells.row(0)
+    width = max((place for place, name in enumerate(cells.columns, start=1) if (has_cells[name].fill_null("") != "").any()))
+    if width != len(header.names):
+        raise other_width(width, row_number + 1, reading)
+    refuse_a_header(first[:width], row_number + 1, reading)
+    return header
 
 
 def _raw(cells: pl.DataFrame, header: Header) -> pl.DataFrame:
     rows = cells.slice(header.index + 1)
     first_line = header.index + 2
-    names = dict(zip(cells.columns, map(cell, header.names), strict=True))
+    names = dict(zip(cells.columns[: len(header.names)], map(cell, header.names), strict=True))
     return rows.select(
         pl.int_range(first_line, first_line + pl.len(), dtype=pl.Int64()).alias(LINE_NUMBER),
         *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)),
@@ -155,48 +180,168 @@ def _cells(sheet: fastexcel.ExcelSheet) -> tuple[pl.DataFrame, list[tuple[int, i
     return frame, [(*error.offset_position, error.detail) for error in (errors.errors if errors else ())]
 
 
-def _with_exact_numbers(cells: pl.DataFrame, workbook: fastexcel.ExcelReader, sheet_name: str) -> pl.DataFrame:
-    is_long = cells.select(pl.all().str.contains(_LONG_NUMBER).any())
-    columns = [name for name in cells.columns if is_long[name].item()]
-    if not columns:
-        return cells
-    floats = workbook.load_sheet(sheet_name, header_row=None, skip_rows=0, dtypes="float").to_polars()
-    return cells.with_columns(_exact(cells[name], floats.to_series(cells.columns.index(name))) for name in columns)
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """The chosen sheet, to be read again for what its cells' texts do not tell."""
+
+    workbook: fastexcel.ExcelReader
+    name: str
+    columns: list[str]
+
+    def floats(self) -> pl.DataFrame:
+        """Every number as it is stored."""
+        return self.workbook.load_sheet(self.name, header_row=None, skip_rows=0, dtypes="float").to_polars()
+
+    def kinds(self, place: int) -> tuple[set[int], set[int]]:
+        """The rows in which the column has a number, and those in which it has a date, from 0.
+
+        The parser tells a cell's kind only where it cannot give the type it was asked for, so it is asked for durations.
+        """
+        asked = self.workbook.load_sheet(self.name, header_row=None, skip_rows=0, dtypes={self.columns[place]: "duration"})
+        frame, others = _cells(asked)
+        numbers = {row for row, column, detail in others if column == place and any(kind in detail for kind in _NUMBER_KINDS)}
+        return numbers, set(frame.to_series(place).is_not_null().arg_true())
 
 
-def _exact(texts: pl.Series, values: pl.Series) -> pl.Series:
+def _lines_of(fields: Collection[str], cells: pl.DataFrame, header: Header, feed: Feed) -> dict[int, pl.Series]:
+    """In which columns, by place, and there in which lines, cells are for one of the fields: as rows, as periods, or by a line's name."""
+    wanted, unpivot, pivot = {source.from_ for name, source in feed.columns.items() if name in fields}, feed.files.unpivot, feed.files.pivot
+    found = {}
+    for place, name in enumerate(header.names):
+        target, period = (None, ()) if unpivot is None else unpivot.found_in(name)
+        if name in wanted or target in wanted:
+            found[place] = pl.repeat(value=True, n=cells.height, eager=True)
+        elif pivot is not None and pivot.values in {name, target}:
+            if pivot.names in header.names:
+                names = cells[cells.columns[header.names.index(pivot.names)]]
+            else:
+                told = dict(zip(unpivot.period_columns if unpivot is not None else (), period, strict=True))
+                names = pl.repeat(told.get(pivot.names, ""), cells.height, dtype=pl.String(), eager=True)
+            found[place] = are_among(names, wanted)
+    return found
+
+
+def _with_exact_numbers(cells: pl.DataFrame, sheet: _Sheet, amounts: dict[int, pl.Series]) -> pl.DataFrame:
+    names = {place: cells.columns[place] for place in sorted(amounts)}
+    found = cells.select(pl.all().str.contains(_LONG_NUMBER).any())
+    is_long = [name for name in cells.columns if found[name].item()]
+    huge = cells.select(pl.col(name).str.contains(_HUGE_AMOUNT).any() for name in names.values())
+    if is_long:
+        floats = sheet.floats()
+        places = {name: cells.columns.index(name) for name in is_long}
+        cells = cells.with_columns(_exact(cells[name], floats.to_series(place), amounts.get(place)) for name, place in places.items())
+    for place, name in names.items():
+        if huge[name].item():
+            numbers, _ = sheet.kinds(place)
+            is_huge = pl.col(name).str.contains(_HUGE_AMOUNT) & is_beyond_cents(pl.col(name))
+            is_doubted = is_huge & pl.int_range(pl.len()).is_in(list(numbers)) & pl.lit(amounts[place])
+            cells = cells.with_columns(pl.when(is_doubted).then(pl.lit(APPROXIMATE) + pl.col(name)).otherwise(name).alias(name))
+    return cells
+
+
+def _exact(texts: pl.Series, values: pl.Series, are_amounts: pl.Series | None) -> pl.Series:
     places = texts.str.contains(_LONG_NUMBER).fill_null(value=False).arg_true()
-    shown = map(_fifteen_digits, texts.gather(places), values.gather(places))
+    amounts = [False] * len(places) if are_amounts is None else are_amounts.gather(places)
+    shown = [
+        _fifteen_digits(text, value, is_amount=is_amount)
+        for text, value, is_amount in zip(texts.gather(places), values.gather(places), amounts, strict=True)
+    ]
     return texts.scatter(places, pl.Series(shown, dtype=pl.String()))
 
 
-def _fifteen_digits(text: str, value: float | None) -> str:
-    """Excel's own 15 significant digits, in plain notation.
+def _fifteen_digits(text: str, value: float | None, *, is_amount: bool) -> str:
+    """Excel's own 15 significant digits, in plain notation; an amount only where those are all that the cell can mean.
 
     Text that fastexcel would not print for the number is a text cell, and what it prints as whole is whole: noise of a
     subtraction like -2.8E-17 stays zero.
     """
     if value is None or text != _without_zeros(f"{value:.9f}"):
         return text
+    if is_amount and (doubted := approximate(value)) is not None:
+        return doubted
     return _without_zeros(f"{Decimal(f'{value:.15g}'):f}")
+
+
+def _in_notation(cells: pl.DataFrame, sheet: _Sheet, header: Header, feed: Feed) -> pl.DataFrame:
+    """The cells with number cells written as the feed's texts are, so that its decimal mark and groups are asked of texts only."""
+    if feed.numbers.decimal_mark == ".":
+        return cells
+    amounts, announces = _lines_of((*MONEY_FIELDS, *RETURN_FIELDS), cells, header, feed), _announcing(cells, feed)
+    for place, column in enumerate(cells.columns):
+        lines = {*announces, *(amounts[place].arg_true() if place in amounts else ())}
+        if lines and cells[column].str.contains(r"\.").any():
+            rows = sorted(sheet.kinds(place)[0] & lines)
+            written = [of_number(text, feed.numbers) for text in cells[column].gather(rows)]
+            cells = cells.with_columns(cells[column].scatter(rows, pl.Series(written, dtype=pl.String())))
+    return cells
+
+
+def _announcing(cells: pl.DataFrame, feed: Feed) -> list[int]:
+    """The lines that announce control figures, in whichever columns these stand."""
+    line = pl.concat_str(pl.all().fill_null(""), separator=feed.files.csv.delimiter)
+    written = line.str.replace_all(".", feed.numbers.decimal_mark if feed.numbers.decimal_mark == "," else ".", literal=True)
+    tests = [text.str.contains(pattern) for pattern in feed.controls.patterns for text in (line, written)]
+    return cells.select(pl.any_horizontal(pl.lit(value=False), *tests).arg_true()).to_series().to_list() if tests else []
 
 
 def _without_zeros(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
-def _must_tell_ids(raw: pl.DataFrame, reading: Reading, *, may_pad: bool) -> bool:
-    """Whether an account number may stand in a number cell that should not be taken for it."""
-    rule = reading.feed.files.excel.numeric_ids
-    doubted = may_pad if rule is None else rule == "reject"
-    return doubted and bool(raw[cell(reading.feed.columns["account_id"].from_)].str.contains(_NUMBER).any())
+def _with_sure_identifiers(
+    raw: pl.DataFrame, sheet: _Sheet, header: Header, reading: Reading, identifiers: dict[int, pl.Series], *, may_pad: bool
+) -> pl.DataFrame:
+    """The raw rows, in which no number or date stands for an identifier that it may not be.
 
-
-def _without_numeric_ids(raw: pl.DataFrame, as_durations: fastexcel.ExcelSheet) -> pl.DataFrame:
-    """The raw rows; those whose account number is a number cell, which keeps no leading zeros, are misfits under E_ID.
-
-    The parser tells a cell's kind only where it cannot give the type it was asked for, so it is asked for durations.
+    Where a number may have lost its leading zeros, its row is a misfit under E_ID. One of more than fifteen digits or with decimals,
+    and a date, which a spreadsheet makes of texts such as 1-2, are written as approximate, whatever the feed says of number cells.
     """
-    _, others = _cells(as_durations)
-    lines = [row + 1 for row, _, detail in others if any(kind in detail for kind in _NUMBER_KINDS)]
-    return set_aside(raw, pl.col(MISFIT).is_null() & pl.col(LINE_NUMBER).is_in(lines), separator="\t", mark="E_ID")
+    doubtful, is_padded, lost = _doubtful(reading, may_pad=may_pad), _is_padded(reading, may_pad=may_pad), set[int]()
+    for place, lines in identifiers.items():
+        name = header.names[place]
+        text, row = pl.col(cell(name)), pl.col(LINE_NUMBER) - 1
+        if not raw.select(text.str.contains(doubtful).any()).item():
+            continue
+        numbers, dates = (rows & set(lines.arg_true()) for rows in sheet.kinds(place))
+        lost |= numbers if is_padded else set()
+        is_none = text.str.contains(_NO_IDENTIFIER) & row.is_in([*numbers, *dates])
+        raw = raw.with_columns(pl.when(is_none).then(pl.lit(APPROXIMATE) + text).otherwise(text).alias(cell(name)))
+    if not lost:
+        return raw
+    is_number = pl.col(MISFIT).is_null() & (pl.col(LINE_NUMBER) - 1).is_in(list(lost))
+    return set_aside(raw, is_number, separator="\t", mark="E_ID")
+
+
+def _is_padded(reading: Reading, *, may_pad: bool) -> bool:
+    rule = reading.feed.files.excel.numeric_ids
+    return may_pad if rule is None else rule == "reject"
+
+
+def _doubtful(reading: Reading, *, may_pad: bool) -> str:
+    """How a number or date looks that may not be the identifier that was meant."""
+    return f"{_NUMBER}|{_NO_IDENTIFIER}" if _is_padded(reading, may_pad=may_pad) else _NO_IDENTIFIER
+
+
+def _with_sure_titles(
+    raw: pl.DataFrame, cells: pl.DataFrame, sheet: _Sheet, header: Header, reading: Reading, *, may_pad: bool
+) -> pl.DataFrame:
+    """The raw rows, in which no number or date of a title or of a line above the header stands for an identifier that it may not be."""
+    files, sources = reading.feed.files, [source.from_ for name, source in reading.feed.columns.items() if name in IDENTIFIERS]
+    above = [name for name, stated in files.stated.items() if stated.in_ == "preamble"]
+    told = [name for name in sources if name in (*files.title_columns, *above)]
+    if not told:
+        return raw
+    titles = raw.filter(pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null())[LINE_NUMBER] - 1
+    lines, doubted = {*titles, *range(len(header.above))}, set[str]()
+    for place, name in enumerate(cells.columns):
+        numbers, dates = sheet.kinds(place)
+        texts = cells[name].gather(sorted((numbers | dates) & lines)).str.strip_prefix(APPROXIMATE)
+        texts = texts.str.replace(_MIDNIGHT, "$1")
+        doubted |= set(texts.filter(texts.str.contains(_doubtful(reading, may_pad=may_pad))))
+    return raw.with_columns(
+        pl.when(pl.col(cell(name)).is_in(sorted(doubted)))
+        .then(pl.lit(APPROXIMATE) + pl.col(cell(name)))
+        .otherwise(cell(name))
+        .alias(cell(name))
+        for name in told
+    )

@@ -12,23 +12,33 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.vendors.names import folded, repeated
+from advisory_perf.vendors.raw import Reading, feed_spellings
 
 _PIECE = 1 << 20
 _LONGEST_VALUE = 1 << 22
 """Characters of one row, or of one value beside the rows."""
 _CONTAINERS = frozenset({dict, list})
-_SPACES = re.compile(r"[ \t\n\r]*")
+_END_OF_FILE = b"\x1a"
+_SPACES = re.compile(r"[ \t\n\r\ufeff]*")
+"""JSON's own, and the byte order marks that files bring along when they are joined."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|NaN|-?Infinity', re.DOTALL)
 _UNFINISHED = re.compile(r'(?:-|\.|[eE][+-]?|t|tr|tru|f|fa|fal|fals|n|nu|nul|"(?:[^"\\]|\\.)*\\?|(?:\\u?|u)[0-9a-fA-F]{0,4})?', re.DOTALL)
 """What may be left of a value, from where the scanner stopped, when a document was cut within it."""
+
+
+class Decimals(str):
+    """A number with a fraction or an exponent, as it is printed."""
+
+    __slots__ = ()
 
 
 class JsonText:
     """A place in a document, which moves forward over its values."""
 
     def __init__(self, content: bytes, reading: Reading) -> None:
-        self._content = memoryview(content.removeprefix(codecs.BOM_UTF8))
+        stripped = content.rstrip(b" \t\r\n\x1a") if _END_OF_FILE in content[-_PIECE:] else content
+        self._content = memoryview(content if content[len(stripped) :].strip(b" \t\r\n") == b"" else stripped)
         self._reading = reading
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._fed = 0
@@ -36,8 +46,15 @@ class JsonText:
         self._place = 0
         self._passed = 0
         self._twice: str | None = None
+        files = reading.feed.files
+        stated = (one.at for one in files.stated.values() if one.at is not None)
+        read = (*feed_spellings(reading.feed).values(), *files.json_.key_as, *stated)
+        self._read = {folded(part) for name in read for part in name.split(".")}
         self._scan = json.JSONDecoder(
-            parse_float=str, parse_int=str, parse_constant=self._not_json, object_pairs_hook=self._unique
+            parse_float=Decimals if reading.feed.numbers.decimal_mark != "." else str,
+            parse_int=str,
+            parse_constant=self._not_json,
+            object_pairs_hook=self._unique,
         ).scan_once  # type: ignore[attr-defined]  # the stubs leave it out
 
     def peek(self) -> str:
@@ -166,10 +183,16 @@ class JsonText:
                 raise self._too_deep()
 
     def _unique(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """The object, in which a name that nobody reads may stand as often as it likes."""
         made = dict(pairs)
         if len(made) < len(pairs):
             names = [name for name, _ in pairs]
-            self._twice = next(name for name in names if names.count(name) > 1)
+            twice = [name for name in made if names.count(name) > 1]
+            self._twice = next((name for name in twice if folded(name) in self._read), self._twice)
+            seen = set[str]()
+            for place, (name, value) in enumerate(pairs, start=1):
+                made[repeated(name, place) if name in seen else name] = value
+                seen.add(name)
         return made
 
     def _not_json(self, literal: str) -> NoReturn:
@@ -181,7 +204,7 @@ class JsonText:
     def _unreadable(self, error: Exception) -> DeliveryRejectedError:
         """E_TORN where the text ends within the value, else E_FORMAT."""
         if isinstance(error, json.JSONDecodeError):
-            place, what = error.pos, error.msg
+            place, what = error.pos, "what stands there continues no value"
         else:
             place, what = (error.value if isinstance(error, StopIteration) else self._place), "no value stands there"
         if _UNFINISHED.fullmatch(self._text.rstrip(" \t\r\n"), place):

@@ -4,15 +4,27 @@ Models only. What the cells mean (notation, sign, scale, conventions) is in ``fe
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from advisory_perf.vendors.dates import tells_days
+from advisory_perf.vendors.expressions import all_found, compiled, first_found, without
+from advisory_perf.vendors.names import folded, matched
 
 _PACKED = (".gz", ".zip")
 _VALUE_GROUP = "column"
+_LONGEST_MARK = 8
+"""Characters of a delimiter or line end."""
+_NAMED_DAYS = re.compile(
+    r"(?<!\d)(?:19|20)\d\d[-_. ]?(?:0[1-9]|1[0-2])(?!\d{3})"  # 202503, 2025-03-31
+    r"|(?<!\d)\d\d[-_. ]?\d\d[-_. ]?(?:19|20)\d\d(?!\d)"  # 31032025
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-_. ]?(?:19|20)?\d\d(?!\d)"
+)
+"""A day or month in a name, in lower case."""
 
 
 class FrozenModel(BaseModel):
@@ -20,13 +32,12 @@ class FrozenModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a feed; ValueError says what is wrong with it."""
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
+    @field_validator("*", mode="before")
+    @classmethod
+    def _null_is_a_word(cls, value: object, info: ValidationInfo) -> object:
+        """YAML reads a bare ``null`` as nothing: where it is one of a key's choices, it is the word."""
+        choices = get_args(cls.model_fields[info.field_name].annotation) if info.field_name is not None else ()
+        return "null" if value is None and "null" in choices else value
 
 
 def known_zone(name: str) -> str:
@@ -40,21 +51,27 @@ def known_zone(name: str) -> str:
 class Csv(FrozenModel):
     """How the text of a CSV file is laid out.
 
+    ``delimiter`` and ``line_end`` may have several characters; lines end with CR LF, LF or CR unless ``line_end`` names another
+    text, and then with nothing else.
     ``quote`` goes around cells that hold the delimiter; within one it is ``doubled`` or stands behind a ``backslash``.
     ``record_prefix`` is the first cell of every row in files that begin each line with its kind; lines of other kinds are
     footers. ``block`` is for files of several tables: how the title line above the wanted one starts (empty where it has
     none); that table ends at the first blank line. ``trailing_delimiter`` is for files whose rows end with a delimiter and whose
-    header does not. ``final_newline: required`` refuses a file whose last line has no end.
+    header does not, ``index_column`` for those whose rows begin with a number that the header does not name.
+    ``final_newline: required`` refuses a file whose last line has no end; with ``optional`` the last cell of such a
+    file has to be confirmed, and with ``never`` it is taken, since the vendor ends no file so.
     """
 
     encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: str = Field(default=",", min_length=1, max_length=_LONGEST_MARK)
+    line_end: str | None = Field(default=None, min_length=1, max_length=_LONGEST_MARK)
     quote: Literal['"', "'", "none"] = '"'
     escape: Literal["doubled", "backslash"] = "doubled"
     record_prefix: str | None = Field(default=None, min_length=1)
     block: str | None = None
     trailing_delimiter: bool = False
-    final_newline: Literal["optional", "required"] = "optional"
+    index_column: bool = False
+    final_newline: Literal["optional", "required", "never"] = "optional"
 
     @field_validator("encoding")
     @classmethod
@@ -67,16 +84,34 @@ class Csv(FrozenModel):
 
     @field_validator("delimiter")
     @classmethod
-    def _one_byte(cls, value: str) -> str:
-        if not value.isascii() or value in "\r\n\"'\\":
-            raise ValueError("must be one ASCII character that neither ends a line nor quotes")
+    def _only_separates(cls, value: str) -> str:
+        if not set(value).isdisjoint("\r\n\"'\\\0"):
+            raise ValueError("must be text without line ends, quotes and backslashes")
         return value
+
+    @model_validator(mode="after")
+    def _line_ends_stand_apart(self) -> Self:
+        end, delimiter = self.line_end, self.delimiter
+        if end is None:
+            return self
+        if not set(end).isdisjoint("\"'\\\0") or _borders(end):
+            raise ValueError(
+                "line_end must be text without quotes and backslashes that does not begin as it ends, such as '\\r' or '\\x1e'"
+            )
+        if end in delimiter or delimiter in end or _overlap(end, delimiter) or _overlap(delimiter, end):
+            raise ValueError("line_end and delimiter must not have a part in common, or it is ambiguous where a line ends")
+        return self
+
+    @property
+    def ambiguous_after_delimiter(self) -> tuple[str, ...]:
+        """The texts that, behind a delimiter, would make another delimiter of it: ``|`` behind ``||``, as in ``a|||b``."""
+        return tuple(self.delimiter[length:] for length in _borders(self.delimiter))
 
 
 class Excel(FrozenModel):
     """Which sheet of a workbook holds the rows; by default the only visible one that has the feed's columns.
 
-    An account number in a number cell has lost its leading zeros. ``numeric_ids`` says what becomes of it: ``accept``, or
+    An identifier in a number cell has lost its leading zeros. ``numeric_ids`` says what becomes of it: ``accept``, or
     ``reject`` (E_ID). By default it is accepted, unless the workbook shows any number with leading zeros or, being of the
     older kinds (xls, xlsb), does not tell. ``formulas: accept`` is for vendors who send them always; otherwise a notice says so.
     """
@@ -86,19 +121,28 @@ class Excel(FrozenModel):
     formulas: Literal["accept", "warn"] = "warn"
 
 
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class Json(FrozenModel):
     """Where in a JSON document the rows are: dotted path to an array, empty for the document itself.
 
-    ``lines`` is for NDJSON, a document a line; each is then a row.
+    ``lines`` is for NDJSON, a document a line; each is then a row. ``key_as`` is for rows that are keyed instead of listed: an object
+    stands at the path, whose keys become the column of that name, and under each key a row or an array of rows; of several names each
+    is for one level of keys.
     """
 
     rows_at: str = ""
     lines: bool = False
+    key_as: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @model_validator(mode="after")
     def _lines_have_no_path(self) -> Self:
-        if self.lines and self.rows_at:
-            raise ValueError("rows_at is for one document; with lines: true every line is a row")
+        if self.lines and (self.rows_at or self.key_as):
+            raise ValueError("rows_at and key_as are for one document; with lines: true every line is a row")
+        if len(set(self.key_as)) < len(self.key_as) or not all(self.key_as):
+            raise ValueError("key_as must name a different column for each level of keys")
         return self
 
 
@@ -115,7 +159,7 @@ class Unpivot(FrozenModel):
 
     @model_validator(mode="after")
     def _groups_tell_all(self) -> Self:
-        groups = compiled(self.header).groupindex
+        groups = compiled(self.header).names
         if not self.period_columns:
             raise ValueError("header must have a named group, such as (?P<day>…), around what tells the period")
         if len(self.values) > 1 and _VALUE_GROUP not in groups:
@@ -125,7 +169,7 @@ class Unpivot(FrozenModel):
     @property
     def period_columns(self) -> tuple[str, ...]:
         """The columns that are read out of the header."""
-        return tuple(name for name in compiled(self.header).groupindex if name != _VALUE_GROUP)
+        return tuple(name for name in compiled(self.header).names if name != _VALUE_GROUP)
 
     @property
     def made_columns(self) -> frozenset[str]:
@@ -133,57 +177,116 @@ class Unpivot(FrozenModel):
         return frozenset({*self.period_columns, *self.values})
 
     def found_in(self, name: str) -> tuple[str | None, tuple[str, ...]]:
-        """Which value a column holds and for which period; no value where it is a column like others."""
-        found = compiled(self.header).fullmatch(name)
-        if found is None:
-            return None, ()
-        groups = found.groupdict(default="")
-        value = groups.get(_VALUE_GROUP, self.values[0])
-        return (value if value in self.values else None), tuple(groups[group] for group in self.period_columns)
+        """Which value a column holds and for which period, in any case; no value where it is a column like others."""
+        return self.found_in_all([name])[0]
+
+    def found_in_all(self, names: Sequence[str]) -> list[tuple[str | None, tuple[str, ...]]]:
+        """The same for several columns."""
+        values = {folded(value): value for value in self.values}
+        told: list[tuple[str | None, tuple[str, ...]]] = []
+        for groups in matched(self.header, names):
+            if groups is None:
+                told.append((None, ()))
+                continue
+            value = values.get(folded(groups.get(_VALUE_GROUP, self.values[0])))
+            told.append((value, tuple(groups[group] for group in self.period_columns)))
+        return told
+
+
+class Pivot(FrozenModel):
+    """Lines of a name and a value, to be turned into columns: the cells of ``values`` become those of the columns in ``names``.
+
+    Lines are of one row where they agree in the columns ``by``, or, without them, from one line whose name is ``begins`` to the next.
+    """
+
+    names: str = Field(min_length=1)
+    values: str = Field(min_length=1)
+    by: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    begins: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _rows_are_told_apart(self) -> Self:
+        if bool(self.by) == (self.begins is not None):
+            raise ValueError("pivot needs by, the columns that a row's lines have in common, or begins, the name of a row's first line")
+        if len({self.names, self.values, *self.by}) < len(self.by) + 2:
+            raise ValueError("pivot: names, values and by must be different columns")
+        return self
 
 
 class Stated(FrozenModel):
     """A value that a file states once for all of its rows, as a column of them.
 
-    ``in`` says where: in the ``file_name`` without its ending, in the ``preamble`` (the lines above the header; csv, excel), there
-    found by ``pattern``, a regular expression with one group; or in the ``document`` around the rows (json), at the dotted path
-    ``at``.
+    ``in`` says where: in the ``file_name`` without its ending, in the ``path`` (the folders below ``incoming/<vendor>/``, and the
+    name), in the ``preamble`` (the lines above the header; csv, excel), in the name of the ``sheet`` (excel), there found by
+    ``pattern``, a regular expression with one group; or in the ``document`` around the rows (json), at the dotted path ``at``.
     """
 
-    in_: Literal["file_name", "preamble", "document"] = Field(alias="in")
+    in_: Literal["file_name", "path", "preamble", "sheet", "document"] = Field(alias="in")
     pattern: str | None = None
     at: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _found_in_one_way(self) -> Self:
         if (self.in_ == "document") != (self.at is not None) or (self.at is None) == (self.pattern is None):
-            raise ValueError("in: file_name and in: preamble go with a pattern, in: document with at, a dotted path")
+            raise ValueError("in: file_name, path, preamble and sheet go with a pattern, in: document with at, a dotted path")
         if self.pattern is not None and compiled(self.pattern).groups != 1:
             raise ValueError("pattern must be a regular expression with exactly one group, around the value")
         return self
 
     def found(self, texts: Iterable[str]) -> set[str]:
         """What the pattern finds in the texts."""
-        return {match[1].strip() for text in texts for match in re.finditer(self.pattern or "", text) if match[1]}
+        return {found.strip() for text in texts for found in all_found(self.pattern or "", text) if found}
+
+
+class DayMustMatch(FrozenModel):
+    """The file's own day, which its rows have to agree with: one of ``stated``, read by ``formats``.
+
+    ``rows``: all are of that ``day``, of its ``window``, or of no later day (``until``).
+    """
+
+    stated: str
+    formats: tuple[str, ...] = Field(default=("%Y-%m-%d",), min_length=1)
+    rows: Literal["day", "window", "until"] = "window"
+    on_difference: Literal["reject", "warn"] = "reject"
+
+    @field_validator("formats")
+    @classmethod
+    def _tell_days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [form for form in value if not tells_days(form)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no format of dates that tells day, month and year, or a month")
+        return value
 
 
 class Files(FrozenModel):
     """Which files belong to the feed, and what they are.
 
     A ``.gz`` or ``.zip`` behind a name is no part of it. ``version`` is a regular expression with one group, searched in the
-    file's name without its ending; the number it finds orders deliveries of the same day. A name without it is version 0.
+    file's name without its ending; the number it finds orders the versions of one file. A name without it is version 0.
+    ``versions`` says what a version holds: the ``whole`` file, in place of all lower ones, or only what ``changes`` in them.
     ``header_rows`` is how many rows a header has (csv, excel): its names are then joined, ``Flows`` over ``In`` is ``Flows In``.
-    ``stated`` are columns that no row has, because the file states their value once (``Stated``).
+    ``header: none`` is for files without one, whose columns are then called ``names``, in their order. ``group_header`` is a regular
+    expression for the title lines of groups of rows (csv, excel), which it matches from end to end; each of its named groups becomes
+    a column of the rows below the title.
+    ``stated`` are columns that no row has, because the file states their value once (``Stated``); ``day_must_match`` is one of them.
     ``time_zone`` is where the vendor's day is: an instant with a time zone then is the day it fell on there.
+    ``settle_seconds``: so long a file lies unchanged in incoming before it is taken; without it the installation says.
     """
 
     patterns: tuple[str, ...] = Field(min_length=1)
     format: Literal["csv", "excel", "json", "parquet"]
     version: str | None = None
+    versions: Literal["whole", "changes"] = "whole"
+    header: Literal["none"] | None = None
+    names: tuple[str, ...] = ()
     header_rows: int = Field(default=1, ge=1, le=3)
     time_zone: str | None = None
+    group_header: str | None = None
     unpivot: Unpivot | None = None
+    pivot: Pivot | None = None
     stated: dict[str, Stated] = Field(default_factory=dict)
+    day_must_match: DayMustMatch | None = None
+    settle_seconds: float | None = Field(default=None, ge=0, le=86_400)
     csv: Csv = Csv()
     excel: Excel = Excel()
     json_: Json = Field(default=Json(), alias="json")
@@ -200,13 +303,33 @@ class Files(FrozenModel):
     def _known_zone(cls, value: str | None) -> str | None:
         return None if value is None else known_zone(value)
 
+    @field_validator("group_header")
+    @classmethod
+    def _named_groups(cls, value: str | None) -> str | None:
+        if value is not None and not compiled(value).names:
+            raise ValueError("must have a named group, such as (?P<id>…), around what the title of a group tells")
+        return value
+
     @model_validator(mode="after")
     def _headers_are_rows(self) -> Self:
-        if self.format not in {"csv", "excel"} and (self.unpivot is not None or self.header_rows != 1):
+        has_lines = self.format in {"csv", "excel"}
+        if not has_lines and (self.unpivot is not None or self.header_rows != 1):
             raise ValueError("unpivot and header_rows are for formats with a header: csv and excel")
+        if not has_lines and (self.header is not None or self.group_header is not None):
+            raise ValueError("header: none and group_header are for formats of lines: csv and excel")
+        if (self.header is None) != (not self.names):
+            raise ValueError("header: none goes with names, the columns in their order")
+        if self.header is not None and len(set(self.names)) < len(self.names):
+            raise ValueError("names: each column needs a name of its own")
+        if self.header is not None and (self.unpivot is not None or self.header_rows != 1 or self.csv.index_column):
+            raise ValueError("header: none goes without unpivot, header_rows and csv: index_column, which read a header")
+        if self.day_must_match is not None and self.day_must_match.stated not in self.stated:
+            raise ValueError(f"day_must_match: {self.day_must_match.stated} is none of files: stated, where the file's day is found")
         places = {stated.in_ for stated in self.stated.values()}
-        if "preamble" in places and self.format not in {"csv", "excel"}:
+        if "preamble" in places and (not has_lines or self.header is not None):
             raise ValueError("stated: a preamble stands above a header: csv and excel")
+        if "sheet" in places and self.format != "excel":
+            raise ValueError("stated: in: sheet is for excel")
         if "document" in places and (self.format != "json" or self.json_.lines):
             raise ValueError("stated: in: document is for json with one document around its rows")
         return self
@@ -214,7 +337,29 @@ class Files(FrozenModel):
     @property
     def made_columns(self) -> frozenset[str]:
         """The columns of the feed that no header and no row names."""
-        return frozenset(self.stated) | (self.unpivot.made_columns if self.unpivot is not None else frozenset())
+        return frozenset(
+            {
+                *self.stated,
+                *self.title_columns,
+                *self.json_.key_as,
+                *(self.unpivot.made_columns if self.unpivot is not None else ()),
+            }
+        )
+
+    @property
+    def title_columns(self) -> tuple[str, ...]:
+        """The columns that the titles of groups tell."""
+        return compiled(self.group_header).names if self.group_header is not None else ()
+
+    @property
+    def path_is_name(self) -> bool:
+        """Whether the folders that a file lies in are part of its name, because they say something of its rows."""
+        return any(stated.in_ == "path" for stated in self.stated.values())
+
+    @property
+    def name_says_more(self) -> bool:
+        """Whether files of the same bytes say different things under different names."""
+        return any(stated.in_ in {"path", "file_name"} for stated in self.stated.values())
 
     def stem(self, file_name: str) -> str:
         """The file's name without packing and ending."""
@@ -229,15 +374,29 @@ class Files(FrozenModel):
         """The version that the file's name carries, in upper or lower case; 0 without one, or where it is no number."""
         if self.version is None:
             return 0
-        found = re.search(self.version, self.stem(file_name), re.IGNORECASE)
-        return int(found.group(1)) if found and found.group(1).isdecimal() else 0
+        found = first_found(self.version, self.stem(file_name))
+        return int(found) if found is not None and found.isdecimal() else 0
 
     def unversioned(self, file_name: str) -> str:
         """The file's name without its version and packing, in lower case: what all versions of one file have in common."""
         stem, _, ending = _unpacked_name(file_name.lower()).rpartition(".")
-        return f"{stem if self.version is None else re.sub(self.version, '', stem, flags=re.IGNORECASE)}.{ending}"
+        return f"{stem if self.version is None else without(self.version, stem)}.{ending}"
+
+    def names_its_day(self, file_name: str) -> bool:
+        """Whether the name holds a day or a month, so that no other day's file has it too."""
+        return _NAMED_DAYS.search(self.unversioned(file_name)) is not None
 
 
 def _unpacked_name(file_name: str) -> str:
     stem, point, ending = file_name.rpartition(".")
     return stem if stem and f"{point}{ending.lower()}" in _PACKED else file_name
+
+
+def _borders(text: str) -> tuple[int, ...]:
+    """The lengths of what the text both begins and ends with: 1 for ``||`` and for ``~|~``."""
+    return tuple(length for length in range(1, len(text)) if text.startswith(text[-length:]))
+
+
+def _overlap(first: str, second: str) -> bool:
+    """Whether the one may begin before the other ends."""
+    return any(second.startswith(first[-length:]) for length in range(1, min(len(first), len(second))))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from advisory_perf.showing import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -9,3 +11,7 @@ class Notice:
 
     code: str
     sentence: str
+
+    def __post_init__(self) -> None:
+        """The sentence as it is shown."""
+        object.__setattr__(self, "sentence", shown(self.sentence))

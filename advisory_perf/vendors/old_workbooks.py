@@ -15,14 +15,14 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 _HEADER, _ENTRY = 512, 128
 _END_OF_CHAIN, _ROOT = 0xFFFFFFFE, 5
-_BOF, _EOF, _FILE_PASS, _SHARED_STRINGS = 0x0809, 0x000A, 0x002F, 0x00FC
+_BOF, _EOF, _FILE_PASS, _SHARED_STRINGS, _EPOCH = 0x0809, 0x000A, 0x002F, 0x00FC, 0x0022
 _CELLS = frozenset({0x0006, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x0002, 0x0003, 0x0004, 0x0005, 0x007E})
 _RUNS_OF_CELLS = frozenset({0x00BD, 0x00BE})
 _SMALLEST_STRING = 3
 
 
-def look_through_old(content: bytes, reading: Reading) -> None:
-    """Holds an old workbook against the bounds.
+def look_through_old(content: bytes, reading: Reading) -> bool:
+    """Holds an old workbook against the bounds; whether it counts days from 1904.
 
     DeliveryRejectedError: E_ENCRYPTED, E_TORN where the file ends before its sectors, E_TOO_LARGE, else E_FORMAT.
     """
@@ -33,7 +33,7 @@ def look_through_old(content: bytes, reading: Reading) -> None:
         name = next((name for name in ("workbook", "book") if name in streams.entries), None)
         if name is None:
             raise reading.refused("E_FORMAT", "is an Office file, but no Excel workbook; send the workbook")
-        _look_through_records(streams.read(name), reading)
+        return _look_through_records(streams.read(name), reading)
     except (struct.error, IndexError) as error:
         raise reading.refused("E_FORMAT", "is a damaged old Excel workbook; send it again") from error
 
@@ -101,8 +101,9 @@ class _Compound:
         return self._reading.refused("E_TORN", "is an old Excel workbook that was cut short; send it again")
 
 
-def _look_through_records(stream: bytes, reading: Reading) -> None:
+def _look_through_records(stream: bytes, reading: Reading) -> bool:
     """Records are type, length and content; the workbook's own come first, then those of each sheet between BOF and EOF."""
+    from_1904 = False
     place = rows = columns = area = 0
     while place + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, place)
@@ -120,9 +121,12 @@ def _look_through_records(stream: bytes, reading: Reading) -> None:
             refuse_wide_grid(rows, columns, len(stream), "a sheet", reading)
             area += rows * columns
             rows = columns = 0
+        elif kind == _EPOCH:
+            from_1904 = struct.unpack_from("<H", stream, content)[0] == 1
         place = content + length
     if area > cells_allowed(len(stream), CELLS_A_BYTE):
         raise reading.refused("E_TOO_LARGE", "has sheets that reach far, but hold hardly any cells; delete those at their far corners")
+    return from_1904
 
 
 def _encrypted(reading: Reading) -> DeliveryRejectedError:

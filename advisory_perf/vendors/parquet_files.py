@@ -1,107 +1,172 @@
 """Parquet bytes to raw rows: typed cells become their exact text again, so that every format is judged alike.
 
-What the footer promises is held against the bounds before a page is decoded. A column within a structure is read where the
-feed maps its dotted name; other nested columns are refused unless the feed ignores them.
+What the footer promises is held against the bounds before a page is decoded, and only columns that matter are decoded: those that the
+feed ignores may be of any type. A mapped column needs a form as text (``arrow_text``); of one that nobody maps, a cell without it is
+kept as the name of its type. A column within a structure is read where the feed maps its dotted name.
 """
 
-import io
+import base64
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as arrow_compute
 import pyarrow.parquet as arrow_parquet
 
+from advisory_perf.vendors.arrow_text import days_as_text, has_text, texts_of, type_name
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, column_names, folded, missing_columns, without_blank_lines
+from advisory_perf.vendors.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.names import folded, folded_path
+from advisory_perf.vendors.numbers import of_numbers
+from advisory_perf.vendors.pivoting import are_among
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, column_names, missing_columns, without_blank_lines
 from advisory_perf.vendors.stating import with_stated
 
-_MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00(?:\.0+)?$"
-"""A day that was written as an instant, as pandas does; one with a time zone or another hour is no day."""
 _CELLS_A_BYTE = 32
 """Equal cells are stored once, so a file may hold many in a byte; a column of one value does not make a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the raw rows: its name and type, and by which places it is found: of a column of the file, and of parts within."""
+
+    name: str
+    dtype: pa.DataType
+    places: tuple[int, ...]
 
 
 def read_parquet(content: bytes, reading: Reading) -> pl.DataFrame:
     """Raw rows of a Parquet file; ``line_number`` is the row's ordinal, from 1."""
     if not content.endswith(b"PAR1"):
         raise reading.refused("E_TORN", "ends without Parquet's closing mark, so it was cut short; send it again")
-    try:
-        _refuse_too_large(content, reading)
-        frame = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError, MemoryError) as error:
-        raise reading.refused("E_FORMAT", f"cannot be read as Parquet ({' '.join(str(error).split())[:160]}); send it again") from error
-    frame = _plain_columns(frame, reading)
-    names = column_names([folded(name) for name in frame.columns], frame.columns, reading)
+    # Instants of 96 bits, as Spark wrote them, would wrap around in the nanoseconds that Arrow takes them for.
+    file = arrow_parquet.ParquetFile(pa.BufferReader(content), coerce_int96_timestamp_unit="us")
+    _refuse_too_large(file, len(content), reading)
+    columns = _columns(_schema_of(file), reading)
+    names = column_names([folded(column.name) for column in columns], [column.name for column in columns], reading)
     missing = [name for name in reading.feed.source_names if name not in names]
     if missing:
         raise missing_columns(reading, missing, where="the file", names=names)
-    raw = frame.select(
+    values = _values(file, columns)
+    cells = [_cells(column, name, values[column.places[0]], reading) for column, name in zip(columns, names, strict=True)]
+    raw = pl.DataFrame(cells)
+    pivot = reading.feed.files.pivot
+    if pivot is not None:
+        place = names.index(pivot.values)
+        lines = _of_lines(columns[place], values[columns[place].places[0]], raw[cell(pivot.names)], reading)
+        raw = raw.with_columns(lines.alias(cell(pivot.values)))
+    raw = raw.select(
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias(LINE_NUMBER),
         *(pl.lit(None, pl.String()).alias(name) for name in (MISFIT, MARK)),
-        *(_text(old, new, frame.schema[old], reading) for old, new in zip(frame.columns, names, strict=True)),
+        pl.all(),
     )
     return with_stated(without_blank_lines(raw), reading)
 
 
-def _refuse_too_large(content: bytes, reading: Reading) -> None:
-    footer = arrow_parquet.ParquetFile(pa.BufferReader(content))
-    rows, columns = footer.metadata.num_rows, footer.metadata.num_columns
-    expanded = sum(footer.metadata.row_group(group).total_byte_size for group in range(footer.metadata.num_row_groups))
+def _refuse_too_large(file: arrow_parquet.ParquetFile, size: int, reading: Reading) -> None:
+    rows, columns = file.metadata.num_rows, file.metadata.num_columns
+    expanded = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
     if rows > reading.bounds.rows:
         raise reading.too_large(f"has {rows:,} rows", "ROWS")
     if columns > reading.bounds.columns:
         raise reading.too_large(f"has {columns:,} columns", "COLUMNS")
     if expanded > reading.bounds.expanded_bytes:
         raise reading.too_large(f"would unpack to {expanded:,} bytes", "EXPANDED_BYTES")
-    if rows * columns > cells_allowed(len(content), _CELLS_A_BYTE):
-        raise reading.refused(
-            "E_TOO_LARGE", f"promises {rows:,} rows in {len(content):,} bytes, which no table of figures packs to; send it again"
-        )
-    names = footer.schema_arrow.names
+    if rows * columns > cells_allowed(size, _CELLS_A_BYTE):
+        raise reading.refused("E_TOO_LARGE", f"promises {rows:,} rows in {size:,} bytes, which no table of figures packs to; send it again")
+    names = file.schema_arrow.names
     column_names([folded(name) for name in names], names, reading)
 
 
-def _plain_columns(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    """The frame with the parts of structures that the feed maps as columns of their own, and nothing nested."""
-    mapped = {source.from_ for source in reading.feed.columns.values()}
-    parts = []
-    for name, dtype in frame.schema.items():
-        if not dtype.is_nested() and dtype != pl.Binary():
-            parts.append(pl.col(name))
-            continue
-        inner = [(path, field, kind) for path, field, kind in _parts(name, pl.col(name), dtype) if path in mapped]
-        wrong = (
-            [name]
-            if not inner and name not in reading.feed.ignored
-            else [path for path, _, kind in inner if kind.is_nested() or kind == pl.Binary()]
-        )
-        if wrong:
-            raise reading.refused(
-                "E_TYPE", f"the column {', '.join(wrong)} is nested or binary; send it as plain columns, or map its parts"
-            )
-        parts += [field.alias(path) for path, field, _ in inner]
-    return frame.select(parts)
+def _schema_of(file: arrow_parquet.ParquetFile) -> pa.Schema:
+    """The columns as they are read, but for types that their writer says and Arrow forgets: durations of a dictionary become integers."""
+    schema, said = file.schema_arrow, (file.metadata.metadata or {}).get(b"ARROW:schema")
+    try:
+        written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(said or b"")))
+    except (pa.ArrowException, OSError, ValueError):
+        return schema
+    if written.names != schema.names:
+        return schema
+    return pa.schema([field if has_text(one.type) else one for one, field in zip(written, schema, strict=True)])
 
 
-def _parts(path: str, column: pl.Expr, dtype: pl.DataType) -> list[tuple[str, pl.Expr, pl.DataType]]:
+def _columns(schema: pa.Schema, reading: Reading) -> list[_Column]:
+    """The columns that are read: those with a form as text, mapped parts of structures, and what nobody knows.
+
+    E_TYPE where the feed maps one that has no form as text.
+    """
+    feed = reading.feed
+    mapped, ignored = {folded_path(source.from_): source.from_ for source in feed.columns.values()}, set(map(folded, feed.ignored))
+    columns = []
+    for place, field in enumerate(schema):
+        whole = _Column(field.name, field.type, (place,))
+        parts = [replace(part, name=mapped[folded_path(part.name)]) for part in _parts(whole) if folded_path(part.name) in mapped]
+        is_mapped, is_ignored = folded_path(field.name) in mapped, folded(field.name) in ignored
+        for column in [*parts, *([whole] if is_mapped else [])]:
+            if not has_text(column.dtype):
+                raise _without_text(column, reading)
+        columns += parts or ([] if is_ignored and not is_mapped and not has_text(field.type) else [whole])
+    return columns
+
+
+def _values(file: arrow_parquet.ParquetFile, columns: list[_Column]) -> dict[int, pa.ChunkedArray]:
+    """What the columns are found in, by its place in the file; a name that stands twice says no place, so then all is read."""
+    names, places = file.schema_arrow.names, sorted({column.places[0] for column in columns})
+    if len(set(names)) < len(names):
+        return dict(enumerate(file.read().columns))
+    table = file.read(columns=[names[place] for place in places])
+    return {place: table.column(names[place]) for place in places}
+
+
+def _parts(column: _Column) -> list[_Column]:
     """Every part of a structure, at any depth, by its dotted name."""
-    if not isinstance(dtype, pl.Struct):
+    if not pa.types.is_struct(column.dtype):
         return []
     parts = []
-    for field in dtype.fields:
-        name, kind = f"{path}.{field.name}", field.dtype if isinstance(field.dtype, pl.DataType) else field.dtype()
-        inner = column.struct.field(field.name)
-        parts += [(name, inner, kind), *_parts(name, inner, kind)]
+    for place, field in enumerate(column.dtype.fields):
+        part = _Column(f"{column.name}.{field.name}", field.type, (*column.places, place))
+        parts += [part, *_parts(part)]
     return parts
 
 
-def _text(old: str, new: str, dtype: pl.DataType, reading: Reading) -> pl.Expr:
-    column, zone = pl.col(old), reading.feed.files.time_zone
-    if (
-        isinstance(dtype, pl.Datetime)
-        and dtype.time_zone is not None
-        and zone is not None
-        and new == reading.feed.columns["as_of_date"].from_
-    ):
-        column = column.dt.convert_time_zone(zone).dt.date()
-    text = column.cast(pl.String())
-    return (text.str.replace(_MIDNIGHT, "$1") if isinstance(dtype, pl.Datetime) else text).alias(cell(new))
+def _without_text(column: _Column, reading: Reading) -> Exception:
+    dtype = type_name(column.dtype)
+    if pa.types.is_nested(column.dtype):
+        what = f"is nested ({dtype}); send it as plain columns, or map its parts"
+    else:
+        what = f"has the type {dtype}, which has no form as text; send it as text, numbers or dates, or take it out of columns"
+    return reading.refused("E_TYPE", f"the column {column.name} {what}")
+
+
+def _part_of(values: pa.ChunkedArray, column: _Column) -> pa.ChunkedArray:
+    return arrow_compute.struct_field(values, list(column.places[1:])) if len(column.places) > 1 else values
+
+
+def _of_lines(column: _Column, values: pa.ChunkedArray, names: pl.Series, reading: Reading) -> pl.Series:
+    """The values of lines of a name and a value, as the field that each line's name is for has them."""
+    feed, values = reading.feed, _part_of(values, column)
+    texts = pl.DataFrame({meant: texts_of(values, meant) for meant in ("amounts", "identifiers")} | {"others": texts_of(values, None)})
+    of_fields = {
+        meant: are_among(names, (source.from_ for name, source in feed.columns.items() if name in fields))
+        for meant, fields in (("amounts", MONEY_FIELDS), ("identifiers", IDENTIFIERS), ("returns", RETURN_FIELDS))
+    }
+    chosen = pl.when(of_fields["amounts"]).then("amounts").when(of_fields["identifiers"]).then("identifiers").otherwise("others")
+    if _has_point(column.dtype) and feed.numbers.decimal_mark != ".":
+        chosen = pl.when(of_fields["amounts"] | of_fields["returns"]).then(of_numbers(chosen, feed.numbers)).otherwise(chosen)
+    return texts.select(chosen.alias("text")).to_series()
+
+
+def _has_point(dtype: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(dtype) or pa.types.is_decimal(dtype))
+
+
+def _cells(column: _Column, name: str, values: pa.ChunkedArray, reading: Reading) -> pl.Series:
+    values = _part_of(values, column)
+    fields = {source.from_: field for field, source in reading.feed.columns.items()}
+    field, zone = fields.get(name), reading.feed.files.time_zone
+    if field == "as_of_date" and zone is not None and pa.types.is_timestamp(column.dtype) and column.dtype.tz is not None:
+        return days_as_text(values, zone, reading, name).alias(cell(name))
+    text = texts_of(values, "amounts" if field in MONEY_FIELDS else "identifiers" if field in IDENTIFIERS else None).alias(cell(name))
+    if _has_point(column.dtype) and name in reading.feed.number_columns and reading.feed.numbers.decimal_mark != ".":
+        return text.to_frame().select(of_numbers(pl.col(text.name), reading.feed.numbers)).to_series()
+    return text

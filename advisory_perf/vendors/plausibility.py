@@ -6,7 +6,6 @@ within ten basis points. Both are about a whole delivery; one row that breaks is
 coarse comparisons, in floats: no value is made here.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -15,18 +14,21 @@ import polars as pl
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.cells import split_flows
-from advisory_perf.vendors.feed import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS, Feed
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.proposals import UNIT
-from advisory_perf.vendors.raw import LINE_NUMBER, MARK, cell, cell_columns
+from advisory_perf.vendors.raw import LINE_NUMBER, MARK, Reading, bare, cell
+from advisory_perf.vendors.sources import Source
+from advisory_perf.vendors.torn import TORN, is_whole, last_field
+from advisory_perf.vendors.units import PERCENT, Unit, unit_in
 
 _ADDED = ("beginning_market_value", "contributions", "income", "appreciation", "other_adjustments")
 _SUBTRACTED = ("distributions", "fees", "ending_market_value")
-_COMPONENTS = (*_ADDED, *_SUBTRACTED)
+COMPONENTS = (*_ADDED, *_SUBTRACTED)
 _EITHER_SIGN = ("income", "appreciation", "fees", "other_adjustments")
-TORN = "E_TORN"
-"""The mark of a last row that no line end closes."""
 _CENT = 0.01
+_NOTHING = 0.00005
+"""Half a unit of the last digit that money carries."""
 _RETURN_TOLERANCE = 0.001
 """Ten basis points of the base: coarser than any reconciliation, finer than any income that is taken for a flow."""
 _MOST_FAILING = 0.05
@@ -74,21 +76,36 @@ def plausibility_notices(good: pl.DataFrame, feed: Feed, file_name: str) -> list
 
 
 def refuse_torn(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed, file_name: str) -> None:
-    """DeliveryRejectedError E_TORN where no line end closes the last row, and it cannot be read or its figures do not fit."""
+    """DeliveryRejectedError E_TORN where no line end closes the last row, and it cannot be read or nothing confirms its last cell."""
     unread = bad.filter(pl.col(MARK) == TORN)
     last = good.filter(pl.col(MARK) == TORN)
-    why = "cannot be read" if unread.height else None
-    if last.height and feed.filled_fields >= set(_COMPONENTS):
-        figures = _figures(last, feed)
-        ends_in_a_return = cell_columns(last)[-1] == cell(feed.columns["vendor_twrr"].from_) if "vendor_twrr" in feed.columns else False
-        fits = figures.select(identity_holds().fill_null(value=True)).item() and not (ends_in_a_return and _fitting(figures, feed) == 0)
-        why = None if fits else "does not fit its own figures"
+    why = "cannot be read" if unread.height else _torn_doubt(good, last, feed) if last.height else None
     if why is not None:
         line = pl.concat([unread, last], how="diagonal")[LINE_NUMBER].item()
         raise DeliveryRejectedError(
             "E_TORN",
-            f"{feed.vendor}, {file_name}: line {line} has no line end and {why}, so the file was cut short; send it whole, with a line end",
+            f"{feed.vendor}, {file_name}: line {line} has no line end and {why}, so the file may have been cut short; send it whole,"
+            " with a line end, or set `csv: final_newline: never` in the feed if the vendor never writes one",
         )
+
+
+def _torn_doubt(good: pl.DataFrame, last: pl.DataFrame, feed: Feed) -> str | None:
+    """Why the last row's last cell may be a part of one: its figures contradict it, or nothing confirms it."""
+    field, has_identity = last_field(last, feed), feed.filled_fields >= set(COMPONENTS)
+    figures = _figures(last, feed) if has_identity else None
+    if figures is not None:
+        fits = figures.select(identity_holds().fill_null(value=True)).item() and not (
+            field == "vendor_twrr" and feed.has_sub_period_returns and _fitting(figures, feed) == 0
+        )
+        if not fits:
+            return "does not fit its own figures"
+    if field is None or is_whole(good, field, feed):
+        return None
+    is_exact = (_surplus().abs() < _NOTHING).fill_null(value=False)
+    if figures is not None and field in {*COMPONENTS, NET_FLOW} and figures.select(is_exact).item():
+        return None
+    column = feed.columns[field].from_
+    return f"nothing confirms its last cell, {column} {last[cell(column)].item() or ''!r}"
 
 
 def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed, file_name: str) -> None:
@@ -109,8 +126,12 @@ def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed
 
 def identity_holds() -> pl.Expr:
     """Whether the market value identity holds to a cent for each of its terms; null where a component is."""
-    total = pl.sum_horizontal(pl.col(_ADDED), ignore_nulls=False) - pl.sum_horizontal(pl.col(_SUBTRACTED), ignore_nulls=False)
-    return total.abs() <= _CENT * len(_COMPONENTS)
+    return _surplus().abs() <= _CENT * len(COMPONENTS)
+
+
+def _surplus() -> pl.Expr:
+    """What the components make beyond the ending market value."""
+    return pl.sum_horizontal(pl.col(_ADDED), ignore_nulls=False) - pl.sum_horizontal(pl.col(_SUBTRACTED), ignore_nulls=False)
 
 
 def _return_holds(feed: Feed) -> pl.Expr:
@@ -128,7 +149,10 @@ def _return_holds(feed: Feed) -> pl.Expr:
         FlowTiming.WEIGHTED: begin + net_flow * float(feed.conventions.weight or 0),
     }[feed.conventions.flow_timing]
     if feed.conventions.flow_timing is not FlowTiming.INFLOW_START_OUTFLOW_END:
-        base = pl.when((begin == 0) & (net_flow > 0)).then(net_flow).otherwise(base)
+        residual = net_flow.abs() * float(feed.conventions.residual_base)
+        is_funding = (net_flow > 0) & (begin.abs() <= residual)
+        is_closing = (net_flow < 0) & (pl.col("ending_market_value").abs() <= residual)
+        base = pl.when(is_funding).then(begin + net_flow).when(is_closing).then(begin).otherwise(base)
     return (pl.col("vendor_twrr") * base - gain).abs() <= _RETURN_TOLERANCE * base.abs() + _CENT
 
 
@@ -144,7 +168,7 @@ def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
 
 def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
     """Code and reason why the columns may not be what their names say, or None."""
-    if not feed.filled_fields >= set(_COMPONENTS) or good.is_empty():
+    if not feed.filled_fields >= set(COMPONENTS) or good.is_empty():
         return None
     figures = _figures(good, feed)
     fails = figures.select((~identity_holds()).mean()).item() or 0.0
@@ -170,9 +194,9 @@ def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, st
     for name in (*_EITHER_SIGN, *([NET_FLOW] if has_net else [])):
         remedy = f"the sign of {source[name]} is turned; say sign: {-feed.columns[name].sign} for {name} in the feed"
         yield "E_SIGN", remedy, _split(figures.with_columns(-pl.col(name)), feed)
-    components = [NET_FLOW, *(name for name in _COMPONENTS if name not in FLOWS)] if has_net else _COMPONENTS
+    components = [NET_FLOW, *(name for name in COMPONENTS if name not in FLOWS)] if has_net else COMPONENTS
     pairs = list(combinations(components, 2))
-    if figures.height >= _LEAST_ROWS and {"vendor_twrr", "benchmark_return"} <= feed.columns.keys():
+    if figures.height >= _LEAST_ROWS and feed.has_sub_period_returns and "benchmark_return" in feed.columns:
         pairs.append(("vendor_twrr", "benchmark_return"))
     for one, other in pairs:
         remedy = f"the columns {source[one]} and {source[other]} change places; send the file with its columns named rightly"
@@ -185,15 +209,13 @@ def _split(figures: pl.DataFrame, feed: Feed) -> pl.DataFrame:
 
 def _figures(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     net_flow = [NET_FLOW] if NET_FLOW in feed.columns else []
-    return rows.select(
-        pl.col(*_COMPONENTS, *net_flow).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns)
-    )
+    return rows.select(pl.col(*COMPONENTS, *net_flow).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns))
 
 
 def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
     """The share of rows of which both equations hold, as far as they can be asked."""
     holds = identity_holds().fill_null(value=True)
-    if "vendor_twrr" in feed.columns:
+    if feed.has_sub_period_returns:
         holds = holds & _return_holds(feed).fill_null(value=True)
     share: float = figures.select(holds.mean()).item()
     return share
@@ -202,16 +224,17 @@ def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
 def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
     """Why values may be printed in another scale than the feed has, or None."""
     for name, source in feed.columns.items():
-        unit = re.search(UNIT, source.from_)
-        if unit and source.scale is None and name in (*MONEY_FIELDS, *RETURN_FIELDS):
-            return f"the column {source.from_} names a unit {unit.group()}, and the feed no scale for {name}; say one there"
+        unit = unit_in(source.from_) if source.scale is None else None
+        if unit is None or not (name in MONEY_FIELDS or (name in RETURN_FIELDS and unit.is_rate)) or _shows_percent(good, source, unit):
+            continue
+        return _unit_doubt(source.from_, unit, name)
     for name in RETURN_FIELDS:
         if name not in feed.columns:
             continue
         given = good.filter(pl.col(name) != 0)
         if given.filter(pl.col(name).abs() > _LARGEST_USUAL_RETURN).height * 2 > given.height:
             return f"most values of {_said(feed, name)} are returns of more than 1000 %; say scale: percent or basis_points in the feed"
-    if "vendor_twrr" not in feed.columns:
+    if not feed.has_sub_period_returns:
         return None
     base = pl.col("beginning_market_value") + pl.col("contributions")
     gain = pl.col("ending_market_value") - base + pl.col("distributions")
@@ -225,6 +248,31 @@ def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
                     " say scale: fraction, percent or basis_points in the feed as the vendor prints them"
                 )
     return None
+
+
+def tell_of_unit(column: str, unit: Unit, field: str, reading: Reading) -> None:
+    """E_SCALE_AMBIGUOUS, or a notice, by the feed's plausibility, where a name has a unit and the feed no scale for the field."""
+    if reading.feed.plausibility.scale == "reject":
+        raise reading.refused("E_SCALE_AMBIGUOUS", _unit_doubt(column, unit, field))
+    reading.noticed("W_SCALE", _unit_doubt(column, unit, field))
+
+
+def _unit_doubt(column: str, unit: Unit, field: str) -> str:
+    """What is said of a column whose name has a unit that the feed says nothing of."""
+    plain = "fraction" if field in RETURN_FIELDS else "1"
+    said = unit.scale if unit.is_rate == (field in RETURN_FIELDS) else plain
+    return (
+        f"the column {column} names a unit {unit.text}, and the feed no scale for {field}; set `scale: {said}` there,"
+        f" or `scale: {plain}` if its figures are printed without it"
+    )
+
+
+def _shows_percent(good: pl.DataFrame, source: Source, unit: Unit) -> bool:
+    """Whether every cell has the percent sign of its column's name itself, so that its scale is told."""
+    if unit.scale != PERCENT or cell(source.from_) not in good.columns:
+        return False
+    texts = bare(pl.col(cell(source.from_))).fill_null("")
+    return bool(good.filter(texts != "").select(texts.str.contains("%", literal=True).all() & (pl.len() > 0)).item())
 
 
 def _said(feed: Feed, name: str) -> str:

@@ -4,14 +4,14 @@ Names are compared by their letters only, so everything here is a proposal for a
 mean the same is the vendor's word.
 """
 
-import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.names import listed, visible
+from advisory_perf.vendors.units import unit_in
 
-UNIT = r"(?i)\([^)]*(0{3}s?\b|thousand|million|\bmm?\b|\bk\b|pence|\bcents\b|%|percent|\bbps?\b|basis)[^)]*\)"
-"""A unit behind a column's name: Market Value ($000)."""
 _ALIKE = 0.6
 
 
@@ -25,18 +25,19 @@ def proposed_changes(feed: Feed, missing: Sequence[str], new: Sequence[str]) -> 
         source = feed.columns[field].from_
         alike = max(left, key=lambda name: _likeness(name, source), default=None)
         if alike is not None and (_likeness(alike, source) >= _ALIKE or len(left) == len(missing) == 1):
-            proposals.append(f"if {source} was renamed to {alike}, write {field}: {{from: {alike!r}}} under columns")
+            proposals.append(f"if {source} was renamed to {quoted(alike)}, write {field}: {{from: {visible(alike)!r}}} under columns")
             left.remove(alike)
         else:
             proposals.append(f"if {source} comes no more, {_without(field, feed)}")
     if left:
-        proposals.append(f"if {', '.join(left)} is not wanted, add {'it' if len(left) == 1 else 'them'} to ignored")
+        proposals.append(f"if {listed(left)} is not wanted, add {'it' if len(left) == 1 else 'them'} to ignored")
     return "; ".join(proposals)
 
 
 def renamed_by_a_unit(missing: str, new: Sequence[str]) -> str | None:
     """The new column that is the missing one with a unit behind its name, which is never cut off: amounts would change."""
-    return next((name for name in new if re.sub(UNIT, "", name).strip().casefold() == missing.casefold() and re.search(UNIT, name)), None)
+    units = ((name, unit_in(name)) for name in new)
+    return next((name for name, unit in units if unit is not None and unit.bare.casefold() == missing.casefold()), None)
 
 
 def _without(field: str, feed: Feed) -> str:

@@ -8,7 +8,6 @@ that its last cell may be half a number. Lines without content are not rows. Wha
 """
 
 import itertools
-import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ import polars as pl
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.layouts import Unpivot
+from advisory_perf.vendors.names import INVISIBLE, folded, listed, repeated, visible, without_repeats
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.proposals import proposed_changes, renamed_by_a_unit
 
@@ -26,12 +27,13 @@ MISFIT = "misfit"
 MARK = "mark"
 CELL = "cell:"
 
-INVISIBLE = r"\s\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
 _SURROUNDINGS = f"^[{INVISIBLE}]+|[{INVISIBLE}]+$"
 _KEPT_AS_TEXT = r'^=(?:"([^"]*)"|([^"=]*)"")$'
 """The second is what Arrow makes of the first where the cell itself is not quoted."""
 HEADER_SEARCH_ROWS = 50
-"""How far down a file its header may stand."""
+"""How many rows are looked at where a header is not known yet."""
+DEEPEST_HEADER = 1_000
+"""How far down a file the header that its feed describes may stand; preambles are never as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Reading:
     file_name: str
     bounds: Bounds
     notices: list[Notice] = field(default_factory=list)
+    path: str = ""
+    """Where the file lies below its vendor's folder, its name included."""
 
     def noticed(self, code: str, sentence: str) -> None:
         """Keeps what a person should know of a file that is read all the same, with vendor and file."""
@@ -83,11 +87,6 @@ def bare(cells: pl.Expr) -> pl.Expr:
     return pl.when(stripped.str.starts_with("=")).then(unwrapped).otherwise(stripped)
 
 
-def folded(header: str) -> str:
-    """A column name without the differences that do not change it: case, surplus or odd spaces, a trailing mark."""
-    return re.sub(r"\s+", " ", header.replace("\u00a0", " ")).strip().rstrip("*").rstrip().casefold()
-
-
 def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Header:
     """The first rows, as many as the feed says a header has, that hold every column the feed maps.
 
@@ -95,8 +94,9 @@ def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Heade
     them, naming the others; E_HEADER_MISSING where none do; E_HEADER_DUPLICATE where one stands twice.
     """
     feed, unpivot = reading.feed, reading.feed.files.unpivot
+    without_periods: tuple[int, list[str]] | None = None
     wanted = {folded(name): name for name in feed.source_names}
-    known = {folded(source.from_) for source in feed.columns.values()}
+    known = set(map(folded, _sources(feed)))
     best: tuple[int, set[str], list[str]] = (0, set(), [])
     last: deque[list[str]] = deque(maxlen=feed.files.header_rows)
     seen: list[list[str]] = []
@@ -107,33 +107,52 @@ def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Heade
         seen.append(last[-1])
         if len(last) < feed.files.header_rows:
             continue
-        names = last[0] if len(last) == 1 else _joined(list(last), known)
+        names = last[0] if len(last) == 1 else _joined(list(last), known, unpivot)
         keys = [folded(name) for name in names]
         found = wanted.keys() & set(keys)
-        has_periods = unpivot is None or any(unpivot.found_in(name)[0] is not None for name in names)
-        if len(found) == len(wanted) and has_periods:
+        has_all = len(found) == len(wanted)
+        if has_all and (unpivot is None or any(value is not None for value, _ in unpivot.found_in_all(names))):
             return Header(index, column_names(keys, names, reading), list(last), seen[: -len(last)])
+        if has_all and without_periods is None and wanted:
+            without_periods = index, names
         if len(found) > len(best[1]):
             best = (index, set(found), names)
     pairs = itertools.pairwise(seen) if feed.files.header_rows == 1 else ()
-    if any(wanted.keys() <= set(map(folded, _joined(list(pair), known))) for pair in pairs):
+    if any(wanted.keys() <= set(map(folded, _joined(list(pair), known, unpivot))) for pair in pairs):
         raise reading.refused("E_HEADER_MISSING", "has a header of two rows; say files: header_rows: 2 in the feed")
+    if without_periods is not None and unpivot is not None:
+        index, names = without_periods
+        others = [name for name in names if name and folded(name) not in wanted]
+        raise reading.refused(
+            "E_HEADER_MISSING",
+            f"the header in line {index + 1} has no column that files: unpivot: header in the feed matches ({unpivot.header}), only "
+            f"{listed(others, 4) or 'none beside those that are mapped'}; send the file with its periods or fix that expression",
+        )
     if len(best[1]) > 1:
         missing = [name for key, name in wanted.items() if key not in best[1]]
         raise missing_columns(reading, missing, where=f"the header in line {best[0] + 1}", names=best[2])
     raise reading.refused(
         "E_HEADER_MISSING",
-        f"none of the first {HEADER_SEARCH_ROWS} lines holds the column names {', '.join(list(wanted.values())[:4])}, …; "
+        f"none of the first {DEEPEST_HEADER:,} lines holds the column names {', '.join(list(wanted.values())[:4])}, …; "
         "send the file with its header or mend columns in the feed",
     )
 
 
-def _joined(rows: list[list[str]], known: set[str]) -> list[str]:
+def _joined(rows: list[list[str]], known: set[str], unpivot: Unpivot | None) -> list[str]:
     """One name a column from a header of several rows: with what stands above it, or above and to the left (a merged title).
 
-    Which of them is meant, the feed decides; a column that it does not know takes what stands right above.
+    Which of them is meant, the feed decides, that of a period first; a column that it does not know takes what stands right above.
     """
-    return [next((name for name in names if folded(name) in known), names[1]) for names in names_of_columns(rows)]
+    given = names_of_columns(rows)
+    all_names = list(dict.fromkeys(itertools.chain.from_iterable(given)))
+    found = unpivot.found_in_all(all_names) if unpivot is not None else []
+    periods = {name for name, (value, _) in zip(all_names, found, strict=False) if value is not None}
+
+    def meant(names: tuple[str, str, str]) -> str:
+        period = next((name for name in names if name in periods), None)
+        return period or next((name for name in names if folded(name) in known), names[1])
+
+    return [meant(names) for names in given]
 
 
 def names_of_columns(rows: list[list[str]]) -> list[tuple[str, str, str]]:
@@ -156,7 +175,7 @@ def names_of_columns(rows: list[list[str]]) -> list[tuple[str, str, str]]:
 def missing_columns(reading: Reading, missing: Sequence[str], *, where: str, names: Sequence[str] = ()) -> DeliveryRejectedError:
     """The rejection of a file that lacks mapped columns; ``names`` are those it has, of which a new one may be a renamed one."""
     feed = reading.feed
-    known = {folded(name) for name in (*(source.from_ for source in feed.columns.values()), *feed.ignored)}
+    known = set(map(folded, (*_sources(feed), *feed.ignored)))
     new = [name for name in names if name and folded(name) not in known]
     lacking = [field for field, source in feed.columns.items() if source.from_ in missing]
     with_unit = {name: renamed_by_a_unit(name, new) for name in missing}
@@ -166,21 +185,47 @@ def missing_columns(reading: Reading, missing: Sequence[str], *, where: str, nam
 
 
 def column_names(keys: Sequence[str], names: Sequence[str], reading: Reading) -> list[str]:
-    """The header's names, in the feed's spelling where it knows them; unnamed columns are called ``unnamed <position>``."""
-    spelling = {folded(source.from_): source.from_ for source in reading.feed.columns.values()}
-    given = [spelling.get(key, names[i].strip()) or f"unnamed {i + 1}" for i, key in enumerate(keys)]
-    twice = sorted({name for name in given if given.count(name) > 1})
+    """The header's names, in the feed's spelling where it knows them; unnamed columns are called ``unnamed <position>``.
+
+    DeliveryRejectedError E_HEADER_DUPLICATE where a name that the feed reads stands twice. Of other names the further
+    columns get names of their own (``repeated``), so that the raw rows keep them all.
+    """
+    feed = reading.feed
+    spelling = feed_spellings(feed)
+    given = [spelling.get(key) or (names[i].strip() if visible(names[i]) else f"unnamed {i + 1}") for i, key in enumerate(keys)]
+    seen, twice = set[str](), list[str]()
+    for i, (key, name) in enumerate(zip(keys, given, strict=True)):
+        if name in seen:
+            is_period = feed.files.unpivot is not None and feed.files.unpivot.found_in(name)[0] is not None
+            twice += [name] if key in spelling or is_period else []
+            given[i] = repeated(name, i + 1)
+        seen.add(given[i])
     if twice:
         raise reading.refused(
-            "E_HEADER_DUPLICATE", f"the column {', '.join(twice)} stands twice in the header; which one is meant cannot be told"
+            "E_HEADER_DUPLICATE",
+            f"the column {listed(sorted(set(twice)))} stands twice in the header, so it is ambiguous which one is meant",
         )
     return given
 
 
+def feed_spellings(feed: Feed) -> dict[str, str]:
+    """The names of columns that the feed reads, by what they fold to: those that it maps, pivots, or finds footers by."""
+    return {folded(name): name for name in (*(rule.column for rule in feed.footer), *_pivoted(feed), *_sources(feed))}
+
+
+def _pivoted(feed: Feed) -> tuple[str, ...]:
+    pivot = feed.files.pivot
+    return () if pivot is None else (*pivot.by, pivot.names, pivot.values)
+
+
+def _sources(feed: Feed) -> tuple[str, ...]:
+    return tuple(source.from_ for source in feed.columns.values())
+
+
 def unmapped_columns(raw: pl.DataFrame, feed: Feed) -> list[str]:
     """The file's columns that the feed neither maps nor ignores; their cells are kept in the raw rows only."""
-    known = {source.from_ for source in feed.columns.values()} | set(feed.ignored) | set(feed.files.stated)
-    return [name for name in (column.removeprefix(CELL) for column in cell_columns(raw)) if name not in known]
+    known = set(map(folded, (*_sources(feed), *_pivoted(feed), *feed.ignored, *feed.files.stated)))
+    return [name for name in without_repeats(column.removeprefix(CELL) for column in cell_columns(raw)) if folded(name) not in known]
 
 
 def set_aside(raw: pl.DataFrame, is_no_row: pl.Expr, *, separator: str, mark: str | None = None) -> pl.DataFrame:
@@ -196,22 +241,30 @@ def set_aside(raw: pl.DataFrame, is_no_row: pl.Expr, *, separator: str, mark: st
 
 def without_repeated_headers(raw: pl.DataFrame, header: Header, feed: Feed, *, separator: str = "\t") -> pl.DataFrame:
     """The raw rows; those that only print the header again, as reports do at the top of a page, are footers."""
-    day = feed.columns["as_of_date"].from_
-    if day not in header.names:
+    mapped = (feed.columns["as_of_date"].from_, *feed.source_names)
+    day = next((name for name in mapped if name in header.names), None)
+    if day is None:
         return raw
     place = header.names.index(day)
-    printed = [row for row in header.rows if place < len(row)]
+    printed = [[_title(value) for value in row] for row in header.rows if place < len(row)]
     names = cell_columns(raw)
-    titles = {row[place] for row in printed if row[place]}
+    titles = {row[place] for row in header.rows if place < len(row) and row[place]}
+    told = pl.col(cell(day))
     suspects = raw.filter(
-        pl.any_horizontal(pl.lit(value=False), *(pl.col(cell(day)).str.contains(title, literal=True) for title in titles))
+        (told != "") & ~told.str.contains("[0-9]")
+        | pl.any_horizontal(pl.lit(value=False), *(told.str.contains(title, literal=True) for title in titles))
     )
-    repeated = [
+    again = [
         line
         for line, *values in suspects.select(LINE_NUMBER, *names).iter_rows()
-        if [(value or "").strip() for value in values] in [row[: len(names)] for row in printed]
+        if [_title(value or "") for value in values] in [row[: len(names)] for row in printed]
     ]
-    return set_aside(raw, pl.col(LINE_NUMBER).is_in(repeated), separator=separator) if repeated else raw
+    return set_aside(raw, pl.col(LINE_NUMBER).is_in(again), separator=separator) if again else raw
+
+
+def _title(cell: str) -> str:
+    """A cell of a header as names are compared; behind a byte order mark it has its quotes still."""
+    return folded(visible(cell).strip("\"'"))
 
 
 def without_blank_lines(raw: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Bytes of a delivery to raw rows, by the feed's format: the one door to the readers.
 
 The bytes are bounded, unpacked and then held against the format that the feed promises, so that a wrong file is refused
-with a word about what it is instead of a parser's complaint.
+with a word about what it is instead of a parser's complaint. Whatever a parser raises over them ends here, as a refusal.
 """
 
 import codecs
@@ -12,12 +12,15 @@ import polars as pl
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.excel_files import read_excel
+from advisory_perf.vendors.faults import parser_faults
 from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.filling import filled
 from advisory_perf.vendors.json_files import read_json
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.old_workbooks import OLD_EXCEL
 from advisory_perf.vendors.parquet_files import read_parquet
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.vendors.pivoting import pivoted
+from advisory_perf.vendors.raw import CELL, LINE_NUMBER, Reading, cell_columns
 from advisory_perf.vendors.unpacking import ZIP, unpacked
 from advisory_perf.vendors.unpivoting import unpivoted
 
@@ -29,6 +32,7 @@ _SIGNS: tuple[tuple[bytes, str], ...] = (
 )
 _ALLOWED_SIGNS = {"excel": {ZIP, OLD_EXCEL}, "parquet": {b"PAR1"}, "csv": set[bytes](), "json": set[bytes]()}
 _MARKUP = ((b"<?xml", "an XML document"), (b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<", "an HTML page"))
+_NAMES = {"csv": "CSV", "excel": "an Excel workbook", "json": "JSON", "parquet": "Parquet"}
 _READERS: dict[str, Callable[[bytes, Reading], pl.DataFrame]] = {
     "csv": read_csv,
     "excel": read_excel,
@@ -44,12 +48,13 @@ def read_raw_rows(
     *,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     notices: list[Notice] | None = None,
+    path: str = "",
 ) -> pl.DataFrame:
     """The delivery's rows as text with their line numbers (see ``raw``); DeliveryRejectedError where it cannot be read.
 
-    What a person should know of the file itself is added to ``notices``.
+    What a person should know of the file itself is added to ``notices``. ``path`` is where it lies below its vendor's folder.
     """
-    reading = Reading(feed, file_name, bounds, [] if notices is None else notices)
+    reading = Reading(feed, file_name, bounds, [] if notices is None else notices, path)
     if not content:
         raise reading.refused("E_EMPTY", "has no bytes; ask the vendor to send it again")
     if len(content) > bounds.bytes:
@@ -61,10 +66,26 @@ def read_raw_rows(
         start = content[:64].removeprefix(codecs.BOM_UTF8).lstrip().lower()
         what = found[1] if found else next((what for sign, what in _MARKUP if start.startswith(sign)), "something else")
         raise reading.refused("E_FORMAT", f"the feed promises {feed.files.format}, but the bytes are {what}; send the right file")
-    raw = _READERS[feed.files.format](content, reading)
+    damaged = f"cannot be read as {_NAMES[feed.files.format]}, since its content is damaged; send it again"
+    with parser_faults(lambda: reading.refused("E_FORMAT", damaged)):
+        raw = _READERS[feed.files.format](content, reading)
     holds_nul = (
         feed.files.format != "csv" and raw.select(pl.any_horizontal(pl.col(pl.String()).str.contains("\0", literal=True).any())).item()
     )
     if holds_nul:
         raise reading.refused("E_ENCODING", "holds NUL characters, which are no text; send it without")
-    return unpivoted(raw, reading)
+    _bound_cells(raw, reading)
+    return pivoted(unpivoted(filled(raw, reading), reading), reading)
+
+
+def _bound_cells(raw: pl.DataFrame, reading: Reading) -> None:
+    """E_TOO_LARGE where a cell has more characters than the bound; bytes, of which there are as many or more, are looked at first."""
+    most, names = reading.bounds.cell_chars, cell_columns(raw)
+    longest = raw.select(pl.col(name).str.len_bytes().max() for name in names)
+    for name in (name for name in names if (longest[name].item() or 0) > most):
+        lengths = pl.col(name).str.len_chars()
+        found = raw.select(LINE_NUMBER, lengths.alias("length")).filter(pl.col("length") > most)
+        if found.height:
+            line, length = found.row(0)
+            column = name.removeprefix(CELL)
+            raise reading.too_large(f"has a cell of {length:,} characters in line {line:,}, column {column}", "CELL_CHARS")

@@ -1,4 +1,4 @@
-"""Values that a file states once for all of its rows: in its name, above its header, or around its rows in a document.
+"""Values that a file states once for all of its rows: in its name or folder, above its header, or around its rows in a document.
 
 The feed says where, and each becomes a column of the raw rows with the text as it stands there. Two different values for one
 column, or none, reject the file: which day a file is of is never guessed.
@@ -9,19 +9,31 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from advisory_perf.vendors.raw import CELL, Reading, cell, cell_columns, folded
+from advisory_perf.vendors.names import folded
+from advisory_perf.vendors.raw import CELL, Reading, cell, cell_columns
 
 
 def with_stated(
-    raw: pl.DataFrame, reading: Reading, *, above: Iterable[Sequence[str]] = (), document: Mapping[str, Sequence[str]] | None = None
+    raw: pl.DataFrame,
+    reading: Reading,
+    *,
+    above: Iterable[Sequence[str]] = (),
+    document: Mapping[str, Sequence[str]] | None = None,
+    sheet: str = "",
 ) -> pl.DataFrame:
     """The raw rows with a column for each value that the feed says is stated once; misfits have it too.
 
-    ``above`` are the rows above the header, ``document`` what was found at each path beside the rows. DeliveryRejectedError:
+    ``above`` are the rows above the header, ``document`` what was found at each path beside the rows, ``sheet`` the name of the one
+    that was read. DeliveryRejectedError:
     E_MAPPING where a value is not stated or in several ways, E_HEADER_DUPLICATE where the file has a column of that name.
     """
     files = reading.feed.files
-    texts = {"file_name": [files.stem(reading.file_name)], "preamble": [" ".join(filter(None, row)) for row in above]}
+    texts = {
+        "file_name": [files.stem(reading.file_name.rpartition("/")[2])],
+        "path": [reading.path or reading.file_name],
+        "preamble": [" ".join(filter(None, row)) for row in above],
+        "sheet": [sheet],
+    }
     columns = {folded(column.removeprefix(CELL)) for column in cell_columns(raw)}
     made = []
     for name, stated in files.stated.items():

@@ -14,10 +14,22 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors import numbers as notation
-from advisory_perf.vendors.dates import EXCEL_SERIAL, has_two_digit_year, parsed
-from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS, Feed, Numbers
+from advisory_perf.vendors.binary_floats import meant, surely
+from advisory_perf.vendors.dates import (
+    AS_WRITTEN,
+    EXCEL_SERIAL,
+    are_days,
+    first_of,
+    has_time_zone,
+    has_two_digit_year,
+    parsed,
+    written_instants,
+)
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import bare, cell
+from advisory_perf.vendors.sources import Numbers
 
 _CORE = r"([0-9.,]*[0-9][0-9.,]*)"
 _BY_POINT = r"^(?:[0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:\.[0-9]*)?$"
@@ -46,6 +58,11 @@ class ToldNumbers:
         number = notation.plain(text, self.numbers, percent=percent)
         return pl.when(~_reads_both_ways(text)).then(number) if self.mixed else number
 
+    def amount(self, text: pl.Expr, *, shift: int) -> pl.Expr:
+        """The cell as a plain amount, by everything that the feed allows, and says of scientific notation and binary floats."""
+        number = self.plain(surely(text, self.numbers), percent=False)
+        return meant(notation.expanded(number, self.numbers), self.numbers, shift=shift)
+
     def is_ambiguous(self, text: pl.Expr) -> pl.Expr:
         """Whether the cell is in the other notation, or in either, of a column that uses both."""
         if not self.mixed:
@@ -57,23 +74,28 @@ class ToldNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the columns of a delivery tell: numbers by field, the formats of its days, and what a person should know."""
+    """What the columns of a delivery tell: numbers by field, the formats of its days, and what a person should know.
+
+    ``zone`` is where an instant is a day: where the vendor's day is, or as written for a column of midnights.
+    """
 
     numbers: dict[str, ToldNumbers]
     formats: tuple[str, ...]
     notices: tuple[Notice, ...] = ()
+    zone: str | None = None
 
 
 def told(rows: pl.DataFrame, feed: Feed, file_name: str) -> Told:
     """What the rows' columns tell; DeliveryRejectedError E_NUMBER_AMBIGUOUS or E_DATE_AMBIGUOUS where they do not."""
     formats, notices = _formats(rows, feed, file_name)
-    return Told(_numbers(rows, feed, file_name), formats, notices)
+    zone, of_midnights = _zone(rows, feed, formats, file_name)
+    return Told(_numbers(rows, feed, file_name), formats, (*notices, *of_midnights), zone)
 
 
 def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, ToldNumbers]:
     names = [name for name in feed.columns if name in (*MONEY_FIELDS, *RETURN_FIELDS)]
     if feed.numbers.decimal_mark != "auto":
-        return {name: ToldNumbers(feed.numbers) for name in names}
+        return {name: ToldNumbers(_of_field(name, feed.numbers)) for name in names}
     evidence = {name: _evidence(rows, cell(feed.columns[name].from_)) for name in names}
     marks = {name: found.mark for name, found in evidence.items()}
     of_others = {mark for mark in marks.values() if mark}
@@ -86,7 +108,15 @@ def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, ToldNu
             " say numbers: decimal_mark in the feed",
         )
     usual = next(iter(of_others)) if len(of_others) == 1 else "."
-    return {name: ToldNumbers(_with_mark(feed.numbers, marks[name] or usual), mixed=found.mixed) for name, found in evidence.items()}
+    return {
+        name: ToldNumbers(_with_mark(_of_field(name, feed.numbers), marks[name] or usual), mixed=found.mixed)
+        for name, found in evidence.items()
+    }
+
+
+def _of_field(name: str, numbers: Numbers) -> Numbers:
+    """The notation of a field's cells: returns are in no currency."""
+    return numbers.model_copy(update={"currency_signs": ()}) if name in RETURN_FIELDS else numbers
 
 
 def _with_mark(numbers: Numbers, mark: str) -> Numbers:
@@ -142,8 +172,8 @@ def _evidence(rows: pl.DataFrame, column: str) -> _Evidence:
 
 
 def _core(text: pl.Expr) -> pl.Expr:
-    """The digits and marks of the number in a cell; apostrophes and spaces only group."""
-    return text.str.replace_all(r"['\u2019\s]", "").str.extract(_CORE)
+    """The digits and marks of the number in a cell; apostrophes and spaces only group, and the point of Fr. is none of them."""
+    return text.str.replace_all(r"['\u2019\s]|\pL[.,]", "").str.extract(_CORE)
 
 
 def _reads_both_ways(text: pl.Expr) -> pl.Expr:
@@ -210,3 +240,25 @@ def _date_notices(days: pl.DataFrame, formats: Iterable[str], where: str) -> lis
     if short:
         notices.append(Notice("W_TWO_DIGIT_YEAR", f"{where} prints years with two digits ({', '.join(short)})"))
     return notices
+
+
+def _zone(rows: pl.DataFrame, feed: Feed, formats: tuple[str, ...], file_name: str) -> tuple[str | None, tuple[Notice, ...]]:
+    """Where the instants of a delivery are days: as they are written where all are midnights and fall on other days at the vendor's."""
+    zone, source = feed.files.time_zone, feed.columns["as_of_date"]
+    instants = tuple(filter(has_time_zone, formats))
+    if zone is None or not instants or cell(source.from_) not in rows.columns:
+        return zone, ()
+    texts = rows.select(text=bare(pl.col(cell(source.from_)))).unique()
+    days = texts.select(written=written_instants(pl.col("text"), instants), there=first_of(pl.col("text"), instants, zone)).drop_nulls()
+    moved = days.filter(pl.col("written").dt.date() != pl.col("there")).sort("written")
+    if moved.is_empty() or not are_days(days["written"]):
+        return zone, ()
+    return AS_WRITTEN, (midnight_notice(moved["written"].dt.date()[0], f"{feed.vendor}, {file_name}: the column {source.from_}", zone),)
+
+
+def midnight_notice(day: date, where: str, zone: str) -> Notice:
+    """What a person should know of a column of midnights that are days in another place than the vendor's."""
+    return Notice(
+        "W_MIDNIGHT_UTC",
+        f"{where} holds midnights only, so that they are days, such as {day}, and not the day before or after that they fall on in {zone}",
+    )

@@ -10,10 +10,13 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 
+from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import Reading
 
 ZIP, EMPTY_ZIP, GZIP = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"
 WORKBOOKS = frozenset({"xl/workbook.xml", "xl/workbook.bin"})
+
+MACOS = "__MACOSX/"
 
 _INPUT, _PIECE = 1 << 16, 1 << 20
 _RAW_DEFLATE, _GZIP_STREAM = -15, 31
@@ -50,16 +53,23 @@ def unpacked(content: bytes, reading: Reading) -> bytes:
 
 def members(content: bytes, reading: Reading) -> list[zipfile.ZipInfo]:
     """The files of a zip archive, without folders and what macOS adds; none of them is read yet."""
+    return [info for info in entries(content, reading) if not info.filename.endswith("/") and not info.filename.startswith(MACOS)]
+
+
+def entries(content: bytes, reading: Reading) -> list[zipfile.ZipInfo]:
+    """All that a zip archive lists; the parser of workbooks opens any of it, whatever its name."""
     if content.count(_MEMBER_MARK) > _MOST_MEMBERS:
         raise reading.refused("E_FORMAT", f"is a zip archive of more than {_MOST_MEMBERS:,} files; send one file")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            found = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+            found = archive.infolist()
     except _ZIP_ERRORS as error:
         end = content.rfind(EMPTY_ZIP)
         if end == -1 or len(content) < end + _END_RECORD:
             raise reading.refused("E_TORN", "is a zip archive or workbook that was cut short; send it again") from error
-        raise reading.refused("E_FORMAT", f"is a damaged zip archive or workbook ({error}); send it again") from error
+        raise reading.refused(
+            "E_FORMAT", "is a damaged zip archive or workbook, whose list of files cannot be read; send it again"
+        ) from error
     encrypted = next((info for info in found if info.flag_bits & _ENCRYPTED), None)
     if encrypted is not None:
         raise reading.refused("E_ENCRYPTED", "is an encrypted archive; ask the vendor for it without a password")
@@ -116,7 +126,9 @@ class Inflation:
             try:
                 piece = stream.decompress(waiting, _PIECE)
             except zlib.error as error:
-                raise self._reading.refused("E_FORMAT", f"is damaged where it is packed ({error}); send it again") from error
+                raise self._reading.refused(
+                    "E_FORMAT", "is damaged where it is packed, so that it cannot be unpacked; send it again"
+                ) from error
             consumed = len(waiting) - len(stream.unconsumed_tail)
             waiting = stream.unconsumed_tail
             self._count(consumed, len(piece))
@@ -172,7 +184,7 @@ def _written(pieces: Generator[bytes, None, int | None], whole: io.BytesIO) -> i
 
 def _of_zip(content: bytes, archive: list[zipfile.ZipInfo], reading: Reading) -> bytes:
     if len(archive) != 1:
-        names = ", ".join(info.filename[:80] for info in archive[:3]) or "none"
+        names = listed([info.filename for info in archive], 3) or "none"
         raise reading.refused("E_FORMAT", f"is a zip archive of {len(archive)} files ({names}); send an archive of exactly one file")
     whole = io.BytesIO()
     for piece in Inflation(reading).member(content, archive[0]):

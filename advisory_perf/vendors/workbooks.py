@@ -1,46 +1,39 @@
 """What an Excel file is and what it may hold, looked at before it is parsed: xlsx and xlsb here, xls in ``old_workbooks``.
 
 The parser lays a sheet out as a full rectangle, so two cells at far corners would take gigabytes; how far the cells reach is
-therefore read here, piece by piece. Every part is inflated and held against its checksum. A document type in a part (entities
-that grow, or that name files) is no part of any workbook.
+therefore read first. Which parts are sheets, the workbook's relations say, and the parser is lax about names: so every part that may
+be one is measured, whatever its name and place, XML by ``sheet_xml`` and binary sheets here. Every part is inflated piece by piece and
+held against its checksum.
 """
 
-import html
+import io
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
+from urllib.parse import unquote
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.unpacking import Inflation, members
+from advisory_perf.vendors.sheet_xml import SHEET_ROWS, XmlPart, parsed, refuse_too_much_shown, text_lengths
+from advisory_perf.vendors.unpacking import MACOS, WORKBOOKS, Inflation, entries
 
-_SHEET_ROWS = 1 << 20
 CELLS_A_BYTE = 2
 """A cell takes a dozen bytes or more, so that a sheet may be nine tenths empty."""
 _OVERLAP = 64
-"""Longer than any reference or tag name, which may lie across two pieces."""
-_XML, _BINARY, _SHEET = (".xml", ".rels"), ".bin", "xl/worksheets/"
-_STYLES, _TEXTS, _BINARY_WORKBOOK = "xl/styles.xml", "xl/sharedstrings.xml", "xl/workbook.bin"
-_MARKUP = (b"<!DOCTYPE", b"<!ENTITY")
-_ROW, _CELL = re.compile(rb"<(?:\w+:)?row[\s/>]"), re.compile(rb"<(?:\w+:)?c[\s/>]")
-_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
-_NOT_COMPUTED = re.compile(
-    rb"<(?:\w+:)?c(?![^>]*\bt\s*=\s*[\"']str[\"'])[^>]*>\s*<(?:\w+:)?f(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
-    rb"(?:</(?:\w+:)?c>|<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</)"
-)
-"""A formula without a value, as programs write that do not compute; a text may be empty."""
-_UNPLACED = re.compile(rb"<(?:\w+:)?c(?=[\s/>])(?![^>]{0,200}?\sr\s*=)")
-_REFERENCE = re.compile(rb"\br\s*=\s*[\"']([A-Z]{0,3})([0-9]{1,10})[\"']")
-_LONGER = [[re.compile(rb"\br\s*=\s*[\"'][A-Z]{%d,}[0-9]{%d,}" % (letters, digits)) for digits in range(12)] for letters in range(5)]
-_TEXT_END, _TEXT_PLACE = b"</si>", re.compile(rb"\bt\s*=\s*[\"']s[\"'][^>]{0,200}>\s*<(?:\w+:)?v>([0-9]{1,9})<")
+_XML = (".xml", ".rels")
+_MAY_BE_READ = re.compile(rb"sheetData|[/:]sst[\s>]")
+"""What a part without a name of XML holds if the parser could read cells or texts out of it."""
+_BINARY_SHEETS, _BINARY_WORKBOOK, _BINARY_TEXTS = "xl/worksheets/", "xl/workbook.bin", "xl/sharedstrings.bin"
+_WORKBOOK_PROPERTIES, _SHEET_IN_WORKBOOK, _TEXT_ITEM, _SHOWN_TEXT = 153, 156, 19, 7
+_OTHER_WORKBOOKS = frozenset({"content.xml", "mimetype"})
 _UNCOUNTED_TEXT = 64 << 20
-"""Bytes of text that a sheet may always come to; beyond, sixteen times its own, since equal texts are stored once."""
-_FORMAT = re.compile(r"formatCode\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_LITERALS = re.compile(r'"[^"]*"|\[[^\]]*\]|[\\_*].')
-_FEWEST_PADDED = 2
+"""Characters that a sheet may always show; beyond, sixteen times its own bytes, since equal texts are stored once."""
+_SMALLEST_CELL = 10
 _ROW_HEADER, _LAST_CELL_RECORD, _GOES_ON = 0, 11, 0x80
+_DIMENSION = re.compile(rb"<(?:\w{1,60}:)?dimension\b[^>]{0,400}>(?:\s{0,60}</(?:\w{1,60}:)?dimension>)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,50 +41,126 @@ class WorkbookParts:
     """What the parts of a workbook tell.
 
     ``may_pad_numbers``: some number may be shown with leading zeros that its value lacks. ``has_formulas``: the values of some
-    cells are what a program once computed; only xlsx tells.
+    cells are what a program once computed; only xlsx tells. ``counts_from_1904``: serial numbers of days do, and not from 1900.
+    ``misstated`` are the sheets that say of their extent what no extent is.
     """
 
     may_pad_numbers: bool
     has_formulas: bool = False
+    counts_from_1904: bool = False
+    misstated: tuple[str, ...] = ()
 
 
 def looked_through(content: bytes, reading: Reading) -> WorkbookParts:
     """Holds every part of an xlsx or xlsb file against the bounds.
 
-    DeliveryRejectedError: E_TOO_LARGE, E_FORMAT for damage and document types.
+    DeliveryRejectedError: E_TOO_LARGE, E_FORMAT for damage, document types, and what may be read as one workbook or another.
     """
-    inflation, pads, computes, sheets, texts = Inflation(reading), False, False, list[zipfile.ZipInfo](), None
-    for info in members(content, reading):
-        name = info.filename.lower()
-        if name.endswith(_XML):
-            pieces = _without_document_type(_overlapping(inflation.member(content, info)), name, reading)
-            if name.startswith(_SHEET):
-                sheets.append(info)
-                computes |= _bound_sheet(pieces, content, info, reading)
-            else:
-                for piece in pieces:
-                    pads |= name == _STYLES and _pads_numbers(piece)
-            texts = info if name == _TEXTS else texts
-        elif name.startswith("xl/") and name.endswith(_BINARY):
-            pads |= name == _BINARY_WORKBOOK
-            part = b"".join(inflation.member(content, info))
-            if name.startswith(_SHEET):
-                _bound_binary_sheet(part, info.filename, reading)
-    if texts is not None:
-        _bound_texts(content, texts, sheets, reading)
-    return WorkbookParts(may_pad_numbers=pads, has_formulas=computes)
+    package = _Package(content, reading)
+    found = {info: part for info in package.members if (part := package.xml_of(info)) is not None}
+    sheets = [info for info, part in found.items() if part.is_sheet]
+    for info in sheets:
+        refuse_wide_grid(found[info].rows, found[info].columns, info.file_size, info.filename, reading)
+    for texts in (info for info, part in found.items() if part.texts):
+        package.bound_texts(texts, sheets)
+    if sum(part.root == "workbook" for part in found.values()) > 1:
+        raise reading.refused("E_FORMAT", "holds several workbooks in one file; send it as Excel saves it")
+    binary = package.named(_BINARY_WORKBOOK)
+    return WorkbookParts(
+        any(part.pads for part in found.values()) or binary is not None,
+        has_formulas=any(part.computes for part in found.values()),
+        counts_from_1904=any(part.from_1904 for part in found.values()) if binary is None else package.binary_from_1904(binary, found),
+        misstated=tuple(info.filename for info in sheets if found[info].misstates),
+    )
+
+
+def with_stated_extents(content: bytes, parts: WorkbookParts) -> bytes:
+    """The workbook as it is, or without what sheets say wrongly of their extent, over which the parser stumbles; it needs no such word."""
+    if not parts.misstated:
+        return content
+    rewritten = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as given, zipfile.ZipFile(rewritten, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        for info in filter(attrgetter("filename"), given.infolist()):
+            part = given.read(info)
+            made.writestr(info.filename, _DIMENSION.sub(b"", part, count=1) if info.filename in parts.misstated else part)
+    return rewritten.getvalue()
 
 
 def refuse_wide_grid(rows: int, columns: int, size: int, name: str, reading: Reading) -> None:
     """E_TOO_LARGE where a sheet reaches further than the bounds, or than its bytes can fill."""
-    if rows > min(reading.bounds.rows, _SHEET_ROWS):
-        raise reading.too_large(f"has more than {min(reading.bounds.rows, _SHEET_ROWS):,} rows in {name}", "ROWS")
+    if rows > min(reading.bounds.rows, SHEET_ROWS):
+        raise reading.too_large(f"has more than {min(reading.bounds.rows, SHEET_ROWS):,} rows in {name}", "ROWS")
     if columns > reading.bounds.columns:
         raise reading.too_large(f"has {columns:,} columns in {name}", "COLUMNS")
     if rows * columns > cells_allowed(size, CELLS_A_BYTE):
         raise reading.refused(
             "E_TOO_LARGE", f"has a cell in row {rows:,} and one in column {columns:,} of {name}, but hardly any between; delete them"
         )
+
+
+class _Package:
+    """The parts of a workbook, by their names in lower case; E_FORMAT where a name stands twice, or for two kinds of workbook."""
+
+    def __init__(self, content: bytes, reading: Reading) -> None:
+        self._content, self._reading, self._inflation = content, reading, Inflation(reading)
+        self.members = entries(content, reading)
+        self._by_name = {info.filename.lower(): info for info in self.members}
+        if len(self._by_name) < len(self.members):
+            raise reading.refused("E_FORMAT", "is a workbook in which a part stands twice; send it as Excel saves it")
+        if self._by_name.keys() >= WORKBOOKS or not self._by_name.keys().isdisjoint(_OTHER_WORKBOOKS):
+            raise reading.refused("E_FORMAT", "is a workbook of two kinds at once; send it as Excel saves it")
+
+    def named(self, name: str) -> zipfile.ZipInfo | None:
+        return self._by_name.get(name)
+
+    def xml_of(self, info: zipfile.ZipInfo) -> XmlPart | None:
+        """What the part tells if it is XML by its name or if the parser could read it as a sheet or as texts."""
+        pieces = self._inflation.member(self._content, info)
+        if info.filename.lower().endswith(_XML) and not info.filename.startswith(MACOS):
+            return parsed(pieces, info.filename, self._reading)
+        if any([_MAY_BE_READ.search(piece) for piece in _overlapping(pieces)]):  # noqa: C419 - to the end, where the checksum is
+            return parsed(self._again(info), info.filename, self._reading)
+        return None
+
+    def bound_texts(self, texts: zipfile.ZipInfo, sheets: list[zipfile.ZipInfo]) -> None:
+        """A text is stored once for all the cells that show it: one long text in every cell would take gigabytes."""
+        doubted = [info for info in sheets if texts.file_size * (info.file_size // _SMALLEST_CELL) > _most_shown(info.file_size)]
+        if not doubted:
+            return
+        lengths = text_lengths(self._again(texts), texts.filename, self._reading)
+        for info in doubted:
+            if max(lengths, default=0) * (info.file_size // _SMALLEST_CELL) > _most_shown(info.file_size):
+                refuse_too_much_shown(self._again(info), info.filename, lengths, _most_shown(info.file_size), self._reading)
+
+    def binary_from_1904(self, workbook: zipfile.ZipInfo, found: dict[zipfile.ZipInfo, XmlPart]) -> bool:
+        """Whether an xlsb file counts days from 1904, once its sheets are bounded."""
+        targets = {key: target for part in found.values() for key, target in part.relations.items()}
+        from_1904, sheets = False, set[str]()
+        for kind, record in self._records_of(workbook):
+            from_1904 |= kind == _WORKBOOK_PROPERTIES and len(record) > 0 and bool(record[0] & 1)
+            if kind == _SHEET_IN_WORKBOOK:
+                sheets |= {_last_name(target) for key, target in targets.items() if key.encode("utf-16-le") in bytes(record)}
+        texts = self.named(_BINARY_TEXTS)
+        lengths = [len(record) // 2 for kind, record in self._records_of(texts) if kind == _TEXT_ITEM] if texts is not None else []
+        for name, info in self._by_name.items():
+            if info not in found and (name.startswith(_BINARY_SHEETS) or _last_name(name) in sheets):
+                _bound_binary_sheet(self._records_of(info), info, lengths, self._reading)
+        return from_1904
+
+    def _records_of(self, info: zipfile.ZipInfo) -> Iterator[tuple[int, memoryview]]:
+        return _records(b"".join(self._again(info)), info.filename, self._reading)
+
+    def _again(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        return Inflation(self._reading).member(self._content, info)
+
+
+def _most_shown(size: int) -> int:
+    return _UNCOUNTED_TEXT + 16 * size
+
+
+def _last_name(target: str) -> str:
+    """The part's own name, however a relation spells its place."""
+    return unquote(target).replace("\\", "/").rpartition("/")[2].lower()
 
 
 def _overlapping(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -101,99 +170,33 @@ def _overlapping(pieces: Iterator[bytes]) -> Iterator[bytes]:
         end = (end + piece)[-_OVERLAP:]
 
 
-def _without_document_type(pieces: Iterator[bytes], name: str, reading: Reading) -> Iterator[bytes]:
-    for place, piece in enumerate(pieces):
-        if any(markup in piece for markup in _MARKUP):
-            raise reading.refused("E_FORMAT", f"holds a document type in {name}, which no workbook needs; send it as Excel saves it")
-        if place == 0 and b"\0" in piece[:4]:
-            raise reading.refused("E_FORMAT", f"holds text in {name} that is not UTF-8; send it as Excel saves it")
-        yield piece
+def _bound_binary_sheet(records: Iterator[tuple[int, memoryview]], info: zipfile.ZipInfo, lengths: list[int], reading: Reading) -> None:
+    """The same for a sheet of an xlsb file."""
+    row, rows, columns, shown = 0, 0, 0, 0
+    for kind, record in records:
+        if kind == _ROW_HEADER:
+            row = int.from_bytes(record[:4], "little") + 1
+        elif kind <= _LAST_CELL_RECORD:
+            rows = max(rows, row)
+            columns = max(columns, int.from_bytes(record[:4], "little") + 1)
+            place = int.from_bytes(record[8:12], "little") if kind == _SHOWN_TEXT else len(lengths)
+            shown += lengths[place] if place < len(lengths) else 0
+    refuse_wide_grid(rows, columns, info.file_size, info.filename, reading)
+    if shown > _most_shown(info.file_size):
+        raise reading.refused("E_TOO_LARGE", f"shows long texts in too many cells of {info.filename}; send it without them")
 
 
-def _pads_numbers(styles: bytes) -> bool:
-    """Whether some number format has more than one zero, and no other digit, before its decimal point: 00000000, 000-00-0000."""
-    for code in _FORMAT.finditer(styles.decode("utf-8", errors="replace")):
-        positive = _LITERALS.sub("", html.unescape(code[1] or code[2] or "")).split(";")[0]
-        whole = positive.partition(".")[0]
-        if whole.count("0") >= _FEWEST_PADDED and "#" not in whole and "?" not in whole:
-            return True
-    return False
-
-
-def _bound_sheet(pieces: Iterator[bytes], content: bytes, info: zipfile.ZipInfo, reading: Reading) -> bool:
-    """Whether the sheet has formulas, once it is bounded.
-
-    A first look tells how many letters and digits references have at most; only where that may be too far, they are read.
-    """
-    rows = letters = digits = 0
-    unplaced = computes = False
-    for piece in pieces:
-        rows += len(_ROW.findall(piece, 0, max(len(piece) - _OVERLAP, 0) or len(piece)))
-        if rows > min(reading.bounds.rows, _SHEET_ROWS):
-            raise reading.too_large(f"has more than {min(reading.bounds.rows, _SHEET_ROWS):,} rows in {info.filename}", "ROWS")
-        unplaced = unplaced or _UNPLACED.search(piece) is not None
-        computes = computes or _FORMULA.search(piece) is not None
-        if computes and _NOT_COMPUTED.search(piece):
-            said = f"holds formulas in {info.filename} that were saved without their values"
-            raise reading.refused("E_FORMAT", f"{said}; have it computed and saved by a spreadsheet program")
-        while letters < len(_LONGER) - 1 and _LONGER[letters + 1][0].search(piece):
-            letters += 1
-        while digits < len(_LONGER[0]) - 1 and _LONGER[0][digits + 1].search(piece):
-            digits += 1
-    if unplaced or 10**digits * 26**letters > cells_allowed(info.file_size, CELLS_A_BYTE) or 26**letters > reading.bounds.columns:
-        last_row, last_column = _reach(b"".join(Inflation(reading).member(content, info)))
-        refuse_wide_grid(last_row, last_column, info.file_size, info.filename, reading)
-    return computes
-
-
-def _bound_texts(content: bytes, texts: zipfile.ZipInfo, sheets: list[zipfile.ZipInfo], reading: Reading) -> None:
-    """A text is stored once for all the cells that show it: one long text in every cell would take gigabytes."""
-    most = max((info.file_size for info in sheets), default=0) // 10
-    if texts.file_size * most <= _UNCOUNTED_TEXT:
-        return
-    lengths = [len(text) for text in b"".join(Inflation(reading).member(content, texts)).split(_TEXT_END)]
-    for info in sheets:
-        allowed = _UNCOUNTED_TEXT + 16 * info.file_size
-        if max(lengths) * (info.file_size // 10) <= allowed:
-            continue
-        places = map(int, _TEXT_PLACE.findall(b"".join(Inflation(reading).member(content, info))))
-        if sum(lengths[place] for place in places if place < len(lengths)) > allowed:
-            raise reading.refused("E_TOO_LARGE", f"shows long texts in too many cells of {info.filename}; send it without them")
-
-
-def _reach(sheet: bytes) -> tuple[int, int]:
-    """The last row and column that any cell can have."""
-    numbers, columns = {0}, {b""}
-    for letters, digits in _REFERENCE.findall(sheet):
-        numbers.add(int(digits))
-        columns.add(letters)
-    unplaced_rows = [len(_CELL.findall(row)) for row in _ROW.split(sheet)] if _UNPLACED.search(sheet) else []
-    return max(numbers) + len(unplaced_rows), max(map(_column_number, columns)) + max(unplaced_rows, default=0)
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - 64
-    return number
-
-
-def _bound_binary_sheet(part: bytes, name: str, reading: Reading) -> None:
-    """The same for a sheet of an xlsb file, whose records follow each other as type, length and content."""
-    place, row, rows, columns = 0, 0, 0, 0
+def _records(part: bytes, name: str, reading: Reading) -> Iterator[tuple[int, memoryview]]:
+    """The records of a binary part, which follow each other as type, length and content."""
+    place, content = 0, memoryview(part)
     try:
         while place < len(part):
             kind, place = _varying(part, place, 2)
             length, place = _varying(part, place, 4)
-            if kind == _ROW_HEADER:
-                row = int.from_bytes(part[place : place + 4], "little") + 1
-            elif kind <= _LAST_CELL_RECORD:
-                rows = max(rows, row)
-                columns = max(columns, int.from_bytes(part[place : place + 4], "little") + 1)
+            yield kind, content[place : place + length]
             place += length
     except IndexError as error:
         raise _damaged(name, reading) from error
-    refuse_wide_grid(rows, columns, len(part), name, reading)
 
 
 def _varying(part: bytes, place: int, longest: int) -> tuple[int, int]:

@@ -14,6 +14,10 @@ from advisory_perf.samples.deliveries import make_samples
 from advisory_perf_tests.local.commands import Outcome, command, line_with
 from advisory_perf_tests.storage.receivers import a_mail_server, a_webhook
 
+OF_DAYS = ("demo", "run", "export", "feeds", "quarantine", "breaks", "alerts")
+OF_OPERATORS = ("dev", "platform", "page", "health", "migrate", "doctor", "upkeep")
+COMMANDS = (*OF_DAYS, *OF_OPERATORS)
+
 pytestmark = pytest.mark.slow
 
 SAMPLES = make_samples(seed=7, accounts=5, last_month=date(2025, 3, 31), months=3, days=4)
@@ -64,11 +68,11 @@ def home(first_run: tuple[Path, Outcome]) -> Path:
 def test_help_names_every_command() -> None:
     outcome = command("--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for name in ("demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "alerts", "--home"):
+    for name in (*COMMANDS, "--home"):
         assert name in outcome.out
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "dev", "export", "migrate", "doctor", "feeds", "quarantine", "breaks", "alerts"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     outcome = command(name, "--help")
     assert (outcome.code, outcome.err) == (0, "")
@@ -193,8 +197,10 @@ def test_export_gives_a_json_object_a_line(home: Path) -> None:
 
 def test_export_writes_a_whole_parquet_file_and_says_so_on_stderr(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
-    where = "account_id = (SELECT min(account_id) FROM performance_data WHERE data_source = 'vendor_d')"
-    outcome = command("export", "performance_data", "--format", "parquet", "--where", where, "-o", target, home=home)
+    account = min(
+        row["account_id"] for row in csv.DictReader(io.StringIO(command("export", "accounts", "--vendor", "vendor_d", home=home).out))
+    )
+    outcome = command("export", "performance_data", "--format", "parquet", "--account", account, "-o", target, home=home)
     assert (outcome.code, outcome.out) == (0, "")
     assert outcome.err == f"4 rows of performance_data in {target}\n"
     frame = pl.read_parquet(target)
@@ -207,8 +213,18 @@ def test_export_writes_a_whole_parquet_file_and_says_so_on_stderr(home: Path, tm
     ("arguments", "says"),
     [
         (["nonsense"], "there is no table or view 'nonsense' to export; choose one of accounts, "),
-        (["performance_data", "--where", "account_id = "], "PostgreSQL refuses the condition 'account_id = ' on performance_data"),
-        (["performance_data", "--where", "nonsense > 1"], 'column "nonsense" does not exist'),
+        (
+            ["performance_data", "--where", "account_id = "],
+            "the condition 'account_id = ' cannot be read at its end; a condition has",
+        ),
+        (
+            ["accounts", "--status", "open"],
+            "accounts has no column for --status, which would be status or",
+        ),
+        (
+            ["performance_data", "--where", "nonsense > 1"],
+            "names nonsense, which performance_data has no column for; it has id, account_id",
+        ),
     ],
 )
 def test_an_export_that_cannot_be_done_is_one_sentence(home: Path, tmp_path: Path, arguments: list[str], says: str) -> None:

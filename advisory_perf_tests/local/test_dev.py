@@ -20,7 +20,9 @@ import pytest
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.ledger import Ledger, LedgerEntry
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.heartbeat import read_heartbeat
+from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.registry import PACKAGE_FEEDS
 
@@ -73,6 +75,19 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
     pytest.fail(f"waited {PATIENCE_SECONDS} s for {what}")
 
 
+def processes_of_home(home: Path) -> dict[int, bytes]:
+    """Number and command line of every process that was started for a home."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if line and f"ADVISORY_PERF_HOME={home}\0".encode() in environment:
+            found[int(entry.name)] = line
+    return found
+
+
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     """The command in a process of its own, with two further daily vendors that only their feed files know of."""
@@ -97,8 +112,9 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         running = Dev(home, port, Warehouse(server.url()))
         wait_for(lambda: running.ask("{ repositoriesOrError { __typename } }"), f"the web page; see {home}/dev.log")
         yield running
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        assert processes_of_home(home) == {}
 
 
 def test_a_file_in_incoming_is_published_without_a_hand_on_anything_and_shows_with_its_checks(dev: Dev) -> None:
@@ -119,6 +135,8 @@ def test_a_file_in_incoming_is_published_without_a_hand_on_anything_and_shows_wi
     assert shown == {"performance_data_schema": "SUCCEEDED", "every_position_is_published": "SUCCEEDED"}
     assert _checks_of(dev, "vendor_a", "delivered_positions")["rows_conserved"] == "SUCCEEDED"
     assert _checks_of(dev, "vendor_a", "net_flows")["market_value_identity"] == "FAILED"
+    beat = wait_for(lambda: read_heartbeat(dev.home / "heartbeat.json"), "the heartbeat")
+    assert (beat.red, beat.warehouse) == ({}, None)
 
 
 def test_backfills_of_a_day_a_month_and_a_year_take_at_most_two_runs_each(dev: Dev) -> None:

@@ -1,6 +1,7 @@
 """An installation on this machine: what it starts, what it leaves alone, and what running files in it says when things fail."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -10,17 +11,18 @@ import dagster as dg
 import polars as pl
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from dagster_postgres.utils import DagsterPostgresException
 
 from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
-from advisory_perf.local.installation import ROOT, open_installation
+from advisory_perf.local.installation import INSTANCE_FILE, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
+from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import SliceChange, Warehouse
 from advisory_perf.vendors.feed import Feed
@@ -53,7 +55,7 @@ def test_with_both_addresses_given_no_server_is_started(tmp_path: Path, warehous
 def test_dagsters_home_gets_the_instance_that_lies_beside_the_code(tmp_path: Path, warehouse_url: str) -> None:
     with open_installation(external(tmp_path, warehouse_url)) as installation:
         assert installation.dagster_home == tmp_path / "dagster"
-        assert (installation.dagster_home / "dagster.yaml").read_bytes() == (ROOT / "dagster.yaml").read_bytes()
+        assert (installation.dagster_home / "dagster.yaml").read_bytes() == INSTANCE_FILE.read_bytes()
 
 
 def test_a_warehouse_of_somebody_elses_is_never_migrated_by_surprise(tmp_path: Path, empty_url: str) -> None:
@@ -75,7 +77,7 @@ def test_an_embedded_warehouse_is_migrated_serves_dagster_too_and_stops(tmp_path
         assert str(installation.settings.dagster_url).startswith("postgresql+psycopg2://")
         with installation.instance() as instance:
             assert instance.get_runs() == []
-        with psycopg.connect(make_conninfo(url, dbname="dagster")) as connection:
+        with psycopg.connect(str(installation.settings.dagster_url).replace("+psycopg2", "")) as connection:
             found = connection.execute("SELECT count(*) FROM information_schema.tables WHERE table_name = 'runs'").fetchone()
             assert found == (1,), "Dagster keeps its runs in the same server"
     with pytest.raises(psycopg.OperationalError):
@@ -94,7 +96,25 @@ def test_a_home_that_cannot_be_a_folder_is_a_settings_error(tmp_path: Path) -> N
 
 def test_an_address_of_dagsters_storage_that_cannot_be_read_is_a_settings_error(tmp_path: Path, warehouse_url: str) -> None:
     with (
-        open_installation(external(tmp_path, warehouse_url, dagster_url="nonsense")) as installation,
+        pytest.raises(SettingsError, match="ADVISORY_PERF_DAGSTER_URL cannot be read as an address; set it to postgres"),
+        open_installation(external(tmp_path, warehouse_url, dagster_url="nonsense")),
+    ):
+        pass
+
+
+@pytest.fixture
+def no_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster's storage does not answer, which Dagster itself would try for minutes."""
+
+    def refuse(_home: str) -> dg.DagsterInstance:
+        raise DagsterPostgresException("too many retries for DB connection")
+
+    monkeypatch.setattr(dg.DagsterInstance, "from_config", refuse)
+
+
+def test_dagsters_storage_that_does_not_answer_is_a_settings_error(tmp_path: Path, warehouse_url: str, no_storage: None) -> None:
+    with (
+        open_installation(external(tmp_path, warehouse_url)) as installation,
         pytest.raises(SettingsError, match=r"Dagster's own storage cannot be opened .* set ADVISORY_PERF_DAGSTER_URL to"),
         installation.instance(),
     ):
@@ -116,6 +136,18 @@ def test_processes_of_dagsters_get_every_setting(tmp_path: Path, warehouse_url: 
     assert "ADVISORY_PERF_LAKE_URL" not in environment, "what is not set stays unset"
 
 
+def test_the_owners_address_is_for_this_process_only(tmp_path: Path) -> None:
+    with open_installation(Settings(home=tmp_path / "home")) as installation:
+        assert not [name for name in installation.environment if "OWNER" in name]
+        assert "postgres@" not in "".join(value for name, value in installation.environment.items() if name.startswith("ADVISORY_PERF_"))
+        for role in Role:
+            assert installation.warehouse(role).query("SELECT current_user::text").item() == role
+        logins = [Warehouse(address_of(installation.settings, role)) for role in Role]
+        assert [login.query("SELECT session_user::text").item() for login in logins] == ["postgres", *list(Role)[1:]]
+    found = subprocess.run(["find", str(tmp_path / "home"), "-perm", "/077"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    assert found == "", "nobody else has a right to anything in a home"
+
+
 def test_settings_come_back_from_the_environment_they_were_turned_into(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,9 +157,11 @@ def test_settings_come_back_from_the_environment_they_were_turned_into(
     assert Settings() == settings
 
 
-def test_this_processs_environment_is_as_before_after_an_instance_even_one_that_fails(tmp_path: Path, warehouse_url: str) -> None:
+def test_this_processs_environment_is_as_before_after_an_instance_even_one_that_fails(
+    tmp_path: Path, warehouse_url: str, no_storage: None
+) -> None:
     before = dict(os.environ)
-    with open_installation(external(tmp_path, warehouse_url, dagster_url="nonsense")) as installation:
+    with open_installation(external(tmp_path, warehouse_url)) as installation:
         with pytest.raises(SettingsError), installation.instance():
             pass
         assert dict(os.environ) == before

@@ -1,12 +1,9 @@
 """The same deliveries give the same warehouse with the lake on S3, over real HTTP, and in a folder."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from advisory_perf.errors import LakeError
 from advisory_perf.samples.deliveries import make_samples
@@ -16,22 +13,8 @@ from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, con
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server with an empty bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lake")
-    yield url
-    server.stop()
-
-
 def test_the_lake_may_be_s3_or_a_folder(s3: str, tmp_path: Path) -> None:
-    samples = make_samples(seed=3, accounts=6, last_month=date(2025, 3, 31), months=4, days=4)
+    samples = make_samples(seed=3, accounts=6, last_month=date(2025, 3, 31), months=2, days=4)
     with installed(tmp_path / "s3", lake_url="s3://lake/performance", s3_endpoint_url=s3) as on_s3:
         run(on_s3, tmp_path / "handed", samples.files)
         assert_equals_truth(on_s3.platform().warehouse, samples.truth)

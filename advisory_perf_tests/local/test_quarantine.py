@@ -10,10 +10,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.errors import AdvisoryPerfError, LakeOutageError
 from advisory_perf.local.quarantine import lanes_to_replay, quarantine_table, to_replay
 from advisory_perf.local.runs import Handed, LocalRuns, replay, run_files
-from advisory_perf.storage.exporting import condition
+from advisory_perf.storage.conditions import condition
+from advisory_perf.storage.lake import Lake
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, acme_as_data, csv
 
 pytestmark = pytest.mark.slow
@@ -184,3 +185,27 @@ def test_a_replayed_day_is_published_with_what_follows_it(tmp_path: Path, wareho
         replayed(world.with_feed(tmp_path / "mended", **MENDED))
         found = world.rows("performance_data").sort("as_of_date").select("as_of_date", pl.col("cumulative_twrr").round(12))
         assert found.rows() == [(date(2025, 3, 3), 0.1), (date(2025, 3, 5), 0.21)]
+
+
+@pytest.mark.parametrize("where", ["read_listed", "keep"])
+def test_a_landing_that_could_not_work_is_no_rejection(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The ledger says FAILED, of an earlier landing, or of this one, whose file then could not be kept."""
+    with a_world_of_its_own(tmp_path / "world", warehouse_url) as world:
+        if where == "read_listed":
+            assert hand_over(world, tmp_path, content="no,header\n1,2\n").status == "FAILED"
+        monkeypatch.setattr(Lake, where, _no_room)
+        runs = LocalRuns(world.platform, world.definitions, world.instance)
+        if where == "read_listed":
+            known = to_replay(world.platform.ledger.entries(), list(world.platform.feeds), vendor="acme", delivery_id=None)
+            outcome = replay(runs, known, [], landed=lambda _: None, lane_done=lambda _name, _of: None)
+        else:
+            (tmp_path / "acme_1.csv").write_text("no,header\n1,2\n", encoding="utf-8")
+            outcome = run_files(runs, [tmp_path / "acme_1.csv"], None, landed=lambda _: None, lane_done=lambda _name, _of: None)
+        assert [entry.status for entry in world.platform.ledger.entries()] == ["FAILED"]
+        assert outcome.failures == ["acme, acme_1.csv: the landing failed: no room"]
+
+
+def _no_room(*_: object) -> None:
+    raise LakeOutageError("no room")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from advisory_perf.local.installation import ROOT
 from advisory_perf.vendors.registry import read_feed
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_example_feed_is_valid_and_shorter_than_forty_lines(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from advisory_perf_tests.orchestration.scenarios import DELIVERY, World, a_world
 
 @pytest.fixture
 def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
-    """Definitions, stores and a Dagster instance; nothing has been delivered."""
-    with a_world(tmp_path, warehouse_url) as made:
+    """Definitions, stores and a Dagster instance; nothing has been delivered. A flow of a quarter of the base is as agreed."""
+    conventions = {"flow_timing": "end_of_day", "fee_basis": "net", "large_flow": 0.25}
+    with a_world(tmp_path, warehouse_url, feed={"conventions": conventions}) as made:
         yield made
 
 

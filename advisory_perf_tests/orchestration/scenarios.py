@@ -19,9 +19,10 @@ from advisory_perf.orchestration.partitions import delivery_partitions, range_of
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
-from advisory_perf.storage.lake import LakeFile
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 
 VENDOR = "acme"
@@ -35,7 +36,9 @@ def a_file(path: str, minute: int = 0) -> LakeFile:
     return LakeFile(f"incoming/{path}", 100, datetime(2025, 4, 1, 9, minute, tzinfo=UTC), f"tag-{path}-{minute}")
 
 
-def an_entry(delivery_id: str, first: date | None, last: date | None = None, *, run_id: str = "run-1") -> LedgerEntry:
+def an_entry(
+    delivery_id: str, first: date | None, last: date | None = None, *, run_id: str = "run-1", started: datetime | None = None
+) -> LedgerEntry:
     """A landed delivery that its lane has still to publish, with positions from the first to the last day."""
     return LedgerEntry(
         id=1,
@@ -61,17 +64,21 @@ def an_entry(delivery_id: str, first: date | None, last: date | None = None, *, 
         pending_first_date=first,
         pending_last_date=last or first,
         normalized_run_id=None,
-        processing_start_time=None,
+        processing_start_time=started,
         processing_end_time=None,
         run_id=run_id,
     )
 
 
-def acme_as_data(**changes: Any) -> dict[str, Any]:
-    """The feed of the vendor acme: gain, the vendor's own return, an owner, and nothing else that changes a value."""
+def acme_as_data(columns: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The feed of the vendor acme: gain, the vendor's own return, an owner, and nothing else that changes a value.
+
+    Of ``columns`` those that are None are not mapped.
+    """
     data = feed_as_data(owners=["desk@example.com"], **changes)
     never = {name: {"from": name, "absent": "zero"} for name in ("income", "fees", "other_adjustments")}
-    return {**data, "columns": {**data["columns"], **never, "appreciation": "gain", "vendor_twrr": "twr"}}
+    mapped = {**data["columns"], **never, "appreciation": "gain", "vendor_twrr": "twr", **(columns or {})}
+    return {**data, "columns": {name: column for name, column in mapped.items() if column is not None}}
 
 
 def add_feed(folder: Path, **changes: Any) -> Path:
@@ -113,6 +120,11 @@ class World:
     platform: Platform
     definitions: dg.Definitions
     instance: dg.DagsterInstance
+
+    @property
+    def administrator(self) -> Warehouse:
+        """The warehouse as its own login, which may do what no run may."""
+        return Warehouse(self.platform.warehouse.url)
 
     def put(self, name: str, content: str | bytes, folder: str = VENDOR) -> LakeFile:
         """A file into incoming."""

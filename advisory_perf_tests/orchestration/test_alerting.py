@@ -11,6 +11,7 @@ import pytest
 from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import ChannelError, LakeError, SettingsError
 from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.outbox import KeptAlert, Outbox
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_audit import broken
@@ -152,18 +153,18 @@ def test_a_lane_that_failed_as_often_as_agreed_is_one_alert_until_everything_is_
 def test_a_file_that_can_be_neither_landed_nor_given_up_is_told_until_it_leaves_incoming(
     world: World, monkeypatch: pytest.MonkeyPatch, folder: str, vendor: str, runs: int
 ) -> None:
-    def refused(_lake: Lake, path: str) -> bytes:
-        raise LakeError(f"the lake refuses to read {path}")
+    def refused(_lake: Lake, listed: LakeFile) -> bytes:
+        raise LakeError(f"the lake refuses to read {listed.path}")
 
     file = world.put("acme_1.csv", csv(A_THIRD), folder)
     with monkeypatch.context() as patched:
-        patched.setattr(Lake, "read", refused)
+        patched.setattr(Lake, "read_listed", refused)
         for _ in range(runs):
             assert skipped(world, "watch") == "nothing new"
             (request,) = world.tick("arrivals").run_requests
             assert not world.run_request(request).success
         assert world.tick("arrivals").run_requests == []
-    assert f"because: the lake refuses to read {file.path}; it stays as {file.path} " in skipped(world, "watch")
+    assert f"because: the lake refuses to read {file.path}; it stays as {file.path}; " in skipped(world, "watch")
     assert skipped(world, "watch") == "nothing new"
     (alert,) = alerts(world, only_open=True)
     assert (alert.code, alert.severity, alert.vendor, alert.since) == ("STUCK_FILE", "CRITICAL", vendor, file.modified)

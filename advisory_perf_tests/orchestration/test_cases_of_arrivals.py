@@ -10,8 +10,9 @@ import pytest
 
 from advisory_perf.contracts.conventions import Severity
 from advisory_perf.errors import ChannelError
-from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, settled, waiting_by_vendor
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.orchestration.arriving import arrived
+from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, waiting_by_vendor
+from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import (
@@ -72,8 +73,10 @@ def test_new_bytes_under_the_same_name_restate_and_both_files_are_kept(loaded: t
 @case("ev-008")
 def test_a_file_that_still_changes_is_held() -> None:
     growing = a_file("acme/a.csv")
-    assert settled([growing], now=growing.modified + timedelta(seconds=2), seconds=5) == []
-    assert settled([growing], now=growing.modified + timedelta(seconds=5), seconds=5) == [growing]
+    feeds = {"acme": a_feed()}
+    for seconds, ready in ((2, []), (5, [growing])):
+        now = growing.modified + timedelta(seconds=seconds)
+        assert arrived([growing], feeds, seen={}, now=now, seconds=5).ready == {"acme": ready}
 
 
 @case("ev-009")
@@ -210,8 +213,8 @@ def test_many_files_at_once_are_landed_within_the_limit_and_then_the_lane_runs_o
     asked = landings_to_request("acme", waiting["acme"], lambda _: Tries(), attempts=3, at_most=50)
     assert [request.path for request in asked] == [file.path for file in waiting["acme"][:50]]
     pending: list[LedgerEntry] = [an_entry(f"d{number}", day) for number, day in enumerate(days(3, 5))]
-    assert lane_to_request(a_feed(), pending, FIFTH, waiting=130, tries=Tries(), attempts=3) is None
-    lane = lane_to_request(a_feed(), pending, FIFTH, waiting=0, tries=Tries(), attempts=3)
+    assert lane_to_request(a_feed(), pending, FIFTH, waiting=True, tries=Tries(), attempts=3) is None
+    lane = lane_to_request(a_feed(), pending, FIFTH, waiting=False, tries=Tries(), attempts=3)
     assert lane is not None
     assert (lane.windows.first_day, lane.windows.last_day) == (THIRD, FIFTH)
 

@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 
 from advisory_perf.storage.breaks import sign_off
+from advisory_perf.storage.roles import Role
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, csv, value
 from advisory_perf_tests.vendors.cases import case
 
@@ -130,7 +132,7 @@ def test_a_break_of_three_months_is_one_break_that_ages(monthly: World) -> None:
 def test_an_accepted_break_stays_closed_at_its_amount_and_is_open_again_at_another(monthly: World, off: float, status: str) -> None:
     delivered(monthly, "acme_may.csv", month(MAY, off=7))
     ((name,),) = breaks(monthly, "break_id")
-    sign_off(monthly.platform.warehouse, name, by="Ann", reason="accrued fees, ticket 12")
+    sign_off(Warehouse(monthly.platform.warehouse.url, Role.DESK), name, by="Ann", reason="accrued fees, ticket 12")
     delivered(monthly, "acme_june.csv", month(JUNE, off=off))
     row = (name, status, 2, name, "Ann", Decimal(7), "accrued fees, ticket 12")
     columns = ("break_id", "status", "valuations", "signed_off_break_id", "signed_off_by", "signed_off_variance", "signed_off_reason")
@@ -195,3 +197,25 @@ def test_stale_values_are_the_same_whether_the_days_come_one_by_one_or_at_once(
         assert world.run_lane(days[0], days[-1]).success
         assert world.platform.warehouse.query(statement).rows() == one_by_one
     assert [(day, "since 2025-03-03" in text) for day, text in one_by_one] == [(days[1], True), (days[2], True)]
+
+
+def test_a_value_that_jumps_between_deliveries_is_an_issue_until_it_is_right(tmp_path: Path, warehouse_url: str) -> None:
+    first, second, third = (date(2025, 3, number) for number in (3, 4, 5))
+    with a_world(tmp_path, warehouse_url, feed={"stale_after": "never"}) as world:
+        for day, value_ in ((first, 5000), (second, 5_000_000), (third, 5000)):
+            assert world.land(f"acme_{day}.csv", csv(f"A,{day},{value_}.00,0.00,0.00,0.00,{value_}.00,")).success
+            result = world.run_lane(day, day)
+            assert checks(result)["values_continue"].passed == (day == first)
+        assert [row[2:5] for row in issues(world)] == [("DQ_VALUE_JUMP", "A", second), ("DQ_VALUE_JUMP", "A", third)]
+        assert world.land("acme_right.csv", csv(f"A,{second},5000.00,0.00,0.00,0.00,5000.00,")).success
+        assert world.run_lane(second, third).success
+        assert issues(world) == []
+
+
+def test_accounts_of_two_deliveries_that_differ_by_case_only_are_told(tmp_path: Path, warehouse_url: str) -> None:
+    first, second = date(2025, 3, 3), date(2025, 3, 4)
+    with a_world(tmp_path, warehouse_url) as world:
+        for day, account in ((first, "AB-1"), (second, "ab-1")):
+            assert world.land(f"acme_{day}.csv", csv(f"{account},{day},100.00,0.00,0.00,0.00,100.00,")).success
+            found = checks(world.run_lane(day, day))["account_numbers_distinct"]
+            assert found.passed == (day == first)

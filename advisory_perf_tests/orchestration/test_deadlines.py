@@ -156,8 +156,8 @@ def test_a_window_waits_an_hour_for_a_file_that_came_in_time_and_has_not_landed(
     assert told(judged([THURSDAY], [], under_way=[just_in_time], now=FRIDAY_NIGHT)) == [("MISSING_FILE", THURSDAY)]
 
 
-@pytest.mark.parametrize("deadline", [None, {**EVENING, "holidays": [THURSDAY]}])
-def test_what_the_feed_expects_no_more_is_missing_no_more(deadline: dict[str, Any] | None) -> None:
-    feed = a_feed(deadline=deadline)
+@pytest.mark.parametrize("changes", [{"deadline": None}, {"deadline": EVENING, "holidays": [THURSDAY]}])
+def test_what_the_feed_expects_no_more_is_missing_no_more(changes: dict[str, Any]) -> None:
+    feed = a_feed(**changes)
     found = judged(asked(feed, missing=[THURSDAY]), in_time(*asked(feed)), feed=feed, missing=[THURSDAY])
     assert (found.alerts, found.over) == ([], ["MISSING_FILE acme 2025-03-13"])

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.orchestration.decisions import (
@@ -12,13 +12,12 @@ from advisory_perf.orchestration.decisions import (
     landings_to_request,
     lane_subject,
     lane_to_request,
-    settled,
     waiting_by_vendor,
     windows_touched,
 )
 from advisory_perf.orchestration.partitions import WindowRange
-from advisory_perf.storage.lake import LakeFile
-from advisory_perf.storage.ledger import LedgerEntry
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
@@ -33,7 +32,7 @@ def span(first: date, last: date, feed: Feed = DAILY) -> WindowRange:
     return WindowRange(first, last, feed.cadence)
 
 
-def asked(pending: list[LedgerEntry], *, waiting: int = 0, tries: Tries | None = None, attempts: int = 3) -> LaneRequest | None:
+def asked(pending: list[LedgerEntry], *, waiting: bool = False, tries: Tries | None = None, attempts: int = 3) -> LaneRequest | None:
     return lane_to_request(DAILY, pending, LAST, waiting=waiting, tries=tries or Tries(), attempts=attempts)
 
 
@@ -91,9 +90,9 @@ def test_each_waiting_file_is_landed_once_and_in_order() -> None:
 def test_a_run_that_left_its_file_to_another_process_is_launched_again_and_uses_up_no_attempt() -> None:
     file = a_file("acme/a.csv")
     name = delivery_id_of(file)
-    asked = [request.attempt for idle in range(4) for request in to_land([file], {name: Tries(failed=2, idle=idle)})]
+    asked = [request.attempt for idle in range(4) for request in to_land([file], {name: Tries(failed=2, others=idle)})]
     assert asked == [3, 4, 5, 6]
-    assert to_land([file], {name: Tries(failed=3, idle=1)}) == []
+    assert to_land([file], {name: Tries(failed=3, others=1)}) == []
 
 
 def test_a_file_whose_landing_is_under_way_is_not_asked_for_again() -> None:
@@ -214,7 +213,7 @@ def test_without_pending_deliveries_no_lane_runs() -> None:
 
 
 def test_a_lane_waits_for_the_files_that_still_have_to_land() -> None:
-    assert asked([an_entry("d", FOURTH)], waiting=1) is None
+    assert asked([an_entry("d", FOURTH)], waiting=True) is None
 
 
 def test_a_lane_that_is_under_way_is_not_asked_for_again() -> None:
@@ -228,7 +227,7 @@ def test_a_failed_lane_is_tried_again_as_often_as_agreed() -> None:
 
 
 def test_a_lane_that_has_no_day_at_all_does_not_run() -> None:
-    assert lane_to_request(DAILY, [an_entry("empty", None)], None, waiting=0, tries=Tries(), attempts=3) is None
+    assert lane_to_request(DAILY, [an_entry("empty", None)], None, waiting=False, tries=Tries(), attempts=3) is None
 
 
 # subjects -------------------------------------------------------------------------------------------------------------
@@ -251,12 +250,6 @@ def test_one_more_delivery_makes_a_new_subject() -> None:
 
 def test_a_subject_names_its_vendor() -> None:
     assert lane_subject("acme", [an_entry("d1", FOURTH)]).startswith("acme:")
-
-
-def test_a_file_that_has_just_changed_is_left_to_settle() -> None:
-    young, old = a_file("incoming/acme/young.csv", 59), a_file("incoming/acme/old.csv", 1)
-    assert settled([young, old], now=old.modified + timedelta(minutes=58, seconds=3), seconds=5) == [old]
-    assert settled([young, old], now=young.modified + timedelta(seconds=5), seconds=5) == [young, old]
 
 
 def arrived(name: str, hour: int) -> LedgerEntry:

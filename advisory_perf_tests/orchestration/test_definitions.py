@@ -29,9 +29,19 @@ WARNING = {
     "raw_vendor_file": {"columns_known", "nothing_to_notice"},
     "delivered_positions": {"nothing_to_notice"},
     "quarantined_rows": {"rows_accepted"},
+    "normalized_positions": {"one_valuation_a_window"},
     "net_flows": {"market_value_identity"},
-    "twrr_series": {"roll_forward", "values_renewed", "returns_in_bounds", "returns_defined"},
-    "reconciliation_results": {"reconciliation_pass_rate"},
+    "twrr_series": {
+        "roll_forward",
+        "values_renewed",
+        "values_continue",
+        "account_numbers_distinct",
+        "currency_kept",
+        "flows_in_bounds",
+        "returns_in_bounds",
+        "returns_defined",
+    },
+    "reconciliation_results": {"reconciliation_pass_rate", "figures_compared"},
 }
 
 
@@ -205,7 +215,11 @@ def test_every_check_says_what_it_means(definitions: dg.Definitions) -> None:
 
 def test_each_vendor_has_a_landing_and_a_lane(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} | {"reject_unclaimed", "give_up_delivery"}
+    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} | {
+        "reject_unclaimed",
+        "give_up_delivery",
+        "upkeep",
+    }
 
 
 def test_a_lane_job_covers_its_lane_and_the_register(definitions: dg.Definitions) -> None:
@@ -225,6 +239,7 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
         "lanes": dg.DefaultSensorStatus.RUNNING,
         "watch": dg.DefaultSensorStatus.RUNNING,
         "alerts": dg.DefaultSensorStatus.RUNNING,
+        "pulse": dg.DefaultSensorStatus.RUNNING,
     }
     jobs = {name: {target.job_name for target in sensor.targets} for name, sensor in sensors.items()}
     assert jobs == {
@@ -232,6 +247,7 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
         "lanes": {f"{vendor}_lane" for vendor in VENDORS},
         "watch": set(),
         "alerts": set(),
+        "pulse": set(),
     }
 
 

@@ -15,6 +15,7 @@ from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_wind
 from advisory_perf.orchestration.partitions import WindowRange, delivery_partitions, window_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.storage.register import upsert_accounts
+from advisory_perf.storage.turns import Turns
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
 from advisory_perf_tests.storage.scenarios import JANUARY, replace_slice, valuation
 from advisory_perf_tests.storage.scenarios import rows_of as table_rows
@@ -126,7 +127,7 @@ class Lane:
         return dg.Definitions(
             assets=[ticks, tocks],
             jobs=[dg.define_asset_job("both", [ticks, tocks])],
-            resources={"lake": LakeIOManager(self.platform)},
+            resources={"lake": LakeIOManager(self.platform, Turns(self.platform.warehouse))},
             executor=dg.in_process_executor,
         ).resolve_job_def("both")
 
@@ -219,7 +220,9 @@ def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
 
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("acme_deliveries", ["march-1"])
-        dg.materialize([raw], resources={"lake": LakeIOManager(platform)}, partition_key="march-1", instance=instance)
+        dg.materialize(
+            [raw], resources={"lake": LakeIOManager(platform, Turns(platform.warehouse))}, partition_key="march-1", instance=instance
+        )
     assert [file.path for file in platform.lake.files("raw/")] == ["raw/vendor=acme/delivery=march-1/part.parquet"]
     assert platform.lake.read_partitions("raw", VENDOR, "delivery", ["march-1"]).rows() == [("A", THIRD), ("A", SIXTH)]
 

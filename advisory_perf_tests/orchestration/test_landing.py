@@ -1,17 +1,28 @@
 """What a landing stores and says of a delivery that is good, unreadable, known or cut short."""
 
+import io
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 import pytest
 
+from advisory_perf.storage.receiving import find_arrival
+from advisory_perf.vendors import reading_apart
 from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf.vendors.reading_apart import end_idle_readers
 from advisory_perf_tests.orchestration.scenarios import (
     A_FIFTH,
     A_THIRD,
     DELIVERY,
+    HEADER,
     World,
+    a_world,
+    acme_as_data,
     cases,
     checks,
     csv,
@@ -55,6 +66,68 @@ def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) 
     assert world.platform.ledger.entries("acme")[0].status == "FAILED"
 
 
+def a_parquet_file(**columns: pa.Array) -> bytes:
+    """The third of March of account A, with other or further columns."""
+    usual = {name: [text] for name, text in zip(HEADER.split(","), A_THIRD.split(","), strict=True)}
+    content = io.BytesIO()
+    arrow_parquet.write_table(pa.table({**usual, **columns}), content)
+    return content.getvalue()
+
+
+FAR = pa.array([2**31 - 1], pa.int32()).cast(pa.date32())
+DURATION = pa.array([timedelta(1)])
+
+
+@pytest.mark.parametrize("column", [FAR, DURATION, pa.array([1], pa.int64()).cast(pa.timestamp("us", "+05:30"))], ids=lambda c: str(c.type))
+def test_a_column_of_any_type_that_nobody_maps_keeps_no_delivery_from_landing(world: World, tmp_path: Path, column: pa.Array) -> None:
+    of_parquet = world.with_feed(tmp_path / "feeds", files={"patterns": ["acme_*"], "format": "parquet"})
+    assert of_parquet.land("acme_1.parquet", a_parquet_file(further=column)).success
+    assert of_parquet.platform.lake.files("incoming/") == []
+
+
+@pytest.mark.parametrize(("name", "column", "code"), [("emv", DURATION, "E_TYPE"), ("bmv", pa.array([[1]]), "E_TYPE")])
+def test_a_mapped_column_without_a_text_form_fails_its_run_with_the_reason(
+    world: World, tmp_path: Path, name: str, column: pa.Array, code: str
+) -> None:
+    of_parquet = world.with_feed(tmp_path / "feeds", files={"patterns": ["acme_*"], "format": "parquet"})
+    result = of_parquet.land("acme_1.parquet", a_parquet_file(**{name: column}))
+    assert not result.success
+    readable = checks(result)["delivery_is_readable"]
+    assert value(readable.metadata, "error_code") == code
+    assert f"the column {name}" in value(readable.metadata, "reason")
+    assert of_parquet.platform.lake.files("incoming/") == []
+    assert of_parquet.platform.lake.exists(value(readable.metadata, "moved_to"))
+
+
+@pytest.fixture
+def crashing_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Deliveries are read by a program whose CSV parser does what the file says."""
+    end_idle_readers()
+    monkeypatch.setattr(reading_apart, "PROGRAM", "advisory_perf_tests.vendors.crashing_reader")
+    yield
+    end_idle_readers()
+
+
+def test_a_parser_that_panics_fails_the_run_with_a_sentence(world: World, crashing_reader: None) -> None:
+    result = world.land("acme_1.csv", "panic\n")
+    readable = checks(result)["delivery_is_readable"]
+    assert value(readable.metadata, "error_code") == "E_FORMAT"
+    assert "straddling" not in value(readable.metadata, "reason")
+    assert world.platform.lake.files("incoming/") == []
+
+
+@pytest.mark.parametrize(("does", "says"), [("abort", "SIGABRT"), ("hog", "READ_MEMORY_BYTES"), ("loop", "READ_SECONDS (1)")])
+def test_a_file_that_ends_its_reader_is_rejected_and_the_next_one_lands(
+    tmp_path: Path, warehouse_url: str, crashing_reader: None, does: str, says: str
+) -> None:
+    with a_world(tmp_path, warehouse_url, read_memory_bytes=1 << 30, read_seconds=1) as world:
+        readable = checks(world.land("acme_1.csv", f"{does}\n"))["delivery_is_readable"]
+        assert value(readable.metadata, "error_code") == "E_RESOURCES"
+        assert says in value(readable.metadata, "reason")
+        assert world.platform.lake.exists(value(readable.metadata, "moved_to"))
+        assert world.land("acme_2.csv", csv(A_THIRD)).success
+
+
 def test_a_delivery_that_contradicts_itself_fails_its_run_with_the_reason(world: World) -> None:
     swapped = "A,2025-03-03,110.00,0.00,0.00,10.00,100.00,0.10000"
     result = world.land("acme_1.csv", csv(swapped))
@@ -86,7 +159,7 @@ def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_them(
     world, _ = loaded
     strict = world.with_feed(tmp_path / "strict", accounts="known")
     assert strict.land("acme_2.csv", csv(A_FIFTH.replace("111.00", "111.50"), A_THIRD.replace("A,", "Z,"))).success
-    issues = world.rows("data_quality_issues").select("account_id", "issue_type").rows()
+    issues = world.rows("data_quality_issues").drop_nulls("line_number").select("account_id", "issue_type").rows()
     assert issues == [("Z", "E_UNKNOWN_ACCOUNT")]
 
 
@@ -130,3 +203,21 @@ def test_the_same_bytes_under_another_name_are_a_duplicate_that_changes_nothing(
     assert value(checks(again)["delivery_is_readable"].metadata, "nothing_new") == repeat.error_message
     assert sorted(file.name for file in world.platform.lake.files("archive/acme/")) == ["acme_1.csv", "acme_1_resent.csv"]
     assert world.rows("performance_data").height == 3
+
+
+BY_FOLDER = {"patterns": ["acme_*"], "format": "csv", "stated": {"sent": {"in": "path", "pattern": r"^(\d{4}-\d\d-\d\d)/"}}}
+
+
+def test_the_folder_of_a_file_is_part_of_its_name_where_it_says_the_day(world: World, tmp_path: Path) -> None:
+    columns = {**acme_as_data()["columns"], "as_of_date": "sent"}
+    stated = world.with_feed(tmp_path / "stated", files=BY_FOLDER, columns=columns, ignored=["day"])
+    for folder in ("2025-03-03", "2025-03-04"):
+        assert stated.land(f"{folder}/acme_1.csv", csv(A_THIRD)).success
+    first, second = sorted(stated.platform.ledger.entries("acme"), key=lambda entry: entry.file_name)
+    assert [first.file_name, second.file_name] == ["2025-03-03/acme_1.csv", "2025-03-04/acme_1.csv"]
+    assert [str(entry.first_as_of_date) for entry in (first, second)] == ["2025-03-03", "2025-03-04"]
+    assert stated.platform.lake.exists(f"archive/acme/{second.delivery_id}/2025-03-04/acme_1.csv")
+    again = find_arrival(stated.platform.lake, stated.platform.ledger, "acme", second.delivery_id, path_is_name=True)
+    assert again.name == "2025-03-04/acme_1.csv"
+    assert not stated.land("acme_1.csv", csv(A_THIRD)).success
+    assert "E_MAPPING" in {entry.error_code for entry in stated.platform.ledger.entries("acme")}

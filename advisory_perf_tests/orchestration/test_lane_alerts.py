@@ -33,7 +33,7 @@ def test_the_alert_tells_the_last_reason_since_the_first_failure_and_what_waits(
     assert (alert.key, alert.severity, alert.since) == ("LANE_FAILED acme", "CRITICAL", datetime(2025, 4, 1, 10, tzinfo=UTC))
     assert alert.message == (
         "acme: its lane failed 2 times, the last time because: the disk is full; one.csv and 1 more are landed and not published, and "
-        "the rows published before stand; mend the reason and launch the lane's last run again"
+        "the rows published before stand; fix the reason and launch the lane's last run again, or it is tried again a day after it failed"
     )
 
 

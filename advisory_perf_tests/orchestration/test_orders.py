@@ -6,19 +6,32 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.orchestration.decisions import by_precedence
-from advisory_perf.storage.ledger import LedgerEntry
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, an_entry, csv, days
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf_tests.orchestration.scenarios import (
+    A_FIFTH,
+    A_THIRD,
+    B_THIRD,
+    World,
+    a_world,
+    an_entry,
+    cases,
+    checks,
+    csv,
+    days,
+)
 from advisory_perf_tests.vendors.scenarios import a_feed
 
 pytestmark = pytest.mark.slow
 
-VERSIONED = {"files": {"patterns": ["acme_*"], "format": "csv", "version": r"_v(\d+)$"}}
+VERSIONED: dict[str, Any] = {"files": {"patterns": ["acme_*"], "format": "csv", "version": r"_v(\d+)$"}}
 FEED = a_feed(**VERSIONED)
 THIRD, FIFTH = days(3, 5)
 
@@ -70,7 +83,7 @@ def published(world: World) -> list[tuple[object, ...]]:
 
 def clear(world: World) -> None:
     """As before any delivery, so that one installation serves several orders."""
-    with world.platform.warehouse.connect() as connection:
+    with world.administrator.connect() as connection:
         connection.execute(
             "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, alerts, accounts, performance_data,"
             " performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
@@ -92,7 +105,8 @@ def test_three_versions_of_a_day_end_equal_in_all_orders_of_arrival(tmp_path: Pa
                 world.run_pending_lane()
             ends[order] = published(world)
             values = world.rows("performance_data").sort("as_of_date", "account_id").select("account_id", "ending_market_value")
-            assert [(name, str(value)) for name, value in values.rows()] == [("A", "111.0000"), ("B", "255.0000"), ("A", "111.0000")]
+            found = [(name, str(value)) for name, value in values.rows()]
+            assert found == [("A", "111.0000"), ("A", "111.0000")], "the third version states the third and has no B, the second the fifth"
     assert len(set(map(str, ends.values()))) == 1
 
 
@@ -121,6 +135,134 @@ def test_shuffled_months_end_equal(tmp_path: Path, warehouse_url: str) -> None:
             ends.append(published(world))
     assert len(ends[0]) > 8
     assert all(end == ends[0] for end in ends)
+
+
+# versions and moved days -----------------------------------------------------------------------------------------------
+
+KINDS = [(name, delivers) for name in ("acme_2025-03", "acme_march") for delivers in ("partial", "full")]
+"""With and without a day of its own in the name."""
+
+
+def valued(account: str, day: str, begin: int, gain: int) -> str:
+    """A row without flows."""
+    return f"{account},{day},{begin}.00,0.00,0.00,{gain}.00,{begin + gain}.00,{gain / begin:.5f}"
+
+
+def march_of(world: World) -> list[tuple[str, str, str]]:
+    """What is published of the days around March."""
+    rows = world.rows("performance_data").filter(pl.col("as_of_date") > date(2025, 2, 28)).sort("account_id", "as_of_date")
+    return [(row[0], str(row[1]), f"{row[2]:.4f}") for row in rows.select("account_id", "as_of_date", "cumulative_twrr").rows()]
+
+
+FEBRUARY = csv(valued("A", "2025-02-28", 100, 10), valued("B", "2025-02-28", 200, 10))
+ON_THE_29TH = csv(valued("A", "2025-03-29", 110, 11), valued("B", "2025-03-29", 210, 21))
+ON_THE_31ST = csv(valued("A", "2025-03-31", 110, 11), valued("B", "2025-03-31", 210, 42))
+APRIL = csv(valued("A", "2025-04-30", 121, 0), valued("B", "2025-04-30", 252, 0))
+ONE_MARCH = [("A", "2025-03-31", "0.2100"), ("A", "2025-04-30", "0.2100"), ("B", "2025-03-31", "0.2600"), ("B", "2025-04-30", "0.2600")]
+"""1.1 * 1.1 - 1, and 1.05 * 1.2 - 1."""
+
+
+@pytest.mark.parametrize(("name", "delivers"), KINDS)
+def test_a_month_sent_again_with_a_corrected_day_is_one_march_in_all_orders(
+    tmp_path: Path, warehouse_url: str, name: str, delivers: str
+) -> None:
+    """Each kind of file in a third of the orders, so that together they see twelve."""
+    files = {f"{name}.csv": ON_THE_29TH, f"{name}_v2.csv": ON_THE_31ST, "acme_2025-02.csv": FEBRUARY, "acme_2025-04.csv": APRIL}
+    ends = []
+    with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly", "delivers": delivers}) as world:
+        for number, order in enumerate(list(permutations(files))[2 * KINDS.index((name, delivers)) :: 8]):
+            clear(world)
+            for one in order:
+                assert world.land(one, files[one]).success
+                if number % 2:
+                    world.run_pending_lane()
+            if not number % 2:
+                world.run_pending_lane()
+            assert march_of(world) == ONE_MARCH, order
+            ends.append(published(world))
+            before = world.rows("performance_data"), world.rows("performance_data_history")
+            assert world.run_lane(date(2025, 2, 1), date(2025, 4, 30)).success
+            after = world.rows("performance_data"), world.rows("performance_data_history")
+            assert all(one.equals(other) for one, other in zip(before, after, strict=True)), "a rerun changes nothing"
+    assert all(end == ends[0] for end in ends)
+
+
+def test_the_withdrawn_day_lies_in_the_history_and_its_break_is_over(tmp_path: Path, warehouse_url: str) -> None:
+    off = ON_THE_29TH.replace("0.10000", "0.30000")
+    with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly"}) as world:
+        for name, content in (("acme_202503.csv", off), ("acme_202503_v2.csv", ON_THE_31ST)):
+            assert world.land(name, content).success
+            world.run_pending_lane()
+        history = world.rows("performance_data_history").select("account_id", "as_of_date").unique().sort("account_id")
+        assert history.rows() == [("A", date(2025, 3, 29)), ("B", date(2025, 3, 29))]
+        breaks = world.platform.warehouse.query("SELECT DISTINCT status FROM reconciliation_breaks").to_series().to_list()
+        assert breaks == ["RESOLVED_BY_RESTATEMENT"]
+
+
+def test_a_moved_day_without_a_version_is_one_march_too_and_is_told(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly"}) as world:
+        world.land("acme_1.csv", ON_THE_29TH)
+        world.land("acme_2.csv", csv(valued("A", "2025-03-31", 110, 11)))
+        found = checks(world.run_lane(date(2025, 3, 1), date(2025, 3, 31)))["one_valuation_a_window"]
+        assert [row[:2] for row in march_of(world)] == [("A", "2025-03-31"), ("B", "2025-03-29")]
+        assert (found.passed, [case["as_of_date"] for case in cases(found)]) == (False, ["2025-03-29"])
+
+
+def test_where_the_feed_says_all_every_valuation_of_a_month_is_linked(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly", "valuations": "all"}) as world:
+        world.land("acme_1.csv", csv(valued("A", "2025-03-14", 100, 10), valued("A", "2025-03-31", 110, 11)))
+        world.run_pending_lane()
+        assert march_of(world) == [("A", "2025-03-14", "0.1000"), ("A", "2025-03-31", "0.2100")]
+
+
+def test_a_daily_file_sent_again_for_another_day_leaves_nothing_on_the_first(tmp_path: Path, warehouse_url: str) -> None:
+    """The file names its day, so that its version replaces all of it, in both orders, and gives it back where it is rejected later."""
+    wrong, right = csv(valued("A", "2025-03-03", 100, 10)), csv(valued("A", "2025-03-04", 100, 10))
+    files = {"acme_20250304.csv": wrong, "acme_20250304_v2.csv": right}
+    with a_world(tmp_path, warehouse_url, feed=VERSIONED) as world:
+        for order in (list(files), list(files)[::-1]):
+            clear(world)
+            for name in order:
+                assert world.land(name, files[name]).success
+                world.run_pending_lane()
+            assert [row[:2] for row in march_of(world)] == [("A", "2025-03-04")]
+            told = world.rows("data_quality_issues")["issue_type"].to_list()
+            assert told == ([] if order == list(files) else ["DQ_OLDER_VERSION"])
+            assert {entry.pending_first_date for entry in world.platform.ledger.entries()} == {None}
+        (second,) = [entry for entry in world.platform.ledger.entries() if "_v2" in entry.file_name]
+        first = next(entry for entry in world.platform.ledger.entries() if "_v2" not in entry.file_name)
+        assert first.first_as_of_date is not None
+        world.platform.ledger.rejected(second.delivery_id, code="E_TORN", sentence="torn", also=[first.first_as_of_date])
+        world.run_pending_lane()
+        assert [row[:2] for row in march_of(world)] == [("A", "2025-03-03")]
+
+
+def test_a_name_that_comes_every_day_is_replaced_only_on_the_days_of_its_version(tmp_path: Path, warehouse_url: str) -> None:
+    files = {"acme.csv": csv(A_THIRD, B_THIRD), "acme_v2.csv": csv(A_THIRD)}
+    with a_world(tmp_path, warehouse_url, feed=VERSIONED) as world:
+        for name, content in files.items():
+            assert world.land(name, content).success
+        assert world.land("acme.csv", csv(A_FIFTH)).success, "another day's file, of the name that the third's had"
+        world.run_pending_lane()
+        assert [row[:2] for row in march_of(world)] == [("A", "2025-03-03"), ("A", "2025-03-05")]
+
+
+@pytest.mark.parametrize(("versions", "left"), [("whole", ["A"]), ("changes", ["A", "B"])])
+def test_a_version_that_holds_only_changes_withdraws_nothing(tmp_path: Path, warehouse_url: str, versions: str, left: list[str]) -> None:
+    feed = {"files": {**VERSIONED["files"], "versions": versions}}
+    with a_world(tmp_path, warehouse_url, feed=feed) as world:
+        world.land("acme_20250303.csv", csv(A_THIRD, B_THIRD))
+        world.land("acme_20250303_v2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000")))
+        world.run_pending_lane()
+        assert world.rows("performance_data")["account_id"].sort().to_list() == left
+
+
+def test_a_row_in_quarantine_of_a_higher_version_keeps_what_it_may_mean(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly"}) as world:
+        world.land("acme_202503.csv", ON_THE_29TH)
+        world.land("acme_202503_v2.csv", ON_THE_31ST.replace("252.00", "many"))
+        world.run_pending_lane()
+        assert [row[:2] for row in march_of(world)] == [("A", "2025-03-31"), ("B", "2025-03-29")]
 
 
 # full deliveries ------------------------------------------------------------------------------------------------------

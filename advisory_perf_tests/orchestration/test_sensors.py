@@ -1,14 +1,15 @@
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.errors import LakeError, WarehouseError
-from advisory_perf.orchestration.attempts import reason_of
-from advisory_perf.storage.lake import Lake, LakeFile
+from advisory_perf.errors import LakeError, LakeOutageError, WarehouseError
+from advisory_perf.orchestration.attempts import CAUSE_TAG, OWN, reason_of
+from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.judging import Judged
@@ -37,10 +38,11 @@ def landings(world: World) -> list[dg.RunRequest]:
 
 
 def launched(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
-    """A run that the request led to, as the daemon makes it."""
+    """A run that the request led to, as the daemon makes it; one that failed by itself."""
+    tags = {**request.tags, **({CAUSE_TAG: OWN} if status is dg.DagsterRunStatus.FAILURE else {})}
     partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
     run = world.instance.create_run_for_job(
-        world.definitions.resolve_job_def(request.job_name or ""), run_config=request.run_config, tags={**request.tags, **partition}
+        world.definitions.resolve_job_def(request.job_name or ""), run_config=request.run_config, tags={**tags, **partition}
     )
     reported = {
         dg.DagsterRunStatus.FAILURE: world.instance.report_run_failed,
@@ -155,32 +157,44 @@ def test_while_the_warehouse_does_not_answer_no_landing_is_asked_for_and_no_atte
             tick(world, "arrivals")
 
 
+def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
+    """The sensors' clock stands so much later."""
+    monkeypatch.setattr("advisory_perf.orchestration.sensors.right_now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+
+
 def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However often that is: no attempt is used up, and nothing is given up."""
+
     def full(lake: Lake, *_: object) -> None:
-        raise LakeError(f"the lake {lake.address} fails at writing (no room); check its address and rights")
+        raise LakeOutageError(f"the lake {lake.address} fails at writing (no room); check its address and rights")
 
     world.put("acme_1.csv", csv(A_THIRD))
     with monkeypatch.context() as patched:
         patched.setattr(Lake, "write_partitions", full)
-        (first,) = asked(world, "arrivals")
-        result = world.run_request(first)
+        for number in range(5):
+            (request,) = asked(world, "arrivals")
+            assert (request.job_name, (request.run_key or "")[-2:]) == ("acme_landing", f":{number + 1}")
+            result = world.run_request(request)
+            assert number or asked(world, "arrivals") == [], "it rests"
+            later(monkeypatch, minutes=6 * (number + 1))
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert reason_of(failure).endswith("fails at writing (no room); check its address and rights")
-    (second,) = asked(world, "arrivals")
-    assert (second.run_key or "").endswith(":2")
-    assert world.run_request(second).success
+    (last,) = asked(world, "arrivals")
+    assert world.run_request(last).success
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
 
 
-def test_a_file_whose_landing_runs_elsewhere_is_left_to_it(world: World) -> None:
+def test_a_file_whose_landing_runs_elsewhere_is_left_to_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD))
     (request,) = asked(world, "arrivals")
     with Turns(world.platform.warehouse) as elsewhere:
         assert elsewhere.take(f"landing acme {delivery_id_of(file)}")
         assert world.run_request(request).success
         assert world.platform.ledger.entries("acme") == []
+    assert asked(world, "arrivals") == [], "not at every tick"
+    later(monkeypatch, minutes=0.1)
     assert len(asked(world, "arrivals")) == 1, "it is asked for again if the other was killed"
 
 
@@ -282,7 +296,7 @@ def test_a_months_feed_asks_for_months(world: World) -> None:
     cells = ["acct_id,acct_name,port_id,report_date,beginning_mv,deposits,withdrawals,dividend,unrealized_gl,management_fee"]
     cells[0] += ",adjustments,ending_mv,bmk_return,twr"
     rows = [f"A,Alice,P,{day},100.00,0.00,0.00,0.00,0.00,0.00,0.00,100.00,0.0,0.0" for day in ("2025-01-31", "2025-03-31")]
-    assert world.land("vendor_a_performance_20250331.csv", "\n".join([*cells, *rows]), vendor="vendor_a").success
+    assert world.land("vendor_a_performance_20250331.csv", "\n".join([*cells, *rows, ""]), vendor="vendor_a").success
     (request,) = asked(world, "lanes")
     assert request.job_name == "vendor_a_lane"
     assert request.tags["dagster/asset_partition_range_start"] == "2025-01-01"

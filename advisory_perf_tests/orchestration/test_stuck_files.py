@@ -53,8 +53,8 @@ def test_the_alert_tells_the_last_reason_where_the_file_lies_and_what_to_do() ->
     assert (alert.since, alert.is_over) == (datetime(2025, 4, 1, 9, tzinfo=UTC), False)
     assert alert.message == (
         "acme, acme_1.csv: its landing and then moving it to error/ failed as often as agreed, the last time because: the lake refuses "
-        "to read it; it stays as incoming/acme/acme_1.csv and nothing tries it again; mend the reason and put the file there again, "
-        "which gives it new attempts, or take it away"
+        "to read it; it stays as incoming/acme/acme_1.csv; fix the reason, and it is tried again a day after it failed, or at once if you "
+        "put the file there again; or take it away"
     )
     unclaimed = stuck_alert(StuckFile("unknown", UNCLAIMED, delivery_id_of(UNCLAIMED)), [])
     assert unclaimed.message.startswith("unknown, x.csv: moving it to error/ failed as often as agreed, the last time because: no reason ")

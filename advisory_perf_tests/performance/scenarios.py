@@ -1,6 +1,6 @@
 """Accounts and their valuations, from which the tests of this room are built."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import ReturnStatus
+from advisory_perf.contracts.conventions import Cadence, ReturnStatus
+from advisory_perf.contracts.schedules import Schedule
 
 _MONEY = (
     "beginning_market_value",
@@ -60,13 +61,19 @@ def positions(*rows: Mapping[str, Any]) -> pl.DataFrame:
     return frame_of([{**_DEFAULTS, **row} for row in rows])
 
 
-def a_return(day: date, value: float | None, *, account: str = "A1", net_flow: str = "0") -> dict[str, Any]:
-    """A sub-period return as the linking needs it; None is an undefined one."""
+def a_schedule(cadence: Cadence = Cadence.DAILY, *, holidays: Collection[date] = (), weekends: bool = False) -> Schedule:
+    """Weekdays, unless something else is said."""
+    return Schedule(cadence, frozenset(holidays), weekends)
+
+
+def a_return(day: date, value: float | None, *, account: str = "A1", net_flow: str = "0", beginning: str = "100") -> dict[str, Any]:
+    """A sub-period return as the linking needs it; None is an undefined one, and a loss of everything leaves nothing."""
     return {
         "account_id": account,
         "as_of_date": day,
         "net_flow": net_flow,
-        "ending_market_value": "100",
+        "beginning_market_value": beginning,
+        "ending_market_value": "0" if value == -1 else "100",
         "calculated_twrr": value,
         "return_status": (ReturnStatus.OK if value is not None else ReturnStatus.UNDEFINED_BASE).value,
     }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.performance import growth_of, link_returns, twrr_series
-from advisory_perf_tests.performance.scenarios import a_return, returns
+from advisory_perf_tests.performance.scenarios import a_return, a_schedule, returns
 
 TWO_ACCOUNTS = [
     a_return(date(2024, 6, 26), 0.10, account="A1"),
@@ -59,7 +59,7 @@ def test_lazy_and_eager_agree_and_nothing_but_finite_numbers_leaves(drawn: list[
 def test_growth_of_one_is_the_growth_index_where_nothing_is_undefined_or_lost() -> None:
     stream = random.Random(3)
     rows = [a_return(date(2020, 1, 1) + timedelta(days=day), stream.gauss(0, 0.02), account=f"A{day % 7}") for day in range(700)]
-    series = twrr_series(returns(*rows)).series
+    series = twrr_series(returns(*rows), schedule=a_schedule()).series
     assert growth_of(1, series)["growth"].to_list() == series["growth_index"].to_list()
     latest = series.group_by("account_id", maintain_order=True).last()
     assert link_returns(series)["linked_return"].to_list() == pytest.approx(latest["cumulative_twrr"].to_list(), abs=1e-14)

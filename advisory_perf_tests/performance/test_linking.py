@@ -6,16 +6,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.columns import PERIODS, TRAILING_PERIODS
+from advisory_perf.contracts.columns import PERIODS
 from advisory_perf.performance.linking import STATE, twrr_series
-from advisory_perf_tests.performance.scenarios import a_return, returns
+from advisory_perf_tests.performance.scenarios import a_return, a_schedule, returns
 
 TO_DATE = ("twrr_mtd", "twrr_qtd", "twrr_ytd")
 TRAILING = ("twrr_1y", "twrr_3y", "twrr_5y")
 
 
 def linked(*rows: Mapping[str, Any], opening_state: pl.DataFrame | None = None) -> pl.DataFrame:
-    return twrr_series(returns(*rows), opening_state=opening_state).series
+    return twrr_series(returns(*rows), schedule=a_schedule(), opening_state=opening_state).series
 
 
 def column(series: pl.DataFrame, name: str) -> Any:
@@ -132,13 +132,13 @@ def test_the_same_month_of_the_next_year_is_another_period() -> None:
 
 
 def test_a_trailing_year_starts_from_the_valuation_on_the_anniversary() -> None:
-    series = linked(a_return(date(2023, 6, 28), 0.10), a_return(date(2023, 6, 29), 0.10), a_return(date(2024, 6, 28), 0.20))
+    series = linked(a_return(date(2023, 6, 26), 0.10), a_return(date(2023, 6, 27), 0.10), a_return(date(2024, 6, 26), 0.20))
     assert column(series, "twrr_1y") == about(None, None, 1.1 * 1.2 - 1)
     assert column(series, "twrr_3y") == [None] * 3
 
 
 def test_or_from_the_latest_one_before_the_anniversary() -> None:
-    series = linked(a_return(date(2023, 5, 31), 0.10), a_return(date(2023, 7, 1), 0.10), a_return(date(2024, 6, 28), 0.20))
+    series = linked(a_return(date(2023, 5, 31), 0.10), a_return(date(2023, 7, 1), 0.10), a_return(date(2024, 6, 20), 0.20))
     assert column(series, "twrr_1y") == about(None, None, 1.1 * 1.2 - 1)
 
 
@@ -166,7 +166,7 @@ def test_a_trailing_period_does_not_reach_into_an_earlier_episode() -> None:
 
 
 def test_history_may_come_with_the_opening_state() -> None:
-    past = linked(a_return(date(2023, 6, 28), 0.10), a_return(date(2024, 6, 27), 0.10))
+    past = linked(a_return(date(2023, 6, 30), 0.10), a_return(date(2024, 6, 27), 0.10))
     alone = linked(a_return(date(2024, 6, 28), 0.20), opening_state=past.select(STATE).tail(1))
     assert column(alone, "twrr_1y") == [None]
     assert column(alone, "cumulative_twrr") == about(1.1 * 1.1 * 1.2 - 1)
@@ -212,8 +212,8 @@ def test_the_cumulative_net_flow_is_exact_and_runs_on_through_gaps_and_losses() 
 def test_no_returns_give_no_rows() -> None:
     past = linked(a_return(date(2024, 6, 27), 0.10))
     none = returns(a_return(date(2024, 6, 28), 0.20)).clear()
-    assert twrr_series(none).series.height == 0
-    assert twrr_series(none, opening_state=past).series.height == 0
+    assert twrr_series(none, schedule=a_schedule()).series.height == 0
+    assert twrr_series(none, schedule=a_schedule(), opening_state=past).series.height == 0
 
 
 def test_a_period_says_whether_a_gap_lies_in_it() -> None:
@@ -231,7 +231,7 @@ def test_a_period_says_whether_a_gap_lies_in_it() -> None:
     assert column(series, "twrr_mtd_over_gap") == [False, True, False, True, True, False, False, False, False]
     assert column(series, "twrr_qtd_over_gap") == [False, True, False, True, True, True, False, False, False]
     assert column(series, "twrr_ytd_over_gap") == [False, True, False, True, True, True, True, True, False]
-    assert column(series, "twrr_1y_over_gap") == [None, None, True, True, True, True, True, True, False]
+    assert column(series, "twrr_1y_over_gap") == [None, True, None, True, None, True, None, True, False]
     assert column(series, "linked_over_gap") == [False, *[True] * 8]
     assert column(series, "last_gap_date") == [None, *[date(2023, 12, 29)] * 2, *[date(2024, 2, 15)] * 6]
 
@@ -263,38 +263,40 @@ def test_a_return_that_is_no_number_is_a_gap() -> None:
 
 def test_from_an_unknown_flow_on_the_cumulative_net_flow_is_unknown() -> None:
     rows = [a_return(date(2024, 6, day), 0.0, net_flow="5") for day in (25, 26, 27)]
-    series = twrr_series(returns(*rows).with_columns(net_flow=pl.when(pl.col("as_of_date") != date(2024, 6, 26)).then("net_flow")))
+    series = twrr_series(
+        returns(*rows).with_columns(net_flow=pl.when(pl.col("as_of_date") != date(2024, 6, 26)).then("net_flow")), schedule=a_schedule()
+    )
     assert column(series.series, "cumulative_net_flow") == [Decimal(5), None, None]
-    later = twrr_series(returns(a_return(date(2024, 6, 28), 0.0, net_flow="5")), opening_state=series.closing_state)
+    later = twrr_series(returns(a_return(date(2024, 6, 28), 0.0, net_flow="5")), schedule=a_schedule(), opening_state=series.closing_state)
     assert column(later.series, "cumulative_net_flow") == [None]
 
 
 def test_without_a_net_flow_it_is_taken_from_contributions_and_distributions() -> None:
     rows = returns(a_return(date(2024, 6, 27), 0.10)).with_columns(contributions=pl.lit(7.5), distributions=pl.lit(2.25))
-    assert column(twrr_series(rows.drop("net_flow")).series, "cumulative_net_flow") == [5.25]
+    assert column(twrr_series(rows.drop("net_flow"), schedule=a_schedule()).series, "cumulative_net_flow") == [5.25]
     with pytest.raises(ValueError, match="where there is no net_flow, needs the column distributions"):
-        twrr_series(rows.drop("net_flow", "distributions"))
+        twrr_series(rows.drop("net_flow", "distributions"), schedule=a_schedule())
 
 
 def test_linking_takes_the_growth_factor_where_it_has_more_digits_and_refuses_one_that_contradicts() -> None:
     rows = returns(a_return(date(2024, 6, 26), -0.9999999997875053), a_return(date(2024, 6, 27), 4705999999.0))
     factors = rows.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4706000000.0]))
-    assert column(twrr_series(factors).series, "growth_index")[-1] == pytest.approx(1.0, abs=1e-15)
-    assert column(twrr_series(rows).series, "growth_index")[-1] != pytest.approx(1.0, abs=1e-9)
+    assert column(twrr_series(factors, schedule=a_schedule()).series, "growth_index")[-1] == pytest.approx(1.0, abs=1e-15)
+    assert column(twrr_series(rows, schedule=a_schedule()).series, "growth_index")[-1] != pytest.approx(1.0, abs=1e-9)
     unknown = factors.with_columns(growth_factor=pl.lit(None, pl.Float64()))
-    assert twrr_series(unknown).series.drop("growth_factor").equals(twrr_series(rows).series)
+    assert twrr_series(unknown, schedule=a_schedule()).series.drop("growth_factor").equals(twrr_series(rows, schedule=a_schedule()).series)
     lost = returns(a_return(date(2024, 6, 27), -1 + 1e-12)).with_columns(growth_factor=-1e-12)
     with pytest.raises(ValueError, match="growth_factor is not 1 \\+ calculated_twrr for account A1 on 2024-06-27"):
-        twrr_series(lost)
+        twrr_series(lost, schedule=a_schedule())
     with pytest.raises(ValueError, match="growth_factor is not 1 \\+ calculated_twrr for account A1 on 2024-06-27"):
-        twrr_series(factors.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4707000000.0])))
+        twrr_series(factors.with_columns(growth_factor=pl.Series([0.01 / 47060000, 4707000000.0])), schedule=a_schedule())
 
 
 def test_an_account_has_one_return_a_day() -> None:
     with pytest.raises(ValueError, match="account A1 has two rows on 2024-06-27; an account has one return a day"):
         linked(a_return(date(2024, 6, 27), 0.10), a_return(date(2024, 6, 28), 0.10), a_return(date(2024, 6, 27), 0.20))
     with pytest.raises(ValueError, match="a row has no account_id"):
-        twrr_series(returns(a_return(date(2024, 6, 27), 0.10)).with_columns(account_id=pl.lit(None, pl.String())))
+        twrr_series(returns(a_return(date(2024, 6, 27), 0.10)).with_columns(account_id=pl.lit(None, pl.String())), schedule=a_schedule())
 
 
 def test_rows_day_by_day_account_by_account_and_mixed_come_out_the_same() -> None:
@@ -307,53 +309,62 @@ def test_rows_day_by_day_account_by_account_and_mixed_come_out_the_same() -> Non
 
 def test_the_series_has_the_columns_of_the_returns_and_those_of_linking() -> None:
     rows = returns(a_return(date(2024, 6, 27), 0.10))
-    series, closing_state = twrr_series(rows)
+    series, closing_state = twrr_series(rows, schedule=a_schedule())
     assert set(series.columns) - set(rows.columns) == {
         "growth_index",
         "cumulative_twrr",
         "cumulative_net_flow",
-        *(f"twrr_{period}{suffix}" for period in PERIODS for suffix in ("", "_over_gap")),
-        *(f"twrr_{period}_from" for period in TRAILING_PERIODS),
+        *(f"twrr_{period}{suffix}" for period in PERIODS for suffix in ("", "_from", "_over_gap", "_over_missing")),
         "linked_over_gap",
+        "is_closed",
+        "emptied_by",
+        "windows_missing",
+        "linked_over_missing",
+        "last_missing_date",
+        "performance_start_date",
+        "starts_within_window",
         "last_gap_date",
         "inception_date",
         "mtd_base",
         "qtd_base",
         "ytd_base",
+        "mtd_base_date",
+        "qtd_base_date",
+        "ytd_base_date",
     }
     assert tuple(closing_state.columns) == STATE
 
 
 def test_a_trailing_period_says_which_valuation_it_starts_from() -> None:
     series = linked(*(a_return(day, 0.10) for day in (date(2023, 2, 28), date(2023, 3, 31), date(2024, 3, 29))))
-    assert column(series, "twrr_1y") == about(None, None, 1.1 * 1.1 - 1)
-    assert column(series, "twrr_1y_from") == [None, None, date(2023, 2, 28)]
+    assert column(series, "twrr_1y") == about(None, None, 0.1)
+    assert column(series, "twrr_1y_from") == [None, None, date(2023, 3, 31)]
 
 
 def test_flows_in_floats_are_null_from_one_that_is_no_number_on() -> None:
     rows = returns(*(a_return(date(2024, 6, day), 0.0) for day in (26, 27, 28))).with_columns(net_flow=pl.Series([5.0, float("nan"), 5.0]))
-    assert column(twrr_series(rows).series, "cumulative_net_flow") == [5.0, None, None]
+    assert column(twrr_series(rows, schedule=a_schedule()).series, "cumulative_net_flow") == [5.0, None, None]
 
 
 def test_flows_of_few_digits_add_up_to_more() -> None:
     rows = returns(*(a_return(date(2024, 6, day), 0.0, net_flow="9") for day in (26, 27))).cast({"net_flow": pl.Decimal(2, 1)})
-    assert column(twrr_series(rows).series, "cumulative_net_flow") == [Decimal(9), Decimal(18)]
+    assert column(twrr_series(rows, schedule=a_schedule()).series, "cumulative_net_flow") == [Decimal(9), Decimal(18)]
 
 
 def test_a_day_is_a_date_and_no_instant() -> None:
     rows = returns(a_return(date(2024, 6, 27), 0.10)).cast({"as_of_date": pl.Datetime()})
     with pytest.raises(ValueError, match=r"as_of_date holds Datetime.*; a valuation belongs to a day, so cast it to Date"):
-        twrr_series(rows)
+        twrr_series(rows, schedule=a_schedule())
 
 
 def test_a_state_has_to_be_whole() -> None:
-    state = twrr_series(returns(a_return(date(2024, 6, 27), 0.10))).closing_state
+    state = twrr_series(returns(a_return(date(2024, 6, 27), 0.10)), schedule=a_schedule()).closing_state
     now = returns(a_return(date(2024, 6, 28), 0.10))
     with pytest.raises(ValueError, match="opening_state needs the column qtd_base"):
-        twrr_series(now, opening_state=state.drop("qtd_base"))
+        twrr_series(now, schedule=a_schedule(), opening_state=state.drop("qtd_base"))
     for index in (None, float("nan")):
         with pytest.raises(ValueError, match="a row of opening_state has no growth_index"):
-            twrr_series(now, opening_state=state.with_columns(growth_index=pl.lit(index, pl.Float64())))
+            twrr_series(now, schedule=a_schedule(), opening_state=state.with_columns(growth_index=pl.lit(index, pl.Float64())))
 
 
 def test_an_index_that_vanishes_without_a_total_loss_is_refused() -> None:

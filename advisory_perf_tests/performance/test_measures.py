@@ -169,9 +169,32 @@ def test_a_convention_may_be_given_as_its_text(convention: DayCount) -> None:
     assert annualised_return(0.3, start, end, day_count=as_text) == annualised_return(0.3, start, end, day_count=convention)
 
 
+def test_months_are_counted_between_month_ends_wherever_their_last_business_day_lies() -> None:
+    by_months = DayCount.MONTHS_12
+    for start, end in [
+        (date(2021, 5, 31), date(2024, 5, 31)),
+        (date(2021, 5, 28), date(2024, 5, 31)),  # Memorial Day is the 31st
+        (date(2021, 5, 31), date(2024, 5, 30)),
+        (date(2021, 2, 28), date(2024, 2, 29)),
+    ]:
+        assert annualised_return(1.1**3 - 1, start, end, day_count=by_months) == about(0.10)
+    assert annualised_return(0.21, date(2021, 12, 31), date(2023, 6, 30), day_count=by_months) == about(1.21 ** (1 / 1.5) - 1)
+
+
+@pytest.mark.parametrize(("start", "end"), [(date(2021, 5, 31), date(2023, 5, 26)), (date(2021, 5, 14), date(2023, 5, 31))])
+def test_whole_months_need_a_month_end_on_both_sides(start: date, end: date) -> None:
+    with pytest.raises(ValueError, match=r"months/12 needs month ends, and 20\d\d-05-(26|14) lies before the last days of its month"):
+        annualised_return(0.21, start, end, day_count=DayCount.MONTHS_12)
+
+
+def test_twelve_months_are_a_year_though_their_days_are_more() -> None:
+    with pytest.raises(ValueError, match="no longer than a year"):
+        annualised_return(0.21, date(2023, 3, 30), date(2024, 3, 31), day_count=DayCount.MONTHS_12)
+
+
 def test_an_unknown_convention_is_refused_with_those_there_are() -> None:
     unknown: Any = "30/360"
-    with pytest.raises(ValueError, match=r"'30/360' is no day count: choose one of actual/365\.25, actual/365$"):
+    with pytest.raises(ValueError, match=r"'30/360' is no day count: choose one of actual/365\.25, actual/365, months/12$"):
         annualised_return(0.3, date(2020, 12, 31), date(2023, 6, 30), day_count=unknown)
 
 

@@ -309,7 +309,13 @@ def test_a_single_rate_is_the_one_that_pyxirr_finds(flows: list[Flow]) -> None:
     assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-6)
 
 
-@given(single_rate_flows(), st.sampled_from(DayCount))
+def test_dated_flows_have_no_whole_months() -> None:
+    flows = [(date(2020, 12, 31), -100), (date(2021, 12, 31), 110)]
+    with pytest.raises(ValueError, match=r"months/12 counts whole months and no days; choose actual/365\.25 or actual/365"):
+        internal_rate_of_return(flows, day_count=DayCount.MONTHS_12)
+
+
+@given(single_rate_flows(), st.sampled_from([DayCount.ACTUAL_365, DayCount.ACTUAL_365_25]))
 def test_at_the_rate_the_flows_are_worth_nothing(flows: list[Flow], convention: DayCount) -> None:
     rate = internal_rate_of_return(flows, day_count=convention)
     assume(rate > -0.99)  # nearer to -1, 1 + rate has too few digits left for this test

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns, twrr_series
-from advisory_perf_tests.performance.scenarios import a_return, positions, returns
+from advisory_perf_tests.performance.scenarios import a_return, a_schedule, positions, returns
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,9 @@ def return_of(timing: FlowTiming, *rows: Mapping[str, Any], fee_basis: FeeBasis 
 
 def series_of(timing: FlowTiming, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     frame = net_flows(positions(*rows))
-    return twrr_series(sub_period_returns(frame, timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))).series
+    return twrr_series(
+        sub_period_returns(frame, timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing)), schedule=a_schedule()
+    ).series
 
 
 periods = st.builds(a_period, flows, flows, flows, st.one_of(st.just(Decimal(0)), amounts), fees=flows)
@@ -105,15 +107,15 @@ def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[s
 @given(timings, histories)
 def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[dict[str, Any]]) -> None:
     lazy = sub_period_returns(net_flows(positions(*rows).lazy()), timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))
-    linked = twrr_series(lazy)
+    linked = twrr_series(lazy, schedule=a_schedule())
     assert linked.series.collect().equals(series_of(timing, rows))
     later = [{**row, "as_of_date": row["as_of_date"] + timedelta(days=8000)} for row in rows]
     again = sub_period_returns(net_flows(positions(*later).lazy()), timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))
     eager_state = linked.closing_state.collect()
     assert (
-        twrr_series(again, opening_state=linked.closing_state)
+        twrr_series(again, schedule=a_schedule(), opening_state=linked.closing_state)
         .series.collect()
-        .equals(twrr_series(again.collect(), opening_state=eager_state).series)
+        .equals(twrr_series(again.collect(), schedule=a_schedule(), opening_state=eager_state).series)
     )
 
 
@@ -170,11 +172,11 @@ def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_bas
     found = sub_period_returns(frame, timing=timing, fee_basis=fee_basis, weight=weight_of(timing))
     assert found.filter((pl.col("return_status") == "OK") != pl.col("calculated_twrr").is_not_null()).is_empty()
     with suppress(ValueError):
-        figures = twrr_series(found).series.drop(names).select(pl.col(pl.Float64()))
+        figures = twrr_series(found, schedule=a_schedule()).series.drop(names).select(pl.col(pl.Float64()))
         assert figures.select(pl.all().is_finite().all()).row(0) == (True,) * figures.width
 
 
 def test_a_history_that_passes_what_a_float_holds_is_refused() -> None:
     rows = [a_return(date(2024, 6, day), 1e200) for day in (26, 27)]
     with pytest.raises(ValueError, match="a linked figure of account A1 passes what a Float64 holds on 2024-06-27"):
-        twrr_series(returns(*rows))
+        twrr_series(returns(*rows), schedule=a_schedule())

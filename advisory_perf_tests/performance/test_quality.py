@@ -8,6 +8,7 @@ from advisory_perf.contracts.conventions import ReconciledField
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.quality import (
+    accounts_in_two_cases,
     breaks,
     implausible_returns,
     market_value_failures,
@@ -15,6 +16,7 @@ from advisory_perf.performance.quality import (
     pass_rate,
     roll_forward_failures,
     undefined_returns,
+    value_jumps,
 )
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
@@ -60,6 +62,54 @@ def test_the_opening_is_the_valuation_before_the_first() -> None:
 def test_accounts_do_not_roll_into_each_other() -> None:
     rows = positions(roll("1", "5", day=MAY), roll("1", "9", day=MAY, account="A2"), roll("9"), roll("9", account="A2"))
     assert roll_forward_failures(rows, None)["account_id"].to_list() == ["A1"]
+
+
+def jumped(begin: str, inflow: str, outflow: str, end: str, *, before: str | None = "1000") -> list[str]:
+    row = {"beginning_market_value": begin, "contributions": inflow, "distributions": outflow, "ending_market_value": end}
+    opening = None if before is None else positions(roll("1", before, day=MAY))
+    return value_jumps(positions({**row, "as_of_date": JUNE}), opening, factor=1000)["field_name"].to_list()
+
+
+BEGIN, END = ["beginning_market_value"], ["ending_market_value"]
+
+
+@pytest.mark.parametrize(
+    ("row", "before", "found"),
+    [
+        (("1000", "0", "0", "1010000"), "1000", END),
+        (("1000", "0", "0", "400000"), "1000", []),
+        (("1000000", "0", "0", "1000"), "1000000", END),
+        (("1000000", "0", "0", "1000000"), "1000", BEGIN),
+        (("1000", "0", "0", "1000"), "1000000", BEGIN),
+        (("1000", "1000000", "0", "1001000"), "1000", []),
+        (("0", "1000000", "0", "1001000"), None, []),
+        (("0", "1000000", "0", "1001000000"), None, END),
+        (("1000000", "0", "999000", "1000"), "1000000", []),
+        (("1000000", "0", "999999", "600"), "1000000", []),
+        (("1000000", "0", "0", "0"), "1000000", []),
+        (("0.01", "0", "0", "15"), "0.01", []),
+        (("1000000", "0", "0", "1000000"), None, []),
+        (("1001000", "1000000", "0", "1001000"), "1000", []),
+        (("50000", "0", "0", "50"), "50000", END),
+        (("50", "0", "0", "50"), "50000", BEGIN),
+        (("50000", "0", "49950", "50"), "50000", []),
+        (("50000", "0", "0", "5"), "50000", []),
+        (("50", "0", "0", "50000"), "50", []),
+        (("-1000", "0", "0", "-1010000"), "-1000", END),
+        (("-1010000", "0", "0", "-1010000"), "-1000", BEGIN),
+        (("-1000", "0", "1000000", "-1001000"), "-1000", []),
+        (("-1000", "0", "0", "1010000"), "-1000", []),
+    ],
+)
+def test_a_value_jumps_only_where_no_flow_explains_it(row: tuple[str, str, str, str], before: str | None, found: list[str]) -> None:
+    assert jumped(*row, before=before) == found
+
+
+def test_accounts_whose_numbers_differ_by_case_only_are_found_across_deliveries() -> None:
+    opening = positions(roll("1", account="AB-1", day=MAY), roll("1", account="C", day=MAY))
+    rows = positions(roll("1", account="ab-1"), roll("1", account="C"), roll("1", account="d"), roll("1", account="D"))
+    assert accounts_in_two_cases(rows, opening).rows() == [("D", "d"), ("ab-1", "AB-1"), ("d", "D")]
+    assert accounts_in_two_cases(opening, None).height == 0
 
 
 def valuations(*returns: float | None, is_valuation: bool = True) -> pl.DataFrame:
@@ -127,6 +177,7 @@ def test_an_account_is_open_while_its_last_value_is_not_zero(last_value: str, *,
     latest = positions({"ending_market_value": last_value}).with_columns(
         *(pl.lit(None, pl.String()).alias(name) for name in ("account_name", "portfolio_id", "client_id")),
         currency=pl.lit("USD"),
+        is_closed=pl.lit(value=False),
         first_as_of_date=pl.lit(MAY),
         last_as_of_date=pl.lit(DAY),
     )

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, Reconciled
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.performance.reconciliation import NOT_COMPARED, Allowance, published, reconcile
+from advisory_perf.performance.reconciliation import NOT_COMPARED, NOTHING_INVESTED, Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
@@ -61,6 +62,15 @@ def test_every_figure_is_compared_for_every_account_and_day() -> None:
     ]
     assert found["within_tolerance"].all()
     assert found["as_of_date"].unique().to_list() == [DAY]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(None, "FLOW_TIMING"), (Decimal("0.001"), "UNEXPLAINED")])
+def test_a_return_on_a_residual_is_tried_with_the_share_that_counts_as_nothing(share: Decimal | None, expected: str) -> None:
+    """99,900 % from a cent is what another timing gives only where the cent counts as a base."""
+    row = {"beginning_market_value": "0.01", "contributions": "1000", "ending_market_value": "1010", "vendor_twrr": 999.0}
+    frame = figures(row, timing=FlowTiming.START_OF_DAY)
+    found = results(frame, {TWRR: POINT}, timing=FlowTiming.START_OF_DAY, residual_base=share)
+    assert found["likely_cause"].to_list() == [expected]
 
 
 def test_a_variance_exactly_at_the_tolerance_passes_and_the_least_beyond_it_breaks() -> None:
@@ -119,8 +129,38 @@ def test_a_figure_that_the_vendor_does_not_give_is_not_compared() -> None:
 
 
 def test_our_null_against_a_return_of_theirs_is_a_break_of_an_undefined_base() -> None:
-    found = outcome(TWRR, POINT, beginning_market_value=0, ending_market_value=0, vendor_twrr=0.0)
+    found = outcome(TWRR, POINT, beginning_market_value=0, ending_market_value=0, vendor_twrr=0.01)
     assert (found["calculated_value"], found["within_tolerance"], found["likely_cause"]) == (None, False, "UNDEFINED_BASE")
+
+
+@pytest.mark.parametrize("timing", FlowTiming)
+@pytest.mark.parametrize("vendor_twrr", [0.0, -0.0, 0.000001, 0.01, -1.0, None])
+@pytest.mark.parametrize("amounts", list(product((0, 100), repeat=4)), ids=str)
+def test_nothing_earned_on_nothing_is_no_break_and_anything_else_is(
+    amounts: tuple[int, ...], vendor_twrr: float | None, timing: FlowTiming
+) -> None:
+    """Of beginning, inflow, outflow and ending: without money, or where it only passed through, a vendor's 0 says the same as our null."""
+    begin, inflow, outflow, end = amounts
+    frame = figures(
+        {
+            "beginning_market_value": begin,
+            "contributions": inflow,
+            "distributions": outflow,
+            "ending_market_value": end,
+            "vendor_twrr": vendor_twrr,
+        },
+        timing=timing,
+    )
+    found = results(frame, {TWRR: POINT}, timing=timing, weight=Decimal("0.25") if timing is FlowTiming.WEIGHTED else None)
+    row, is_undefined = found.row(0, named=True), frame["calculated_twrr"][0] is None
+    if vendor_twrr is None:
+        assert (row["within_tolerance"], row["notes"]) == (None, NOT_COMPARED)
+    elif is_undefined and begin == end == 0 and inflow == outflow and vendor_twrr == 0:
+        assert (row["within_tolerance"], row["notes"], row["likely_cause"]) == (None, NOTHING_INVESTED, None)
+    elif is_undefined:
+        assert (row["within_tolerance"], row["likely_cause"]) == (False, "UNDEFINED_BASE")
+    else:
+        assert row["within_tolerance"] is (abs(frame["calculated_twrr"][0] - vendor_twrr) <= 0.0001)
 
 
 def test_a_null_on_both_sides_is_not_compared() -> None:

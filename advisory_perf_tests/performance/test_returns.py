@@ -85,7 +85,8 @@ def test_a_base_of_zero_or_less_gives_no_return_and_says_why(timing: FlowTiming)
 
 
 def test_a_flow_can_take_the_base_away_or_bring_it() -> None:
-    assert twrr(FlowTiming.START_OF_DAY, bmv=100, outflow=100, emv=0) == (None, "UNDEFINED_BASE")
+    assert twrr(FlowTiming.START_OF_DAY, bmv=-100, inflow=100, emv=0) == (None, "UNDEFINED_BASE")
+    assert twrr(FlowTiming.START_OF_DAY, bmv=100, outflow=120, emv=5) == (None, "UNDEFINED_BASE")
     assert twrr(FlowTiming.END_OF_DAY, bmv=100, outflow=100, emv=0) == (0.0, "OK")
     assert twrr(FlowTiming.MID_DAY, bmv=100, outflow=200, emv=-95) == (None, "UNDEFINED_BASE")
     assert twrr(FlowTiming.INFLOW_START_OUTFLOW_END, bmv=-50, inflow=150, emv=101) == (0.01, "OK")
@@ -170,7 +171,9 @@ def test_a_row_may_say_itself_what_crossed_at_the_start_and_what_at_the_end() ->
     assert own_timing(bmv=0, bod=0, eod=100, emv=101) == (0.01, "OK")
     assert own_timing(bmv=0, bod=300, eod=-100, emv=203) == (0.01, "OK")
     assert own_timing(bmv=0, bod=-50, eod=250, emv=202) == (0.01, "OK")
-    assert own_timing(bmv=100, bod=-100, eod=0, emv=0) == (None, "UNDEFINED_BASE")
+    assert own_timing(bmv=100, bod=-100, eod=0, emv=0) == (0.0, "OK")
+    assert own_timing(bmv=100, bod=-100, eod=100, emv=101) == (0.01, "OK")
+    assert own_timing(bmv=-100, bod=100, eod=0, emv=0) == (None, "UNDEFINED_BASE")
     assert own_timing(bmv=100, bod=None, eod=0, emv=100) == (None, "MISSING_VALUE")
 
 
@@ -221,20 +224,21 @@ def in_cents(least: int, most: int) -> st.SearchStrategy[Decimal]:
 flows = st.one_of(st.just(Decimal(0)), in_cents(1, 10**9))
 money_rows = st.fixed_dictionaries(
     {
-        "bmv": st.one_of(st.just(Decimal(0)), in_cents(1, 10**9)),
+        "bmv": st.one_of(st.just(Decimal(0)), in_cents(-1, 10), in_cents(1, 10**9)),
         "inflow": flows,
         "outflow": flows,
         "fees": in_cents(0, 1000),
-        "emv": in_cents(-(10**4), 10**9),
+        "emv": st.one_of(in_cents(-1, 10), in_cents(-(10**4), 10**9)),
     }
 )
 weights = st.integers(0, 10000).map(lambda units: Decimal(units).scaleb(-4))
+shares = st.sampled_from([(Decimal(0), None), (Decimal("0.001"), Decimal("0.1")), (Decimal("0.1"), Decimal(1))])
 
 
 @settings(max_examples=60)
-@given(st.lists(money_rows, min_size=1, max_size=20), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), weights)
+@given(st.lists(money_rows, min_size=1, max_size=20), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), weights, shares)
 def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
-    rows: list[dict[str, Decimal]], timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal
+    rows: list[dict[str, Decimal]], timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal, share: tuple[Decimal, Decimal | None]
 ) -> None:
     """Beyond a return of 1 it is one in a million million of the return, since a float has no more digits."""
     found = sub_period_returns(
@@ -242,8 +246,10 @@ def test_returns_are_within_one_in_a_million_million_of_exact_arithmetic(
         timing=timing,
         fee_basis=fee_basis,
         weight=weight if timing is FlowTiming.WEIGHTED else None,
+        residual_base=share[0],
+        large_flow=share[1],
     )
-    conventions = Conventions(timing, fee_basis, weight)
+    conventions = Conventions(timing, fee_basis, weight, residual_base=share[0], large_flow=share[1])
     for row, (value, factor, status) in zip(rows, found.select("calculated_twrr", "growth_factor", "return_status").rows(), strict=True):
         expected, why = exact_return({NAMES[name]: amount for name, amount in row.items()}, conventions)
         assert status == why

@@ -31,6 +31,27 @@ def test_the_worked_day_is_what_the_code_computes(timing: FlowTiming) -> None:
         assert f"{computed:.4%}" == f"{printed}%"
 
 
+BESIDE_BASES = re.findall(r"^\| `(\w+)`.*? \| ([\d.]+) %, ([\d.]+) % \| ([\d.]+) %, ([\d.]+) % \| ([\d.]+) % large \|$", PAGE, re.MULTILINE)
+
+
+def test_flows_beside_bases_are_what_the_code_computes() -> None:
+    names = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
+    amounts = [("0.01", 1000, 0, 1010), (1000, 0, "999.99", "0.05"), (100, 12, 0, 113)]
+    rows = positions(*(dict(zip(names, row, strict=True)) for row in amounts))
+    assert [timing for timing, *_ in BESIDE_BASES] == [timing.value for timing in FlowTiming]
+    for timing, *printed in BESIDE_BASES:
+        weight = Decimal("0.25") if timing == "weighted" else None
+        plain, found = (
+            sub_period_returns(
+                rows, timing=FlowTiming(timing), fee_basis=FeeBasis.NET, weight=weight, residual_base=share, large_flow=Decimal("0.1")
+            )
+            for share in (None, Decimal("0.001"))
+        )
+        computed = [*zip(plain["calculated_twrr"][:2], found["calculated_twrr"][:2], strict=True), (found["calculated_twrr"][2],)]
+        assert [f"{value:.4%}" for pair in computed for value in pair] == [f"{value}%" for value in printed]
+        assert found["return_status"].to_list() == ["OK", "OK", "LARGE_FLOW"]
+
+
 def test_every_status_is_explained() -> None:
     explained = re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE)
     assert {*explained, "OK"} == set(ReturnStatus)

@@ -3,6 +3,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -10,19 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import Deviation
-from advisory_perf.performance import twrr_series
-from advisory_perf.performance.risk import excess_returns, monthly_returns, tracking_error, volatility
-from advisory_perf_tests.performance.scenarios import a_return, returns
+from advisory_perf.contracts.conventions import Cadence, Deviation
+from advisory_perf.contracts.schedules import Schedule
+from advisory_perf.performance import risk, twrr_series
+from advisory_perf.performance.risk import tracking_error, volatility
+from advisory_perf_tests.performance.scenarios import a_return, a_schedule, returns
+
+WEEKDAYS, MONTHLY = a_schedule(), a_schedule(Cadence.MONTHLY)
+excess_returns = partial(risk.excess_returns, schedule=WEEKDAYS)
+monthly_returns = partial(risk.monthly_returns, schedule=WEEKDAYS)
 
 Day = tuple[date, float | None, float | None]
 EXCESS = ("benchmark_cumulative_return", "benchmark_linked_over_gap", "excess_return")
 DEVIATIONS = {Deviation.SAMPLE: statistics.stdev, Deviation.POPULATION: statistics.pstdev}
 
 
-def series(*days: Day, account: str = "A1") -> pl.DataFrame:
+def series(*days: Day, account: str = "A1", schedule: Schedule = WEEKDAYS) -> pl.DataFrame:
     """An account's valuations from (day, its return, the benchmark's); None is an undefined return, or a missing one."""
-    linked = twrr_series(returns(*(a_return(day, value, account=account) for day, value, _ in days))).series
+    linked = twrr_series(returns(*(a_return(day, value, account=account) for day, value, _ in days)), schedule=schedule).series
     return linked.join(
         pl.DataFrame(
             {"as_of_date": [day for day, _, _ in days], "benchmark_return": [value for _, _, value in days]},
@@ -43,9 +49,9 @@ def month_end(place: int) -> date:
     return date(2021 + (place + 1) // 12, (place + 1) % 12 + 1, 1) - timedelta(days=1)
 
 
-def month_ends(*values: tuple[float | None, float | None], account: str = "A1") -> pl.DataFrame:
+def month_ends(*values: tuple[float | None, float | None], account: str = "A1", schedule: Schedule = WEEKDAYS) -> pl.DataFrame:
     """An account valued on the last day of each month from January 2021 on."""
-    return series(*((month_end(place), *pair) for place, pair in enumerate(values)), account=account)
+    return series(*((month_end(place), *pair) for place, pair in enumerate(values)), account=account, schedule=schedule)
 
 
 def months(*values: tuple[float | None, float | None], account: str = "A1") -> pl.DataFrame:
@@ -193,6 +199,33 @@ def test_benchmark_and_excess_are_those_of_exact_arithmetic(values: list[tuple[f
         assert row[1] is is_gap
 
 
+A_PART = {"funded": ({"beginning_market_value": 0}, 0), "emptied": ({"ending_market_value": 0}, 2)}
+
+
+@pytest.mark.parametrize("name", A_PART)
+def test_a_month_that_was_lived_through_in_part_gives_no_excess_return(name: str) -> None:
+    """The benchmark's return is of the whole month, the account's of the weeks with money in it."""
+    change, place = A_PART[name]
+    rows = month_ends(*[(0.01, 0.02)] * 4, schedule=MONTHLY)
+    changed = rows.with_columns(
+        pl.when(pl.col("as_of_date") == month_end(place)).then(pl.lit(value)).otherwise(column).cast(rows.schema[column]).alias(column)
+        for column, value in change.items()
+    )
+    found = excess_returns(changed, schedule=MONTHLY)
+    assert column(found, "benchmark_covers_more") == [at >= place for at in range(4)]
+    assert [value is None for value in column(found, "excess_return")] == [at >= place for at in range(4)]
+    assert column(found, "benchmark_linked_over_gap") == [False] * 4
+    by_month = monthly_returns(changed, schedule=MONTHLY)
+    assert [value is None for value in column(by_month, "benchmark_monthly_return")] == [at == place for at in range(4)]
+    of_days = excess_returns(changed)
+    assert (column(of_days, "benchmark_covers_more"), of_days["excess_return"].null_count()) == ([False] * 4, 0)
+
+
+def test_a_month_of_total_loss_was_lived_through_whole() -> None:
+    found = excess_returns(month_ends((0.01, 0.02), (-1.0, 0.02), schedule=MONTHLY), schedule=MONTHLY)
+    assert column(found, "benchmark_covers_more") == [False, False]
+
+
 # monthly returns
 
 
@@ -217,6 +250,27 @@ def test_the_first_month_of_an_episode_is_not_known_to_be_whole() -> None:
     again = monthly_returns(month_ends((0.01, 0.01), (-1.0, 0.02), (0.03, 0.03), (0.04, 0.04)))
     assert column(again, "monthly_return") == about(None, -1.0, None, 0.04)
     assert column(again, "benchmark_monthly_return") == about(None, 0.02, None, 0.04)
+
+
+def test_of_a_monthly_feed_the_first_month_is_whole_where_it_began_with_a_value() -> None:
+    rows = month_ends((0.01, 0.01), (0.02, 0.02), schedule=MONTHLY)
+    assert column(monthly_returns(rows, schedule=MONTHLY), "monthly_return") == about(0.01, 0.02)
+    funded = pl.DataFrame([{**row, "starts_within_window": True} for row in rows.to_dicts()], schema=rows.schema)
+    assert column(monthly_returns(funded, schedule=MONTHLY), "monthly_return") == about(None, 0.02)
+
+
+def test_a_daily_account_that_begins_on_the_months_first_due_day_has_the_month() -> None:
+    days = [(date(2024, 7, 1), 0.01, 0.01), (date(2024, 7, 31), 0.02, 0.02)]
+    assert column(monthly_returns(series(*days)), "monthly_return") == about(1.01 * 1.02 - 1)
+    assert column(monthly_returns(series((date(2024, 7, 2), 0.01, 0.01), days[1])), "monthly_return") == [None]
+
+
+@pytest.mark.parametrize(("holidays", "is_whole"), [([], False), ([date(2024, 3, 29)], True)])
+def test_the_last_business_day_is_one_by_the_feeds_holidays(holidays: list[date], *, is_whole: bool) -> None:
+    """Good Friday is the last weekday of March 2024; no later valuation shows that Thursday's was the last."""
+    schedule = a_schedule(holidays=holidays)
+    rows = series((date(2024, 2, 29), 0.01, 0.01), (date(2024, 3, 28), 0.02, 0.02), schedule=schedule)
+    assert column(monthly_returns(rows, schedule=schedule), "monthly_return") == about(None, 0.02 if is_whole else None)
 
 
 def test_a_month_with_an_undefined_return_has_none() -> None:
@@ -368,6 +422,13 @@ def test_the_divisor_may_be_given_as_its_text_frames_lazily_and_nothing_else(fun
         function(rows.drop("month"), deviation=Deviation.SAMPLE)
     with pytest.raises(ValueError, match="needs one row for each account and month"):
         function(pl.concat([rows, rows.tail(1)]), deviation=Deviation.SAMPLE)
+
+
+def test_of_a_monthly_feed_36_months_give_the_first_volatility() -> None:
+    values = a_wave(36)
+    monthly = monthly_returns(month_ends(*values, schedule=MONTHLY), schedule=MONTHLY)
+    expected = statistics.stdev([one for one, _ in values]) * math.sqrt(12)
+    assert column(volatility(monthly, deviation=Deviation.SAMPLE), "volatility") == about(*[None] * 35, expected)
 
 
 def test_37_month_ends_give_the_first_volatility_of_an_account() -> None:

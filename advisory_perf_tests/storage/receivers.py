@@ -22,10 +22,11 @@ class Webhook:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
 
     def url(self, path: str = "/services/T0/B0/secret") -> str:
         """An address of the server."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     @property
     def ids(self) -> list[list[int]]:
@@ -34,8 +35,8 @@ class Webhook:
 
 
 @contextmanager
-def a_webhook(*answers: int) -> Iterator[Webhook]:
-    """A webhook that is reached over real HTTP."""
+def a_webhook(*answers: int, tls: ssl.SSLContext | None = None) -> Iterator[Webhook]:
+    """A webhook that is reached over real HTTP, or HTTPS."""
     webhook = Webhook(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,6 +56,9 @@ def a_webhook(*answers: int) -> Iterator[Webhook]:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        webhook.scheme = "https"
     webhook.port = server.server_port
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -364,7 +364,7 @@ steps = st.tuples(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everything_does(
     shared_warehouse: Warehouse, each: list[tuple[date, Outcome, str | None, bool]]

@@ -112,14 +112,6 @@ def test_a_webhook_gets_the_text_and_every_field_with_the_alerts_id() -> None:
     ]
 
 
-def test_a_user_in_the_address_of_a_webhook_is_sent_as_basic_authentication() -> None:
-    with a_webhook() as webhook:
-        channel = channel_of(webhook.url("/hook?x=1").replace("127.0.0.1", "desk:p%40ss@127.0.0.1"))
-        channel.send(message_of([kept(7)]))
-    assert webhook.headers[0]["Authorization"] == "Basic ZGVzazpwQHNz", "desk:p@ss"
-    assert channel.place == f"http://127.0.0.1:{webhook.port}"
-
-
 @pytest.mark.parametrize("status", [500, 503, 429, 404, 301, 302, 307])
 def test_whatever_is_no_yes_is_a_no_and_no_redirect_is_followed(status: int) -> None:
     with a_webhook(status) as webhook:
@@ -226,6 +218,16 @@ def test_a_password_goes_through_tls_only(authority: trustme.CA, scheme: str) ->
         assert refused == f"the mail server at {scheme}://127.0.0.1:{server.port} answered 535 (SMTPAuthenticationError)"
         assert "say smtps://" in refusal(f"smtp://perf:secret@127.0.0.1:{server.port}/?{query}")
         assert len(server.letters) == 1
+
+
+def test_a_user_in_the_address_of_a_webhook_is_sent_as_basic_authentication_through_tls_only(authority: trustme.CA) -> None:
+    with a_webhook(tls=served_by(authority)) as webhook:
+        channel = channel_of(webhook.url("/hook?x=1").replace("127.0.0.1", "desk:p%40ss@127.0.0.1"))
+        channel.send(message_of([kept(7)]))
+    assert webhook.headers[0]["Authorization"] == "Basic ZGVzazpwQHNz", "desk:p@ss"
+    assert channel.place == f"https://127.0.0.1:{webhook.port}"
+    with pytest.raises(SettingsError, match="would send a password in the clear; use https://"):
+        channel_of(f"http://desk:p%40ss@127.0.0.1:{webhook.port}/hook")
 
 
 def test_a_certificate_that_nobody_trusts_is_refused(authority: trustme.CA) -> None:

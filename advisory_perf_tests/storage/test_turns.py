@@ -2,11 +2,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.turns import Turns
+from advisory_perf.errors import LostTurnError, TurnHeldError, WarehouseError
+from advisory_perf.storage.turns import Turns, sweep_turns
 from advisory_perf.storage.warehouse import Warehouse
 
 HOLDER = """
@@ -70,3 +71,106 @@ def test_a_process_that_is_killed_gives_its_turns_back(warehouse: Warehouse) -> 
 def test_a_warehouse_that_does_not_answer_gives_no_turn() -> None:
     with Turns(Warehouse("postgresql://someone@127.0.0.1:1/nowhere")) as turns, pytest.raises(WarehouseError, match="cannot be reached"):
         turns.take("a delivery")
+
+
+# tokens ---------------------------------------------------------------------------------------------------------------
+
+
+def cut(warehouse: Warehouse, turns: Turns) -> None:
+    """Ends the session that holds the turns, as a network that is gone for a while does; the process does not notice."""
+    with warehouse.connect() as connection:
+        assert connection.execute("SELECT pg_terminate_backend(%s, 5000)", [turns.session]).fetchone() == (True,)
+
+
+def test_a_turn_that_is_held_is_confirmed_in_any_transaction(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one, warehouse.connect() as connection:
+        one.wait("a lane")
+        one.wait("a delivery")
+        one.confirm(connection)
+
+
+def test_a_turn_that_was_cut_off_is_still_held_until_somebody_takes_it(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one:
+        one.wait("a lane")
+        cut(warehouse, one)
+        with warehouse.connect() as connection:
+            one.confirm(connection)
+        with Turns(warehouse) as other:
+            assert other.take("a lane")
+            with warehouse.connect() as connection:
+                other.confirm(connection)
+            with warehouse.connect() as connection, pytest.raises(LostTurnError, match="took over a lane while"):
+                one.confirm(connection)
+        with warehouse.connect() as connection, pytest.raises(LostTurnError):  # also once the other has given it back
+            one.confirm(connection)
+
+
+def test_no_turn_is_taken_over_while_what_it_stands_for_is_written(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one, Turns(warehouse, wait_seconds=0.2) as other:
+        one.wait("a lane")
+        cut(warehouse, one)
+        with one.kept(), pytest.raises(TurnHeldError, match=r"the turn a lane, which process .* took at .*, did not come free"):
+            other.wait("a lane")
+        other.give_back()
+        other.wait("a lane")
+        with pytest.raises(LostTurnError), one.kept():
+            pytest.fail("nothing is written")
+
+
+def cut_the_keeper(warehouse: Warehouse) -> None:
+    with warehouse.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state = 'idle in transaction' AND pid <> pg_backend_pid()"
+        )
+
+
+def test_who_was_cut_off_while_writing_has_written_as_long_as_nobody_took_over(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one:
+        one.wait("a lane")
+        with one.kept():
+            cut_the_keeper(warehouse)
+        with one.kept():
+            pass
+
+
+def test_who_was_cut_off_while_writing_is_told_that_somebody_took_over(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one, Turns(warehouse) as other:
+        one.wait("a lane")
+
+        def overtaken() -> None:
+            with one.kept():
+                cut(warehouse, one)
+                cut_the_keeper(warehouse)
+                other.wait("a lane")
+
+        with pytest.raises(LostTurnError, match="took over a lane"):
+            overtaken()
+
+
+def test_nobody_waits_for_ever(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one, Turns(warehouse, wait_seconds=0.2) as other:
+        one.wait("a lane")
+        with pytest.raises(TurnHeldError, match=r"the turn a lane, which process .* took at .*, did not come free"):
+            other.wait("a lane")
+        one.give_back()
+        other.wait("a lane")
+
+
+def test_turns_that_are_given_back_leave_no_trace(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one:
+        one.wait("a lane")
+    assert warehouse.query("SELECT * FROM turns").is_empty()
+
+
+def test_turns_that_are_held_for_long_are_told_and_those_of_killed_processes_removed(warehouse: Warehouse) -> None:
+    with Turns(warehouse) as one, Turns(warehouse) as killed:
+        one.wait("lane acme")
+        killed.wait("lane zeta")
+        cut(warehouse, killed)
+        now = datetime.now(UTC)
+        assert sweep_turns(warehouse, now - timedelta(hours=1)) == []
+        (held,) = sweep_turns(warehouse, now + timedelta(hours=1))
+        assert held.subject == "lane acme"
+        assert warehouse.query("SELECT subject FROM turns")["subject"].to_list() == ["lane acme"]
+    assert sweep_turns(warehouse, now + timedelta(hours=1)) == []

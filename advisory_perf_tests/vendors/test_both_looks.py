@@ -13,7 +13,10 @@ from advisory_perf.vendors.telling import Told, ToldNumbers
 from advisory_perf_tests.vendors.scenarios import a_feed
 from advisory_perf_tests.vendors.test_fuzzed_cells import raw_of
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ["CR", "DR", "$", "\u00a0", "'", "1,234", "1.234", "000", "12", "0", "E+", "e3", "%", "(", ")", "-", "+", "\u2212", ".", ",", " "]
+NUMBERS += [".-", ",\u2013", "--", "Rs.", "kr", "p", "10,00,000"]
 NUMBERS += ["\t", "\n", "\u200b", "\ufeff", "\0", '="', '"', '="12"', "n/a", "--", "#N/A", "7", "999999", "inf", "nan", "\u0661", "\u00b2"]
 DAYS = [
     "2024",
@@ -61,6 +64,9 @@ TEXTS = [
     "\0",
     "USD",
     "usd",
+    "GBX",
+    "GBP",
+    "DEM",
 ]
 NOTATIONS: list[dict[str, Any]] = [
     {},
@@ -69,6 +75,8 @@ NOTATIONS: list[dict[str, Any]] = [
     {"decimal_mark": ",", "grouping": "."},
     {"grouping": " ", "credit_debit": True, "scientific": True, "currency_signs": ["$"]},
     {"parentheses_negative": False, "trailing_minus": False, "percent_sign": False},
+    {"binary_floats": "15_digits", "grouping": ","},
+    {"grouping": "indian", "currency_signs": ["Rs.", "kr", "p"]},
 ]
 FORMATS = [
     ["%Y-%m-%d"],
@@ -96,22 +104,28 @@ def texts(pieces: list[str]) -> st.SearchStrategy[list[str]]:
         }
     ),
     unit=st.sampled_from(["fraction", "percent", "basis_points"]),
-    formats=st.sampled_from(FORMATS),
+    feed_says=st.fixed_dictionaries({"formats": st.sampled_from(FORMATS), "minor_units": st.sampled_from(["accept", "reject"])}),
 )
 @settings(max_examples=15)
 def test_the_first_look_takes_nothing_that_the_second_reads_otherwise(
-    notation: dict[str, Any], numbers: list[str], days: list[str], words: list[str], rules: dict[str, Any], unit: str, formats: list[str]
+    notation: dict[str, Any],
+    numbers: list[str],
+    days: list[str],
+    words: list[str],
+    rules: dict[str, Any],
+    unit: str,
+    feed_says: dict[str, Any],
 ) -> None:
     columns = {
         **{name: {"from": name, **rules} for name in ("fees", "contributions")},
         "vendor_twrr": {"from": "vendor_twrr", **rules, "scale": unit},
         **{name: name for name in ("account_id", "account_name", "currency")},
-        "as_of_date": {"from": "as_of_date", "formats": formats},
+        "as_of_date": {"from": "as_of_date", "formats": feed_says["formats"]},
     }
-    feed = a_feed(columns, numbers=notation, cadence="monthly", currency=None)
+    feed = a_feed(columns, numbers=notation, cadence="monthly", currency=None, minor_units=feed_says["minor_units"])
     cells = {name: words if name in {"account_id", "account_name", "currency"} else numbers for name in columns} | {"as_of_date": days}
     raw = raw_of(**cells)
-    told = Told({name: ToldNumbers(feed.numbers) for name in feed.columns}, tuple(formats))
+    told = Told({name: ToldNumbers(feed.numbers) for name in feed.columns}, tuple(feed_says["formats"]))
     for field in fields(feed, raw.columns, told, received=date(2024, 6, 30)):
         first = raw.select(field.cell.alias("cell"), field.first.alias("first"))
         second = raw.with_columns([field.plain] if field.plain is not None else []).select(field.second.alias("second"))

@@ -117,6 +117,12 @@ def test_marks_that_change_no_number_are_read_over(text: str) -> None:
     assert value(text, a_feed(FEES)) == Decimal(-5)
 
 
+@pytest.mark.parametrize("text", ["\u00ad5.00", "5.00\u00ad", "\u00ad", "\u20105", "\u20135", "\u20145.00", "\u22125\u2212", "\u00ad-5"])
+def test_what_may_be_a_minus_or_a_hyphen_makes_no_amount(text: str) -> None:
+    """Soft hyphens are what other character sets print for a minus."""
+    assert value(text, a_feed(FEES)) == "E_NUMBER"
+
+
 @pytest.mark.parametrize("text", ['=""00123""', "\u200b00123", "00123\ufeff", "\u00a000123\u200e"])
 def test_an_account_number_is_taken_out_of_its_wrapping_with_a_notice(text: str) -> None:
     result = judged(f'{HEADER}\n"{text}",2024-06-28,100,0,0,101\n')
@@ -281,7 +287,7 @@ def test_scientific_money_is_read_where_the_mantissa_shows_its_cents(text: str, 
         ("1E999", True, "E_NOT_FINITE"),
     ],
 )
-def test_a_short_mantissa_may_hide_digits_unless_the_feed_says_that_it_is_whole(text: str, whole: bool, expected: str) -> None:  # noqa: FBT001 - a case
+def test_a_short_mantissa_may_hide_digits_unless_the_feed_says_that_it_is_whole(text: str, whole: bool, expected: str) -> None:
     found = value(text, a_feed(FEES, numbers={"scientific": whole}))
     assert found == (expected if expected.startswith("E_") else Decimal(expected))
 

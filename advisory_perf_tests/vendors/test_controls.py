@@ -6,6 +6,7 @@ import pytest
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged, notices, refusal
+from advisory_perf_tests.vendors.workbook_files import a_book
 
 ROWS = ("A1,2024-06-28,100.00,5.00,1.00,106.00", "A2,2024-06-28,50.00,0.00,0.00,51.50")
 TOTALS = [{"column": "id", "starts_with": ["Total"], "totals": True}]
@@ -97,3 +98,76 @@ def test_rows_that_are_quarantined_or_repeated_count_for_the_vendors_sum_all_the
     assert (repeated.duplicate, repeated.notices) == (1, ())
     no_id = judged(a_file(",2024-06-28,1,0,0,1.00", "TRAILER,3,158.50"), with_trailer())
     assert (codes(no_id), no_id.notices) == ({4: "E_REQUIRED"}, ())
+
+
+COUNTED = {"count": r"^Rows:\s*(\S.*?),*$"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "notation", "rows"),
+    [
+        ("1200", {}, 1200),
+        ("1,200", {}, 1200),
+        ("1'200", {}, 1200),
+        ("1\u2019200", {}, 1200),
+        ("1200.0", {}, 1200),
+        ("1200.-", {}, 1200),
+        ("1,200.00", {"grouping": ","}, 1200),
+        ("1.200", {"decimal_mark": ","}, 1200),
+        ("1.200", {"decimal_mark": ",", "grouping": "."}, 1200),
+        ("1200,0", {"decimal_mark": ","}, 1200),
+        ("1 200", {"grouping": " "}, 1200),
+        ("1,200", {"decimal_mark": "auto"}, 1200),
+        ("2.000", {}, 2),
+        ("2.0", {}, 2),
+        ("1,200", {"grouping": "indian"}, 1200),
+        ("2.000", {"decimal_mark": ","}, 2000),
+    ],
+)
+def test_a_count_is_read_in_the_notation_of_the_feed(printed: str, notation: dict[str, Any], rows: int) -> None:
+    mark = "," if notation.get("decimal_mark") == "," else "."
+    lines = (f'A{number},2024-06-28,"100{mark}00",0,0,"101{mark}50"' for number in range(rows))
+    feed = a_feed(controls=COUNTED, numbers=notation)
+    assert counts(judged("\n".join([HEADER, *lines, f"Rows: {printed}"]) + "\n", feed)) == (rows + 1, rows, 1)
+    lines = (f'A{number},2024-06-28,"100{mark}00",0,0,"101{mark}50"' for number in range(rows - 1))
+    refused = refusal("\n".join([HEADER, *lines, f"Rows: {printed}"]) + "\n", feed)
+    assert (refused.code, f"announces {printed} rows, and the file holds {rows - 1}" in refused.sentence) == ("E_CONTROL_COUNT", True)
+
+
+@pytest.mark.parametrize("printed", ["2.5", "1,20", "two", "-2", "2e", "1.2.3"])
+def test_what_is_no_whole_number_is_no_count(printed: str) -> None:
+    assert refusal(a_file(f"Rows: {printed}"), a_feed(controls=COUNTED)).code == "E_CONTROL_COUNT"
+
+
+def test_a_count_that_the_columns_read_in_two_ways_is_refused_with_both() -> None:
+    feed = a_feed(controls={"count": r"^Rows: (\S+?),+$"}, numbers={"decimal_mark": "auto"})
+    rows = '"A1",2024-06-28,"100,25",0,0,101.50\n' * 2
+    assert "announces 2.000 rows (read as 2 or 2000)" in refusal(f"{HEADER}\n{rows}Rows: 2.000,,,,,\n", feed).sentence
+
+
+@pytest.mark.parametrize(
+    ("total", "notation"),
+    [
+        ("2,001,157.50", {}),
+        ("2'001'157.50", {}),
+        ("2001157.5", {}),
+        ("20,01,157.50", {"grouping": "indian"}),
+        ("$2,001,157.50", {"currency_signs": ["$"]}),
+    ],
+)
+def test_a_sum_may_have_groups_where_the_cells_have_none(total: str, notation: dict[str, Any]) -> None:
+    rows = f'{HEADER}\nA1,2024-06-28,100,0,0,2001157.50\nTotal,,,,,"{total}"\n'
+    assert judged(rows, a_feed(footer=TOTALS, numbers=notation)).notices == ()
+    whole = f"{HEADER}\nA1,2024-06-28,100,0,0,2000000\nTotal,,,,,\"2'000'000.-\"\n"
+    assert judged(whole, a_feed(footer=TOTALS)).notices == ()
+
+
+@pytest.mark.parametrize(("announced", "is_right"), [(1000.125, True), (1000.375, False), ("1.000,125", True)])
+def test_a_number_in_a_trailer_of_a_workbook_is_no_text_with_a_point_that_groups(announced: float | str, *, is_right: bool) -> None:
+    controls = {"totals": {"ending_market_value": r"^TRAILER,([0-9.]+,[0-9]+)"}}
+    feed = a_feed(files={"patterns": ["a*"], "format": "excel"}, numbers={"decimal_mark": ",", "grouping": "."}, controls=controls)
+    content = a_book(("Data", [HEADER.split(","), ["A1", "2024-06-28", 1, 0, 0, 1000.125], ["TRAILER", announced]]))
+    if is_right:
+        assert judged(content, feed).positions["ending_market_value"].to_list() == [Decimal("1000.125")]
+    else:
+        assert "announces 1,000.38" in refusal(content, feed).sentence

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import FeedError
 from advisory_perf.vendors.deadlines import Deadline
 from advisory_perf.vendors.registry import read_feed
@@ -22,8 +24,12 @@ def utc(month: int, day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2025, month, day, hour, minute, tzinfo=UTC)
 
 
-def due(window: date, cadence: Cadence = Cadence.DAILY, **changes: Any) -> datetime:
-    return a_deadline(**changes).instant(window, cadence)
+def a_schedule(cadence: Cadence = Cadence.DAILY, *, holidays: Collection[date] = (), weekends: bool = False) -> Schedule:
+    return Schedule(cadence, frozenset(holidays), weekends)
+
+
+def due(window: date, cadence: Cadence = Cadence.DAILY, *, holidays: Collection[date] = (), **changes: Any) -> datetime:
+    return a_deadline(**changes).instant(window, a_schedule(cadence, holidays=holidays))
 
 
 # days -----------------------------------------------------------------------------------------------------------------
@@ -81,20 +87,20 @@ def test_a_time_that_a_change_of_the_clocks_skips_or_repeats_is_read_as_the_late
 
 def test_the_past_windows_of_a_daily_feed_are_business_days() -> None:
     wednesday = utc(3, 12, 23)
-    past = islice(a_deadline().past_windows(wednesday, Cadence.DAILY), 4)
+    past = islice(a_deadline().past_windows(wednesday, a_schedule()), 4)
     assert list(past) == [date(2025, 3, 11), date(2025, 3, 10), date(2025, 3, 7), date(2025, 3, 6)]
 
 
 def test_a_window_is_past_from_its_deadline_on_and_not_a_second_before() -> None:
     at = utc(3, 12, 22)
-    assert next(a_deadline().past_windows(at, Cadence.DAILY)) == date(2025, 3, 11)
-    assert next(a_deadline().past_windows(at.replace(hour=21, minute=59, second=59), Cadence.DAILY)) == date(2025, 3, 10)
+    assert next(a_deadline().past_windows(at, a_schedule())) == date(2025, 3, 11)
+    assert next(a_deadline().past_windows(at.replace(hour=21, minute=59, second=59), a_schedule())) == date(2025, 3, 10)
 
 
 def test_a_holiday_has_no_file_and_weekends_have_one_only_if_the_feed_says_so() -> None:
     monday_night = utc(3, 17, 23)
-    with_weekends = a_deadline(weekends=True, holidays=[date(2025, 3, 15)])
-    assert list(islice(with_weekends.past_windows(monday_night, Cadence.DAILY), 3)) == [
+    with_weekends = a_schedule(weekends=True, holidays=[date(2025, 3, 15)])
+    assert list(islice(a_deadline().past_windows(monday_night, with_weekends), 3)) == [
         date(2025, 3, 16),
         date(2025, 3, 14),
         date(2025, 3, 13),
@@ -102,7 +108,7 @@ def test_a_holiday_has_no_file_and_weekends_have_one_only_if_the_feed_says_so() 
 
 
 def test_the_past_windows_of_a_monthly_feed_are_months() -> None:
-    past = islice(a_deadline(days=5).past_windows(utc(7, 7, 22), Cadence.MONTHLY), 3)
+    past = islice(a_deadline(days=5).past_windows(utc(7, 7, 22), a_schedule(Cadence.MONTHLY)), 3)
     assert list(past) == [date(2025, 6, 1), date(2025, 5, 1), date(2025, 4, 1)]
 
 

@@ -16,7 +16,8 @@ def test_a_new_column_is_noticed_with_what_to_write_in_the_feed() -> None:
     result = judged(f"{HEADER},Advisor Note\n{ROW},call back\n")
     assert notices(result) == ["W_NEW_COLUMN"]
     assert said(result) == (
-        "acme, acme_1.csv: the column Advisor Note is new and kept in the raw rows only; if Advisor Note is not wanted, add it to ignored"
+        "acme, acme_1.csv: the column 'Advisor Note' is new and kept in the raw rows only; "
+        "if 'Advisor Note' is not wanted, add it to ignored"
     )
     assert result.positions.height == 1
 
@@ -42,21 +43,21 @@ def test_a_renamed_column_is_proposed_as_a_change_of_the_feed() -> None:
     result = judged(f"{HEADER},Fee,Memo\n{ROW},1,x\n", a_feed(FEES))
     assert notices(result) == ["W_NEW_COLUMN", "W_MISSING_OPTIONAL"]
     for notice in result.notices:
-        assert "if Fees was renamed to Fee, write fees: {from: 'Fee'} under columns" in notice.sentence
-        assert "if Memo is not wanted, add it to ignored" in notice.sentence
+        assert "if Fees was renamed to 'Fee', write fees: {from: 'Fee'} under columns" in notice.sentence
+        assert "if 'Memo' is not wanted, add it to ignored" in notice.sentence
     assert result.positions["fees"].item() == 0, "a proposal is never applied"
 
 
 def test_a_feed_may_refuse_what_is_new() -> None:
     refused = refusal(f"{HEADER},Memo,Note\n{ROW},x,y\n", a_feed(drift={"new": "reject"}))
     assert refused.code == "E_DRIFT"
-    assert refused.sentence.endswith("the column Memo, Note is new; if Memo, Note is not wanted, add them to ignored")
+    assert refused.sentence.endswith("the column 'Memo', 'Note' is new; if 'Memo', 'Note' is not wanted, add them to ignored")
 
 
 def test_a_feed_may_refuse_what_is_missing_and_proposes_the_new_name() -> None:
     refused = refusal(f"{HEADER},Fee\n{ROW},1\n", a_feed(FEES, drift={"missing": "reject"}))
     assert refused.code == "E_DRIFT"
-    assert "the column Fee is new; Fees is missing" in refused.sentence
+    assert "the column 'Fee' is new; Fees is missing" in refused.sentence
     assert "write fees: {from: 'Fee'} under columns" in refused.sentence
 
 
@@ -79,13 +80,13 @@ def test_a_required_column_that_was_renamed_is_refused_with_the_change_that_woul
     refused = refusal(f"id,day,bmv,in,out,emv_total\n{ROW}\n")
     assert refused.code == "E_MAPPING"
     assert "the header in line 1 lacks emv" in refused.sentence
-    assert "if emv was renamed to emv_total, write ending_market_value: {from: 'emv_total'} under columns" in refused.sentence
+    assert "if emv was renamed to 'emv_total', write ending_market_value: {from: 'emv_total'} under columns" in refused.sentence
 
 
 def test_a_required_column_that_comes_no_more_beside_a_new_one_says_both() -> None:
     refused = refusal("id,day,bmv,in,Memo,Broker,emv\nA1,2024-06-28,100,0,x,y,101\n")
     assert "if out comes no more, say absent: zero for distributions" in refused.sentence
-    assert "if Memo, Broker is not wanted, add them to ignored" in refused.sentence
+    assert "if 'Memo', 'Broker' is not wanted, add them to ignored" in refused.sentence
 
 
 def test_a_unit_behind_the_name_of_a_required_column_changes_what_it_means() -> None:

@@ -84,14 +84,14 @@ def test_two_visible_sheets_are_ambiguous_until_the_feed_names_one() -> None:
     content = workbook({"June": [NAMES, a_row("june")], "July": [NAMES, a_row("july")]})
     error = rejection(content, a_feed_of("excel"))
     assert error.code == "E_SHEET_AMBIGUOUS"
-    assert "June, July" in error.sentence
+    assert "'June', 'July'" in error.sentence
     assert cells(read_book(content, a_feed_of("excel", excel={"sheet": "July"})), "id") == ["july"]
 
 
 def test_a_sheet_that_the_feed_names_and_the_file_lacks_is_drift() -> None:
     error = rejection(one_sheet(a_row()), a_feed_of("excel", excel={"sheet": "Data"}))
     assert error.code == "E_DRIFT"
-    assert "no sheet 'Data', only Sheet" in error.sentence
+    assert "no sheet 'Data', only 'Sheet'" in error.sentence
 
 
 def test_lines_before_the_header_are_passed_over_and_the_line_number_is_the_sheets_own() -> None:
@@ -133,7 +133,8 @@ def test_a_date_cell_with_an_hour_is_no_day() -> None:
         (-781680205.69, "-781680205.69"),
         (9999999999999.99, "9999999999999.99"),
         (1234567890.5, "1234567890.5"),
-        (1e15, "1000000000000000"),
+        (1e13, "10000000000000"),
+        (1e15, "\u22481000000000000000"),
         (100, "100"),
         (100.5, "100.5"),
         (0.3 - 0.2 - 0.1, "-0"),
@@ -347,3 +348,37 @@ def test_a_formula_may_come_to_an_empty_text() -> None:
     assert "<t>x</t>" in rows
     empty = rows.replace('t="inlineStr"><is><t>x</t></is>', 't="str"><f>IF(C2,"","y")</f><v></v>')
     assert read(workbook_of_parts(sheet_xml(empty)), a_feed_of("excel")).height == 1
+
+
+EXTENTS = [
+    "",
+    "A0",
+    "A1",
+    "A1:F0",
+    "A1:A1",
+    "A1:F3",
+    "C2:D2",
+    "F3:A1",
+    "B5:Z9",
+    "A1:XFD1048576",
+    "A1:F1048577",
+    "XFE1",
+    "1:3",
+    "A:F",
+    "$A$1:$F$3",
+    "Data!A1:F3",
+    "A1:F3 H1",
+    "a1:f3",
+    "?",
+]
+
+
+@pytest.mark.parametrize("extent", EXTENTS)
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_a_sheet_is_read_whatever_it_says_of_its_extent(extent: str, prefix: str, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = sheet_xml(rows_xml(NAMES, ROW, ROW))
+    whole = read(workbook_of_parts(rows), a_feed_of("excel"))
+    tag = f"<{prefix}dimension xmlns:x='y' ref=\"{extent}\"/>"
+    stated = rows.replace("<sheetData>", f"{tag}<sheetData>")
+    assert read(workbook_of_parts(stated), a_feed_of("excel")).equals(whole)
+    assert capfd.readouterr().err == ""

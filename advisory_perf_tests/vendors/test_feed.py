@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import FlowTiming, ReconciledField
+from advisory_perf.contracts.conventions import FlowTiming, ReconciledField, Reopening
 from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of
 
 
@@ -66,6 +66,30 @@ def test_the_tolerances_that_a_feed_does_not_mention_are_a_cent_and_a_basis_poin
     tolerances = a_feed().tolerances
     assert [tolerances.of(field).absolute for field in ReconciledField] == [Decimal("0.01"), Decimal("0.01"), Decimal("0.0001")]
     assert all(tolerances.of(field).relative == 0 for field in ReconciledField)
+
+
+def test_what_a_feed_does_not_say_of_residuals_large_flows_and_reopening() -> None:
+    feed = a_feed()
+    assert (feed.conventions.residual_base, feed.conventions.large_flow) == (Decimal("0.001"), Decimal("0.1"))
+    assert feed.reopening is Reopening.NEW_EPISODE
+    said = a_feed(conventions={"flow_timing": "mid_day", "fee_basis": "net", "residual_base": 0, "large_flow": 0.25}, reopening="link")
+    assert (said.conventions.residual_base, said.conventions.large_flow, said.reopening) == (Decimal(0), Decimal("0.25"), Reopening.LINK)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"residual_base": 0.2},
+        {"residual_base": -0.001},
+        {"residual_base": 0.00001},
+        {"large_flow": 0},
+        {"large_flow": 101},
+        {"large_flow": 0.00005},
+    ],
+)
+def test_a_share_is_refused_that_no_return_can_be_computed_with(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        a_feed(conventions={"flow_timing": "mid_day", "fee_basis": "net", **wrong})
 
 
 def test_a_feed_cannot_be_changed_once_it_is_read() -> None:

@@ -26,6 +26,7 @@ NOTATIONS: dict[str, dict[str, Any]] = {
     "french": {"decimal_mark": ",", "grouping": " "},
     "ledger": {"credit_debit": True, "scientific": True, "grouping": ","},
 }
+CURRENCIES = {"european": "EUR", "swiss": "CHF"}
 tokens = ["CR", "DR", "US$", "$", "\u20ac", "\u00a0", "\u2019", "1,234", "1.234", "000", "12", "0", "e", "E+", *".,'() -+%0123456789"]
 numberlike = st.lists(st.sampled_from(tokens), max_size=7).map("".join)
 anything = st.text(max_size=20)
@@ -54,7 +55,11 @@ def judged(raw: pl.DataFrame, feed: Feed) -> Judged | None:
 
 
 def written(text: str, mark: str) -> Decimal:
-    """What the digits of a text say, worked out by hand: its sign marks, its decimal mark, its exponent; nothing else."""
+    """What the digits of a text say, worked out by hand: its sign marks, its decimal mark, its exponent; nothing else.
+
+    Dashes behind the decimal mark stand for no cents, and are no sign.
+    """
+    text = re.sub(rf"(?<={re.escape(mark)})--?", "", text)
     mantissa, _, exponent = re.sub(r"(?i)[CD]R", "", text).upper().replace("EUR", "").partition("E")
     digits = re.sub("[^0-9]", "", mantissa)
     decimals = len(re.sub("[^0-9]", "", mantissa.partition(mark)[2]))
@@ -68,7 +73,7 @@ def written(text: str, mark: str) -> Decimal:
 @given(texts=st.lists(st.one_of(numberlike, anything), min_size=1, max_size=30))
 @example(texts=["1,234", "1.234", "(5)", "5-", "1'234.5", "$5", "5 CR", "1E+3", "\u0661", "-", "1.23456", "5%"])
 def test_an_accepted_amount_is_what_its_text_says(notation: str, texts: list[str]) -> None:
-    feed = a_feed({"fees": "fee"}, numbers=NOTATIONS[notation])
+    feed = a_feed({"fees": "fee"}, numbers=NOTATIONS[notation], currency=CURRENCIES.get(notation, "USD"))
     result = judged(raw_of(fee=texts), feed)
     assert result is not None
     found = zip(result.positions["line_number"], result.positions["fees"], strict=True)

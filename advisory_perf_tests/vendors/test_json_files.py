@@ -234,3 +234,12 @@ def test_a_row_may_lie_across_the_pieces_in_which_the_document_is_read() -> None
 def test_any_document_is_read_or_refused(value: object) -> None:
     with suppress(DeliveryRejectedError):
         assert read(json.dumps([a_row(), value, {**a_row(), "x": value}]), FEED).height >= 1
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a\x1a\n", " \x1a "], ids=ascii)
+@pytest.mark.parametrize("form", ["document", "lines"])
+def test_the_end_of_file_mark_of_dos_is_no_text_behind_the_rows(form: str, end: str) -> None:
+    feed = a_feed_of("json", json={"lines": form == "lines"})
+    text = document(a_row()) if form == "document" else json.dumps(a_row())
+    assert cells(read(text + end, feed), "id") == ["A1"]
+    assert rejection(text[:-3] + end, feed).code == "E_TORN"

@@ -187,7 +187,8 @@ def test_different_rows_for_one_account_and_day_are_both_quarantined() -> None:
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
     assert result.positions["account_id"].to_list() == ["A2"]
     assert result.quarantined["reason"][0] == (
-        "acme, acme_1.csv, line 2: two different rows claim the same account and day; neither is taken (A1 on 2024-06-28)"
+        "acme, acme_1.csv, line 2: two different rows claim the same account and day; neither is taken"
+        " (A1 on 2024-06-28, which line 3 claims too)"
     )
 
 
@@ -202,10 +203,29 @@ def test_of_two_equal_rows_and_a_different_one_all_three_are_quarantined() -> No
     assert (result.positions.height, result.duplicate) == (0, 0)
 
 
-def test_a_row_that_cannot_be_read_takes_no_part_in_a_conflict() -> None:
-    result = judged(a_file(GOOD, "A1,2024-06-28,x,5,0,107"))
-    assert codes(result) == {3: "E_NUMBER"}
-    assert result.positions.height == 1
+@pytest.mark.parametrize(
+    "unread", ["A1,2024-06-28,x,5,0,107", "A1,2024-06-28,-100,-5,0,-106", "A1,2024-06-28,100,5,0,", " A1 ,2024-06-28,x,5,0,106"]
+)
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_row_whose_key_an_unread_row_claims_too_is_not_taken(unread: str, copies: int, *, first: bool) -> None:
+    rows = [unread, *[GOOD] * copies] if first else [*[GOOD] * copies, unread]
+    result = judged(a_file("A2,2024-06-28,1,0,0,1", *rows))
+    found = codes(result)
+    assert [line for line, code in found.items() if code != "E_KEY_CONFLICT"] == [3 if first else 3 + copies]
+    assert list(found) == list(range(3, 4 + copies))
+    assert result.positions["account_id"].to_list() == ["A2"]
+    for line, reason in result.quarantined.filter(code="E_KEY_CONFLICT").select("line_number", "reason").rows():
+        assert any(f"A1 on 2024-06-28, which line {other} claims too" in reason for other in found if other != line)
+
+
+@pytest.mark.parametrize(
+    "unread", ["A1,never,x,5,0,107", "A1,,x,5,0,107", "**1,2024-06-28,x,5,0,107", "A1,2024-06-28", "A1,2024-06-27,x,0,0,1"]
+)
+def test_an_unread_row_without_the_key_is_no_conflict(unread: str) -> None:
+    result = judged(a_file(GOOD, unread))
+    assert list(codes(result)) == [3]
+    assert result.positions["account_id"].to_list() == ["A1"]
 
 
 def test_footers_are_counted_and_are_no_rows() -> None:

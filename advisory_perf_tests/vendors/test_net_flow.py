@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.vendors.scenarios import codes, feed_as_data, judged, notices, refusal
 
+pytestmark = pytest.mark.slow
+
 HEADER = "id,day,bmv,net,emv"
 ALL = {"income": "income", "appreciation": "gain", "fees": "fees", "other_adjustments": "other", "vendor_twrr": "twr"}
 

@@ -8,10 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from advisory_perf.contracts.conventions import FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, codes, judged, notices, refusal
+
+pytestmark = pytest.mark.slow
 
 FIELDS = {
     "account_id": "Account ID",
@@ -143,7 +146,7 @@ def test_even_one_row_tells_where_everything_holds_once_they_change_places() -> 
 
 
 @pytest.mark.parametrize(("wrong", "rejected"), [(8, False), (9, True), (40, True)])
-def test_an_identity_that_fails_on_more_than_every_fifth_row_rejects_the_delivery(wrong: int, rejected: bool) -> None:  # noqa: FBT001 - a case
+def test_an_identity_that_fails_on_more_than_every_fifth_row_rejects_the_delivery(wrong: int, rejected: bool) -> None:
     rows = [a_row(number, off=1_000 if number < wrong else 0) for number in range(40)]
     result = outcome(a_file(rows), the_feed())
     assert isinstance(result, DeliveryRejectedError) == rejected
@@ -220,6 +223,24 @@ def test_a_last_row_without_a_line_end_that_does_not_fit_its_figures_was_cut() -
     assert "line 41 has no line end and does not fit its own figures" in refused.sentence
 
 
+@pytest.mark.parametrize("timing", [timing for timing in FlowTiming if timing is not FlowTiming.WEIGHTED])
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        ("0.50", "1000.00", "0.00", "10.00", "0.00", "0.00", "0.00", "1010.50", "0.009995"),
+        ("1000.00", "0.00", "1010.00", "10.00", "0.00", "0.00", "0.00", "0.00", "0.010000"),
+        ("1000.00", "0.00", "1009.50", "10.00", "0.00", "0.00", "0.00", "0.50", "0.010000"),
+    ],
+    ids=["funded beside a residual", "closed", "closed but for a residual"],
+)
+def test_a_funding_or_closing_day_in_the_last_row_fits_its_figures(timing: FlowTiming, amounts: tuple[str, ...]) -> None:
+    row = ["A-777", "Trust", "2024-05-31", *amounts[:-1], "0.0100", amounts[-1]]
+    feed = the_feed(conventions={"flow_timing": timing.value, "fee_basis": "net"})
+    refused = refusal(a_file([row], end=""), feed)
+    assert "nothing confirms its last cell" in refused.sentence  # which nothing but its own digits could; the figures are fine
+    assert judged(a_file([row]), feed).positions.height == 1
+
+
 def test_a_last_row_without_a_line_end_that_cannot_be_read_was_cut() -> None:
     assert "cannot be read" in refusal(a_file([*ROWS, [*ROWS[0][:-1], "-"]], end="").replace("A-000", "A*000"), the_feed()).sentence
     assert codes(judged(a_file([["*", *ROWS[0][1:]], ROWS[1]]), the_feed())) == {2: "E_ID"}
@@ -231,3 +252,22 @@ def test_many_rows_that_contradict_each_other_on_one_account_mean_the_wrong_colu
     assert refused.code == "E_HEADER_AMBIGUOUS"
     assert "all rows are of the account AMERIPRISE" in refused.sentence
     assert set(codes(judged(a_file(rows[:2]), the_feed())).values()) == {"E_KEY_CONFLICT"}
+
+
+@pytest.mark.parametrize("period", ["month", "quarter", "year", "inception"])
+@pytest.mark.parametrize("times", ["1", "7", "100"])
+def test_a_return_of_a_longer_period_contradicts_no_row(period: str, times: str) -> None:
+    """It follows from no single row, so that it tells of neither scale nor columns; without its period the file is refused."""
+    rows = [a_row(number) for number in range(40)]
+    rows = [[*row[:-1], str(Decimal(row[-1]) * Decimal(times) / 100 + Decimal("0.11"))] for row in rows]
+    source = {"from": FIELDS["vendor_twrr"], "period": period}
+    found = judged(a_file(rows), a_feed({**FIELDS, "vendor_twrr": source}))
+    assert (found.positions.height, found.quarantined.height, notices(found)) == (40, 0, [])
+
+
+def test_a_period_is_for_the_vendors_return_only() -> None:
+    for name in ("benchmark_return", "ending_market_value"):
+        with pytest.raises(ValueError, match=f"columns: {name}: period is what a return of the vendor's covers"):
+            a_feed({**FIELDS, name: {"from": FIELDS[name], "period": "month"}})
+    with pytest.raises(ValueError, match="Input should be 'month', 'quarter', 'year' or 'inception'"):
+        a_feed({**FIELDS, "vendor_twrr": {"from": "TWRR", "period": "week"}})

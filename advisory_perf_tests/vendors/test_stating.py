@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.judging import Delivery
+from advisory_perf.vendors.judging import Delivery, judge
+from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, judged, notices, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 
@@ -15,7 +16,7 @@ HEADER = ["id", "bmv", "in", "out", "emv"]
 ROWS: list[list[Any]] = [["A1", 100, 0, 0, 101], ["A2", 200, 0, 0, 202]]
 TABLE = "\n".join(",".join(map(str, row)) for row in [HEADER, *ROWS]) + "\n"
 DAY = date(2024, 6, 28)
-FORMATS = ["%Y-%m-%d", "%Y%m%d", "%m/%d/%Y", "%B %d, %Y"]
+FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y", "%B %d, %Y"]
 
 
 def stating(
@@ -171,3 +172,19 @@ def test_figures_above_the_header_are_compared_where_no_row_is_good(rows: str, c
 def test_a_column_of_that_name_in_other_letters_makes_it_unclear_too() -> None:
     content = '{"day": "2024-06-28", "rows": [{"id": "A1", "bmv": 1, "in": 0, "out": 0, "emv": 1, "Day": "2024-06-30"}]}'
     assert refusal(content, stating("json", json_={"rows_at": "rows"}, day=at("day"))).code == "E_HEADER_DUPLICATE"
+
+
+@pytest.mark.parametrize("path", ["2024-06-28/acme_1.csv", "2024/06/28/acme_1.csv", "sent/20240628/acme_1.csv.gz"])
+def test_the_day_of_a_file_can_stand_in_a_folder_of_its_path(path: str) -> None:
+    feed = stating(day={"in": "path", "pattern": r"(\d{4}[-/]?\d\d[-/]?\d\d)/"})
+    raw = read_raw_rows(TABLE.encode(), feed, path, path=path)
+    delivery = Delivery("d1", path, DELIVERY.received_at)
+    assert judge(raw, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
+    assert "states nothing for day in its path" in refusal(TABLE, feed).sentence
+
+
+def test_the_day_of_a_file_can_stand_in_the_name_of_its_sheet() -> None:
+    feed = stating("excel", day={"in": "sheet", "pattern": r"As of (\S+)"})
+    content = a_book(("Notes", [["nothing"]]), ("As of 20240628", [HEADER, *ROWS]))
+    assert days(content, feed) == [DAY, DAY]
+    assert "states nothing for day in its sheet" in refusal(a_book(("Data", [HEADER, *ROWS])), feed).sentence

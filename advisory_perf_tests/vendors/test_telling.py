@@ -60,6 +60,15 @@ def test_a_column_that_can_be_read_both_ways_rejects_the_file_with_both_readings
     assert "decimal_mark" in refused.sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "amount"), [("Fr.1,000", "1"), ("Fr. 1.000", "1000"), ("1,000 Fr.", "1"), ("Fr.-1,000", "-1"), ("Fr.1.234", "1234")]
+)
+def test_the_point_of_a_currency_sign_tells_no_mark(text: str, amount: str) -> None:
+    feed = a_feed({"fees": "fee"}, numbers=OPEN | {"currency_signs": ["Fr."]}, currency="CHF")
+    assert refusal(a_file(text), feed).code == "E_NUMBER_AMBIGUOUS"
+    assert judged(a_file(text, "Fr.7,5"), feed).positions["fees"].to_list() == [Decimal(amount), Decimal("7.5")]
+
+
 def test_the_feed_decides_what_a_column_leaves_open() -> None:
     assert judged(a_file("1.234"), a_feed({"fees": "fee"})).positions["fees"].item() == Decimal("1.234")
     european = a_feed({"fees": "fee"}, numbers={"decimal_mark": ",", "grouping": "."})

@@ -33,10 +33,24 @@ def test_folders_and_what_macos_adds_are_no_files() -> None:
     assert cells(read(content), "id") == ["A1"]
 
 
+def without_a_name(archive: bytes) -> bytes:
+    """The member called #x gets a name that ends before it begins."""
+    return archive.replace(b"#x", b"\0x")
+
+
+def test_a_member_without_a_name_is_a_file_and_in_a_workbook_nothing() -> None:
+    assert cells(read(without_a_name(zipped(("#x", CSV)))), "id") == ["A1"]
+    assert "2 files" in rejection(without_a_name(zipped(("#x", CSV), ("a.csv", CSV)))).sentence
+    sheet = sheet_xml(rows_xml(NAMES, ROW))
+    for dimension in ("", '<dimension ref="A1:XFD9999999"/>'):
+        book = workbook_of_parts(sheet.replace("<sheetData>", f"{dimension}<sheetData>"), {"#x": "y"})
+        assert read(without_a_name(book), a_feed_of("excel")).height == 1
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (zipped(("a.csv", CSV), ("b.csv", CSV)), "2 files (a.csv, b.csv)"),
+        (zipped(("a.csv", CSV), ("b.csv", CSV)), "2 files ('a.csv', 'b.csv')"),
         (zipped(), "0 files (none)"),
         (zipped(("a.csv.gz", gzip.compress(CSV))), "archive within an archive"),
         (gzip.compress(gzip.compress(CSV)), "archive within an archive"),

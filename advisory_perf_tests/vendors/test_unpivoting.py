@@ -1,10 +1,14 @@
+import io
+from datetime import datetime
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.judging import judge
-from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, cells, lines, misfits, read, rejection, rejection_within
+from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, cells, judged, lines, misfits, read, rejection, rejection_within
+from advisory_perf_tests.vendors.workbook_files import a_book
 
 COLUMNS = {
     "account_id": "Holding Account",
@@ -32,7 +36,8 @@ def test_a_wide_file_of_returns_has_a_row_for_every_account_and_period() -> None
     assert cells(raw, "until") == ["7/31/2020", "8/31/2020", "7/31/2020", "7/31/2020", "8/31/2020"]
     assert cells(raw, "twr") == ["2.74%", "4.13%", "1.00%", "-0.50%", "0.25%"]
     assert cells(raw, "Note") == ["x", "x", "y", "z", "z"]
-    assert raw["mark"].to_list() == [None] * 4 + ["E_TORN"]
+    assert raw["mark"].to_list() == [None] * 5, "the feed does not read the last column, which alone may be cut"
+    assert read(f"{header.removesuffix(',Note')}\nA1,2.74%,4.13%", feed)["mark"].to_list() == [None, "E_TORN"]
 
 
 def test_a_column_may_say_in_its_name_which_value_it_holds() -> None:
@@ -83,3 +88,57 @@ def test_a_feed_must_say_what_the_headers_tell(unpivot: dict[str, Any], what: st
 def test_formats_without_a_header_have_nothing_to_join_or_spread(key: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="formats with a header"):
         a_feed(files={"patterns": ["acme_*"], "format": "json", **key})
+
+
+@pytest.mark.parametrize("blank", ["", " ", "-", "--", "n/a", "N/A", "\u2014", " - "])
+def test_a_text_that_means_no_value_is_no_row_of_a_wide_file(blank: str) -> None:
+    feed = wide(r"(?P<column>BMV|EMV) (?P<until>[0-9/]+)", "BMV", "EMV")
+    header = "Holding Account,BMV 05/31/2024,EMV 05/31/2024,BMV 06/28/2024,EMV 06/28/2024"
+    result = judge(read(f"{header}\nA1,{blank},{blank},2,3\nA2,1,{blank},2,3\n", feed), feed, DELIVERY)
+    assert [*result.positions.select("account_id", "ending_market_value").rows()] == [("A1", 3), ("A2", 3)]
+    assert result.quarantined["code"].to_list() == ["E_REQUIRED"]
+
+
+def test_a_dash_that_may_be_the_beginning_of_a_number_is_not_skipped() -> None:
+    feed = wide(r"(?P<column>BMV|EMV) (?P<until>[0-9/]+)", "BMV", "EMV")
+    raw = read("Holding Account,BMV 05/31/2024,EMV 05/31/2024,BMV 06/28/2024,EMV 06/28/2024\nA1,1,2,-,-", feed)
+    assert raw["mark"].to_list() == [None, "E_TORN"]
+
+
+@pytest.mark.parametrize("style", ["yyyy-mm-dd", "mmm yy", "dd.mm.yyyy"])
+def test_date_cells_of_a_workbook_name_periods_as_they_name_days(style: str) -> None:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sheet, as_date = book.add_worksheet(), book.add_format({"num_format": style})
+        sheet.write_row(0, 0, ["Holding Account"])
+        for column, month in enumerate((5, 6), start=1):
+            sheet.write_datetime(0, column, datetime(2024, month, 28), as_date)  # noqa: DTZ001 - a cell has none
+        sheet.write_row(1, 0, ["A1", 7, 8])
+    columns = {**COLUMNS, "as_of_date": "until", "beginning_market_value": {"from": "BMV", "absent": "zero"}}
+    feed = a_feed(
+        columns, files={"patterns": ["acme_*"], "format": "excel", "unpivot": {"header": r"(?P<until>\d{4}-\d\d-\d\d)", "values": ["EMV"]}}
+    )
+    result = judge(read(content.getvalue(), feed), feed, DELIVERY)
+    assert [(str(day), int(value)) for day, value in result.positions.select("as_of_date", "ending_market_value").rows()] == [
+        ("2024-05-28", 7),
+        ("2024-06-28", 8),
+    ]
+
+
+def test_the_refusal_of_a_header_without_periods_names_the_expression() -> None:
+    columns = {**COLUMNS, "beginning_market_value": {"from": "BMV", "absent": "zero"}}
+    error = rejection("Holding Account,May,June\nA1,1,2\n", wide(r"(?P<until>\d{4}-\d\d-\d\d)", "EMV", columns=columns))
+    assert error.code == "E_HEADER_MISSING"
+    assert "files: unpivot: header" in error.sentence
+    assert "'May', 'June'" in error.sentence
+
+
+@pytest.mark.parametrize("file_format", ["csv", "excel"])
+def test_a_day_above_the_columns_of_its_period_is_part_of_their_names(file_format: str) -> None:
+    """A merged title reaches to the right: the names under it are those of columns of the feed, and still of a period."""
+    unpivot = {"header": r"(?P<d>\d{4}-\d\d-\d\d) (?P<column>bmv|in|out|emv)", "values": ["bmv", "in", "out", "emv"]}
+    feed = a_feed({"as_of_date": "d"}, files={"patterns": ["a*"], "format": file_format, "header_rows": 2, "unpivot": unpivot})
+    rows = [["", "2024-06-27", "", "", "", "2024-06-28", "", "", ""], ["id", *["bmv", "in", "out", "emv"] * 2], ["A1", *"10011002"]]
+    content = a_book(("Data", [list(row) for row in rows])) if file_format == "excel" else "\n".join(map(",".join, rows)) + "\n"
+    result = judged(content, feed)
+    assert result.positions.select("beginning_market_value", "ending_market_value").rows() == [(1, 1), (1, 2)]

@@ -58,8 +58,10 @@ def rows_xml(*rows: Sequence[object], placed: bool = True) -> str:
     return "".join(made)
 
 
-def workbook_of_parts(sheet: str, further: Mapping[str, str] | None = None) -> bytes:
-    """An xlsx file with one sheet, as the text of its part."""
+def workbook_of_parts(
+    sheet: str, further: Mapping[str, str] | None = None, *, part: str = "xl/worksheets/sheet1.xml", target: str = "worksheets/sheet1.xml"
+) -> bytes:
+    """An xlsx file with one sheet, as the text of its part, which may lie elsewhere under any name."""
     types = "".join(
         f'<Override PartName="/xl/{part}" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.{kind}+xml"/>'
         for part, kind in (("workbook.xml", "sheet.main"), ("worksheets/sheet1.xml", "worksheet"))
@@ -72,8 +74,8 @@ def workbook_of_parts(sheet: str, further: Mapping[str, str] | None = None) -> b
         "_rels/.rels": relation % ("officeDocument", "xl/workbook.xml"),
         "xl/workbook.xml": f'<workbook xmlns="{_SPREADSHEET}" xmlns:r="{_RELATIONS}"><sheets>'
         '<sheet name="Data" sheetId="1" r:id="rId1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": relation % ("worksheet", "worksheets/sheet1.xml"),
-        "xl/worksheets/sheet1.xml": sheet,
+        "xl/_rels/workbook.xml.rels": relation % ("worksheet", target),
+        part: sheet,
         **(further or {}),
     }
     return zipped(*((name, part.encode()) for name, part in parts.items()))
@@ -134,3 +136,63 @@ def cell_record(row: int, column: int, value: object) -> bytes:
 
 def _record(kind: int, content: bytes) -> bytes:
     return struct.pack("<HH", kind, len(content)) + content
+
+
+def binary_workbook(
+    rows: Iterable[Sequence[object]],
+    *,
+    epoch_1904: bool = False,
+    date_columns: Sequence[int] = (),
+    part: str = "xl/worksheets/sheet1.bin",
+    target: str = "worksheets/sheet1.bin",
+) -> bytes:
+    """An xlsb file of one sheet, which may lie elsewhere; cells are texts or numbers, and those of ``date_columns`` are shown as dates."""
+    rows = list(rows)
+    reach = struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)
+    sheet = _binary_record(129) + _binary_record(148, reach) + _binary_record(145)
+    for number, row in enumerate(rows):
+        sheet += _binary_record(0, struct.pack("<I", number) + bytes(21))
+        for column, value in enumerate(row):
+            style = 1 if column in date_columns and not isinstance(value, str) else 0
+            sheet += _binary_cell(column, style, value)
+    sheet += _binary_record(146) + _binary_record(130)
+    bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Data")
+    book = _binary_record(131) + _binary_record(153, struct.pack("<III", int(epoch_1904), 0, 0)) + _binary_record(143)
+    book += _binary_record(156, bundle) + _binary_record(144) + _binary_record(132)
+    formats = [struct.pack("<HHHHHHBBH", 0xFFFF, number, 0, 0, 0, 0, 0, 0, 0) for number in (0, 14)]
+    styles = _binary_record(278) + _binary_record(617, struct.pack("<I", len(formats)))
+    styles += b"".join(_binary_record(47, one) for one in formats) + _binary_record(618) + _binary_record(279)
+    relation = (
+        f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" Type="{_RELATIONS}/%s" Target="%s"/>'
+        f'<Relationship Id="rId2" Type="{_RELATIONS}/styles" Target="styles.bin"/></Relationships>'
+    )
+    return zipped(
+        ("[Content_Types].xml", f'<Types xmlns="{_PACKAGE}/content-types"/>'.encode()),
+        ("_rels/.rels", (relation % ("officeDocument", "xl/workbook.bin")).encode()),
+        ("xl/_rels/workbook.bin.rels", (relation % ("worksheet", target)).encode()),
+        ("xl/workbook.bin", book),
+        ("xl/styles.bin", styles),
+        (part, sheet),
+    )
+
+
+def _binary_cell(column: int, style: int, value: object) -> bytes:
+    place = struct.pack("<II", column, style)
+    if isinstance(value, str):
+        return _binary_record(6, place + _wide(value))
+    assert isinstance(value, int | float)
+    return _binary_record(5, place + struct.pack("<d", value))
+
+
+def _wide(text: str) -> bytes:
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def _binary_record(kind: int, content: bytes = b"") -> bytes:
+    size, length = len(content), b""
+    while True:
+        size, low = size >> 7, size & 0x7F
+        length += bytes([low | (0x80 if size else 0)])
+        if not size:
+            break
+    return (bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])) + length + content

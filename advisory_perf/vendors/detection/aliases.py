@@ -10,13 +10,16 @@ thousands, dates): one that is not understood makes the name unknown, since it m
 import itertools
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 
+from advisory_perf.contracts.currencies import MINOR_UNITS, SIGNS
 from advisory_perf.vendors.detection.languages import in_english, without_accents
 from advisory_perf.vendors.detection.vocabulary import ABBREVIATIONS, SHORTHANDS, TABLE
-from advisory_perf.vendors.feed import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.fields import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.units import RATES, unit_in
 
 
 class Strength(IntEnum):
@@ -51,16 +54,7 @@ _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _NEGATIVES = re.compile(r"/\s*\(([A-Za-z ]+)\)|\s\((depreciation|loss|losses|withdrawals?|distributions?|outflows?)\)", re.IGNORECASE)
 """Accountants' way to say that the second of two is negative: Gain/(Loss), Appreciation (Depreciation)."""
 _WORD_JOINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_THOUSANDS = re.compile(r"(?<![\w.])'?000'?s?(?!\w)", re.IGNORECASE)
 _PERIOD_DATES = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}")
-PERCENT, BASIS_POINTS = "percent", "basis_points"
-_UNITS = {
-    **dict.fromkeys(("thousands", "thousand", "in thousands", "k"), "1000"),
-    **dict.fromkeys(("mm", "mn", "mio", "million", "millions", "in millions"), "1000000"),
-    **dict.fromkeys(("pence", "cents", "gbx"), "0.01"),
-    **dict.fromkeys(("percent", "pct", "in percent"), PERCENT),
-    **dict.fromkeys(("bps", "bp", "basis points"), BASIS_POINTS),
-}
 CURRENCIES = frozenset(
     (
         "USD",
@@ -87,23 +81,24 @@ CURRENCIES = frozenset(
     )
 )
 _LOOSE_CURRENCIES = frozenset(("USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD"))
-_SILENT = frozenset({"gross", "net", "base", "", "to", "-", "+", "+/-", "value"})
+_SILENT = frozenset({"gross", "net", "base", "", "to", "-", "+", "+/-", "value", "in", "in of", *map(str.casefold, SIGNS)})
+_LONGEST_NAME, _MOST_PARTS = 150, 8
+"""Longer texts are prose and no names, and deeper paths lead to no table; looking them up would take time and find nothing."""
 
 
 def name_of(header: str) -> Name:
     """The header's words in the table's spelling, and what its marks and brackets say about unit and currency."""
     text = _NEGATIVES.sub(r"/\1\2", without_accents(unicodedata.normalize("NFKC", header)).strip().rstrip("*†‡ "))
-    thousands = _THOUSANDS.search(text) is not None
-    unit = "1000" if thousands else PERCENT if "%" in text else None
-    brackets = _BRACKETS.findall(text)
-    text = _THOUSANDS.sub(" ", _BRACKETS.sub(" ", text))
-    currency, is_understood, basis = None, True, ""
-    for part in re.split(r"[,;]", ",".join(_THOUSANDS.sub(" ", _PERIOD_DATES.sub(" ", bracket)) for bracket in brackets)):
+    unit = unit_in(text)
+    if unit is not None:
+        text = unit.rest
+    brackets = [said for said in _BRACKETS.findall(text) if not _repeats(said, _BRACKETS.sub(" ", text))]
+    text = _BRACKETS.sub(" ", text)
+    currency, is_understood, basis = _of_a_minor_unit(header), True, ""
+    for part in re.split(r"[,;]", ",".join(_PERIOD_DATES.sub(" ", bracket) for bracket in brackets)):
         said = " ".join(re.sub(r"[$€£¥%]", " ", part).split())
         if said.upper() in CURRENCIES:
             currency = said.upper()
-        elif said.casefold() in _UNITS:
-            unit = unit or _UNITS[said.casefold()]
         elif said.casefold() not in _SILENT:
             is_understood = False
         elif said.casefold() in {"gross", "net"}:
@@ -111,7 +106,18 @@ def name_of(header: str) -> Name:
     loose = next((word for word in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if word in _LOOSE_CURRENCIES), None)
     if loose is not None:
         text = re.sub(rf"(?<![A-Za-z]){loose}(?![A-Za-z])", " ", text)
-    return Name(_words(text + basis), " ".join(_plain(text)), unit, currency or loose, is_understood)
+    return Name(_words(text + basis), " ".join(_plain(text)), unit.scale if unit is not None else None, currency or loose, is_understood)
+
+
+def _of_a_minor_unit(header: str) -> str | None:
+    """The currency of which a bracket names a part, as in Value (GBX)."""
+    return next((MINOR_UNITS[said.strip()].major for said in _BRACKETS.findall(header) if said.strip() in MINOR_UNITS), None)
+
+
+def _repeats(bracket: str, name: str) -> bool:
+    """Whether a bracket only says again what stands beside it, in full, in part or by its initials: Net Asset Value (NAV)."""
+    said, words = _words(bracket), _words(name)
+    return bool(said) and (f" {said} " in f" {words} " or said == "".join(word[0] for word in _plain(name)))
 
 
 def _words(text: str) -> str:
@@ -134,13 +140,18 @@ def _singular(words: str) -> str:
 def readings(header: str) -> tuple[Reading, ...]:
     """The fields that a header may stand for, the surest first; none where it is not in the table.
 
-    A dotted path (nested JSON) that is not known as a whole is known by its last parts, but never as EXACT.
+    A dotted path (nested JSON) that is not known as a whole is known by its last parts, but never as EXACT. A text without letters, or
+    as long as prose, is no name.
     """
+    if len(header) > _LONGEST_NAME or not re.search(r"[^\W\d_]|#", header):
+        return ()
     name = name_of(header)
     if not name.is_understood:
         return ()
     found = _looked_up(name)
     parts = header.split(".")
+    if len(parts) > _MOST_PARTS:
+        return found
     for start in range(1, len(parts)):
         if found:
             break
@@ -149,13 +160,20 @@ def readings(header: str) -> tuple[Reading, ...]:
     return found
 
 
+def candidates_for(field: str, named: Mapping[str, Sequence[Reading]]) -> dict[str, Strength]:
+    """The columns that may be the field by their names, the surest first; POSSIBLE ones only where there is no other."""
+    found = {column: one.strength for column, readings in named.items() for one in readings if one.field == field}
+    sure = {column: strength for column, strength in found.items() if strength > Strength.POSSIBLE}
+    return dict(sorted((sure or found).items(), key=lambda one: -one[1]))
+
+
 def _looked_up(name: Name) -> tuple[Reading, ...]:
     """What the table has for a name, in its own language or another. A share or rate is no amount, and thousands are no return."""
     table = _by_words()
     found = next((table[words] for words in (name.words, *map(_words, in_english(name.spelled))) if words in table), ())
     if name.unit is None:
         return found
-    is_rate = name.unit in {PERCENT, BASIS_POINTS}
+    is_rate = name.unit in RATES
     return tuple(one for one in found if one.field not in (MONEY_FIELDS if is_rate else RETURN_FIELDS))
 
 

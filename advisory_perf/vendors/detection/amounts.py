@@ -11,12 +11,12 @@ from decimal import Decimal
 import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
-from advisory_perf.vendors.detection.aliases import BASIS_POINTS, PERCENT, Name, Reading, Strength
+from advisory_perf.vendors.detection.aliases import Name, Reading, Strength, candidates_for
 from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, FEES, Figures
 from advisory_perf.vendors.detection.assigning import Amounts, Assigned
 from advisory_perf.vendors.detection.equation import SubPeriodReturns, Verdict, Witness
 from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.keys import Keys, candidates_for
+from advisory_perf.vendors.detection.keys import Keys
 from advisory_perf.vendors.detection.values import (
     Notation,
     blanks,
@@ -25,7 +25,9 @@ from advisory_perf.vendors.detection.values import (
     returns,
     share,
 )
-from advisory_perf.vendors.feed import NET_FLOW, RETURN_FIELDS, Numbers
+from advisory_perf.vendors.fields import NET_FLOW, RETURN_FIELDS
+from advisory_perf.vendors.sources import Numbers
+from advisory_perf.vendors.units import PERCENT, RATES
 
 SAMPLE_ROWS = 20_000
 """So many rows are enough for arithmetic, and keep a file of any length to seconds."""
@@ -80,7 +82,7 @@ class FiguresOfFile:
 
     def _shift(self, name: str) -> int:
         unit = self._names[name].unit
-        return Decimal(unit).adjusted() if unit not in {None, PERCENT, BASIS_POINTS} else 0
+        return Decimal(unit).adjusted() if unit is not None and unit not in RATES else 0
 
     def _read(self, keys: Keys) -> tuple[pl.DataFrame, Figures]:
         account = keys.account if keys.account is not None and keys.day is not None else None
@@ -211,7 +213,8 @@ class FiguresOfFile:
                 others = ", ".join(name for name in holding if name not in proposed)
                 reason = f"{others} holds the returns of these values" if others else "the returns of several columns follow"
                 evidence = reason if holding else "its returns do not follow from values and flows under any convention"
-                found.append(Finding(key, Status.UNDECIDED, evidence, candidates=tuple(dict.fromkeys([*holding, *proposed]))))
+                either = [*holding, *proposed] if holding else [_with_period(name) for name in proposed]
+                found.append(Finding(key, Status.UNDECIDED, evidence, candidates=tuple(dict.fromkeys(either))))
         return found + self._benchmark(holding, next(iter(ours), None), scale)
 
     def _benchmark(self, holding: Mapping[str, Verdict], beside: str | None, scale: str | None) -> list[Finding]:
@@ -237,3 +240,8 @@ class FiguresOfFile:
         says = scale != "fraction" or self._names[name].unit is not None
         options = {**({"scale": scale} if says else {}), **({"sign": -1} if sign == -1 else {})}
         return {"from": name, **options} if options else name
+
+
+def _with_period(name: str) -> str:
+    """A return that no row gives, with the period that its name has, if any."""
+    return f"{{from: {name}, period: month}}" if re.search(r"(?i)(?<![a-z])(mtd(?![a-z])|month[ _-]to[ _-]date)", name) else name

@@ -16,13 +16,16 @@ import polars as pl
 from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.structure import FILE
 from advisory_perf.vendors.detection.values import money
-from advisory_perf.vendors.feed import MONEY_FIELDS, Numbers, Source
-from advisory_perf.vendors.numbers import exact_money, plain
+from advisory_perf.vendors.fields import MONEY_FIELDS
+from advisory_perf.vendors.numbers import figure
 from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, cell, cell_columns
+from advisory_perf.vendors.sources import Numbers, Source
 
 _LEAST_COUNT = 3
 """A line says 1 or 2 for many reasons."""
 _MARKS = ".,'"
+_MOST_LINES, _MOST_NUMBERS = 20, 12
+"""A vendor announces its figures in a few short lines at the end; in a file of remarks every number would be tried against every row."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,26 @@ class Announcements:
             found.append(Finding("controls", Status.CONFIRMED, evidence, controls))
         return found
 
+    @cached_property
+    def _sums_by_file(self) -> dict[str, dict[str, Decimal]]:
+        return {file: self._sums(rows) for (file,), rows in self.rows.group_by(FILE)}
+
     def _sums(self, rows: pl.DataFrame) -> dict[str, Decimal]:
         """By field the sum of its column as it is printed, where every cell is an amount."""
         columns = {field: money(rows, source.from_, self.numbers, 0) for field, source in self.amounts.items()}
         return {field: sum(amounts, Decimal(0)) for field, amounts in columns.items() if amounts.null_count() == 0}
 
     def _amount(self, text: str) -> Decimal | None:
-        number = plain(pl.lit(text.strip(), pl.String()), self.numbers, percent=False)
-        amount: Decimal | None = pl.select(exact_money(number, shift=0)).item()
-        return amount
+        return figure(text, self.numbers)
 
     def _is(self, total: Decimal, text: str) -> bool:
         return self._amount(text) == total
+
+    def _ways_to_count(self, count: int) -> list[tuple[str, Callable[[str], bool]]]:
+        """How a number of rows may be printed: in digits, or else as the file's amounts are (1,200)."""
+        if count < _LEAST_COUNT:
+            return []
+        return [(r"(\d+)", lambda text: text == str(count)), (f"({self._any_number})", partial(self._is, Decimal(count)))]
 
     def _with_totals(self, footer: Finding) -> Finding:
         rules = [dict(rule) for rule in footer.value] if isinstance(footer.value, list) else []
@@ -72,7 +83,7 @@ class Announcements:
 
     def _is_totals(self, line: Mapping[str, Any]) -> bool:
         """Whether a line as wide as a row holds sums in at least two columns of amounts, and nothing else in any."""
-        sums = self._sums(self.rows.filter(pl.col(FILE) == line[FILE]))
+        sums = self._sums_by_file.get(line[FILE], {})
         held = {field: str(line[cell(source.from_)] or "").strip() for field, source in self.amounts.items()}
         texts = {field: text for field, text in held.items() if text and text not in self.numbers.blanks}
         return len(texts) > 1 and all(field in sums and self._amount(text) == sums[field] for field, text in texts.items())
@@ -84,15 +95,16 @@ class Announcements:
         files = self.rows[FILE].unique(maintain_order=True).to_list()
         if footers.is_empty() or not files:
             return {}
-        lines = {file: self._texts(footers.filter(pl.col(FILE) == file)) for file in files}
+        lines = {file: self._last_lines(footers.filter(pl.col(FILE) == file)) for file in files}
         counts = {file: self.rows.filter(pl.col(FILE) == file).height for file in files}
-        sums = {file: self._sums(self.rows.filter(pl.col(FILE) == file)) for file in files}
+        sums = self._sums_by_file
         first = files[0]
         count = next(
             (
                 pattern
                 for line in lines[first]
-                for pattern in self._patterns(line, r"(\d+)", lambda text: text == str(counts[first]) and counts[first] >= _LEAST_COUNT)
+                for group, fits in self._ways_to_count(counts[first])
+                for pattern in self._patterns(line, group, fits)
                 if all(self._says(pattern, lines[file], Decimal(counts[file])) for file in files)
             ),
             None,
@@ -115,6 +127,8 @@ class Announcements:
     def _patterns(self, line: str, group: str, fits: Callable[[str], bool]) -> Iterator[str]:
         """The line as an expression around each number that fits; any other number in it may be another one."""
         numbers = list(re.finditer(self._any_number, line))
+        if len(numbers) > _MOST_NUMBERS:
+            return
         for chosen in numbers:
             if not fits(chosen[0]):
                 continue
@@ -129,14 +143,17 @@ class Announcements:
         whole = pl.concat_str(pl.col(cell_columns(lines)).fill_null(""), separator=self.delimiter)
         return [text for text in lines.select(pl.coalesce(MISFIT, whole).alias("line"))["line"] if text]
 
+    def _last_lines(self, lines: pl.DataFrame) -> list[str]:
+        return self._texts(lines)[-_MOST_LINES:]
+
     def _says(self, pattern: str, lines: Sequence[str], figure: Decimal) -> bool:
         """Whether the lines of a file say the figure by the pattern, once, and no row fits it."""
         said = [found[1] for line in lines if (found := re.search(pattern, line))]
-        return len(said) == 1 and self._amount(said[0]) == figure and not any(re.search(pattern, row) for row in self._rows_as_text)
+        return len(said) == 1 and self._amount(said[0]) == figure and not self._rows_as_text.str.contains(pattern).any()
 
     @cached_property
-    def _rows_as_text(self) -> list[str]:
-        return self._texts(self.rows)
+    def _rows_as_text(self) -> pl.Series:
+        return pl.Series(self._texts(self.rows), dtype=pl.String())
 
 
 def amounts_of(findings: Sequence[Finding]) -> dict[str, Source]:

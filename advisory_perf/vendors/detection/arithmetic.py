@@ -15,7 +15,7 @@ import polars as pl
 
 from advisory_perf.vendors.detection.aliases import Strength
 from advisory_perf.vendors.detection.values import share
-from advisory_perf.vendors.feed import FLOWS, NET_FLOW
+from advisory_perf.vendors.fields import FLOWS, NET_FLOW
 
 BEGINNING, ENDING = "beginning_market_value", "ending_market_value"
 CONTRIBUTIONS, DISTRIBUTIONS = FLOWS
@@ -36,7 +36,8 @@ LEAST_WITNESSES = 3
 
 _CENT = Decimal("0.01")
 _TERMS = 8
-_ONE_SIGNED = 0.98
+_HALF = 0.5
+_ONE_SIGNED = 0.9
 _MOSTLY_ONE_SIGNED = 0.8
 _MOST_ASSIGNMENTS, _MOST_CANDIDATES = 512, 4
 
@@ -78,6 +79,11 @@ class Figures:
             name: share(nonzero > 0) if (nonzero := self.amounts[name].filter(self.amounts[name] != 0)).len() else None
             for name in self.amounts.columns
         }
+
+    def is_mostly_negative(self, column: str) -> bool:
+        """Whether most of the amounts that are not zero have a minus."""
+        positive = self._positive_part[column]
+        return positive is not None and positive < _HALF
 
     def is_same(self, one: str, other: str) -> bool:
         """Whether two columns hold the same amounts, so that it does not matter which one is taken."""

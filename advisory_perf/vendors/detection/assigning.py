@@ -36,7 +36,7 @@ from advisory_perf.vendors.detection.arithmetic import (
 from advisory_perf.vendors.detection.equation import Verdict
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import share
-from advisory_perf.vendors.feed import FLOWS, NET_FLOW
+from advisory_perf.vendors.fields import FLOWS, NET_FLOW
 
 _OWN_NET_FLOW = "vendor_net_flow"
 
@@ -142,7 +142,24 @@ class Amounts:
                 found[field] = replace(one, status=Status.UNCONFIRMED) if one.status is Status.NAMED else one
         if self.candidates.get(_OWN_NET_FLOW):
             found[_OWN_NET_FLOW] = self._net_flow(found)
-        return found
+        return self._without_signs(found) if self.is_reversed else found
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether the market values are mostly negative, as amounts are that are read with the wrong sign.
+
+        Roll-forward, identity and returns hold just as well once the sign of every amount is turned, so that they confirm none.
+        """
+        values = (self.assignment.get(BEGINNING), self.assignment.get(ENDING))
+        return any(column is not None and self.figures.is_mostly_negative(column) for column in values)
+
+    @staticmethod
+    def _without_signs(found: Mapping[str, Assigned]) -> dict[str, Assigned]:
+        why = "market values are mostly negative, and every equation holds as well with the sign of all amounts turned"
+        return {
+            field: replace(one, status=Status.UNCONFIRMED, evidence=f"{one.evidence}; {why}") if one.column is not None else one
+            for field, one in found.items()
+        }
 
     def _assigned(self, field: str, verdict: Verdict | None) -> Assigned:
         refusal = self._refusal(field)

@@ -31,7 +31,7 @@ from advisory_perf.vendors.detection.arithmetic import (
     Seen,
 )
 from advisory_perf.vendors.detection.values import share
-from advisory_perf.vendors.feed import FLOWS, NET_FLOW
+from advisory_perf.vendors.fields import FLOWS, NET_FLOW
 
 _NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, NET_FLOW, ENDING, FEES)
 _SCALES = {"fraction": 1, "percent": 100, "basis_points": 10_000}

@@ -14,18 +14,25 @@ from itertools import pairwise
 import polars as pl
 
 from advisory_perf.contracts.conventions import Cadence
-from advisory_perf.vendors.detection.aliases import CURRENCIES, Reading, Strength, name_of
+from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, SIGNS, WITHDRAWN
+from advisory_perf.vendors.dates import has_time_zone
+from advisory_perf.vendors.detection.aliases import CURRENCIES, Reading, Strength, candidates_for, name_of
 from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.structure import FILE, Table
-from advisory_perf.vendors.detection.values import day_formats, days, held, instant_format, looks_numeric, share
-from advisory_perf.vendors.feed import Source
+from advisory_perf.vendors.detection.values import are_midnights_of_utc, day_formats, days, held, instant_format, looks_numeric, share
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell
+from advisory_perf.vendors.sources import Source
 
+UTC_ZONE = "UTC"
 _MOSTLY = 0.9
 _NEARLY_ALL = 0.95
 _TOTALS = r"(?i)^[\"']?\s*(sub-?total|total|grand total|sum|report|generated|disclaimer|note|source|end of|\*)"
-_DOLLARS = ("USD", "CAD", "AUD", "NZD", "HKD", "SGD")
-_SIGN_CURRENCIES = {"$": _DOLLARS, "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY")}
+_MOST_FOOTERS = 50
+"""Lines that begin in more ways than these are remarks, which no rules tell from rows."""
+_CODES = sorted(ACTIVE | MINOR_UNITS.keys() | WITHDRAWN.keys())
+"""What a column of currencies holds; which of them is taken is the landing's business."""
+_MINOR_UNIT = rf"\b(?i:in|currency|ccy)\b\W{{0,3}}({'|'.join(sorted(MINOR_UNITS))})\b"
+_LEAST_MONTHS = 3
 _LONGEST_STEP = timedelta(days=4)
 """Between business days, a weekend with a holiday included."""
 
@@ -41,6 +48,7 @@ class Keys:
     not_footers: pl.DataFrame
     footers: pl.DataFrame
     footer: Finding | None = None
+    time_zone: str | None = None
 
     @property
     def columns(self) -> set[str]:
@@ -69,14 +77,8 @@ def tell_keys(table: Table, named: Mapping[str, Sequence[Reading]]) -> Keys:
     findings = [accounts, dates, *_period(day)]
     is_read_as_none = pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null()
     not_footers = table.raw.filter(~is_read_as_none & ~pl.col(LINE_NUMBER).is_in(footers[LINE_NUMBER].implode()))
-    return Keys(rows, day, account, tuple(findings), not_footers, footers, footer)
-
-
-def candidates_for(field: str, named: Mapping[str, Sequence[Reading]]) -> dict[str, Strength]:
-    """The columns that may be the field by their names, the surest first; POSSIBLE ones only where there is no other."""
-    found = {column: one.strength for column, readings in named.items() for one in readings if one.field == field}
-    sure = {column: strength for column, strength in found.items() if strength > Strength.POSSIBLE}
-    return dict(sorted((sure or found).items(), key=lambda one: -one[1]))
+    time_zone = UTC_ZONE if any(map(has_time_zone, formats)) else None
+    return Keys(rows, day, account, tuple(findings), not_footers, footers, footer, time_zone)
 
 
 def _one_of(passing: dict[str, Strength]) -> tuple[str, ...]:
@@ -95,6 +97,13 @@ def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Findi
     }
     best = _one_of(passing)
     instants = {column: form for column in proposed if (form := instant_format(table.raw[cell(column)])) is not None}
+    midnights = [column for column, form in instants.items() if are_midnights_of_utc(table.raw[cell(column)], form)]
+    if not best and len(instants) == len(midnights) == 1 and proposed[midnights[0]] > Strength.POSSIBLE:
+        (column,) = midnights
+        evidence = (
+            f"{proposed[column].name.lower()} name; every instant is a midnight of UTC, so that it is the day that it is written with"
+        )
+        return Finding(key, Status.CONFIRMED, evidence, {"from": column, "formats": [instants[column]]})
     if not best and instants:
         evidence = "instants are days only somewhere; say where the vendor's day is, such as files: {time_zone: America/New_York}"
         return Finding(
@@ -140,7 +149,9 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
     """The lines without a date at the end, or that begin like a total: as rules by the words they begin with, and themselves."""
     raw = table.raw
     last = dict(raw.filter(read.is_not_null()).group_by(FILE).agg(pl.col(LINE_NUMBER).max()).iter_rows())
-    rules: dict[str, list[str]] = {}
+    dated = raw.filter(read.is_not_null())
+    beginnings: dict[str, pl.Series] = {}
+    judged: dict[tuple[str, str], bool] = {}
     unclear, places = 0, []
     for line in raw.filter(read.is_null()).iter_rows(named=True):
         whole = line[MISFIT]
@@ -150,11 +161,16 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
             continue
         places.append(line[LINE_NUMBER])
         start = re.match(r"[A-Za-z*#-][A-Za-z]*(?: [A-Za-z]+)*", text)
-        beginnings = raw.filter(read.is_not_null())[cell(column)].str.strip_chars()
-        if start is None or share(beginnings.str.starts_with(start[0])) > 0:
-            unclear += 1
-        elif start[0] not in rules.setdefault(column, []):
-            rules[column].append(start[0])
+        key = (column, start[0]) if start is not None else None
+        if key is not None and key not in judged and len(judged) < _MOST_FOOTERS:
+            if column not in beginnings:
+                beginnings[column] = dated[cell(column)].str.strip_chars()
+            judged[key] = share(beginnings[column].str.starts_with(key[1])) == 0
+        unclear += key is None or not judged.get(key, False)
+    rules: dict[str, list[str]] = {}
+    for (column, text), is_footer in judged.items():
+        if is_footer:
+            rules.setdefault(column, []).append(text)
     lines = raw.filter(pl.col(LINE_NUMBER).is_in(places))
     if not any(rules.values()):
         return None, lines
@@ -178,6 +194,9 @@ def _period(day: pl.Series | None) -> list[Finding]:
     steps = sorted(later - earlier for earlier, later in pairwise(found))
     if ends and len({(one.year, one.month) for one in found}) == len(found):
         return [Finding("cadence", Status.CONFIRMED, f"{len(found)} dates, each the only one and the end of its month", "monthly"), window]
+    if _is_monthly_with_others(day):
+        evidence = f"{len(found)} dates, of which one is the end of each month and has nearly all rows"
+        return [Finding("cadence", Status.CONFIRMED, evidence, "monthly"), window]
     if steps[len(steps) // 2] <= _LONGEST_STEP:
         return [
             Finding("cadence", Status.CONFIRMED, f"{len(found)} dates, mostly {steps[len(steps) // 2].days} day apart", "daily"),
@@ -187,6 +206,14 @@ def _period(day: pl.Series | None) -> list[Finding]:
         Finding("cadence", Status.UNDECIDED, f"{len(found)} dates, neither days nor month ends", candidates=("daily", "monthly")),
         window,
     ]
+
+
+def _is_monthly_with_others(day: pl.Series) -> bool:
+    """Whether each of several months has one day that is its end, and these have nearly all rows."""
+    ends = [one for one in day.unique().to_list() if _is_month_end(one)]
+    months = {(one.year, one.month) for one in ends}
+    every = {(one.year, one.month) for one in day.unique().to_list()}
+    return len(months) == len(ends) >= _LEAST_MONTHS and months == every and share(day.is_in(ends)) >= _MOSTLY
 
 
 _PERIOD_KEYS: dict[str, tuple[str, ...]] = {"cadence": ("daily", "monthly"), "first_window": ()}
@@ -201,7 +228,7 @@ def _is_month_end(day: date) -> bool:
 def currency(table: Table, named: Mapping[str, Sequence[Reading]], signs: Iterable[str], taken: set[str]) -> Finding:
     """The currency by a column of codes, or by the words of the file; a sign alone is several currencies'."""
     columns = [column for column in candidates_for("currency", named) if column not in taken]
-    codes = {column: share(held(table.raw[cell(column)]).str.contains("^[A-Z]{3}$")) for column in columns}
+    codes = {column: share(held(table.raw[cell(column)]).is_in(_CODES)) for column in columns}
     best = [column for column, part in codes.items() if part >= _NEARLY_ALL]
     if len(best) == 1:
         return Finding("columns.currency", Status.CONFIRMED, f"{codes[best[0]]:.1%} of its texts are codes", best[0])
@@ -209,10 +236,11 @@ def currency(table: Table, named: Mapping[str, Sequence[Reading]], signs: Iterab
         return Finding("columns.currency", Status.UNDECIDED, "several columns hold codes", candidates=tuple(best))
     pattern = rf"\b(?:in|currency|ccy)\b\W{{0,3}}({'|'.join(sorted(CURRENCIES))})\b"
     said = {found.upper() for text in table.preamble for found in re.findall(pattern, text, re.IGNORECASE)}
+    said |= {found for text in table.preamble for found in re.findall(_MINOR_UNIT, text)}
     said |= {name.currency for header in table.headers if (name := name_of(header)).currency}
     if len(said) == 1:
         return Finding("currency", Status.CONFIRMED, "said above the header or in it", said.pop())
-    ranked = tuple(sorted(said)) or tuple(code for sign in signs for code in _SIGN_CURRENCIES.get(sign, ()))
+    ranked = tuple(sorted(said)) or tuple(code for sign in signs for code in SIGNS.get(sign, ()))
     nothing = "no column, word or sign of the file says it; add the line currency: with the vendor's code, such as currency: USD"
     several = "the file's signs and words leave several; add the line currency: with the right one"
     return Finding("currency", Status.UNDECIDED, several if ranked else nothing, candidates=ranked)

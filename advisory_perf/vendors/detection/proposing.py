@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from advisory_perf.vendors.detection.aliases import Reading, name_of, readings
+from advisory_perf.vendors.detection.aliases import Reading, candidates_for, name_of, readings
 from advisory_perf.vendors.detection.amounts import FiguresOfFile, conventions
 from advisory_perf.vendors.detection.announced import Announcements, amounts_of
 from advisory_perf.vendors.detection.arithmetic import COEFFICIENT
 from advisory_perf.vendors.detection.equation import SubPeriodReturns
 from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.keys import candidates_for, currency, tell_keys, texts
+from advisory_perf.vendors.detection.groups import with_labels
+from advisory_perf.vendors.detection.habits import habits_of
+from advisory_perf.vendors.detection.keys import currency, tell_keys, texts
 from advisory_perf.vendors.detection.naming import vendor_of
 from advisory_perf.vendors.detection.structure import Table, read_unknown
 from advisory_perf.vendors.detection.values import Notation, held, looks_numeric, notation
-from advisory_perf.vendors.feed import REQUIRED_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.fields import REQUIRED_FIELDS, RETURN_FIELDS
 from advisory_perf.vendors.raw import cell
 
 
@@ -52,6 +54,8 @@ def propose(deliveries: Sequence[tuple[str, bytes]], *, compute: SubPeriodReturn
     """
     table = read_unknown(deliveries)
     named = {header: readings(header) for header in table.headers}
+    labels = with_labels(table, named)
+    table = labels.table
     keys = tell_keys(table, named)
     whose = texts(keys.rows, keys.account, named, keys.columns)
     taken = keys.columns | {str(one.value) for one in whose if one.value is not None}
@@ -64,13 +68,14 @@ def propose(deliveries: Sequence[tuple[str, bytes]], *, compute: SubPeriodReturn
     delimiter = str(table.files.get("csv", {}).get("delimiter", ","))
     announced = Announcements(keys.not_footers, keys.footers, amounts_of(amounts), marks.numbers, delimiter)
     findings = (
-        *_file_findings(table, vendor),
+        *_file_findings(table, vendor, {"time_zone": keys.time_zone} if keys.time_zone else {}),
         *keys.findings[2:],
         code,
         *_number_findings(marks),
         *announced.findings(keys.footer),
         *sorted(columns, key=lambda one: "columns" not in one.key),
     )
+    findings = habits_of(table, keys, tuple(map(labels.applied, findings)), marks.numbers)
     known = {_column(one.value) for one in findings if one.key.startswith("columns.")}
     return Proposal(
         tuple(file_name for file_name, _ in deliveries),
@@ -89,7 +94,7 @@ def _holds_numbers(column: pl.Series) -> bool:
     return looks_numeric(column) and not held(column).is_empty()
 
 
-def _file_findings(table: Table, vendor: str | None) -> list[Finding]:
+def _file_findings(table: Table, vendor: str | None, further: dict[str, str]) -> list[Finding]:
     said = Status.CONFIRMED if vendor else Status.NAMED
     findings = [
         Finding("vendor", said, "as said" if vendor else "from the file's name", vendor or vendor_of(table.file_name)),
@@ -98,7 +103,7 @@ def _file_findings(table: Table, vendor: str | None) -> list[Finding]:
         ),
     ]
     told = [pattern for pattern in table.files["patterns"] if re.search("[A-Za-z].*[.]", pattern)]
-    files = {key: value for key, value in table.files.items() if key != "patterns" or told}
+    files = {key: value for key, value in table.files.items() if key != "patterns" or told} | further
     findings.append(Finding("files", Status.CONFIRMED, "from the bytes and names", files))
     if not told:
         nothing = "the name is only a date, and would claim the files of every vendor"

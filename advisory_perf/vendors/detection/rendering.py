@@ -11,9 +11,12 @@ import yaml
 
 from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.proposing import Proposal
-from advisory_perf.vendors.feed import FIELDS
+from advisory_perf.vendors.fields import FIELDS
 
-_ORDER = ("vendor", "title", "cadence", "first_window", "files", "currency", "numbers", "footer", "controls", "columns", "conventions")
+_ORDER = (
+    "vendor", "title", "cadence", "weekends", "valuations", "first_window", "files", "currency", "minor_units", "numbers", "negative_flows",
+    "footer", "controls", "plausibility", "columns", "conventions",
+)  # fmt: skip
 _SHOWN_CANDIDATES, _SHOWN_FILES = 6, 3
 
 
@@ -39,7 +42,8 @@ def as_yaml(proposal: Proposal) -> str:
 
 
 def _last(one: Finding) -> str:
-    return one.key.rpartition(".")[2]
+    """The key below its section, such as ``income`` or ``account_id.case``."""
+    return one.key.partition(".")[2]
 
 
 def _lines(key: str, one: Finding) -> Iterable[str]:

@@ -4,32 +4,32 @@ The rows themselves are read by the readers of every delivery: as soon as the co
 of them makes ``read_raw_rows`` find the header and return every cell as text. What those six mean does not matter to it.
 """
 
-import csv
-import io
 import itertools
-import json
-import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 import fastexcel
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.arrow_text import has_text
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.detection.aliases import Strength, readings
+from advisory_perf.vendors.detection.aliases import readings
+from advisory_perf.vendors.detection.csv_layouts import DIALECTS, csv_layout, is_ended, may_be, with_dialect
+from advisory_perf.vendors.detection.headers import Layout, header_in, no_header
+from advisory_perf.vendors.detection.json_layouts import json_layout
 from advisory_perf.vendors.detection.naming import file_names, vendor_of
-from advisory_perf.vendors.feed import FIELDS, FLOWS, NET_FLOW, Feed
-from advisory_perf.vendors.raw import CELL, HEADER_SEARCH_ROWS, LINE_NUMBER, Reading, cell_columns, names_of_columns
+from advisory_perf.vendors.faults import parser_faults
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import FIELDS, FLOWS, NET_FLOW
+from advisory_perf.vendors.raw import CELL, DEEPEST_HEADER, HEADER_SEARCH_ROWS, LINE_NUMBER, MARK, MISFIT, Reading, cell_columns
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.unpacking import unpacked
-
-ENCODINGS = ("cp1252", "iso-8859-15", "mac-roman")
-"""Single-byte encodings, of which no byte tells which one it is."""
 
 FILE = "file"
 """The column of a table that names the file of each row."""
@@ -38,14 +38,9 @@ _LEAST_FIELDS = ("account_id", "as_of_date", "beginning_market_value", NET_FLOW,
 """What a feed maps at least."""
 _PROBED_FIELDS = (*_LEAST_FIELDS, *(field for field in FIELDS if field not in {*_LEAST_FIELDS, *FLOWS, "currency"}))
 
-_DELIMITERS = (",", ";", "\t", "|")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_PERIOD = re.compile(r"\d{4}[-/.]\d{2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|(?<!\d)20\d{6}(?!\d)")
-"""A date or month in a column's name."""
-_MOST_HEADER_ROWS = 3
-_KNOWN_NAMES = 2
-"""So many column names in a line make it a header: one may be a title."""
+_LEAST_UNENDED = 3
+"""So many files without a line end at their end are a habit, and not cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +56,13 @@ class Table:
     files: dict[str, Any]
     preamble: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
+    ends_open: bool = False
+    """Whether a file ends without a line end, so that its last cell may be cut."""
 
     @property
     def headers(self) -> list[str]:
         """The file's column names, in its order."""
         return [name.removeprefix(CELL) for name in cell_columns(self.raw)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """A way to read the file: options of its format, the header's names and what stands above it."""
-
-    file_format: str
-    options: dict[str, str | bool]
-    header: list[str]
-    header_rows: int = 1
-    preamble: tuple[str, ...] = ()
-    encodings: tuple[str, ...] = ()
 
 
 def read_unknown(deliveries: Sequence[tuple[str, bytes]]) -> Table:
@@ -86,22 +71,11 @@ def read_unknown(deliveries: Sequence[tuple[str, bytes]]) -> Table:
     DeliveryRejectedError says what keeps a file from being read.
     """
     first, content = deliveries[0]
-    layout = _layout(first, _unpacked(first, content))
-    most = len(_LEAST_FIELDS) if layout.header_rows == 1 else len(_PROBED_FIELDS)
-    mapped = sorted(dict.fromkeys(filter(None, layout.header)), key=lambda name: not readings(name))[:most]
-    if len(mapped) < len(_LEAST_FIELDS):
-        raise DeliveryRejectedError(
-            "E_MAPPING",
-            f"{first}: has the columns {', '.join(layout.header)}, but a performance file needs at least {len(_LEAST_FIELDS)};"
-            " send the file that has account, date, market values and flows",
-        )
-    layout_of_files = {
-        **({"header_rows": layout.header_rows} if layout.header_rows > 1 else {}),
-        **({layout.file_format: layout.options} if layout.options else {}),
-    }
+    content = _unpacked(first, content)
+    layout, first_rows = _read_first(first, content, _layout(first, content))
     raws: list[pl.DataFrame] = []
     for file_name, bytes_of_file in deliveries:
-        raw = read_raw_rows(bytes_of_file, _probe(file_name, {"format": layout.file_format, **layout_of_files}, mapped), file_name)
+        raw = _rows(file_name, bytes_of_file, layout) if raws else first_rows
         lines_before = int(raws[-1][LINE_NUMBER].max()) if raws else 0  # type: ignore[arg-type]
         if raw.is_empty():
             raise DeliveryRejectedError("E_EMPTY", f"{file_name}: has a header and no rows; detection needs a file with rows")
@@ -111,14 +85,67 @@ def read_unknown(deliveries: Sequence[tuple[str, bytes]]) -> Table:
     patterns = {one for one in patterns if not any(fnmatchcase(one, other) for other in patterns - {one})}
     version = next((name["version"] for name in names if "version" in name), None)
     said = {key: value for key, value in layout.options.items() if key != "encoding" or not layout.encodings}
+    unended = [layout.file_format == "csv" and not is_ended(_unpacked(*delivery), layout) for delivery in deliveries]
+    is_never_ended = all(unended) and len(unended) >= _LEAST_UNENDED
+    said |= {"final_newline": "never"} if is_never_ended else {}
     files = {
         "patterns": sorted(patterns),
         "format": layout.file_format,
         **({"version": version} if version else {}),
         **({"header_rows": layout.header_rows} if layout.header_rows > 1 else {}),
+        **layout.files,
         **({layout.file_format: said} if said else {}),
     }
-    return Table(first, pl.concat(raws, how="diagonal"), files, layout.preamble, layout.encodings)
+    ends_open = any(unended) and not is_never_ended
+    return Table(first, pl.concat(raws, how="diagonal"), files, layout.preamble, layout.encodings, ends_open=ends_open)
+
+
+def _read_first(file_name: str, content: bytes, layout: Layout) -> tuple[Layout, pl.DataFrame]:
+    """The rows of a file; those of a CSV file in the dialect that alone leaves no line broken, where the usual one leaves any."""
+    usual = _attempt(file_name, content, layout)
+    is_in_order = isinstance(usual, pl.DataFrame) and not _has_broken_lines(usual)
+    if layout.file_format == "csv" and not is_in_order:
+        others = [with_dialect(layout, dialect) for dialect in DIALECTS if may_be(dialect, content, layout)]
+        read = [(other, rows) for other in others if isinstance(rows := _attempt(file_name, content, other), pl.DataFrame)]
+        found = [(other, rows) for other, rows in read if not _has_broken_lines(rows)]
+        if len(found) == 1:
+            return found[0]
+    if isinstance(usual, DeliveryRejectedError):
+        raise usual
+    return layout, usual
+
+
+def _attempt(file_name: str, content: bytes, layout: Layout) -> pl.DataFrame | DeliveryRejectedError:
+    try:
+        return _rows(file_name, content, layout)
+    except DeliveryRejectedError as error:
+        return error
+
+
+def _has_broken_lines(raw: pl.DataFrame) -> bool:
+    """Whether a line above the last row that is in order is none, or no row is in order."""
+    is_broken = raw.select(pl.col(MISFIT).is_not_null() & pl.col(MARK).is_not_null()).to_series()
+    in_order = raw.select(pl.col(MISFIT).is_null().arg_true()).to_series()
+    return is_broken.any() if in_order.is_empty() else is_broken.head(in_order[-1]).any()
+
+
+def _rows(file_name: str, content: bytes, layout: Layout) -> pl.DataFrame:
+    """The file's raw rows, read as by a feed of that layout."""
+    most = len(_LEAST_FIELDS) if layout.header_rows == 1 else len(_PROBED_FIELDS)
+    mapped = sorted(dict.fromkeys(filter(None, layout.header)), key=lambda name: not readings(name))[:most]
+    if len(mapped) < len(_LEAST_FIELDS):
+        raise DeliveryRejectedError(
+            "E_MAPPING",
+            f"{file_name}: has the columns {', '.join(layout.header)}, but a performance file needs at least {len(_LEAST_FIELDS)};"
+            " send the file that has account, date, market values and flows",
+        )
+    files = {
+        "format": layout.file_format,
+        **({"header_rows": layout.header_rows} if layout.header_rows > 1 else {}),
+        **layout.files,
+        **({layout.file_format: layout.options} if layout.options else {}),
+    }
+    return read_raw_rows(content, _probe(file_name, files, mapped), file_name)
 
 
 def _probe(file_name: str, files: dict[str, Any], columns: Sequence[str]) -> Feed:
@@ -131,7 +158,7 @@ def _probe(file_name: str, files: dict[str, Any], columns: Sequence[str]) -> Fee
             "first_window": "1900-01-01",
             "files": {"patterns": ["*"], **files},
             "columns": dict(zip(_PROBED_FIELDS, columns, strict=False)),
-            "currency": "XXX",
+            "currency": "USD",
             "conventions": {"flow_timing": FlowTiming.END_OF_DAY, "fee_basis": FeeBasis.NET},
         }
     )
@@ -143,181 +170,39 @@ def _unpacked(file_name: str, content: bytes) -> bytes:
     return unpacked(content, Reading(_probe(file_name, {"format": "csv"}, _LEAST_FIELDS), file_name, Bounds()))
 
 
-def _layout(file_name: str, content: bytes) -> _Layout:
+def _layout(file_name: str, content: bytes) -> Layout:
     if content.startswith(b"PAR1"):
         return _parquet_layout(content, file_name)
     if content.startswith(_WORKBOOKS):
         return _excel_layout(content, file_name)
     is_json = content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"[", b"{"}
-    return _json_layout(content, file_name) if is_json else _csv_layout(content, file_name)
+    return json_layout(content, file_name) if is_json else csv_layout(content, file_name)
 
 
-def _known_names(names: Iterable[str]) -> int:
-    return sum(any(reading.strength >= Strength.LIKELY for reading in readings(name)) for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """The names of a header, how many of them are known, in which row it begins and how many it has."""
-
-    names: list[str]
-    known: int = 0
-    place: int = 0
-    rows: int = 1
-
-
-def _header_in(rows: Iterable[Sequence[str | None]]) -> _Header:
-    """The row with the most known column names, or the few that together have more; no names where none has two."""
-    best, last = _Header([], _KNOWN_NAMES - 1), deque[list[str]](maxlen=_MOST_HEADER_ROWS)
-    for index, row in enumerate(rows):
-        last.append([(value or "").strip() for value in row])
-        if any(re.fullmatch(r"[$(+-]?[\d.,]+[%)]?", name) for name in last[-1]):
-            continue
-        for count in range(1, len(last) + 1):
-            names = _names_of_rows(list(last)[-count:])
-            found = _Header(names, _known_names(names), index - count + 1, count)
-            best = max(best, found, key=lambda one: one.known)
-    return best if best.names else _Header([])
-
-
-def _names_of_rows(rows: list[list[str]]) -> list[str]:
-    """One name a column: the first of those that it may have that is known, else with what stands right above it."""
-    if len(rows) == 1:
-        return rows[0]
-    return [next((name for name in names if _known_names([name])), names[1]) for names in names_of_columns(rows)]
-
-
-def _no_header(file_name: str, rows: Iterable[Sequence[str | None]]) -> DeliveryRejectedError:
-    widest = max(rows, key=lambda row: sum(_PERIOD.search(name or "") is not None for name in row), default=())
-    periods = [name for name in widest if _PERIOD.search(name or "")]
-    if len(periods) > 1:
-        return DeliveryRejectedError(
-            "E_HEADER_MISSING",
-            f"{file_name}: has a column for each period, such as {periods[0]}, which detection does not turn into rows;"
-            " write a feed with files: unpivot, or ask for the file with a row a period",
-        )
-    return DeliveryRejectedError(
-        "E_HEADER_MISSING",
-        f"{file_name}: none of the first {HEADER_SEARCH_ROWS} lines holds two column names that are known; send the file with its header",
-    )
-
-
-def _csv_layout(content: bytes, file_name: str) -> _Layout:
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
-    encodings: tuple[str, ...] = ()
-    options: dict[str, str | bool] = {}
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        encodings = tuple(name for name in ENCODINGS if _decodes(content, name))
-        options["encoding"] = encodings[0]
-        text = content.decode(encodings[0])
-    found: list[tuple[_Header, str, list[list[str]]]] = []
-    for delimiter in _DELIMITERS:
-        try:
-            rows = list(itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), HEADER_SEARCH_ROWS))
-        except csv.Error:
-            continue
-        found.append((_header_in(rows), delimiter, rows))
-    header, delimiter, rows = max(found, key=lambda one: (one[0].known, max(map(len, one[2]), default=0)), default=(_Header([]), ",", []))
-    if not header.names:
-        raise _no_header(file_name, rows)
-    if delimiter != ",":
-        options["delimiter"] = delimiter
-    return _Layout("csv", options, header.names, header.rows, tuple(itertools.chain.from_iterable(rows[: header.place])), encodings)
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _excel_layout(content: bytes, file_name: str) -> _Layout:
-    try:
+def _excel_layout(content: bytes, file_name: str) -> Layout:
+    with parser_faults(lambda: _damaged(file_name, "an Excel workbook")):
         workbook = fastexcel.read_excel(content)
         sheets = [
-            workbook.load_sheet(name, header_row=None, skip_rows=0, n_rows=HEADER_SEARCH_ROWS, dtypes="string")
-            for name in workbook.sheet_names
+            workbook.load_sheet(name, header_row=None, skip_rows=0, n_rows=DEEPEST_HEADER, dtypes="string") for name in workbook.sheet_names
         ]
         visible = {sheet.name: sheet.to_polars().rows() for sheet in sheets if sheet.visible == "visible" and sheet.width}
-    except fastexcel.FastExcelError as error:
-        raise DeliveryRejectedError(
-            "E_FORMAT", f"{file_name}: cannot be read as an Excel workbook ({' '.join(str(error).split())[:160]}); send it again"
-        ) from error
-    headers = {name: _header_in(rows) for name, rows in visible.items()}
+    headers = {name: header_in(rows) for name, rows in visible.items()}
     tables = [name for name, header in headers.items() if header.names]
     if not tables:
-        raise _no_header(file_name, itertools.chain.from_iterable(visible.values()))
+        raise no_header(file_name, itertools.chain.from_iterable(rows[:HEADER_SEARCH_ROWS] for rows in visible.values()))
     if len(tables) > 1:
         raise DeliveryRejectedError(
             "E_SHEET_AMBIGUOUS", f"{file_name}: the sheets {' and '.join(tables)} both hold a table; save the one that is meant by itself"
         )
     header = headers[tables[0]]
-    above = tuple(value for row in visible[tables[0]][: header.place] for value in row if value)
-    return _Layout("excel", {"sheet": tables[0]} if len(visible) > 1 else {}, header.names, header.rows, above)
+    return Layout("excel", {"sheet": tables[0]} if len(visible) > 1 else {}, header.names, header.rows, header.above)
 
 
-def _json_layout(content: bytes, file_name: str) -> _Layout:
-    try:
-        text = content.decode("utf-8-sig")
-        documents = (
-            [json.loads(line) for line in itertools.islice(io.StringIO(text), HEADER_SEARCH_ROWS) if line.strip()]
-            if _is_lines(text)
-            else []
-        )
-        document = documents or json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DeliveryRejectedError("E_FORMAT", f"{file_name}: is not JSON ({str(error)[:160]}); send it again") from error
-    arrays = {path: _names_of(rows) for path, rows in _arrays(document, "")}
-    tables = {path: names for path, names in arrays.items() if _known_names(names) >= _KNOWN_NAMES}
-    if len(tables) != 1:
-        places = ", ".join(repr(path) for path in tables) or "none"
-        raise DeliveryRejectedError(
-            "E_FORMAT", f"{file_name}: one array of rows with known names is needed, found {places}; send a document with one"
-        )
-    ((path, names),) = tables.items()
-    options: dict[str, str | bool] = {"lines": True} if documents else {"rows_at": path} if path else {}
-    return _Layout("json", options, names)
+def _parquet_layout(content: bytes, file_name: str) -> Layout:
+    with parser_faults(lambda: _damaged(file_name, "Parquet")):
+        schema = arrow_parquet.read_schema(pa.BufferReader(content))
+    return Layout("parquet", {}, [field.name for field in schema if has_text(field.type)])
 
 
-def _is_lines(text: str) -> bool:
-    """Whether the first two lines are each a whole object."""
-    lines = [line.strip() for line in itertools.islice(io.StringIO(text), 2)]
-    return all(line.startswith("{") and line.endswith("}") for line in lines) and len(lines) > 1
-
-
-def _arrays(document: object, path: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Every array of objects that keys alone lead to, with its dotted path."""
-    if isinstance(document, list):
-        rows = [row for row in document if isinstance(row, dict)]
-        if rows:
-            yield path, rows
-    elif isinstance(document, dict):
-        for key, value in document.items():
-            yield from _arrays(value, f"{path}.{key}" if path else str(key))
-
-
-def _names_of(rows: list[dict[str, Any]]) -> list[str]:
-    """The dotted names of the first rows' values."""
-    return list(dict.fromkeys(name for row in rows[:HEADER_SEARCH_ROWS] for name in _leaves(row, "")))
-
-
-def _leaves(row: dict[str, Any], prefix: str) -> Iterator[str]:
-    for key, value in row.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
-
-
-def _parquet_layout(content: bytes, file_name: str) -> _Layout:
-    try:
-        schema = pl.read_parquet_schema(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DeliveryRejectedError(
-            "E_FORMAT", f"{file_name}: cannot be read as Parquet ({' '.join(str(error).split())[:160]}); send it again"
-        ) from error
-    return _Layout("parquet", {}, list(schema))
+def _damaged(file_name: str, what: str) -> DeliveryRejectedError:
+    return DeliveryRejectedError("E_FORMAT", f"{file_name}: cannot be read as {what}, since its content is damaged; send it again")

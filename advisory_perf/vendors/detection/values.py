@@ -13,16 +13,25 @@ from typing import Any
 
 import polars as pl
 
-from advisory_perf.vendors.dates import EXCEL_SERIAL, parsed
-from advisory_perf.vendors.feed import Numbers
-from advisory_perf.vendors.numbers import SCIENTIFIC, exact_money, expanded, is_blank, plain
+from advisory_perf.vendors.binary_floats import meant
+from advisory_perf.vendors.dates import EPOCHS, EXCEL_SERIAL, are_days, parsed, written_instants
+from advisory_perf.vendors.numbers import DASHES, SCIENTIFIC, exact_money, expanded, is_blank, plain
 from advisory_perf.vendors.raw import cell
+from advisory_perf.vendors.sources import INDIAN, Numbers
 
 _MOSTLY = 0.9
 _COMMON = 0.2
 """More cells than leave out a trailing zero by chance."""
-_NUMBER = r"^\(?[+-]?\s?[$€£¥]?\s?[+-]?[\d.,' ]*\d[\d.,' ]*([eE][+-]?\d+)?\s?(%|-|CR|DR)?\)?$"
-_NOTATIONS = ((".", ""), (".", ","), (".", "'"), (".", " "), (",", ""), (",", "."), (",", " "), (",", "'"))
+_SIGN = r"(?:[$€£¥₹]|Rs\.?|Fr\.|kr\.?)"
+_NUMBER = (
+    rf"^\(?[+-]?\s?{_SIGN}?\s?[+-]?[\d.,' ]*\d[\d.,' ]*([eE][+-]?\d+)?"
+    rf"(?:(?:[.,][{DASHES}]{{1,2}})?|\s?(%|-|CR|DR)?)\s?{_SIGN}?\)?$"
+)
+_NOTATIONS = ((".", ""), (".", ","), (".", "'"), (".", " "), (".", INDIAN), (",", ""), (",", "."), (",", " "), (",", "'"))
+_BY_POINT = tuple(way for way in _NOTATIONS if way[0] == ".")
+_INDIAN_ONLY = r"^\d{1,2}(?:,\d{2})+,\d{3}"
+_NOISE, _FLOAT_DIGITS = r"\.[0-9]*(?:0{5,}|9{5,})[0-9]{1,3}$", 16
+"""How the end of a binary float looks that is not the decimal it stands for, and the fewest digits of one."""
 _FORMATS = (
     "%Y-%m-%d",
     "%Y%m%d",
@@ -47,7 +56,8 @@ _FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     EXCEL_SERIAL,
 )
-_INSTANTS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z")
+_INSTANTS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%.f%z", *EPOCHS)
+_OF_UTC = r"(?:[Zz]|[+-]00:?(?:00)?|^-?[0-9.]+)$"
 _EARLIEST, _LATEST = date(1980, 1, 1), date(2079, 12, 31)
 
 
@@ -93,19 +103,19 @@ def notation(columns: Iterable[pl.Series], *, is_text: bool) -> Notation:
     """The one notation that all the numbers of a file are in; ``is_text`` where the format itself has no numbers."""
     texts = pl.concat([pl.Series("text", [], pl.String()), *(held(column).alias("text") for column in columns)]).unique()
     texts = texts.filter(texts.str.contains(_NUMBER) & ~texts.str.contains("[eE]"))
-    signs = sorted(texts.str.extract(r"([$€£¥])").drop_nulls().unique().to_list())
+    signs = sorted(texts.str.extract(f"({_SIGN})").drop_nulls().unique().to_list())
     further: dict[str, Any] = {
         **({"currency_signs": signs} if signs else {}),
         **({"credit_debit": True} if texts.str.contains("(CR|DR)").any() else {}),
+        **({"binary_floats": "15_digits"} if (texts.str.contains(_NOISE) & (texts.str.len_bytes() > _FLOAT_DIGITS)).any() else {}),
     }
-    bodies = texts.str.replace_all(r"[()$€£¥+%CRD-]", "").str.strip_chars()
-    explained: dict[tuple[str, str], int] = {}
-    for mark, grouping in _NOTATIONS if is_text else _NOTATIONS[:4]:
-        whole = rf"(\d+|[1-9]\d{{0,2}}(?:{re.escape(grouping)}\d{{3}})+)" if grouping else r"\d+"
-        fitting = bodies.filter(bodies.str.contains(rf"^{whole}?(?:{re.escape(mark)}\d*)?$"))
-        uses_grouping = bool(grouping) and fitting.str.contains(grouping, literal=True).any()
-        used = (mark if fitting.str.contains(mark, literal=True).any() else "", grouping if uses_grouping else "")
-        explained[used] = max(explained.get(used, 0), fitting.len())
+    bodies = texts.str.replace_all(_SIGN, "").str.replace_all(rf"[{DASHES}()+%CRD]", "").str.strip_chars()
+    ways_to_read = _NOTATIONS if bodies.str.contains(_INDIAN_ONLY).any() else [way for way in _NOTATIONS if way[1] != INDIAN]
+    explained = _explained(bodies, ways_to_read)
+    if not is_text:
+        # Numbers of the format's own have a decimal point, and any of them may look like groups.
+        by_point = _explained(bodies, [way for way in ways_to_read if way in _BY_POINT])
+        explained = by_point if max(by_point.values()) == max(explained.values()) else explained
     most = max(explained.values())
     ways = [way for way, count in explained.items() if count == most]
     if len(ways) > 1:
@@ -113,6 +123,20 @@ def notation(columns: Iterable[pl.Series], *, is_text: bool) -> Notation:
     mark, grouping = ways[0]
     mark = mark or ("," if grouping == "." else ".")
     return Notation({**({"decimal_mark": mark} if mark != "." else {}), **({"grouping": grouping} if grouping else {}), **further})
+
+
+def _explained(bodies: pl.Series, ways: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """How many of the numbers each notation explains, by the marks of it that they use."""
+    explained: dict[tuple[str, str], int] = {}
+    for mark, grouping in ways:
+        separator, groups = (",", r"\d{1,2}(?:,\d{2})*,\d{3}") if grouping == INDIAN else (grouping, "")
+        groups = groups or rf"[1-9]\d{{0,2}}(?:{re.escape(grouping)}\d{{3}})+"
+        whole = rf"(\d+|{groups})" if grouping else r"\d+"
+        fitting = bodies.filter(bodies.str.contains(rf"^{whole}?(?:{re.escape(mark)}\d*)?$"))
+        uses_grouping = bool(grouping) and fitting.str.contains(separator, literal=True).any()
+        used = (mark if fitting.str.contains(mark, literal=True).any() else "", grouping if uses_grouping else "")
+        explained[used] = max(explained.get(used, 0), fitting.len())
+    return explained
 
 
 def day_formats(texts: pl.Series) -> DayFormats:
@@ -140,8 +164,18 @@ def day_formats(texts: pl.Series) -> DayFormats:
 def instant_format(texts: pl.Series) -> str | None:
     """The format that reads all the texts as instants, which are days only somewhere; None where they are not."""
     found = held(texts).unique().alias("text").to_frame()
-    reading = (form for form in _INSTANTS if found.select(parsed(pl.col("text"), form, "UTC").is_not_null().all()).item())
+    readable = (
+        found.select(parsed(pl.col("text"), form, "UTC").is_between(_EARLIEST, _LATEST).fill_null(value=False)) for form in _INSTANTS
+    )
+    reading = (form for form, is_read in zip(_INSTANTS, readable, strict=True) if is_read.to_series().all())
     return next(reading, None) if found.height else None
+
+
+def are_midnights_of_utc(texts: pl.Series, form: str) -> bool:
+    """Whether instants are days all the same: of several, every one is a midnight of UTC as it is written."""
+    found = held(texts).unique().alias("text")
+    written = found.to_frame().select(written_instants(pl.col("text"), (form,))).to_series()
+    return found.len() > 1 and are_days(written) and bool(found.str.contains(_OF_UTC).all())
 
 
 def days(raw: pl.DataFrame, column: str, formats: Sequence[str]) -> pl.Series:
@@ -159,7 +193,7 @@ def money(raw: pl.DataFrame, column: str, numbers: Numbers, shift: int) -> pl.Se
 
     usual = amount(_text(column))
     is_usual = numbers.decimal_mark == "." and usual.null_count() == 0
-    return usual if is_usual else amount(expanded(plain(_text(column), numbers, percent=False), numbers))
+    return usual if is_usual else amount(meant(expanded(plain(_text(column), numbers, percent=False), numbers), numbers, shift=shift))
 
 
 def returns(raw: pl.DataFrame, column: str, numbers: Numbers) -> pl.Series:

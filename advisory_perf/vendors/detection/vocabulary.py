@@ -145,7 +145,8 @@ TABLE = {
             <WHOSE> {contribution|deposit|addition} {amount|in|received|}; <WHOSE> {cash|asset|} inflow; deposit addition;
             contribution addition; {contribution|addition|deposit} transfer in; cash in; capital in; external flow in;
             contribution deposit; addition contribution; addition deposit; {contribution|deposit|addition} this period;
-            cash security deposited; gross contribution
+            cash security deposited; gross {contribution|deposit|addition|inflow|cash inflow|flow in};
+            {contribution|deposit|addition|inflow} gross
         """,
         likely="flow in; money in; fund in; subscription; cash {deposit|contribution|addition}; capital added; inception contribution",
         possible="receipt; transfer in; cash received; security received; purchase; money added",
@@ -154,7 +155,8 @@ TABLE = {
         exact="""
             <WHOSE> withdrawal {amount|out|}; <WHOSE> {cash|asset|} outflow; withdrawal distribution; distribution withdrawal;
             cash out; capital out; external flow out; {withdrawal|distribution} transfer out; withdrawal this period;
-            cash security withdrawn; gross withdrawal; {capital|client|external} distribution
+            cash security withdrawn; gross {withdrawal|distribution|outflow|cash outflow|flow out};
+            {withdrawal|distribution|outflow} gross; {capital|client|external} distribution
         """,
         likely="""
             distribution; total distribution; flow out; money out; fund out; redemption; disbursement;

@@ -4,16 +4,26 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from random import Random
 
+import polars as pl
+import yaml
+from polars.testing import assert_frame_equal
+
+from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import Cadence, FlowTiming
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, month_ends, with_vendor_return
 from advisory_perf.vendors.detection.findings import Finding, Status
 from advisory_perf.vendors.detection.proposing import Proposal, propose
+from advisory_perf.vendors.detection.rendering import as_yaml
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.fields import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.vendors.judging import Delivery, Judged, judge
+from advisory_perf.vendors.reading import read_raw_rows
 
 NAMES = {
     "account_id": "Account Number",
@@ -137,3 +147,19 @@ def confirmed(proposal: Proposal) -> dict[str, str]:
     return {
         field: column for field, column in columns(proposal).items() if finding(proposal, f"columns.{field}").status is Status.CONFIRMED
     }
+
+
+def landed(proposal: Proposal, content: bytes, *, said: Mapping[str, object] | None = None) -> Judged:
+    """What becomes of the file by the proposed feed, with what a person says besides."""
+    feed = Feed.model_validate({**yaml.safe_load(as_yaml(proposal)), **(said or {})})
+    return judge(read_raw_rows(content, feed, FILE_NAME), feed, Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC)))
+
+
+def lands_as_it_is(proposal: Proposal, content: bytes, rows: Sequence[Mapping[str, str]], fields: Sequence[str]) -> None:
+    """Asserts that by the proposed feed every row lands, with these values of the fields."""
+    result = landed(proposal, content)
+    assert result.quarantined.is_empty(), result.quarantined["reason"].to_list()[:3]
+    money, returned = ([field for field in fields if field in group] for group in (MONEY_FIELDS, RETURN_FIELDS))
+    texts = [field for field in fields if field not in {*money, *returned}]
+    true = pl.DataFrame(rows).select("account_id", *texts, pl.col(money).cast(MONEY), pl.col(returned).cast(pl.Float64()))
+    assert_frame_equal(result.positions.select(true.columns), true, abs_tol=1e-15)

@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.vendors.detection.aliases import Reading, Strength, name_of, readings
 from advisory_perf.vendors.detection.vocabulary import SHORTHANDS, TABLE
-from advisory_perf.vendors.feed import FIELDS
+from advisory_perf.vendors.fields import FIELDS
 from advisory_perf.vendors.registry import load_feeds
 
 LABELLED = json.loads((Path(__file__).parent / "headers.json").read_text())
@@ -106,6 +106,8 @@ def test_spelling_does_not_matter(spelling: str) -> None:
         ("Ending Market Value (in thousands)", "1000"),
         ("Ending Market Value (mm)", "1000000"),
         ("Ending Market Value (pence)", "0.01"),
+        ("Ending Market Value (GBX)", "0.01"),
+        ("Ending Market Value (KWF)", "0.001"),
         ("TWR (%)", "percent"),
         ("TWR %", "percent"),
         ("TWR (bps)", "basis_points"),
@@ -199,3 +201,65 @@ def test_one_word_that_is_not_known_leaves_the_whole_name_unknown(header: str) -
 @pytest.mark.parametrize("header", ["Contribution %", "Contribution (bps)", "Mgmt Fee (bps)", "Management Fee %", "TWR ($000)"])
 def test_a_share_is_no_amount_and_an_amount_no_return(header: str) -> None:
     assert readings(header) == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Beginning Market Value (BMV)", "beginning_market_value"),
+        ("EMV (Ending Market Value)", "ending_market_value"),
+        ("Contributions (Contrib)", "contributions"),
+        ("Time Weighted Return (TWR)", "vendor_twrr"),
+        ("Account Number [Acct No]", "account_id"),
+        ("Market Value (MV) End", "ending_market_value"),
+        ("As Of Date (as of)", "as_of_date"),
+    ],
+)
+def test_a_bracket_that_repeats_the_name_changes_nothing(header: str, field: str) -> None:
+    assert exact_field(header) == field
+
+
+@pytest.mark.parametrize(
+    "header", ["Value (Ending Market Value)", "Market Value (Beginning)", "Contributions (Employer)", "Return (Annualized)", "Fees (AF)"]
+)
+def test_a_bracket_that_says_more_than_the_name_is_no_repetition(header: str) -> None:
+    assert exact_field(header) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Gross Inflows", "contributions"),
+        ("Inflows (gross)", "contributions"),
+        ("grossContributions", "contributions"),
+        ("Gross Outflows", "distributions"),
+        ("Outflows (gross)", "distributions"),
+        ("GrossWithdrawals", "distributions"),
+    ],
+)
+def test_gross_flows_are_what_came_in_and_what_went_out(header: str, field: str) -> None:
+    assert exact_field(header) == field
+
+
+@pytest.mark.parametrize("header", ["Gross Return", "Gross Income", "Gross Fees", "Gross Gain", "Gross Market Value", "Gross Flows"])
+def test_gross_of_anything_else_is_no_flow(header: str) -> None:
+    assert not {one.field for one in readings(header)} & {"contributions", "distributions"}
+
+
+@pytest.mark.parametrize("field", ["beginning_market_value", "ending_market_value", "account_id", "as_of_date", "contributions"])
+def test_camel_case_is_a_spelling_of_every_name(field: str) -> None:
+    for name in _names(TABLE[field].exact):
+        words = name.split()
+        camel = words[0].lower() + "".join(word.title() for word in words[1:])
+        if all(len(word) > 1 for word in words):
+            assert readings(camel) == readings(name), camel
+
+
+@pytest.mark.parametrize("header", ["TWRPct", "twrPercent", "Pct TWR"])
+def test_percent_as_a_word_of_its_own_is_a_unit(header: str) -> None:
+    assert (name_of(header).unit, exact_field(header)) == ("percent", "vendor_twrr")
+
+
+@pytest.mark.parametrize("text", ["", "." * 1600, "0.1234", "2025-01-31", "- - -", "Ending Market Value " * 20, "a." * 800, "()" * 900])
+def test_texts_without_letters_and_prose_are_no_names(text: str) -> None:
+    assert readings(text) == ()

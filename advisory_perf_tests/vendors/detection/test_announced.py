@@ -16,6 +16,8 @@ from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, a_file, cells, positions, proposed, told
 
+pytestmark = pytest.mark.slow
+
 ROWS = [cells(row) for row in positions(accounts=6)]
 COUNT = len(ROWS)
 BEGIN, IN, END = (sum(Decimal(row[field]) for row in ROWS) for field in ("beginning_market_value", "contributions", "ending_market_value"))
@@ -91,3 +93,19 @@ def test_every_file_of_a_kind_has_to_announce_its_own_count() -> None:
 
     assert of(*map(len, halves)) == {"count": r"^T (\d+)$"}
     assert of(len(halves[0]), 1) is None
+
+
+def test_a_count_is_found_below_any_number_of_remarks() -> None:
+    remarks = [f"Remark {number} {COUNT} {number + 1}" for number in range(30)]
+    assert controls(*remarks, f"TRAILER,{COUNT}") == {"count": r"^TRAILER,(\d+)$"}
+
+
+def test_lines_full_of_numbers_announce_nothing() -> None:
+    assert controls(*(f"{COUNT} " * 40 for _ in range(300))) is None
+
+
+def test_lines_that_begin_in_too_many_ways_are_no_footers_by_rule() -> None:
+    words = [f"{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)} says" for number in range(300)]
+    many = a_file([cells(row) for row in positions(accounts=60)]) + "".join(f"{line}\n" for line in words).encode()
+    rules: Any = told(proposed(many))["footer"]
+    assert len([start for rule in rules for start in rule["starts_with"]]) == 50

@@ -16,6 +16,8 @@ from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.detection.layouts import MONEY, RETURNS, Layout, layouts
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, proposed
 
+pytestmark = pytest.mark.slow
+
 _DELIVERY = Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC))
 _INDISTINCT = ("income", "appreciation", "other_adjustments")
 
@@ -77,8 +79,7 @@ def test_nothing_that_is_filled_in_is_wrong(layout: Layout) -> None:
     check(layout)
 
 
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(layouts())
 def test_nothing_that_is_filled_in_is_wrong_in_many_layouts(layout: Layout) -> None:
     check(layout)

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -94,6 +95,13 @@ def test_the_returns_tell_their_scale_and_the_benchmark_follows_its_size(scale: 
     assert told(proposal)["columns.vendor_twrr"] == {"from": "TWR", "scale": scale}
     assert told(proposal)["columns.benchmark_return"] == {"from": "Benchmark Return", "scale": scale}
     assert proposal.is_complete
+
+
+@pytest.mark.parametrize("name", ["MTD Return", "MTD TWR"])
+def test_returns_that_follow_from_no_row_may_be_of_the_period_that_their_name_has(name: str) -> None:
+    rows = [replace(row, vendor_twrr=row.vendor_twrr and row.vendor_twrr * 3 + Decimal("0.05")) for row in positions()]
+    found = finding(proposed_of(rows, renamed(vendor_twrr=name)), "columns.vendor_twrr")
+    assert (found.status, found.candidates) == (Status.UNDECIDED, (f"{{from: {name}, period: month}}",))
 
 
 def test_a_benchmark_of_another_size_is_left_open() -> None:
@@ -217,7 +225,7 @@ def test_a_net_flow_that_holds_something_else_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("name", "is_gross"), [("TWR Gross of Fees", False), ("TWR Net", True)])
-def test_a_name_that_contradicts_the_returns_leaves_the_fee_basis_open(name: str, is_gross: bool) -> None:  # noqa: FBT001 - a case
+def test_a_name_that_contradicts_the_returns_leaves_the_fee_basis_open(name: str, is_gross: bool) -> None:
     given = gross_of_fees(positions(), FlowTiming.END_OF_DAY) if is_gross else positions()
     basis = finding(proposed_of(given, renamed(vendor_twrr=name)), "conventions.fee_basis")
     assert (basis.value, set(basis.candidates)) == (None, {"net", "gross"})
@@ -286,6 +294,38 @@ def test_the_currency_is_said_by_the_file_or_left_open() -> None:
     assert told(proposed_of(positions(), {**plain, "fees": "Fees (EUR)"}))["currency"] == "EUR"
     in_dollars = [{**row, "fees": f"${row['fees']}"} for row in rows]
     assert finding(proposed(a_file(in_dollars, plain)), "currency").candidates[:2] == ("USD", "CAD")
+
+
+def swiss(text: str) -> str:
+    """An amount in whole units as Swiss banks print it, such as 1'000.- for a thousand."""
+    return f"{Decimal(text):,.2f}".replace(",", "'").replace(".00", ".-")
+
+
+def test_dashes_in_the_place_of_cents_change_no_sign() -> None:
+    rows = [cells(row) for row in positions()]
+    printed = [{field: swiss(text) if field in FIGURES[:8] else text for field, text in row.items()} for row in rows]
+    proposal, plain = proposed(a_file(printed)), proposed(a_file(rows))
+    assert any(".-" in text for row in printed for text in row.values())
+    assert told(proposal)["numbers"] == {"grouping": "'"}
+    assert {key: value for key, value in told(proposal).items() if key != "numbers"} == told(plain)
+
+
+def test_equations_that_hold_with_every_sign_turned_confirm_no_sign() -> None:
+    rows = [{field: scaled(text, -1) if field in FIGURES[:8] else text for field, text in cells(row).items()} for row in positions()]
+    proposal = proposed(a_file(rows))
+    assert not confirmed(proposal).keys() & set(FIGURES[:8])
+    assert not proposal.is_complete
+    assert all(not finding(proposal, f"columns.{field}").is_settled for field in FIGURES[:8])
+    for field in ("beginning_market_value", "ending_market_value"):
+        assert "market values are mostly negative" in finding(proposal, f"columns.{field}").evidence
+
+
+@pytest.mark.parametrize("code", ["GBX", "GBp", "DEM", "XAU"])
+def test_a_column_of_currencies_holds_codes_or_what_vendors_write_for_them(code: str) -> None:
+    rows = [{**cells(row), "currency": code if place % 2 else "USD"} for place, row in enumerate(positions())]
+    assert told(proposed(a_file(rows)))["columns.currency"] == "Currency"
+    others = [{**row, "currency": "ABC"} for row in rows]
+    assert "columns.currency" not in told(proposed(a_file(others)))
 
 
 def test_totals_and_notes_below_the_rows_are_footers() -> None:

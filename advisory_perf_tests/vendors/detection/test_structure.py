@@ -6,8 +6,9 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.detection.csv_layouts import ENCODINGS
 from advisory_perf.vendors.detection.naming import file_names, vendor_of
-from advisory_perf.vendors.detection.structure import ENCODINGS, Table, read_unknown
+from advisory_perf.vendors.detection.structure import Table, read_unknown
 
 HEADER = ("Account Number", "As Of Date", "Beginning Market Value", "Contributions", "Withdrawals", "Ending Market Value")
 ROW = ("A1", "2025-01-31", "10.00", "0.00", "0.00", "11.00")
@@ -171,3 +172,39 @@ def test_a_workbook_with_a_header_of_two_rows_is_read_by_its_joined_names() -> N
     table = read(workbook(Data=(upper, lower, ("A1", "2025-01-31", "10.00", "11.00", "0.00", "0.00"))), "acme.xlsx")
     assert table.files["header_rows"] == 2
     assert table.headers == ["Account Number", "As Of Date", "Market Value Beginning", "Market Value Ending", "Flows In", "Flows Out"]
+
+
+def keyed(*levels: str, rows: int = 4) -> dict[str, object]:
+    """A document of rows under account numbers, under days, or under both."""
+    days = [f"2025-0{month}-28" for month in range(1, rows + 1)]
+    values = {name: text for name, text in AS_JSON.items() if name not in {"Account Number", "As Of Date"}}
+    with_day = [{**values, "As Of Date": day} for day in days]
+    found: dict[tuple[str, ...], object] = {
+        ("account",): {f"A{place}": {**values, "As Of Date": days[0]} for place in range(rows)},
+        ("accounts and rows",): {f"A{place}": with_day for place in range(rows)},
+        ("account", "day"): {f"A{place}": dict.fromkeys(days, values) for place in range(rows)},
+        ("day", "account"): {day: {f"A{place}": values for place in range(rows)} for day in days},
+        ("words",): {f"A{name}": {**values, "As Of Date": days[0]} for name in ("first", "second", "third")},
+    }
+    return {"data": found[levels]}
+
+
+@pytest.mark.parametrize(
+    ("levels", "key_as", "height"),
+    [
+        (("account",), "account number", 4),
+        (("accounts and rows",), "account number", 16),
+        (("account", "day"), ["account number", "as of date"], 16),
+        (("day", "account"), ["as of date", "account number"], 16),
+    ],
+)
+def test_rows_under_account_numbers_or_days_are_keyed(levels: tuple[str, ...], key_as: object, height: int) -> None:
+    table = read(json.dumps(keyed(*levels)), "acme.json")
+    assert table.files["json"] == {"rows_at": "data", "key_as": key_as}
+    assert {"account number", *HEADER[2:]} <= set(table.headers)
+    assert table.raw.height == height
+
+
+@pytest.mark.parametrize("document", [keyed("words"), keyed("account", rows=2)])
+def test_objects_under_words_or_under_two_keys_are_no_rows(document: dict[str, object]) -> None:
+    assert "one array of rows" in refused(json.dumps(document)).sentence

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.vendors.detection.values import day_formats, days, looks_numeric, money, notation, printed_digits, returns
-from advisory_perf.vendors.feed import Numbers
 from advisory_perf.vendors.raw import cell
+from advisory_perf.vendors.sources import Numbers
 
 
 def texts(*given: str | None) -> pl.Series:
@@ -29,6 +29,12 @@ def raw(*given: str | None) -> pl.DataFrame:
         (("$1,234.50", "$(3.10)"), {"grouping": ",", "currency_signs": ["$"]}),
         (("12.50 CR", "3.00 DR"), {"credit_debit": True}),
         (("0.123", "0.456"), {}),
+        (("1'000'000.-", "12.50"), {"grouping": "'"}),
+        (("1.000.000,\u2013", "12,50"), {"decimal_mark": ",", "grouping": "."}),
+        (("10,00,000.00", "50,000.00", "12.5"), {"grouping": "indian"}),
+        (("Rs.10,00,000.00", "(Rs.50,000)"), {"grouping": "indian", "currency_signs": ["Rs."]}),
+        (("50,000.00", "12.5"), {"grouping": ","}),
+        (("1'000.50 kr.", "5.-"), {"grouping": "'", "currency_signs": ["kr."]}),
     ],
 )
 def test_a_notation_is_told_by_the_texts_that_no_other_one_explains(given: tuple[str, ...], told: dict[str, object]) -> None:
@@ -41,6 +47,12 @@ def test_thousands_that_may_be_thousandths_are_listed_with_both_readings() -> No
     found = notation([texts("1,234", "5,678")], is_text=True)
     assert found.told == {}
     assert len(found.candidates) == 2
+
+
+def test_texts_beside_numbers_of_the_format_tell_their_notation_where_a_point_explains_fewer() -> None:
+    german = {"decimal_mark": ",", "grouping": "."}
+    assert notation([texts("1.234,50", "1.000.000,00", "12,5", "7")], is_text=False).told == german
+    assert notation([texts("1.234", "5.678", "12")], is_text=False).told == {}, "numbers have a decimal point"
 
 
 def test_one_column_tells_the_notation_of_another() -> None:

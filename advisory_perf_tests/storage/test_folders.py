@@ -1,0 +1,186 @@
+"""A lake in a folder: what is listed, opened and deleted is the very file that lies below it, and no link is followed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advisory_perf.errors import LakeError
+from advisory_perf.storage.lake import Lake
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder beside the lake with a file that no vendor may reach."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret.csv").write_bytes(b"secret")
+    return folder
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    made = Lake(str(tmp_path / "lake"))
+    made.write("incoming/acme/good.csv", b"good")
+    return made
+
+
+def incoming(lake: Lake) -> Path:
+    return Path(lake.address) / "incoming/acme"
+
+
+def paths(lake: Lake) -> list[str]:
+    return [file.path for file in lake.files("incoming/")]
+
+
+PLANTED: dict[str, Callable[[Path, Path], None]] = {
+    "a link to a file": lambda folder, outside: (folder / "x.csv").symlink_to(outside / "secret.csv"),
+    "a link to a folder": lambda folder, outside: (folder / "x.csv").symlink_to(outside),
+    "a link to itself": lambda folder, _: (folder / "x.csv").symlink_to("x.csv"),
+    "a link to the folder that it is in": lambda folder, _: (folder / "x.csv").symlink_to("."),
+    "a link to nothing": lambda folder, _: (folder / "x.csv").symlink_to("nowhere"),
+    "a pipe": lambda folder, _: os.mkfifo(folder / "x.csv"),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED.keys())
+def test_what_is_no_regular_file_is_told_and_neither_listed_nor_read(
+    lake: Lake, outside: Path, plant: Callable[[Path, Path], None]
+) -> None:
+    plant(incoming(lake), outside)
+    assert paths(lake) == ["incoming/acme/good.csv"]
+    assert [odd.path for odd in lake.listing("incoming/").odd] == ["incoming/acme/x.csv"]
+    for path in ("incoming/acme/x.csv", "incoming/acme/x.csv/secret.csv"):
+        with pytest.raises(LakeError):
+            lake.read(path)
+    assert (outside / "secret.csv").read_bytes() == b"secret"
+
+
+def test_a_vendors_folder_that_is_a_link_is_told_and_not_followed(lake: Lake, outside: Path) -> None:
+    (Path(lake.address) / "incoming/beta").symlink_to(outside)
+    for prefix in ("incoming/", "incoming/beta/"):
+        listing = lake.listing(prefix)
+        assert [odd.path for odd in listing.odd] == ["incoming/beta"]
+        assert all(file.path.startswith("incoming/acme/") for file in listing.files)
+    with pytest.raises(LakeError):
+        lake.delete(["incoming/beta/secret.csv"])
+    assert (outside / "secret.csv").exists()
+
+
+def test_a_link_that_takes_a_files_place_after_the_listing_is_not_followed(lake: Lake, outside: Path) -> None:
+    (listed,) = lake.files("incoming/")
+    (incoming(lake) / "good.csv").unlink()
+    (incoming(lake) / "good.csv").symlink_to(outside / "secret.csv")
+    with pytest.raises(LakeError):
+        lake.read_listed(listed)
+    assert not lake.delete_listed(listed)
+    assert (outside / "secret.csv").exists()
+
+
+def test_a_folder_that_becomes_a_link_after_the_listing_is_not_followed(lake: Lake, outside: Path) -> None:
+    lake.write("incoming/acme/sub/secret.csv", b"secret")
+    listed = next(file for file in lake.files("incoming/") if file.name == "secret.csv")
+    (incoming(lake) / "sub").rename(incoming(lake) / "moved")
+    (incoming(lake) / "sub").symlink_to(outside)
+    with pytest.raises(LakeError):
+        lake.read_listed(listed)
+    with pytest.raises(LakeError):
+        lake.delete_listed(listed)
+    assert (outside / "secret.csv").exists()
+
+
+def test_a_file_that_is_not_the_one_that_was_listed_is_neither_read_nor_deleted(lake: Lake) -> None:
+    (listed,) = lake.files("incoming/")
+    lake.write(listed.path, b"gold")
+    with pytest.raises(LakeError, match="has changed since it was listed"):
+        lake.read_listed(listed)
+    assert not lake.delete_listed(listed)
+    assert lake.read(listed.path) == b"gold"
+
+
+def test_a_file_of_the_same_size_and_second_is_another_file(lake: Lake) -> None:
+    (listed,) = lake.files("incoming/")
+    path = incoming(lake) / "good.csv"
+    path.write_bytes(b"gold")
+    os.utime(path, ns=(0, listed_ns(path) + 1))
+    assert not lake.delete_listed(listed)
+
+
+def listed_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def test_a_file_that_somebody_still_writes_is_neither_read_nor_deleted_until_he_closes_it(lake: Lake) -> None:
+    with (incoming(lake) / "slow.csv").open("wb") as writer:
+        writer.write(b"half of the rows\n")
+        writer.flush()
+        listed = next(file for file in lake.files("incoming/") if file.name == "slow.csv")
+        assert lake.is_being_written(listed)
+        with pytest.raises(LakeError, match="still open for writing"):
+            lake.read_listed(listed)
+        assert not lake.delete_listed(listed)
+    assert not lake.is_being_written(listed)
+    assert lake.read_listed(listed) == b"half of the rows\n"
+    assert lake.delete_listed(listed)
+    assert not lake.delete_listed(listed), "once"
+
+
+def test_another_machines_file_system_cannot_tell_writers(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    (listed,) = lake.files("incoming/")
+    monkeypatch.setattr("advisory_perf.storage.folders._is_remote", lambda _device: True)
+    with (incoming(lake) / "good.csv").open("ab"):
+        assert not lake.is_being_written(listed)
+
+
+def test_a_reader_keeps_no_file_from_being_taken(lake: Lake) -> None:
+    (listed,) = lake.files("incoming/")
+    with (incoming(lake) / "good.csv").open("rb"):
+        assert lake.read_listed(listed) == b"good"
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "incoming/../../x", "incoming//x", "./x", "incoming/./x"])
+def test_no_path_leaves_the_lake(lake: Lake, path: str) -> None:
+    for attempt in (lake.read, lake.exists, lambda found: lake.write(found, b""), lambda found: lake.delete([found])):
+        with pytest.raises(LakeError, match="no path of the lake"):
+            attempt(path)
+
+
+@pytest.mark.parametrize("name", ["x.csv#1", "#1", "x%2F.csv", "ü ß.csv", "x?*.csv", "x.csv ", "-rf", "x\\y.csv"])
+def test_any_plain_name_is_written_listed_read_moved_and_deleted(lake: Lake, name: str) -> None:
+    path = f"archive/acme/{name}"
+    lake.keep(path, b"rows")
+    assert [file.path for file in lake.files("archive/")] == [path]
+    assert lake.head(path) == lake.files("archive/")[0]
+    assert lake.read(path) == b"rows"
+    lake.delete([path, path])
+    assert not lake.exists(path)
+
+
+def test_what_a_killed_writer_left_is_not_listed(lake: Lake) -> None:
+    (incoming(lake) / f".{'0' * 32}.part").write_bytes(b"half")
+    assert paths(lake) == ["incoming/acme/good.csv"]
+    assert lake.listing("incoming/").odd == []
+
+
+def test_a_time_that_no_calendar_has_stops_no_listing(lake: Lake) -> None:
+    for name, seconds in (("late.csv", 10**11), ("early.csv", -(10**10))):
+        (incoming(lake) / name).write_bytes(b"")
+        os.utime(incoming(lake) / name, (0, seconds))
+    assert len(paths(lake)) == 3
+
+
+def test_folders_are_looked_into_as_deep_as_agreed_and_the_rest_is_told(lake: Lake) -> None:
+    deep = incoming(lake)
+    for _ in range(40):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "x.csv").write_bytes(b"")
+    (odd,) = lake.listing("incoming/").odd
+    assert (odd.path.count("/"), odd.why) == (31, "it lies 32 folders deep")
+
+
+def test_a_copy_that_reads_back_otherwise_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("advisory_perf.storage.folders.Folder.read", lambda *_: b"other")
+    with pytest.raises(LakeError, match="reads back other bytes"):
+        lake.keep("archive/acme/x.csv", b"rows")

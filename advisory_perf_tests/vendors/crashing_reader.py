@@ -1,0 +1,65 @@
+"""The reading program with a CSV parser that does what the file says: aborts, takes memory, never ends, or reads."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import polars as pl
+
+from advisory_perf.vendors import reading
+from advisory_perf.vendors.raw import Reading
+from advisory_perf.vendors.reader import main
+
+HONEST = reading._READERS["csv"]  # noqa: SLF001 - the place of a parser
+
+
+class PanicException(BaseException):
+    """What Rust's libraries raise, by its name."""
+
+
+def panic() -> None:
+    raise PanicException("straddling object")
+
+
+def hog() -> None:
+    pieces = [bytearray(64 << 20) for _ in range(1_000)]
+    raise AssertionError(f"{len(pieces)} pieces of memory")
+
+
+def loop() -> None:
+    while True:
+        pass
+
+
+DEEDS: dict[str, Callable[[], object]] = {
+    "abort": os.abort,
+    "exit": partial(os._exit, 3),
+    "hog": hog,
+    "hog below Python": lambda: pl.repeat(1, 4_000_000_000, dtype=pl.Int64(), eager=True),
+    "loop": loop,
+    "sleep": partial(time.sleep, 600),
+    "panic": panic,
+    "mistake": lambda: dict[str, str]()["x"],
+}
+
+
+def obeying(content: bytes, told: Reading) -> pl.DataFrame:
+    command = content.partition(b"\n")[0].decode()
+    if command in DEEDS:
+        DEEDS[command]()
+    if command == "kill" or (command == "kill once" and not os.path.exists(told.path)):  # noqa: PTH110 - a mark of this test
+        open(told.path, "w").close()  # noqa: PTH123 - likewise
+        os.kill(os.getpid(), signal.SIGKILL)
+    if command in {"kill once", "which"}:
+        return HONEST(f"{told.feed.files.csv.delimiter.join(told.feed.source_names)}\n{os.getpid()},2024-06-28,1,0,0,1\n".encode(), told)
+    return HONEST(content, told)
+
+
+reading._READERS["csv"] = obeying  # noqa: SLF001 - likewise
+
+if __name__ == "__main__":
+    assert "polars" in sys.modules
+    main()
