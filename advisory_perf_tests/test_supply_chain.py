@@ -133,10 +133,17 @@ EXAMINE = """
 import advisory_perf.definitions as d, advisory_perf.cli, sys
 from advisory_perf.local.installation import INSTANCE_FILE
 from advisory_perf.settings import Settings
-assert INSTANCE_FILE.is_file()
+from pathlib import Path
+assert INSTANCE_FILE.is_file() and INSTANCE_FILE.parent == Path(d.__file__).parent
 assert len(d.build_definitions(Settings()).resolve_all_asset_specs()) > 20
 print(d.__file__)
 """
+
+
+def test_no_file_of_the_project_is_a_link() -> None:
+    """Archives and some stores of source know no links, and leave a file with the target's name in their place."""
+    folders = (ROOT / name for name in ("advisory_perf", "advisory_perf_tests", "bench", "docker", "docs", "sql"))
+    assert [path for folder in folders for path in (folder, *folder.rglob("*")) if path.is_symlink()] == []
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.errors import SettingsError, WarehouseError
 from advisory_perf.orchestration.platform import Platform
+from advisory_perf.packaged import packaged
 from advisory_perf.settings import Settings
 from advisory_perf.storage.addresses import check_dagsters_address
 from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
@@ -28,7 +29,7 @@ from advisory_perf.storage.saying import said_by
 from advisory_perf.storage.schema import migrate, pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
 
-INSTANCE_FILE = Path(__file__).with_name("dagster.yaml")
+INSTANCE_FILE = packaged("dagster.yaml")
 """The Dagster instance, which is copied into Dagster's home."""
 
 EVENT_BATCH = "1000"

@@ -13,6 +13,7 @@ from yoyo import get_backend, read_migrations
 from yoyo.exceptions import LockTimeout
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.packaged import packaged
 from advisory_perf.storage.roles import Role
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -64,7 +65,7 @@ def pending_migrations(url: str, sql_dir: Path | None = None) -> list[str]:
 
 
 def _sql_folder(sql_dir: Path | None) -> Path:
-    folder = sql_dir if sql_dir is not None else Path(__file__).parents[1] / "sql"
+    folder = sql_dir if sql_dir is not None else packaged("sql")
     if not any(folder.glob("*.sql")):
         raise WarehouseError(f"no migrations in {folder}; install the package again, or say where its sql folder is")
     return folder
