@@ -1,7 +1,8 @@
 """An installation on this machine: where the embedded server runs, what processes started from here have to know.
 
 Opening one starts the embedded PostgreSQL where no warehouse is set, brings its schema up to date, and gives Dagster its home.
-An external warehouse is never migrated by surprise: that is `advisory-perf migrate`.
+An external warehouse is never migrated by surprise: that is `advisory-perf migrate`. Dagster takes a second or two to import, and most
+commands only ask the warehouse; so it is imported by those that run something.
 """
 
 import os
@@ -10,15 +11,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
-from dagster_postgres.utils import DagsterPostgresException
 from filelock import FileLock
-from sqlalchemy.exc import SQLAlchemyError
 
-from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.errors import SettingsError, WarehouseError
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.packaged import packaged
 from advisory_perf.settings import Settings
 from advisory_perf.storage.addresses import check_dagsters_address
@@ -28,6 +25,11 @@ from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.saying import said_by
 from advisory_perf.storage.schema import migrate, pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from advisory_perf.orchestration.platform import Platform
 
 INSTANCE_FILE = packaged("dagster.yaml")
 """The Dagster instance, which is copied into Dagster's home."""
@@ -50,20 +52,24 @@ class Installation:
         own = {"DAGSTER_HOME": str(self.dagster_home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH, "DAGSTER_DISABLE_TELEMETRY": "1"}
         return {**os.environ, **self.settings.as_environment(), **own}
 
-    def platform(self) -> Platform:
+    def platform(self) -> "Platform":
         """Feeds and stores; the warehouse as the writer."""
+        from advisory_perf.definitions import open_platform
+
         return open_platform(self.settings)
 
     def warehouse(self, role: Role) -> Warehouse:
         """The warehouse as another role."""
         return Warehouse(address_of(self.settings, role), role)
 
-    def definitions(self) -> dg.Definitions:
+    def definitions(self) -> "dg.Definitions":
         """Everything that Dagster runs here."""
+        from advisory_perf.definitions import build_definitions
+
         return build_definitions(self.settings)
 
     @contextmanager
-    def instance(self) -> Iterator[dg.DagsterInstance]:
+    def instance(self) -> "Iterator[dg.DagsterInstance]":
         """Dagster's own storage, the one that the UI shows. dagster.yaml reads the environment, which is as before afterwards."""
         before = dict(os.environ)
         os.environ.update(self.environment)
@@ -74,7 +80,11 @@ class Installation:
             os.environ.clear()
             os.environ.update(before)
 
-    def _own_storage(self) -> dg.DagsterInstance:
+    def _own_storage(self) -> "dg.DagsterInstance":
+        import dagster as dg
+        from dagster_postgres.utils import DagsterPostgresException
+        from sqlalchemy.exc import SQLAlchemyError
+
         try:
             # One at a time, since two that find no tables would both make them.
             with FileLock(self.settings.home / ".dagster.lock"):

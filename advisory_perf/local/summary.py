@@ -2,24 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from advisory_perf.local.cells import add_row, titled
-from advisory_perf.local.runs import Handed
 from advisory_perf.showing import shown
 from advisory_perf.storage.health import Finding
 from advisory_perf.storage.outbox import KeptAlert
 from advisory_perf.storage.reporting import largest_breaks, pass_rates, vendor_overview
 from advisory_perf.storage.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    from advisory_perf.local.runs import Handed
+
 _BREAKS_SHOWN = 3
 _STYLES = {"COMPLETED": "green", "COMPLETED_WITH_ISSUES": "yellow", "FAILED": "red", "DUPLICATE": "dim"}
 
 
-def deliveries_table(handed: Sequence[Handed], rates: Mapping[str, float | None]) -> Table:
+def deliveries_table(handed: "Sequence[Handed]", rates: Mapping[str, float | None]) -> Table:
     """One line a delivery: status, rows and the share of compared rows without a break."""
     counted = ("read", "accepted", "quarantined", "duplicate", "footer", "pass rate")
     table = titled("Deliveries", ("file", "vendor", "status"), numbers=counted)
@@ -70,7 +73,7 @@ def amount(found: Mapping[str, object]) -> str:
     return f"{float(variance) * 10_000:+.1f} bp" if found["field_name"] == "twrr" else f"{variance:+,.2f}"
 
 
-def summary(warehouse: Warehouse, handed: Sequence[Handed]) -> Group:
+def summary(warehouse: Warehouse, handed: "Sequence[Handed]") -> Group:
     """Deliveries, vendors, and why anything was rejected."""
     rates = pass_rates(warehouse, [one.entry.delivery_id for one in handed])
     failed = [one.entry for one in handed if one.status == "FAILED"]

@@ -28,6 +28,8 @@ JOB_NAME = "upkeep"
 _PAGE = 100
 _AT_MOST = 5_000
 """Runs that one pass removes; the next pass goes on."""
+_STAGED_FOR = timedelta(days=1)
+"""Longer than any run takes to promote what it has staged."""
 _UNDER_WAY = {DeliveryStatus.RECEIVED, DeliveryStatus.PROCESSING}
 _MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
@@ -87,6 +89,7 @@ def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, 
         [(vendor, platform.ledger.pending(vendor)) for vendor in platform.feeds],
     )
     sweep_turns(platform.warehouse, now)
+    platform.lake.sweep_staging(now - _STAGED_FOR)
     runs, kept, is_complete = _remove_runs(platform, instance, before, needed, at_most)
     return Removed(runs, kept, _remove_partitions(platform, instance, before, needed), is_complete)
 

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ BOOTSTRAP = "postgres"
 
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
 _STOP_SECONDS = 60
+_LOOK_SECONDS = 0.02
 _BINARIES = Path("/var/lib/advisory_perf")
 _HERE = "/proc/self/cwd"
 
@@ -82,20 +84,19 @@ class Server(PostgresServer):
         info = self._running()
         if info is not None and info.process is not None:
             info.process.send_signal(signal.SIGINT)
-            try:
-                info.process.wait(_STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                info.process.send_signal(signal.SIGQUIT)
+            end = time.monotonic() + _STOP_SECONDS
+            while _is_alive(info.process):
+                if time.monotonic() > end:
+                    info.process.send_signal(signal.SIGQUIT)
+                    break
+                time.sleep(_LOOK_SECONDS)
 
     def _running(self) -> PostmasterInfo | None:
         """The running server; a number that another process has meanwhile is none."""
         info = PostmasterInfo.read_from_pgdata(self.pgdata)
         if info is None or not info.is_running() or info.process is None:
             return None
-        try:
-            return info if info.process.name().startswith("postgres") and info.process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
+        return info if _is_alive(info.process) else None
 
     @property
     def _data(self) -> str:
@@ -120,6 +121,14 @@ class Server(PostgresServer):
             os.chown(fresh, self.uid, self._gid)
         fresh.replace(path)
         return True
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it is a server that works. One that has ended and that its parent has not looked at yet, as in a container, is none."""
+    try:
+        return bool(process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def server_in(folder: Path, users: tuple[str, ...]) -> Server:

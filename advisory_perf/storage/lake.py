@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 
 import polars as pl
@@ -150,6 +151,10 @@ class Lake:
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(stage_one, partitions))
             list(pool.map(promote, partitions))
+
+    def sweep_staging(self, before: datetime) -> None:
+        """Deletes what was staged before and never promoted: a run that lost its turn, or was killed, and that nobody launched again."""
+        self.delete(file.path for file in self.files(f"{_STAGING}/") if file.modified < before)
 
     def partition_keys(self, stage: str, vendor: str, dimension: str) -> list[str]:
         """The partitions that exist, sorted."""

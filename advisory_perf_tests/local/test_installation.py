@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -42,7 +43,26 @@ def external(home: Path, warehouse_url: str, dagster_url: str = DAGSTER_NOWHERE)
     return Settings(home=home, warehouse_url=warehouse_url, dagster_url=dagster_url)
 
 
+RUN_AND_LOOK = """
+import sys
+from advisory_perf.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print({"dagster", "pandera", "pandas"} & sys.modules.keys(), file=sys.stderr)
+"""
+
+
 # servers --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["breaks list", "quarantine list", "alerts list", "export accounts", "migrate"])
+def test_what_only_asks_the_warehouse_does_not_wait_for_dagster(command: str, tmp_path: Path, warehouse_url: str) -> None:
+    environment = {**os.environ, **external(tmp_path / "home", warehouse_url).as_environment()}
+    run = [sys.executable, "-W", "ignore", "-c", RUN_AND_LOOK, *command.split()]
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "set()\n")
 
 
 def test_with_both_addresses_given_no_server_is_started(tmp_path: Path, warehouse_url: str) -> None:

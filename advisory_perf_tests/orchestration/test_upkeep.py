@@ -144,6 +144,15 @@ def test_attempts_of_a_file_that_still_waits_are_kept(world: World) -> None:
     assert tries_for(world.instance, waiting, now=later(0)).others == 1
 
 
+def test_what_a_lost_run_staged_goes_after_a_day(world: World) -> None:
+    staged = "_staging/net_flows/acme/2025-03-03.parquet"
+    world.platform.lake.write(staged, b"half")
+    keep_up(world.platform, world.instance, now=later(0.9))
+    assert world.platform.lake.exists(staged)
+    keep_up(world.platform, world.instance, now=later(1.1))
+    assert not world.platform.lake.exists(staged)
+
+
 def test_while_the_lake_cannot_be_listed_nothing_goes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(_lake: Lake, _prefix: str) -> list[object]:
         raise LakeOutageError("the lake does not answer")

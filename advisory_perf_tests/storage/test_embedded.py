@@ -28,6 +28,26 @@ with EmbeddedPostgres(Path(sys.argv[1])) as server, psycopg.connect(server.url()
     print(connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()[0])
 """
 
+PARENT_THAT_NEVER_LOOKS = """
+import ctypes, subprocess, sys
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+sys.exit(subprocess.run([sys.executable, "-c", *sys.argv[1:]]).returncode)
+"""
+
+START_AND_STOP = """
+import os, sys, psutil
+from pathlib import Path
+from advisory_perf.storage import embedded_server
+from advisory_perf.storage.embedded import EmbeddedPostgres
+embedded_server._STOP_SECONDS = 100_000
+home = Path(sys.argv[1])
+with EmbeddedPostgres(home):
+    server = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
+    assert server.ppid() == os.getppid()
+print(server.status())
+"""
+
 
 def started_at(server: EmbeddedPostgres) -> str:
     with psycopg.connect(server.url()) as connection:
@@ -82,6 +102,13 @@ def test_a_stopped_server_starts_again_with_its_rows_whoever_was_killed_while_us
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
     with pytest.raises(WarehouseError, match="cannot be reached"):
         Warehouse(url).query("SELECT 1")
+
+
+def test_a_server_has_stopped_when_its_process_has_ended_even_if_its_parent_never_looks(server_home: Path) -> None:
+    """As under the first process of many containers."""
+    command = [sys.executable, "-c", PARENT_THAT_NEVER_LOOKS, START_AND_STOP, str(server_home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "zombie\n"), done.stderr
 
 
 def test_a_server_that_is_not_running_has_no_url(tmp_path: Path) -> None:
