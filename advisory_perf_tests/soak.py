@@ -87,7 +87,7 @@ def _settled(platform: Running, files: int, patience: float, say: object) -> lis
     end, told = time.monotonic() + patience, 0.0
     while True:
         left = platform.unsettled(files)
-        if not left or time.monotonic() > end:
+        if not left or time.monotonic() > end or platform.process.poll() is not None:
             return left
         if time.monotonic() - told > 30:
             told = time.monotonic()

@@ -5,17 +5,12 @@ Dagster's storage does not answer at that moment: such a run would count as unde
 """
 
 import json
-import os
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from advisory_perf.storage.embedded import is_alive
-
-_PROC = Path("/proc")
-_CLOCKS_DIFFER = 5.0
+from advisory_perf.storage.processes import is_alive
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -36,21 +31,6 @@ class WatchedRunLauncher(DefaultRunLauncher):
             for event in events
             if event.dagster_event is not None and "pid" in event.dagster_event.engine_event_data.metadata
         ]
-        if not told or any(is_running(process, since=instant) for process, instant in told):
+        if not told or any(is_alive(process, since=instant) for process, instant in told):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {told[-1][0]} is gone")
-
-
-def is_running(process: int, *, since: float) -> bool:
-    """Whether the process that had this number at a time, in seconds of the epoch, still runs; paused counts, a later one does not."""
-    try:
-        state, *fields = (_PROC / str(process) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        (booted,) = [
-            float(line.split()[1]) for line in (_PROC / "stat").read_text(encoding="ascii").splitlines() if line.startswith("btime ")
-        ]
-    except FileNotFoundError:
-        return not (_PROC / "self" / "stat").exists() and is_alive(process)
-    except ProcessLookupError:
-        return False
-    started = booted + float(fields[18]) / os.sysconf("SC_CLK_TCK")
-    return state not in {"Z", "X"} and started <= since + _CLOCKS_DIFFER

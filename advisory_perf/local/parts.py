@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +17,10 @@ import psycopg
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.processes import alive_in
 
 _CONNECT_SECONDS = 3
 _TERMINATED_SECONDS = 5
-_PROC = Path("/proc")
 
 
 def always() -> bool:
@@ -48,7 +48,7 @@ class Child:
 
     def start(self) -> None:
         """Start it, tied to this process; sessions in which nothing runs any more are forgotten."""
-        self.sessions = {session for session in self.sessions if processes_of({session})}
+        self.sessions = {session for session in self.sessions if alive_in({session})}
         tied = [sys.executable, "-P", "-m", "advisory_perf.local.tied", str(os.getpid())]
         output = None if self.log_file is None else self.log_file.open("ab")
         try:
@@ -129,8 +129,8 @@ def end(children: Sequence[Child], patience: float, *, is_hurried: Callable[[], 
     _wait(lambda: not any(child.is_alive() for child in children), patience, is_hurried)
     sessions = {session for child in children for session in child.sessions}
     for number in (signal.SIGTERM, signal.SIGKILL):
-        _send(number, processes_of(sessions))
-        _wait(lambda: not any(child.is_alive() for child in children) and not processes_of(sessions), _TERMINATED_SECONDS, is_hurried)
+        _send(number, alive_in(sessions))
+        _wait(lambda: not any(child.is_alive() for child in children) and not alive_in(sessions), _TERMINATED_SECONDS, is_hurried)
 
 
 def _wait(is_over: Callable[[], bool], seconds: float, is_hurried: Callable[[], bool]) -> None:
@@ -143,14 +143,3 @@ def _send(number: signal.Signals, processes: Iterable[int]) -> None:
     for process in processes:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process, number)
-
-
-def processes_of(sessions: Collection[int]) -> list[int]:
-    """Processes of these sessions that run; a session is the number of the process that began it. Empty where there is no /proc."""
-    found = []
-    for entry in _PROC.glob("[0-9]*"):
-        with suppress(OSError):
-            state, _, _, session = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[:4]
-            if int(session) in sessions and state not in {"Z", "X"}:
-                found.append(int(entry.name))
-    return found

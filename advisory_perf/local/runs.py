@@ -21,10 +21,10 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
-from advisory_perf.storage.embedded import is_alive
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.objects import oddity_of
+from advisory_perf.storage.processes import is_alive
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.registry import feed_for

@@ -7,10 +7,10 @@ afterwards stays, but for who is let in.
 
 import json
 import logging
-import os
 import subprocess
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString, Self
@@ -22,6 +22,7 @@ from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.privacy import private
+from advisory_perf.storage.processes import is_alive
 from advisory_perf.storage.roles import Role
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _USERS = (*Role, DAGSTERS_USER)
 
 START_SECONDS = 120
 """How long a start may take; recovery after a crash replays up to ``max_wal_size``."""
+_REFUSED_SECONDS, _AGAIN_SECONDS = 5, 0.5
 
 _SETTINGS = {
     "shared_buffers": "512MB",
@@ -72,8 +74,7 @@ class EmbeddedPostgres:
             with private(self.home), FileLock(self.home / ".postgres.lock"):
                 server = _server_in(folder)
                 if not (folder / "PG_VERSION").exists():
-                    server.ensure_pgdata_inited()
-                    _write_settings(folder)
+                    server.make(_SETTINGS)
                 _forget_dead_processes(folder)
                 _start_patiently(server)
                 _create_users_and_databases(server)
@@ -121,41 +122,27 @@ def _url(server: "Server", database: str, user: str) -> str:
     return f"postgresql://{user}@/{quote(database)}?host={quote(str(server.socket))}"
 
 
-def _write_settings(folder: Path) -> None:
-    with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
-        file.write("\n# advisory_perf: bulk loads on one machine\n")
-        file.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())
-
-
 def _forget_dead_processes(folder: Path) -> None:
     """Take killed processes from the list of users, which would keep the server up for ever."""
     users = folder / ".handle_pids.json"
     if users.exists():
-        known: list[int] = json.loads(users.read_text(encoding="utf-8") or "[]")
+        known: list[int] = []
+        with suppress(ValueError):  # half written by one that was killed
+            known = json.loads(users.read_text(encoding="utf-8"))
         users.write_text(json.dumps([pid for pid in known if is_alive(pid)]), encoding="utf-8")
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process of that number runs on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _start_patiently(server: "Server") -> None:
-    """Start, and wait on while the server replays its log: the library itself gives up after ten seconds."""
-    deadline = time.monotonic() + START_SECONDS
+    """Start, and wait on while the server replays its log, or children of a killed one still end: the library itself does not."""
+    begun = time.monotonic()
     while True:
         try:
             server.start()
-        except (subprocess.TimeoutExpired, AssertionError):
-            if time.monotonic() > deadline:
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError, AssertionError) as error:
+            is_refused = isinstance(error, subprocess.CalledProcessError)
+            if time.monotonic() - begun > (_REFUSED_SECONDS if is_refused else START_SECONDS):
                 raise
-            time.sleep(1)
+            time.sleep(_AGAIN_SECONDS)
         else:
             return
 

