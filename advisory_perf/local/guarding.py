@@ -7,6 +7,7 @@ POST only, and a POST is JSON, which no form can send; a read-only page takes qu
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -96,9 +97,11 @@ def _http_refusal(scope: Mapping[str, Any], headers: Headers, *, read_only: bool
     method, path = scope["method"], scope["path"]
     if method not in {"GET", "HEAD", "POST"}:
         return Refusal(_NO_METHOD, f"{method} is not used here; use GET or POST")
+    if any(unicodedata.category(letter) == "Cc" for letter in path):
+        return Refusal(_NOT_UNDERSTOOD, "the address has control characters; leave them out")
     if method == "POST":
         return _post_refusal(path, headers, read_only=read_only)
-    if _is_graphql(path) and "query" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True):
+    if "query" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True):
         return Refusal(_NO_METHOD, "GraphQL is executed by POST with application/json only")
     return None
 
@@ -108,13 +111,9 @@ def _post_refusal(path: str, headers: Headers, *, read_only: bool) -> Refusal | 
     kinds = headers.getlist("content-type")
     if len(kinds) != 1 or kinds[0].partition(";")[0].strip() != "application/json":
         return Refusal(_NOT_JSON, "send application/json")
-    if read_only and not _is_graphql(path):
+    if read_only and path != "/graphql":
         return Refusal(_REFUSED, "this page is read-only")
     return None
-
-
-def _is_graphql(path: str) -> bool:
-    return path.rstrip("/") == "/graphql"
 
 
 def body_refusal(body: bytes) -> Refusal | None:

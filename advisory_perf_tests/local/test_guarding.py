@@ -186,6 +186,18 @@ def test_what_a_foreign_page_or_a_link_can_send_is_refused(
         assert json.loads(text)["errors"][0]["message"]
 
 
+SPELLINGS = ["/graphql%0a", "/graphql%0d", "/graphql%0d%0a", "/graphql%00", "/graphql%7f", "//graphql", "/./graphql", "/GraphQL"]
+SPELLINGS += ["/graphql;x", "/%2fgraphql", "/graphql%2f", "/%67raphql", "/graphql//", "/graphql%20", "/graphql%c2%85", "/a/../graphql"]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_no_spelling_of_the_address_executes_a_mutation(page: Page, read_only_page: Page, method: str, path: str) -> None:
+    for asked in (page, read_only_page):
+        status, _ = asked.ask(method, f"{path}?query={quote(LIMIT)}")
+        assert (status in {400, 405}, asked.is_changed) == (True, False)
+
+
 def test_a_body_without_end_is_cut_off(page: Page) -> None:
     status, _ = page.ask("POST", "/graphql", "x" * (MOST_BYTES + 1), Content_Type=JSON)
     assert status == 413
