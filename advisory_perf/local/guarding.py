@@ -21,8 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """Names by which only this machine reaches the page."""
 
-MOST_BYTES = 4 << 20
-"""The longest body of a POST; the page's own queries have some ten kilobytes."""
+MOST_BYTES = 1 << 20
+"""The longest body of a POST; the page's own queries have some ten kilobytes, and a launch of 10,000 partitions has 150."""
+
+_MOST_TOKENS = 20_000
+"""The longest query; longer ones are not read, since reading takes its time, and nothing else is answered meanwhile."""
+
+_HEADERS = ((b"x-frame-options", b"DENY"), (b"content-security-policy", b"frame-ancestors 'none'"))
+"""Of every answer, so that no foreign page shows this one within itself and has its buttons pressed."""
 
 _WILDCARDS = {"0.0.0.0", "::", "[::]", ""}  # noqa: S104 - known in order not to be trusted
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -90,7 +96,14 @@ def refusal(scope: Mapping[str, Any], headers: Headers, hosts: Hosts, *, read_on
         return Refusal(_REFUSED, "this page is not asked for under that host; add it to ADVISORY_PERF_PAGE_HOSTS if it is yours")
     if any(not hosts.has_origin(origin, given[0]) for origin in origins):
         return Refusal(_REFUSED, "another page may not ask this one; add its host to ADVISORY_PERF_PAGE_HOSTS if it is yours")
+    if not origins and headers.get("sec-fetch-site") == "cross-site" and not _is_followed_link(scope, headers):
+        return Refusal(_REFUSED, "another page may only link to this one")
     return None if scope["type"] == "websocket" else _http_refusal(scope, headers, read_only=read_only)
+
+
+def _is_followed_link(scope: Mapping[str, Any], headers: Headers) -> bool:
+    fetched = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return scope["type"] == "http" and scope["method"] == "GET" and fetched == ("navigate", "document")
 
 
 def _http_refusal(scope: Mapping[str, Any], headers: Headers, *, read_only: bool) -> Refusal | None:
@@ -116,15 +129,17 @@ def _post_refusal(path: str, headers: Headers, *, read_only: bool) -> Refusal | 
     return None
 
 
-def body_refusal(body: bytes) -> Refusal | None:
-    """What is wrong with the body of a GraphQL request to a read-only page: anything but queries."""
+def body_refusal(body: bytes, *, read_only: bool) -> Refusal | None:
+    """What is wrong with the body of a GraphQL request: what takes long to read and, on a read-only page, anything but queries."""
     try:
         asked = json.loads(body)
         query = asked["query"]
-        operations = {node.operation for node in parse(query).definitions if isinstance(node, OperationDefinitionNode)}
+        operations = {
+            node.operation for node in parse(query, max_tokens=_MOST_TOKENS).definitions if isinstance(node, OperationDefinitionNode)
+        }
     except (ValueError, TypeError, KeyError, RecursionError, GraphQLSyntaxError):
         return Refusal(_NOT_UNDERSTOOD, 'the body is no GraphQL request; send {"query": "…"}')
-    if operations - {OperationType.QUERY}:
+    if read_only and operations - {OperationType.QUERY}:
         return Refusal(_REFUSED, "this page is read-only; change things with the command, or with a page that may")
     return None
 
@@ -147,14 +162,24 @@ class Guard:
             body = await _whole_body(receive)
             refused = Refusal(_TOO_LONG, f"the body has more than {MOST_BYTES:,} bytes") if body is None else None
             if refused is None and body is not None:
-                refused = body_refusal(body) if self._read_only else None
+                refused = body_refusal(body, read_only=self._read_only) if scope["path"] == "/graphql" else None
                 receive = _again(body, receive)
+        send = _unframed(send)
         if refused is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
         else:
             await JSONResponse({"errors": [{"message": refused.says}]}, refused.status)(scope, receive, send)
+
+
+def _unframed(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+        await send(message)
+
+    return with_headers
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

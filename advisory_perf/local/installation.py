@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 INSTANCE_FILE = packaged("dagster.yaml")
 """The Dagster instance, which is copied into Dagster's home."""
 
+_OWNERS_ADDRESS = "ADVISORY_PERF_OWNER_URL"
+
 EVENT_BATCH = "1000"
 """Dagster writes events of partitions in batches of this size; one by one they would take longer than the figures."""
 
@@ -48,9 +50,10 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the processes that Dagster starts."""
+        """The environment of the processes that Dagster starts, none of which needs what the owner may."""
         own = {"DAGSTER_HOME": str(self.dagster_home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH, "DAGSTER_DISABLE_TELEMETRY": "1"}
-        return {**os.environ, **self.settings.as_environment(), **own}
+        of_others = {name: value for name, value in os.environ.items() if name.upper() != _OWNERS_ADDRESS}
+        return {**of_others, **self.settings.as_environment(), **own}
 
     def platform(self) -> "Platform":
         """Feeds and stores; the warehouse as the writer."""

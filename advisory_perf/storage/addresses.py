@@ -43,7 +43,7 @@ def parts_of(address: str) -> dict[str, Any] | None:
     if any(not form.fullmatch(str(parts.get(name) or "")) for name, form in _FORMS.items()):
         return None
     host = str(parts.get("host") or "")
-    if "@" in host and not host.startswith(("@", "/")):
+    if "@" in host.removeprefix("@"):  # at the start it names a socket of no folder
         return None
     return parts
 

@@ -55,6 +55,10 @@ def channel_of(url: str) -> Channel:
         raise SettingsError(f"{_SETTING} cannot be read as a URL; give {_FORMS}") from None
     if parts.scheme == "http" and "@" in parts.netloc:
         raise SettingsError(f"{_SETTING} would send a password in the clear; use https://…")
+    if parts.scheme in {"https", "http"} and "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise SettingsError(
+            f"{_SETTING} has an @ after its host, where a password may have been cut; write / ? # of a password, and every @, as %XX"
+        )
     if parts.scheme in {"https", "http"} and parts.hostname:
         return Channel(place, partial(_post, place, _without_user(parts), _basic(user, password)))
     if parts.scheme in {"smtp", "smtps"} and parts.hostname:

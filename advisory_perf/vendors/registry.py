@@ -76,6 +76,10 @@ def read_feed(path: Path) -> Feed:
         raise FeedError(f"{path}: is not UTF-8 at byte {error.start + 1}; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise FeedError(f"{path}: cannot be read as YAML: {_why_no_yaml(error)}") from error
+    except (ValueError, OverflowError) as error:
+        raise FeedError(
+            f"{path}: holds a day, time or number that there is not; look for such as 2025-02-30, and put texts in quotes"
+        ) from error
     if not isinstance(content, dict):
         raise FeedError(f"{path}: must be a mapping that starts with 'vendor: …'")
     try:

@@ -37,6 +37,11 @@ class Page:
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str]:
         """Status and text; Host and Origin as given, and nothing that was not given but the Host."""
+        status, text, _ = self.asked(method, path, body, **headers)
+        return status, text
+
+    def asked(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+        """The same with the answer's headers."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.putrequest(method, path, skip_host="Host" in given, skip_accept_encoding=True)
@@ -47,7 +52,7 @@ class Page:
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
         connection.close()
-        return answer.status, text
+        return answer.status, text, answer.headers
 
     def post(self, query: str, **headers: str) -> tuple[int, str]:
         """A GraphQL request as the page itself sends it, unless the headers say otherwise."""
@@ -201,6 +206,28 @@ def test_no_spelling_of_the_address_executes_a_mutation(page: Page, read_only_pa
 def test_a_body_without_end_is_cut_off(page: Page) -> None:
     status, _ = page.ask("POST", "/graphql", "x" * (MOST_BYTES + 1), Content_Type=JSON)
     assert status == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/graphql?query=x", "/nowhere", "/assets/nothing.js"])
+def test_no_page_shows_this_one_within_itself(page: Page, path: str) -> None:
+    headers = page.asked("GET", path)[2]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers.get_all("Content-Security-Policy", [])
+
+
+@pytest.mark.parametrize(
+    ("mode", "dest", "status"), [("navigate", "document", 200), ("navigate", "iframe", 403), ("no-cors", "script", 403), ("", "", 403)]
+)
+def test_a_foreign_page_may_link_to_this_one_and_take_nothing_of_it(page: Page, mode: str, dest: str, status: int) -> None:
+    told = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": mode, "Sec_Fetch_Dest": dest}
+    assert page.ask("GET", "/", **told)[0] == status
+    assert page.ask("GET", "/", **{**told, "Sec_Fetch_Site": "same-origin"})[0] == 200
+
+
+def test_a_query_that_takes_long_to_read_is_not_read(page: Page, read_only_page: Page) -> None:
+    for asked in (page, read_only_page):
+        assert asked.post("{" + " a" * 30_000 + "}")[0] == 400
+        assert asked.post("{" + " version" * 500 + "}")[0] == 200
 
 
 def test_a_web_socket_of_a_foreign_page_is_refused_and_that_of_the_page_itself_is_not(page: Page) -> None:

@@ -156,7 +156,8 @@ def test_processes_of_dagsters_get_every_setting(tmp_path: Path, warehouse_url: 
     assert "ADVISORY_PERF_LAKE_URL" not in environment, "what is not set stays unset"
 
 
-def test_the_owners_address_is_for_this_process_only(tmp_path: Path) -> None:
+def test_the_owners_address_is_for_this_process_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADVISORY_PERF_OWNER_URL", "postgresql://owner:hunter2@nowhere/x")
     with open_installation(Settings(home=tmp_path / "home")) as installation:
         assert not [name for name in installation.environment if "OWNER" in name]
         assert "postgres@" not in "".join(value for name, value in installation.environment.items() if name.startswith("ADVISORY_PERF_"))

@@ -22,6 +22,8 @@ BAD = {
     "a port of letters": "postgresql://user:hunter2@127.0.0.1:s3cr3t/db",
     "an open bracket": "postgresql://user:hunter2@[::1:1/s3cr3t",
     "an @ in the password": "postgresql://user:hunter2@s3cr3t@127.0.0.1:1/db",
+    "two @ in the password": "postgresql://user:hunter2@@s3cr3t@127.0.0.1:1/db",
+    "an @ and a slash in the password": "postgresql://user:hunter2@%2Fs3cr3t@127.0.0.1:1/db",
     "a slash in the password": "postgresql://user:hunter2/s3cr3t@127.0.0.1:1/db",
     "a fragment": "postgresql://user:hunter2@127.0.0.1:1#s3cr3t/db",
     "a percent sign in the password": "postgresql://user:hunter2%zzs3cr3t@127.0.0.1:1/db",
@@ -97,6 +99,9 @@ def test_a_bad_endpoint_is_told_without_its_password(
 CHANNELS = [
     "https://user:hunter2@[::1/hook",
     "https://user:hunter2@host:s3cr3t/hook",
+    "https://user:12/hunter2@127.0.0.1/hook",
+    "https://user:12?hunter2@127.0.0.1/hook",
+    "https://user:12#hunter2@127.0.0.1/hook",
     "user:hunter2@host/hook",
     "htps://user:hunter2@host/hook",
     "smtp://user:hunter2@mail.example.com/?from=a@example.com&to=b@example.com",

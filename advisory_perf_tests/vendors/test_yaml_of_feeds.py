@@ -171,3 +171,16 @@ def test_a_feed_that_would_grow_or_is_deep_is_refused_with_file_and_line(tmp_pat
         read_feed(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2025-02-30", "2025-13-01", "2025-01-01T99:00:00Z", "9" * 5_000, "0x" + "f" * 5_000, "1" + ":59" * 400 + ".5", "1" + ":59" * 3_000],
+)
+def test_a_day_or_number_that_there_is_not_is_refused_in_a_sentence(tmp_path: Path, value: str) -> None:
+    with pytest.raises(FeedError) as refused:
+        read(tmp_path, first_window=value)
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{tmp_path / 'acme.yaml'}: ")
+    assert "\n" not in sentence
+    assert len(sentence) < 400
