@@ -163,6 +163,11 @@ def _list(folder: int, path: str, found: Listing) -> None:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
+            except OSError as error:  # of a folder that may be listed and not entered
+                if error.errno not in _BARRED or path.count("/") < 1:
+                    raise
+                found.odd.append(OddName(inner, _barred(error)))
+                continue
             why = oddity_of(inner) or _kind(status.st_mode)
             if why is not None:
                 found.odd.append(OddName(inner, why))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 DEEPEST = 32
+LONGEST_PART = 240
+"""Bytes; file systems take 255, and what is kept beside a file in error/ has its name and an ending."""
 """So many parts a path may have, the zone and the file's own name included."""
 
 _UNPRINTED = {"Cc", "Cs", "Zl", "Zp"}
@@ -58,6 +60,8 @@ def oddity_of(path: str) -> str | None:
         return "its name holds control characters, or bytes that are no UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "its path holds an empty, . or .. part"
+    if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_PART for part in parts):
+        return f"its name has more than {LONGEST_PART} bytes"
     if len(parts) > DEEPEST:
         return f"it lies more than {DEEPEST} folders deep"
     return None

@@ -1,6 +1,9 @@
 """A lake in a folder: what is listed, opened and deleted is the very file that lies below it, and no link is followed."""
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +45,30 @@ PLANTED: dict[str, Callable[[Path, Path], None]] = {
     "a link to nothing": lambda folder, _: (folder / "x.csv").symlink_to("nowhere"),
     "a pipe": lambda folder, _: os.mkfifo(folder / "x.csv"),
 }
+
+
+LIST_AS_ANOTHER = """
+import os, sys
+from advisory_perf.storage.folders import Folder
+os.setgid(65534); os.setuid(65534)
+found = Folder(sys.argv[1]).listing("incoming/")
+print([file.path for file in found.files], [(odd.path, odd.why) for odd in found.odd])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize(("mode", "odd"), [(0o444, "incoming/acme/sub/x.csv"), (0o000, "incoming/acme/sub"), (0o111, "incoming/acme/sub")])
+def test_a_folder_that_its_vendor_has_closed_stops_nobody_else(mode: int, odd: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="advisory_perf_") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        for path in ("incoming/acme/sub/x.csv", "incoming/zeta/good.csv"):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(b"x")
+        (root / "incoming/acme/sub").chmod(mode)
+        command = [sys.executable, "-c", LIST_AS_ANOTHER, name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stdout == f"{['incoming/zeta/good.csv']} {[(odd, 'it may not be listed')]}\n", done.stderr
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED.keys())

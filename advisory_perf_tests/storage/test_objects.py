@@ -24,6 +24,9 @@ from advisory_perf.storage.objects import is_unfinished, oddity_of
         "",
         "/a",
         "a/",
+        "a" * 241,
+        "ü" * 121,
+        f"{'a' * 241}/b",
     ],
 )
 def test_a_name_that_misleads_a_reader_or_a_path_is_odd(name: str) -> None:
@@ -31,7 +34,7 @@ def test_a_name_that_misleads_a_reader_or_a_path_is_odd(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv", "ü ß 東京.csv", "a#1", "a b.csv", "a..b", "...", "-a", "a\u00a0b", "a\\b", "%2e%2e", "${x}", "'a'"]
+    "name", ["a.csv", "ü ß 東京.csv", "a#1", "a b.csv", "a..b", "...", "-a", "a\u00a0b", "a\\b", "%2e%2e", "${x}", "'a'", "ü" * 120]
 )
 def test_any_other_name_is_a_name(name: str) -> None:
     assert oddity_of(f"incoming/acme/{name}") is None
