@@ -34,8 +34,8 @@ ARROW_BY_OID: dict[int, pa.DataType] = {
 }
 """The types with an order and an Arrow type; numeric stands apart, and any other leaves as PostgreSQL's text."""
 
-FORMULA = "^[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]"
-"""How a text begins that a spreadsheet takes for a formula; the wide signs are so for East Asian ones."""
+FORMULA = "(^|[;|\t][[:space:]]*)([=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])"
+"""How a cell begins that a spreadsheet takes for a formula, also where it cuts one at ; | or a tab; the wide signs are East Asian."""
 
 
 class OneStatement(psycopg.Cursor[Any]):
@@ -71,7 +71,7 @@ def _as_text(column: psycopg.Column, *, for_spreadsheets: bool) -> sql.Composabl
     if column.type_code in {_TIMESTAMP, _INSTANT}:
         return sql.SQL("to_json({0}) #>> '{{}}' AS {0}").format(name)
     if for_spreadsheets and ARROW_BY_OID.get(column.type_code, pa.string()) == pa.string() and column.type_code != NUMERIC:
-        return sql.SQL("CASE WHEN {0}::text ~ {1} THEN chr(39) || {0}::text ELSE {0}::text END AS {0}").format(name, sql.Literal(FORMULA))
+        return sql.SQL("regexp_replace({0}::text, {1}, {2}, 'g') AS {0}").format(name, sql.Literal(FORMULA), sql.Literal("\\1'\\2"))
     return name
 
 
