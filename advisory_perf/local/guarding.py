@@ -1,9 +1,10 @@
 """Keeps foreign pages and links away from Dagster's web page, which itself executes mutations by GET and asks nobody's origin.
 
 The rules, in the order in which they are asked: the Host is one of ours (against DNS rebinding); an Origin is the page's own or
-one that the settings list (browsers send it with every POST and WebSocket); methods are GET, HEAD and POST; GraphQL is executed by
-POST only, and a POST is JSON, which no form can send; a read-only page takes queries alone. Headers of proxies
-(``X-Forwarded-*``) are never read: a proxy passes the Host on, or its name is in ``ADVISORY_PERF_PAGE_HOSTS``.
+one that the settings list (browsers send it with every POST and WebSocket); without one, another site may only link here; methods
+are GET, HEAD and POST; GraphQL is executed by POST only, and a POST is JSON, which no form can send; a read-only page takes
+queries alone. Headers of proxies (``X-Forwarded-*``) are never read: a proxy passes the Host on, or its name is in
+``ADVISORY_PERF_PAGE_HOSTS``.
 """
 
 import json

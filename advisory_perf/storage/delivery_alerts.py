@@ -1,9 +1,12 @@
 """The alerts about deliveries, written and resolved in the very transaction in which the ledger's entry changes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
 from advisory_perf.contracts.codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
@@ -11,6 +14,8 @@ from advisory_perf.contracts.conventions import DeliveryStatus, Severity
 from advisory_perf.storage.outbox import hold_alerts, write_alerts
 
 _DIGEST = 12
+_FIELDS = sql.SQL("id, vendor, file_name, delivery_id, sha256, received_at")
+"""Those of ``_Delivery``, in its order."""
 _TOLD = 3
 """So many of a delivery's issues stand in its alert."""
 _ALERTED = [INCOMPLETE.name, SHORT_RESTATEMENT.name]
@@ -30,31 +35,52 @@ _RESOLVE_REJECTIONS: LiteralString = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What an alert says of the delivery that it is about, as the ledger has it."""
+
+    etl_log_id: int
+    vendor: str
+    name: str
+    delivery_id: str
+    sha256: str
+    since: datetime
+
+    def key(self, code: str) -> str:
+        """By what the file is, and not by its id, which another arrival of the same file changes."""
+        return f"{code} {self.vendor} {self.name} {self.sha256[:_DIGEST]}"
+
+    def alert(self, code: str, severity: Severity, message: str) -> Alert:
+        """The alert of that code, since the file came."""
+        return Alert(
+            key=self.key(code),
+            code=code,
+            severity=severity,
+            vendor=self.vendor,
+            since=self.since,
+            subject=f"{code} {self.vendor}: {self.name}",
+            message=message,
+            delivery_id=self.delivery_id,
+            etl_log_id=self.etl_log_id,
+        )
+
+
 def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: str, sentence: str) -> None:
     """The delivery was rejected or given up: one alert a file and code, however often its landing is tried again."""
-    (vendor, name, delivery_id, sha256, since) = _entry(connection, etl_log_id)
+    statement = sql.SQL("SELECT {} FROM etl_processing_log WHERE id = %s").format(_FIELDS)
+    (fields,) = connection.execute(statement, [etl_log_id]).fetchall()
+    rejected = _Delivery(*fields)
     remedy = (
         ""
         if code in _WITH_THEIR_REMEDY
-        else f"; it lies in error/{vendor}/{delivery_id}/: ask the vendor for the right file, or mend the feed and run "
-        f"`advisory-perf quarantine replay --delivery {delivery_id}`"
-    )
-    alert = Alert(
-        key=_key(code, vendor, name, sha256),
-        code=code,
-        severity=Severity.CRITICAL,
-        vendor=vendor,
-        since=since,
-        subject=f"{code} {vendor}: {name}",
-        message=f"{sentence}{remedy}",
-        delivery_id=delivery_id,
-        etl_log_id=etl_log_id,
+        else f"; it lies in error/{rejected.vendor}/{rejected.delivery_id}/: ask the vendor for the right file, or mend the feed and run "
+        f"`advisory-perf quarantine replay --delivery {rejected.delivery_id}`"
     )
     hold_alerts(connection, _OF_DELIVERIES, {"ids": [etl_log_id]})
     connection.execute(
         "UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND etl_log_id = %s AND code <> %s", [etl_log_id, code]
     )
-    write_alerts(connection, raised=[alert])
+    write_alerts(connection, raised=[rejected.alert(code, Severity.CRITICAL, f"{sentence}{remedy}")])
 
 
 def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
@@ -71,11 +97,8 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
 
     One that is incomplete has an alert of that, and another only where rows are in quarantine besides.
     """
-    found = connection.execute(
-        "SELECT id, status, records_failed, vendor, file_name, delivery_id, sha256, received_at FROM etl_processing_log"
-        " WHERE id = ANY(%s) ORDER BY id",
-        [list(etl_log_ids)],
-    ).fetchall()
+    statement = sql.SQL("SELECT status, records_failed, {} FROM etl_processing_log WHERE id = ANY(%s) ORDER BY id").format(_FIELDS)
+    found = connection.execute(statement, [list(etl_log_ids)]).fetchall()
     incomplete = {
         etl_log_id: ("; ".join(says[:_TOLD]) + (f"; and {len(says) - _TOLD} more" if len(says) > _TOLD else ""), is_alerted)
         for etl_log_id, says, is_alerted in connection.execute(
@@ -86,55 +109,21 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
     }
     hold_alerts(connection, _OF_DELIVERIES, {"ids": list(etl_log_ids)})
     good, raised = [], []
-    for etl_log_id, status, quarantined, vendor, name, delivery_id, sha256, since in found:
-        says, is_alerted = incomplete.get(etl_log_id, (None, False))
-        key = _key(INCOMPLETE_DELIVERY.name, vendor, name, sha256)
+    for status, quarantined, *fields in found:
+        one = _Delivery(*fields)
+        says, is_alerted = incomplete.get(one.etl_log_id, (None, False))
         if is_alerted:
-            alert = Alert(
-                key=key,
-                code=INCOMPLETE_DELIVERY.name,
-                severity=INCOMPLETE_DELIVERY.severity,
-                vendor=vendor,
-                since=since,
-                subject=f"{INCOMPLETE_DELIVERY.name} {vendor}: {name}",
-                message=f"{vendor}, {name}: {says}",
-                delivery_id=delivery_id,
-                etl_log_id=etl_log_id,
-            )
-            raised.append(alert)
+            raised.append(one.alert(INCOMPLETE_DELIVERY.name, INCOMPLETE_DELIVERY.severity, f"{one.vendor}, {one.name}: {says}"))
         else:
-            good.append(key)
-        key = _key(DELIVERY_WITH_ISSUES.name, vendor, name, sha256)
+            good.append(one.key(INCOMPLETE_DELIVERY.name))
         if status != DeliveryStatus.COMPLETED_WITH_ISSUES or (is_alerted and not quarantined):
-            good.append(key)
+            good.append(one.key(DELIVERY_WITH_ISSUES.name))
             continue
-        look = f"export reconciliation_results --where \"data_source = '{vendor}'\""
+        look = f"export reconciliation_results --where \"data_source = '{one.vendor}'\""
         if quarantined:
-            why, look = f"{quarantined:,} of its rows are in quarantine", f"quarantine list --delivery {delivery_id}"
+            why, look = f"{quarantined:,} of its rows are in quarantine", f"quarantine list --delivery {one.delivery_id}"
         else:
             why = says or "figures differ from the vendor's beyond tolerance"
-        alert = Alert(
-            key=key,
-            code=DELIVERY_WITH_ISSUES.name,
-            severity=DELIVERY_WITH_ISSUES.severity,
-            vendor=vendor,
-            since=since,
-            subject=f"{DELIVERY_WITH_ISSUES.name} {vendor}: {name}",
-            message=f"{vendor}, {name}: {why}; look at them by `advisory-perf {look}`",
-            delivery_id=delivery_id,
-            etl_log_id=etl_log_id,
-        )
-        raised.append(alert)
+        message = f"{one.vendor}, {one.name}: {why}; look at them by `advisory-perf {look}`"
+        raised.append(one.alert(DELIVERY_WITH_ISSUES.name, DELIVERY_WITH_ISSUES.severity, message))
     write_alerts(connection, raised=raised, resolved=good)
-
-
-def _entry(connection: psycopg.Connection, etl_log_id: int) -> psycopg.rows.TupleRow:
-    (entry,) = connection.execute(
-        "SELECT vendor, file_name, delivery_id, sha256, received_at FROM etl_processing_log WHERE id = %s", [etl_log_id]
-    ).fetchall()
-    return entry
-
-
-def _key(code: str, vendor: str, name: str, sha256: str) -> str:
-    """By what the file is, and not by its id, which another arrival of the same file changes."""
-    return f"{code} {vendor} {name} {sha256[:_DIGEST]}"

@@ -32,6 +32,8 @@ DATABASES = ("advisory_perf", "dagster")
 """The warehouse, and the storage of Dagster's own runs and events."""
 
 SUPERUSER = "postgres"
+"""The server's own user, whom initdb makes; everybody else is made by it."""
+
 DAGSTERS_USER = "advisory_perf_dagster"
 """The owner of Dagster's storage; each role of the warehouse is a login of its own here."""
 

