@@ -1,15 +1,13 @@
 """Whether a running platform answers, asked from outside of it: what a container's health check asks."""
 
-import http.client
-
 import yaml
 from dagster._daemon.controller import all_daemons_live
 
 from advisory_perf.local.installation import Installation, open_installation
+from advisory_perf.local.page import page_answers
 from advisory_perf.local.serving import WORKSPACE, code_answers
 from advisory_perf.settings import Settings
 
-_PAGE_SECONDS = 5
 _HEARTBEAT_SECONDS = 180
 """Dagster's daemons tell every 30 seconds that they live."""
 
@@ -19,7 +17,7 @@ def silent_parts(settings: Settings, *, host: str, port: int) -> list[str]:
     with open_installation(settings, migrating=False) as installation, installation.instance() as instance:
         asked = {
             "the code server does not answer": _code_server_answers(installation),
-            f"the web page does not answer on {host}:{port}": _page_answers(host, port),
+            f"the web page does not answer on {host}:{port}": page_answers(host, port),
             f"the daemon has not been heard of for {_HEARTBEAT_SECONDS} seconds": all_daemons_live(
                 instance, heartbeat_tolerance_seconds=_HEARTBEAT_SECONDS
             ),
@@ -33,14 +31,3 @@ def _code_server_answers(installation: Installation) -> bool:
     except FileNotFoundError:
         return False
     return all(code_answers(location["grpc_server"]["socket"]) for location in workspace["load_from"])
-
-
-def _page_answers(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=_PAGE_SECONDS)
-    try:
-        connection.request("GET", "/server_info")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()

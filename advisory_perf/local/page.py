@@ -1,5 +1,6 @@
 """Dagster's web page behind our guard, in this process. It reaches the code server through the workspace file that names it."""
 
+import http.client
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -23,6 +24,8 @@ _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
 
 _POLL_MILLISECONDS = 2_000
 _GOODBYE_SECONDS = 3
+_ANSWER_SECONDS = 5
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens on all addresses is asked
 
 
 def serve_page(installation: Installation, workspace: Path, *, host: str, port: int, read_only: bool) -> None:
@@ -77,3 +80,15 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def page_answers(host: str, port: int) -> bool:
+    """Whether a page answers there, asked from this machine."""
+    connection = http.client.HTTPConnection(_LOOPBACK_OF.get(host, host), port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/server_info")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

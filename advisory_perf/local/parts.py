@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 
@@ -23,21 +24,37 @@ _CONNECT_SECONDS = 3
 _TERMINATED_SECONDS = 5
 
 
-def always() -> bool:
-    """The answer of a part that is only watched for being alive."""
-    return True
+class Patient:
+    """A question that is given up after some seconds, and not asked again while it hangs: nobody who asks hangs with it."""
+
+    def __init__(self, question: Callable[[], bool], seconds: float) -> None:
+        """Keep the question."""
+        self._question, self._seconds = question, seconds
+        self._asking: Thread | None = None
+        self._answers: list[bool] = []
+
+    def __call__(self) -> bool:
+        """The answer; no where there is none in time."""
+        if self._asking is None or not self._asking.is_alive():
+            self._answers = answers = []
+            self._asking = Thread(target=lambda: answers.append(self._question()), daemon=True)
+            self._asking.start()
+        self._asking.join(self._seconds)
+        return self._answers == [True]
 
 
 @dataclass(slots=True)
 class Child:
-    """A child process; ``log_file`` None leaves its output where ours goes."""
+    """A child process; ``log_file`` None leaves its output where ours goes; those after one that is needed wait for it."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     log_file: Path | None
-    answers: Callable[[], bool] = always
+    answers: Callable[[], bool]
+    silence: float = 12
+    is_needed: bool = False
     sessions: set[int] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -89,6 +106,8 @@ class EmbeddedServer:
 
     server: EmbeddedPostgres
     name: str = "embedded PostgreSQL"
+    silence: float = 12
+    is_needed: bool = True
     _is_up: bool = True
 
     @property
@@ -104,8 +123,8 @@ class EmbeddedServer:
         self._is_up = True
 
     def is_alive(self) -> bool:
-        """Whether it was up when it was last asked."""
-        return self._is_up
+        """Whether its process runs, and was not given up."""
+        return self._is_up and self.server.is_alive
 
     def answers(self) -> bool:
         """Whether somebody listens: a refusal in the server's own words (too many clients, starting up) is an answer too."""

@@ -10,16 +10,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from dagster import DagsterInstance
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from advisory_perf.errors import SettingsError
 from advisory_perf.local.installation import Installation
-from advisory_perf.local.page import is_free
-from advisory_perf.local.parts import Child, EmbeddedServer, end
+from advisory_perf.local.page import is_free, page_answers
+from advisory_perf.local.parts import Child, EmbeddedServer, Patient, end
 from advisory_perf.local.supervising import Supervisor
 
 LOCATION = "advisory_perf"
@@ -28,6 +31,10 @@ WORKSPACE = "workspace.yaml"
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 15
 _PING_SECONDS = 3
+CODE_SILENCE, _DAEMON_SILENCE, _PAGE_SILENCE = 12, 120, 60
+"""Seconds without an answer: sensors need the code server, the daemon tells every half a minute that it lives, a page may be busy."""
+
+_BEAT_SECONDS = 90
 _CODE_WORKERS = "32"
 """Threads of the code server: sensors that wait for a warehouse leave some for the question whether it is alive."""
 
@@ -51,8 +58,9 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
         signal.signal(number, stop)
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="advisory_perf_") as folder:
-        children = _children(installation, Path(folder) / "code.sock", host=host, port=port, read_only=read_only, logs=logs)
+    with tempfile.TemporaryDirectory(prefix="advisory_perf_") as folder, installation.instance() as instance:
+        page = Page(host, port, read_only=read_only)
+        children = _children(installation, Path(folder) / "code.sock", page, Patient(lambda: beats(instance), _PING_SECONDS), logs)
         server = [EmbeddedServer(installation.server)] if installation.server is not None else []
         supervisor = Supervisor([*server, *children], say)
         try:
@@ -63,10 +71,19 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
             end(children, _PATIENCE_SECONDS, is_hurried=lambda: len(told) > 1)
 
 
-def _children(installation: Installation, code: Path, *, host: str, port: int, read_only: bool, logs: Path | None) -> list[Child]:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where the page listens, and whether it only reads."""
+
+    host: str
+    port: int
+    read_only: bool
+
+
+def _children(installation: Installation, code: Path, page: Page, beats: Callable[[], bool], logs: Path | None) -> list[Child]:
     workspace = installation.dagster_home / WORKSPACE
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": {"socket": str(code), "location_name": LOCATION}}]}), encoding="utf-8")
-    page = ["advisory_perf", "page", "--host", host, "--port", str(port), *([] if read_only else ["--allow-changes"])]
+    shown = ["advisory_perf", "page", "--host", page.host, "--port", str(page.port), *([] if page.read_only else ["--allow-changes"])]
     daemon = ["dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
     served = ["dagster", "api", "grpc", "--socket", str(code), "--module-name", "advisory_perf.definitions", "--location-name", LOCATION]
     served += [
@@ -78,15 +95,27 @@ def _children(installation: Installation, code: Path, *, host: str, port: int, r
         "warning",
     ]
 
-    def child(name: str, arguments: list[str], answers: Callable[[], bool] | None = None) -> Child:
+    def child(name: str, arguments: list[str], answers: Callable[[], bool], silence: float, *, is_needed: bool = False) -> Child:
         log = None if logs is None else logs / f"{name.replace(' ', '_')}.log"
         if log is not None:
             log.unlink(missing_ok=True)
-        made = Child(name, [*_PYTHON, *arguments], installation.environment, installation.settings.home, log)
-        made.answers = answers or made.answers
-        return made
+        command = [*_PYTHON, *arguments]
+        return Child(name, command, installation.environment, installation.settings.home, log, answers, silence, is_needed)
 
-    return [child("code server", served, lambda: code_answers(code)), child("daemon", daemon), child("web page", page)]
+    return [
+        child("code server", served, lambda: code_answers(code), CODE_SILENCE, is_needed=True),
+        child("daemon", daemon, beats, _DAEMON_SILENCE),
+        child("web page", shown, lambda: page_answers(page.host, page.port), _PAGE_SILENCE),
+    ]
+
+
+def beats(instance: DagsterInstance) -> bool:
+    """Whether one of the daemon's loops has told lately that it goes round, or its storage, where they tell it, does not say."""
+    try:
+        told = [heartbeat.timestamp for heartbeat in instance.get_daemon_heartbeats().values()]
+    except SQLAlchemyError:
+        return True
+    return max(told, default=0) > time.time() - _BEAT_SECONDS
 
 
 def code_answers(code: Path | str) -> bool:

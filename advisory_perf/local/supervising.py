@@ -28,37 +28,49 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long a part may be silent once it has answered, and before, and how often it may die within a time; all in seconds."""
+    """How long a part may take to answer first, and how often it may die within a time; all in seconds.
 
-    silence: float = 12
+    A death within ``excuse`` of the trouble of a part that it needs does not count.
+    """
+
     starting: float = 120
     window: float = 600
     deaths: int = 7
     longest_wait: float = 60
     between_questions: float = 3
+    excuse: float = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a part: when it was started, when it last answered since, when it died before."""
+    """What is known of a part: when it was started, when it last answered since, when it died, and how long it may be silent.
+
+    ``own`` are the deaths that no trouble of another part excuses.
+    """
 
     is_alive: bool
     started: float
     answered: float | None
     deaths: Sequence[float]
+    own: Sequence[float]
+    silence: float
 
 
 def decide(seen: Seen, now: float, policy: Policy) -> Step:
     """A dead part starts at once, then after 1, 2, 4 … seconds; one that is silent for too long is replaced."""
     if seen.is_alive:
         silent = now - (seen.started if seen.answered is None else seen.answered)
-        return Step.REPLACE if silent > (policy.starting if seen.answered is None else policy.silence) else Step.KEEP
-    recent = [death for death in seen.deaths if now - death <= policy.window]
-    if len(recent) >= policy.deaths:
+        return Step.REPLACE if silent > (policy.starting if seen.answered is None else seen.silence) else Step.KEEP
+    if len(_recent(seen.own, now, policy)) >= policy.deaths:
         return Step.GIVE_UP
+    recent = _recent(seen.deaths, now, policy)
     if not recent:
         return Step.START
     return Step.START if now - recent[-1] >= wait_after(len(recent), policy) else Step.WAIT
+
+
+def _recent(deaths: Sequence[float], now: float, policy: Policy) -> list[float]:
+    return [death for death in deaths if now - death <= policy.window]
 
 
 def wait_after(deaths: int, policy: Policy) -> float:
@@ -76,6 +88,14 @@ class Part(Protocol):
     @property
     def log(self) -> str:
         """Where what it said lies."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds in which it may give no answer once it has given one."""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the parts after it can do nothing without it."""
 
     def start(self) -> None:
         """Start it, or raise AdvisoryPerfError."""
@@ -96,9 +116,15 @@ class _Watched:
     started: float = 0
     answered: float | None = None
     asked: float = float("-inf")
+    excused: float = float("-inf")
     deaths: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     was_alive: bool = False
-    has_answered: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs and answered when it was last asked."""
+        return self.was_alive and self.answered is not None and self.answered >= self.asked
 
 
 class Supervisor:
@@ -114,11 +140,14 @@ class Supervisor:
     def look(self) -> None:
         """Look at every part once and do what has to be done; SupervisionError when one keeps dying.
 
-        A part is started for the first time when those before it have answered.
+        A part waits for those before it that it needs: it is started when they answer, and what it does while one of them does not,
+        and shortly after, is not held against it.
         """
-        for watched in self._watched:
+        for place, watched in enumerate(self._watched):
             self._look_at(watched)
-            if not watched.has_answered:
+            if watched.part.is_needed and not watched.is_well:
+                for later in self._watched[place + 1 :]:
+                    later.excused = self._clock()
                 return
 
     def _look_at(self, watched: _Watched) -> None:
@@ -128,11 +157,12 @@ class Supervisor:
             watched.asked = now
             if part.answers():
                 watched.answered = now = self._clock()
-                watched.has_answered = True
         if watched.was_alive and not is_alive:
             self._died(watched, now)
         watched.was_alive = is_alive
-        step = decide(Seen(is_alive, watched.started, watched.answered, watched.deaths), now, self._policy)
+        answered = None if watched.answered is None else max(watched.answered, watched.excused)
+        seen = Seen(is_alive, max(watched.started, watched.excused), answered, watched.deaths, watched.own, part.silence)
+        step = decide(seen, now, self._policy)
         if step is Step.REPLACE:
             part.kill()
             watched.was_alive = False
@@ -141,13 +171,15 @@ class Supervisor:
             self._start(watched)
         elif step is Step.GIVE_UP:
             raise SupervisionError(
-                f"the {part.name} ended {len(watched.deaths)} times within {self._policy.window / 60:.0f} minutes; "
+                f"the {part.name} ended {len(watched.own)} times within {self._policy.window / 60:.0f} minutes; "
                 f"read {part.log}, mend the reason and start again"
             )
 
     def _died(self, watched: _Watched, now: float) -> None:
-        watched.deaths = [death for death in watched.deaths if now - death <= self._policy.window] + [now]
         watched.answered = None
+        watched.deaths = [*_recent(watched.deaths, now, self._policy), now]
+        if now - watched.excused > self._policy.excuse:
+            watched.own = [*_recent(watched.own, now, self._policy), now]
 
     def _start(self, watched: _Watched) -> None:
         part = watched.part
@@ -159,4 +191,4 @@ class Supervisor:
             self._say(str(error))
             self._died(watched, self._clock())
             return
-        watched.started, watched.answered, watched.was_alive = self._clock(), None, True
+        watched.started, watched.answered, watched.asked, watched.was_alive = self._clock(), None, float("-inf"), True

