@@ -160,7 +160,7 @@ def waits_for_landings(pending: Sequence[LedgerEntry], landings: Iterable[Tries]
 
 def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
     """A name for this set of landings; one that landed again makes another set, so its lane can run again."""
-    landings = "|".join(sorted(f"{entry.delivery_id}:{entry.run_id}" for entry in pending))
+    landings = "|".join(map(str, sorted(entry.landing_no for entry in pending)))
     return f"{vendor}:{hashlib.sha256(landings.encode()).hexdigest()[:16]}"
 
 

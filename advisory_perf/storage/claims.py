@@ -136,7 +136,7 @@ def reject(connection: psycopg.Connection, delivery_id: str, *, code: str, sente
     found = connection.execute(
         "UPDATE etl_processing_log SET status = 'FAILED', error_code = %(code)s, error_message = %(sentence)s, processing_end_time = now(),"
         " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
-        " records_duplicate = 0, records_footer = 0, normalized_run_id = NULL,"
+        " records_duplicate = 0, records_footer = 0, landing_no = nextval('landing_numbers'),"
         " pending_first_date = least(pending_first_date, first_as_of_date,"
         " CASE WHEN first_as_of_date IS NOT NULL THEN %(also_first)s::date END),"
         " pending_last_date = greatest(pending_last_date, last_as_of_date,"

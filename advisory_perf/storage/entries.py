@@ -38,7 +38,8 @@ class LedgerEntry:
     error_message: str | None
     pending_first_date: date | None
     pending_last_date: date | None
-    normalized_run_id: str | None
+    landing_no: int
+    taken_up_no: int | None
     processing_start_time: datetime | None
     processing_end_time: datetime | None
     run_id: str | None

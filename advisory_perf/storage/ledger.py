@@ -45,7 +45,7 @@ _COUNT_PUBLISHED: LiteralString = """
         SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING (account_id, as_of_date)) AS updated
     )
     UPDATE etl_processing_log SET records_inserted = counted.all_own - counted.updated, records_updated = counted.updated
-    FROM counted WHERE delivery_id = %(delivery_id)s AND status NOT IN ('FAILED', 'DUPLICATE')
+    FROM counted WHERE delivery_id = %(delivery_id)s AND status NOT IN ('FAILED', 'DUPLICATE', 'RECEIVED')
 """
 """From what the warehouse holds and held, not from what one run changed: a run may have been cut short, or have had nothing to do."""
 
@@ -114,7 +114,8 @@ class Ledger:
                     "UPDATE etl_processing_log AS log SET records_read = %(read)s, records_processed = %(accepted)s,"
                     " records_failed = %(quarantined)s, records_duplicate = %(duplicate)s, records_footer = %(footer)s,"
                     " pending_first_date = least(pending_first_date, first_as_of_date, %(first)s, %(also_first)s),"
-                    " pending_last_date = greatest(pending_last_date, last_as_of_date, %(last)s, %(also_last)s), normalized_run_id = NULL,"
+                    " pending_last_date = greatest(pending_last_date, last_as_of_date, %(last)s, %(also_last)s),"
+                    " landing_no = nextval('landing_numbers'),"
                     " first_as_of_date = %(first)s, last_as_of_date = %(last)s, error_code = NULL, error_message = NULL,"
                     " status = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s, %(also_first)s) IS NOT NULL"
                     " THEN 'PROCESSING'"
@@ -157,27 +158,28 @@ class Ledger:
     def taken_up(self, pending: Sequence[LedgerEntry], *, first: date, last: date) -> None:
         """normalized_positions of the days from first to last now holds what these landings say.
 
-        ``pending`` was asked for before the rows were read, so that a delivery that lands meanwhile stays pending.
+        ``pending`` was asked for before the rows were read, so that a delivery that lands meanwhile, or lands again, stays pending.
         """
-        landings = [[entry.delivery_id, entry.run_id] for entry in pending]
-        if landings:
+        if pending:
             with self._writing() as connection:
                 connection.execute(
-                    "UPDATE etl_processing_log AS log SET normalized_run_id = log.run_id"
-                    " FROM unnest(%s::text[], %s::text[]) AS landing (delivery_id, run_id)"
-                    " WHERE log.delivery_id = landing.delivery_id AND log.run_id = landing.run_id"
-                    " AND pending_first_date >= %s AND pending_last_date <= %s",
-                    [*map(list, zip(*landings, strict=True)), first, last],
+                    "UPDATE etl_processing_log SET taken_up_no = landing_no"
+                    " WHERE landing_no = ANY(%s) AND pending_first_date >= %s AND pending_last_date <= %s",
+                    [[entry.landing_no for entry in pending], first, last],
                 )
 
     def recompute(self, vendor: str, *, first: date, last: date) -> None:
-        """The lane has still to compute these days, though no delivery of theirs is new: what the lake has of them is in doubt."""
+        """The lane has still to compute these days, though no delivery of theirs is new: what the lake has of them is in doubt.
+
+        That is noted with a delivery of the vendor, of those days if there is one, so that no lane under way closes it.
+        """
         with self.warehouse.connect() as connection:
             connection.execute(
                 "UPDATE etl_processing_log SET pending_first_date = least(pending_first_date, %(first)s),"
-                " pending_last_date = greatest(pending_last_date, %(last)s), normalized_run_id = NULL"
-                " WHERE id = (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s AND status = ANY(%(landed)s)"
-                " AND last_as_of_date >= %(first)s ORDER BY last_as_of_date DESC, id DESC LIMIT 1)",
+                " pending_last_date = greatest(pending_last_date, %(last)s), landing_no = nextval('landing_numbers')"
+                " WHERE id = (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s"
+                " ORDER BY status = ANY(%(landed)s) DESC, coalesce(last_as_of_date >= %(first)s, false) DESC,"
+                " last_as_of_date DESC NULLS LAST, id DESC LIMIT 1)",
                 {"vendor": vendor, "first": first, "last": last, "landed": LANDED},
             )
 
@@ -193,10 +195,10 @@ class Ledger:
         place = {"vendor": vendor, "first": first, "last": last, "landed": LANDED}
         closed = entries_of(
             connection,
-            "UPDATE etl_processing_log AS log SET status = CASE WHEN status IN ('FAILED', 'DUPLICATE') THEN status ELSE {outcome} END,"
+            "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(landed)s) THEN {outcome} ELSE status END,"
             " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
             " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
-            " AND normalized_run_id = run_id AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
+            " AND taken_up_no = landing_no AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
             " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
             " RETURNING {columns}",
             place,

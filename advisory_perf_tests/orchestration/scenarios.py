@@ -37,7 +37,7 @@ def a_file(path: str, minute: int = 0) -> LakeFile:
 
 
 def an_entry(
-    delivery_id: str, first: date | None, last: date | None = None, *, run_id: str = "run-1", started: datetime | None = None
+    delivery_id: str, first: date | None, last: date | None = None, *, landing_no: int = 1, started: datetime | None = None
 ) -> LedgerEntry:
     """A landed delivery that its lane has still to publish, with positions from the first to the last day."""
     return LedgerEntry(
@@ -63,10 +63,11 @@ def an_entry(
         error_message=None,
         pending_first_date=first,
         pending_last_date=last or first,
-        normalized_run_id=None,
+        landing_no=landing_no,
+        taken_up_no=None,
         processing_start_time=started,
         processing_end_time=None,
-        run_id=run_id,
+        run_id="run-1",
     )
 
 

@@ -234,17 +234,17 @@ def test_a_lane_that_has_no_day_at_all_does_not_run() -> None:
 
 
 def test_the_subject_of_a_set_of_landings_does_not_depend_on_their_order() -> None:
-    one, two = an_entry("d1", FOURTH), an_entry("d2", FIFTH)
+    one, two = an_entry("d1", FOURTH, landing_no=1), an_entry("d2", FIFTH, landing_no=2)
     assert lane_subject("acme", [one, two]) == lane_subject("acme", [two, one])
 
 
 def test_a_delivery_that_landed_again_makes_a_new_subject() -> None:
-    first, again = an_entry("d1", FOURTH, run_id="run-1"), an_entry("d1", FOURTH, run_id="run-2")
+    first, again = an_entry("d1", FOURTH, landing_no=1), an_entry("d1", FOURTH, landing_no=3)
     assert lane_subject("acme", [first]) != lane_subject("acme", [again])
 
 
 def test_one_more_delivery_makes_a_new_subject() -> None:
-    one, two = an_entry("d1", FOURTH), an_entry("d2", FIFTH)
+    one, two = an_entry("d1", FOURTH, landing_no=1), an_entry("d2", FIFTH, landing_no=2)
     assert lane_subject("acme", [one]) != lane_subject("acme", [one, two])
 
 

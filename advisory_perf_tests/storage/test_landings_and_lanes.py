@@ -1,0 +1,138 @@
+"""A lane and what happens to a delivery meanwhile, in every order: nothing is closed of which the lane did not read the latest rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import combinations
+
+import pytest
+
+from advisory_perf.contracts.tables import QUARANTINED_ROWS
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+FIRST, LAST = date(2024, 1, 1), date(2024, 1, 31)
+LANE = ("read rows", "take up", "publish")
+LIVES = {
+    "lands": ("claim", "store", "land"),
+    "lands again": ("claim", "store", "land", "claim", "store", "land"),
+    "lands, and another run lands it at once": ("claim", "claim", "store", "land", "store", "land"),
+    "lands, and does not land again": ("claim", "store", "land", "claim", "reject"),
+    "is rejected, and lands": ("claim", "reject", "claim", "store", "land"),
+    "lands, is rejected, and lands": ("claim", "store", "land", "reject", "claim", "store", "land"),
+    "lands, and what the lake has is in doubt": ("claim", "store", "land", "doubt"),
+    "lands twice under one lane after the other": ("claim", "store", "land", "doubt", "claim", "land"),
+}
+
+
+@dataclass
+class Told:
+    """A delivery and its vendor's lane.
+
+    ``rows`` are what the lake holds of the delivery, told by a number that each change raises; ``due`` are those that have to be published
+    before nothing is pending.
+    """
+
+    ledger: Ledger
+    runs: int = 0
+    rows: int = 0
+    due: int = 0
+    is_received: bool = False
+    pending: list[LedgerEntry] = field(default_factory=list)
+    read: int = 0
+    published: int = 0
+
+    def do(self, step: str) -> None:
+        """One step of the delivery's life, or of the lane's."""
+        getattr(self, step.replace(" ", "_"))()
+
+    def claim(self) -> None:
+        """Another run claims it."""
+        self.runs += 1
+        entry = self.ledger.entry("d")
+        self.is_received = entry is None or entry.status in {"RECEIVED", "FAILED"}
+        self.ledger.claim(
+            delivery_id="d",
+            file_name="d.csv",
+            file_path="incoming/alpha/d.csv",
+            vendor="alpha",
+            sha256="bytes",
+            size_bytes=1,
+            received_at=datetime(2024, 2, 1, tzinfo=UTC),
+            run_id=f"run {self.runs}",
+        )
+
+    def store(self) -> None:
+        """Its rows are in the lake, before the ledger says so."""
+        self.rows += 1
+
+    def land(self) -> None:
+        """The ledger says that it has landed."""
+        self.ledger.landed(
+            "d", read=1, accepted=1, quarantined=0, duplicate=0, footer=0, as_of_dates=[FIRST, LAST], issues=QUARANTINED_ROWS.empty()
+        )
+        self.due, self.is_received = self.rows, False
+
+    def reject(self) -> None:
+        """Its rows do not count any more."""
+        self._change()
+        self.is_received = False
+        self.ledger.rejected("d", code="E_UNREADABLE", sentence="it cannot be read")
+
+    def doubt(self) -> None:
+        """What the lake holds of the lane may be another run's."""
+        self._change()
+        self.ledger.recompute("alpha", first=FIRST, last=LAST)
+
+    def _change(self) -> None:
+        if self.due:
+            self.rows += 1
+            self.due = self.rows
+
+    def read_rows(self) -> None:
+        """The lane asks what is pending, and reads."""
+        self.pending = self.ledger.pending("alpha")
+        self.read = self.rows
+
+    def take_up(self) -> None:
+        """What it has read is in the lake."""
+        self.ledger.taken_up(self.pending, first=FIRST, last=LAST)
+
+    def publish(self) -> None:
+        """What it has read is published."""
+        with self.ledger.warehouse.connect() as connection:
+            self.ledger.published(connection, "alpha", first=FIRST, last=LAST)
+        self.published = self.read
+
+    def check(self) -> None:
+        """Where nobody is to compute anything, what is due is published; what was claimed and has not landed is not called completed."""
+        entry = self.ledger.entry("d")
+        assert entry is None or (entry.status == "RECEIVED") == self.is_received
+        assert self.ledger.pending("alpha") or self.published >= self.due
+
+
+def orders(life: tuple[str, ...], lane: tuple[str, ...]) -> Iterator[list[str]]:
+    """Every order of the steps of both, each in its own."""
+    places = range(len(life) + len(lane))
+    for chosen in combinations(places, len(lane)):
+        lives, lanes = iter(life), iter(lane)
+        yield [next(lanes) if place in chosen else next(lives) for place in places]
+
+
+@pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
+def test_nothing_is_closed_whose_latest_rows_the_lane_did_not_read(warehouse: Warehouse, life: tuple[str, ...]) -> None:
+    ledger = Ledger(warehouse)
+    for order in orders(life, LANE):
+        told = Told(ledger)
+        for step in order:
+            told.do(step)
+            told.check()
+        for step in LANE:
+            told.do(step)
+        assert (ledger.pending("alpha"), told.published) == ([], told.rows), order
+        with warehouse.connect() as connection:
+            connection.execute("DELETE FROM alerts; DELETE FROM data_quality_issues; DELETE FROM delivered_days")
+            connection.execute("DELETE FROM etl_processing_log")
