@@ -4,15 +4,13 @@ A range's frame is cut into its partitions; a window without rows gets an empty 
 was not can be told apart. Everything downstream reads from the lake, also what is published.
 """
 
-from collections.abc import Mapping
-
 import dagster as dg
 import polars as pl
 import psycopg
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.errors import LakeError, LostTurnError
+from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
 from advisory_perf.orchestration.platform import TURNS, Platform
@@ -22,6 +20,7 @@ from advisory_perf.storage.breaks import publish_breaks
 from advisory_perf.storage.completeness import publish_missing
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
+from advisory_perf.storage.lake_writes import note_write, strike_off
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import refresh_daily_totals
@@ -41,19 +40,16 @@ class LakeIOManager(dg.IOManager):
         vendor, stage = context.asset_key.path
         keys = list(context.asset_partition_keys)
         if _dimension(context) == DELIVERY:
-            partitions: Mapping[str, pl.DataFrame] = {keys[0]: obj}
-        else:
-            partitions = split_by_window(obj, range_of_keys(keys, self._platform.feeds[vendor]), keys)
-        is_begun = False
-        try:
             with self._turns.kept():
-                is_begun = True
-                self._platform.lake.write_partitions(stage, vendor, _dimension(context), partitions)
-        except LostTurnError:
-            if is_begun and _dimension(context) == WINDOW:
-                windows = range_of_keys(keys, self._platform.feeds[vendor])
-                self._platform.ledger.recompute(vendor, first=windows.first_day, last=windows.last_day)
-            raise
+                self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: obj})
+            return
+        windows = range_of_keys(keys, self._platform.feeds[vendor])
+        partitions = split_by_window(obj, windows, keys)
+        with self._turns.kept() as connection:
+            days = {"first": windows.first_day, "last": windows.last_day}
+            write = note_write(self._platform.warehouse, vendor, **days, run_id=context.run_id)
+            self._platform.lake.write_partitions(stage, vendor, WINDOW, partitions)
+            strike_off(connection, write)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The rows of the upstream asset in the run's partitions."""

@@ -29,6 +29,7 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
 from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.lake_writes import noted_writes
 from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
@@ -90,6 +91,7 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
         now, attempts = right_now(), platform.settings.attempts
         found = arrived_files(platform, context.cursor, now=now)
         tries_of = tries_of_runs(platform, context.instance, now=now)
+        doubt_unfinished_writes(platform, context.instance)
         requests = []
         for vendor, feed in platform.feeds.items():
             pending = platform.ledger.pending(vendor)
@@ -108,6 +110,14 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
         return dg.SensorResult(run_requests=requests, cursor=cursor_of(found.seen))
 
     return lanes
+
+
+def doubt_unfinished_writes(platform: Platform, instance: dg.DagsterInstance) -> None:
+    """Has the lane compute again what a run that has ended did not write to the lake to the end, as far as it knew."""
+    for write in noted_writes(platform.warehouse):
+        run = instance.get_run_by_id(write.run_id)
+        if run is None or run.status in FINISHED:
+            platform.ledger.recompute(write)
 
 
 def tries_of_runs(platform: Platform, instance: dg.DagsterInstance, *, now: datetime) -> Callable[[str], Tries]:

@@ -18,6 +18,7 @@ from advisory_perf.storage.delivered_days import LANDED, replace_days
 from advisory_perf.storage.delivery_alerts import follow_issues, resolve_rejection
 from advisory_perf.storage.entries import SELECT, LedgerEntry, composed, entries_of
 from advisory_perf.storage.issues import replace_issues
+from advisory_perf.storage.lake_writes import LakeWrite, strike_off
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -168,8 +169,8 @@ class Ledger:
                     [[entry.landing_no for entry in pending], first, last],
                 )
 
-    def recompute(self, vendor: str, *, first: date, last: date) -> None:
-        """The lane has still to compute these days, though no delivery of theirs is new: what the lake has of them is in doubt.
+    def recompute(self, write: LakeWrite) -> None:
+        """The lane has still to compute the days of the write, though no delivery of theirs is new: what the lake has of them is in doubt.
 
         That is noted with a delivery of the vendor, of those days if there is one, so that no lane under way closes it.
         """
@@ -180,8 +181,9 @@ class Ledger:
                 " WHERE id = (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s"
                 " ORDER BY status = ANY(%(landed)s) DESC, coalesce(last_as_of_date >= %(first)s, false) DESC,"
                 " last_as_of_date DESC NULLS LAST, id DESC LIMIT 1)",
-                {"vendor": vendor, "first": first, "last": last, "landed": LANDED},
+                {"vendor": write.vendor, "first": write.first, "last": write.last, "landed": LANDED},
             )
+            strike_off(connection, write.number)
 
     def published(self, connection: psycopg.Connection, vendor: str, *, first: date, last: date, also: Collection[int] = ()) -> Publication:
         """Closes the pending deliveries whose rows were taken up and whose days are all published.

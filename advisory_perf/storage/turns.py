@@ -18,7 +18,7 @@ from typing import LiteralString, Self
 import psycopg
 from psycopg import sql
 
-from advisory_perf.errors import AdvisoryPerfError, LostTurnError, TurnHeldError, WarehouseOutageError
+from advisory_perf.errors import LostTurnError, TurnHeldError
 from advisory_perf.storage.warehouse import Warehouse
 
 WAIT_SECONDS = 600
@@ -72,31 +72,23 @@ class Turns:
             )
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Iterator[psycopg.Connection]:
         """Keeps every turn that is held while the block writes where no transaction reaches, such as to the lake.
 
-        LostTurnError before the block where one is lost already; and after it, however it ends, where the connection was cut meanwhile and
-        somebody took over, so that what was written may have come between what the other wrote.
+        LostTurnError before the block where one is lost already, and after a block that failed, whatever failed it, where somebody took
+        over meanwhile. Gives the connection of the transaction that keeps them: what the block does in it stands only if nobody can have
+        taken over.
         """
-        if not self._held:
-            yield
-            return
-        is_begun = is_written = False
         try:
-            with self._warehouse.connect() as connection:
+            with self._warehouse.connect("what was being written to the lake is written again") as connection:
                 # A process that is stopped within the block keeps the others waiting: nothing could hold up what it writes when it goes on.
                 connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 self.confirm(connection)
-                is_begun = True
-                yield
-                is_written = True
-        except AdvisoryPerfError as error:
-            if not is_begun:
-                raise
+                yield connection
+        except Exception:
             with self._warehouse.connect() as connection:
                 self.confirm(connection)
-            if not (is_written and isinstance(error, WarehouseOutageError)):
-                raise
+            raise
 
     def __enter__(self) -> Self:
         """Nothing is taken yet."""

@@ -50,13 +50,14 @@ class Warehouse:
         self.role = role
 
     @contextmanager
-    def connect(self) -> Iterator[psycopg.Connection]:
+    def connect(self, after: str = "nothing was written, so try again") -> Iterator[psycopg.Connection]:
         """Give a connection whose block is one transaction, in UTC.
 
-        Raises ``WarehouseError`` when the warehouse cannot be reached, breaks off, or refuses a statement.
+        Raises ``WarehouseError`` when the warehouse cannot be reached, breaks off, or refuses a statement; ``after`` says
+        what one that breaks off leaves to be done.
         """
         connection = self.open()
-        with self.telling("nothing was written, so try again"), connection:
+        with self.telling(after), connection:
             connection.execute("SET TIME ZONE 'UTC'")
             yield connection
             commit(connection, self.open)

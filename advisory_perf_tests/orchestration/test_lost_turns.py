@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+import psycopg
 import pytest
 
 from advisory_perf.errors import LakeError
@@ -119,8 +120,15 @@ def test_what_it_wrote_between_the_others_writes_is_computed_again(world: World,
     assert world.platform.ledger.pending("acme") == []
 
 
-def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other has promoted what this one had staged, so that it fails for want of it, half done."""
+class KilledError(BaseException):
+    """Stands for the end of a process, which asks nobody for anything any more."""
+
+
+@pytest.mark.parametrize(
+    "end", [LakeError("the staged file is not there"), ArithmeticError(), KilledError()], ids=lambda end: type(end).__name__
+)
+def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.MonkeyPatch, end: BaseException) -> None:
+    """Such as where the other has promoted what this one had staged, so that it fails for want of it, half done."""
     assert world.land("acme_1.csv", OLD).success
     write_partitions, left = Lake.write_partitions, [True]
 
@@ -132,12 +140,13 @@ def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.
         cut_everything(world)
         restate(world)
         write_partitions(lake, stage, *others)
-        raise LakeError("the staged file is not there")
+        raise end
 
     with monkeypatch.context() as patched:
         patched.setattr(Lake, "write_partitions", overtaken)
         result = world.run_lane(THIRD, THIRD)
-    assert "took over lane acme" in why(result)
+    assert not result.success
+    assert isinstance(end, KilledError) or "took over lane acme" in why(result)
     assert values_in_the_lake(world, "normalized_positions") == {"110.0000", "255.0000"}, "what the test is about"
     (request,) = world.tick("lanes").run_requests
     assert world.run_request(request).success
@@ -145,10 +154,10 @@ def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.
 
 
 @contextmanager
-def _unguarded(world: World, turns: Turns) -> Iterator[None]:
+def _unguarded(world: World, turns: Turns) -> Iterator[psycopg.Connection]:
     """As where both the run and its keeping connection are cut: the tokens are compared afterwards only."""
-    yield
     with world.platform.warehouse.connect() as connection:
+        yield connection
         turns.confirm(connection)
 
 

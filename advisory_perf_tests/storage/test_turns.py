@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisory_perf.errors import LostTurnError, TurnHeldError, WarehouseError
+from advisory_perf.errors import LostTurnError, TurnHeldError, WarehouseError, WarehouseOutageError
 from advisory_perf.storage.turns import Turns, sweep_turns
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -125,27 +125,31 @@ def cut_the_keeper(warehouse: Warehouse) -> None:
         )
 
 
-def test_who_was_cut_off_while_writing_has_written_as_long_as_nobody_took_over(warehouse: Warehouse) -> None:
-    with Turns(warehouse) as one:
-        one.wait("a lane")
-        with one.kept():
-            cut_the_keeper(warehouse)
-        with one.kept():
-            pass
-
-
-def test_who_was_cut_off_while_writing_is_told_that_somebody_took_over(warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("is_taken_over", [False, True])
+def test_what_was_done_in_the_keepers_transaction_does_not_stand_once_somebody_may_have_taken_over(
+    warehouse: Warehouse, is_taken_over: bool
+) -> None:
     with Turns(warehouse) as one, Turns(warehouse) as other:
         one.wait("a lane")
 
-        def overtaken() -> None:
-            with one.kept():
-                cut(warehouse, one)
-                cut_the_keeper(warehouse)
-                other.wait("a lane")
+        def write(name: str, *, is_cut: bool) -> None:
+            with one.kept() as connection:
+                connection.execute("INSERT INTO turns (subject, token, holder) VALUES (%s, 0, '')", [name])
+                if is_cut:
+                    cut(warehouse, one)
+                    cut_the_keeper(warehouse)
+                    assert not is_taken_over or other.take("a lane")
 
-        with pytest.raises(LostTurnError, match="took over a lane"):
-            overtaken()
+        write("first", is_cut=False)
+        with pytest.raises(WarehouseOutageError):
+            write("second", is_cut=True)
+        if is_taken_over:
+            with pytest.raises(LostTurnError, match="took over a lane"):
+                write("third", is_cut=False)
+        else:
+            write("third", is_cut=False)
+    found = set(warehouse.query("SELECT subject FROM turns WHERE holder = ''")["subject"])
+    assert found == ({"first"} if is_taken_over else {"first", "third"})
 
 
 def test_nobody_waits_for_ever(warehouse: Warehouse) -> None:
