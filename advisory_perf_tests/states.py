@@ -32,7 +32,7 @@ TABLES = {
 }
 """What is compared, and in each the columns that rightly differ from run to run."""
 
-_ARRIVAL = re.compile(r"-[0-9a-f]{8}\b")
+_ARRIVAL = re.compile(r"-[0-9a-f]{16}\b")
 
 
 def state_of(platform: Platform, tables: Mapping[str, str] = TABLES) -> State:

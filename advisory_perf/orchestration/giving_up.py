@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from advisory_perf.contracts.conventions import DeliveryStatus
 from advisory_perf.orchestration.attempts import FailedAttempt, failed_attempts
 from advisory_perf.orchestration.landing import arrival_of, bytes_turn, landing_turn, settle_known
 from advisory_perf.orchestration.platform import Platform
@@ -55,10 +54,6 @@ def give_up(platform: Platform, vendor: str, delivery_id: str, attempts: list[Fa
     """FAILED in the ledger, and the file in error/ beside its story. One that has landed, or repeats what has, only leaves incoming."""
     arrival = arrival_of(platform, platform.feeds[vendor], delivery_id)
     if not arrival.file.path.startswith(f"{INCOMING}/"):
-        return
-    entry = platform.ledger.entry(delivery_id)
-    if entry is not None and entry.status not in {DeliveryStatus.RECEIVED, DeliveryStatus.FAILED}:
-        clear_incoming(platform.lake, arrival)
         return
     content = platform.lake.read_listed(arrival.file)
     turns.wait(bytes_turn(vendor, sha256_of(content)))

@@ -4,7 +4,7 @@ A delivery that cannot be read fails its run with a blocking check that says why
 known already yields nothing and changes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from advisory_perf.orchestration.platform import TURNS, Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
-from advisory_perf.storage.claims import Claim, ClaimOutcome
+from advisory_perf.storage.claims import Claim, ClaimOutcome, unknown
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.receiving import (
     Arrival,
@@ -152,17 +152,20 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         required_resource_keys={TURNS},
     )
     def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
-        context.resources.turns.wait(landing_turn(feed.vendor, context.partition_key))
-        own = platform.under(context.resources.turns)
+        turns: Turns = context.resources.turns
+        turns.wait(landing_turn(feed.vendor, context.partition_key))
+        own = platform.under(turns)
         arrival = arrival_of(own, feed, context.partition_key)
+        claim = claimed_again(own, arrival, turns, context.run.run_id)
+        if claim.outcome is not ClaimOutcome.TAKEN:
+            settle_known(own, arrival, own.lake.read_listed(arrival.file), claim)
+            yield from unjudged(rules, Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 0, metadata={"nothing_new": said_of(claim)}))
+            return
         try:
             delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
             judged = judge(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
         except DeliveryRejectedError as error:
-            refused = reject(own, arrival, platform.lake.read_listed(arrival.file), error, DELIVERY_PLAUSIBLE)
-            rest = [Finding(rule, pl.DataFrame(), 0) for rule in rules[delivered][1:]]
-            yield from (finding.result(delivered) for finding in (refused, *rest))
-            yield from (Finding(rule, pl.DataFrame(), 0).result(quarantined) for rule in rules[quarantined])
+            yield from unjudged(rules, reject(own, arrival, own.lake.read_listed(arrival.file), error, DELIVERY_PLAUSIBLE))
             return
         findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
@@ -193,6 +196,21 @@ def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> C
         received_at=arrival.received_at,
         run_id=run_id,
     )
+
+
+def claimed_again(platform: Platform, arrival: Arrival, turns: Turns, run_id: str) -> Claim:
+    """The ledger's word where rows are judged: this step may run by itself, or again, long after the one that asked first."""
+    entry = platform.ledger.entry(arrival.delivery_id)
+    if entry is None:
+        raise unknown(arrival.delivery_id)
+    turns.wait(bytes_turn(arrival.vendor, entry.sha256))
+    return claimed(platform, arrival, entry.sha256, run_id)
+
+
+def unjudged(rules: Mapping[dg.AssetKey, Sequence[Rule]], why: Finding) -> Iterator[dg.AssetCheckResult]:
+    """The results of a run that judges no row: one rule says why, the others found nothing."""
+    for key, of_key in rules.items():
+        yield from ((why if rule == why.rule else Finding(rule, pl.DataFrame(), 0)).result(key) for rule in of_key)
 
 
 def settle_known(platform: Platform, arrival: Arrival, content: bytes, claim: Claim) -> None:

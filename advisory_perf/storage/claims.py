@@ -94,8 +94,15 @@ def _repeated(connection: psycopg.Connection, identity: Identity, known: LedgerE
 
 
 def _lock(connection: psycopg.Connection, identity: Identity) -> None:
+    """WarehouseError where the id is that of other bytes or of another name."""
     subject = f"claim {identity['vendor']} {identity['sha256']}"
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
+    others = "delivery_id = %(delivery_id)s AND (vendor, file_name, sha256) <> (%(vendor)s, %(file_name)s, %(sha256)s)"
+    for other in entries_of(connection, SELECT + others, identity):
+        raise WarehouseError(
+            f"{identity['vendor']}, {identity['file_name']}: {identity['delivery_id']} is the id of another delivery, "
+            f"{other.file_name} of {other.vendor}; put the file into incoming/ again under another name"
+        )
 
 
 def _same_file(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:

@@ -18,7 +18,7 @@ from advisory_perf.storage.objects import LakeFile
 
 REASON_ENDING = ".reason.json"
 UNKNOWN_VENDOR = "unknown"
-_ID_STEM = 60
+_ID_STEM, _ID_DIGITS = 60, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def delivery_id_of(file: LakeFile) -> str:
     """The name of one arrival: the file's own name and a digest of path, size, time and tag, so that each arrival has its own."""
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", file.name.rsplit(".", 1)[0])[:_ID_STEM]
     identity = f"{file.path}|{file.size}|{file.etag}|{file.modified.isoformat()}"
-    return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:_ID_DIGITS]}"
 
 
 def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str, *, path_is_name: bool = False) -> Arrival:
@@ -71,7 +71,8 @@ def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str, *, p
             f"put the file into {INCOMING}/{vendor}/ again"
         )
     entry = ledger.entry(delivery_id)
-    return Arrival(delivery_id, vendor, file, entry.received_at if entry else received_at(file), path_is_name)
+    is_known = entry is not None and entry.vendor == vendor
+    return Arrival(delivery_id, vendor, file, entry.received_at if entry and is_known else received_at(file), path_is_name)
 
 
 def received_at(file: LakeFile) -> datetime:

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
@@ -182,6 +183,39 @@ def test_a_first_name_that_died_after_its_claim_is_a_duplicate_once_its_copy_has
     assert statuses(world) == [("acme_1.csv", "DUPLICATE"), ("acme_copy.csv", "PROCESSING")]
     assert world.platform.lake.files("incoming/") == []
     assert len(world.platform.lake.files("archive/")) == 2
+
+
+def test_a_first_name_whose_judging_runs_again_after_its_copy_has_landed_is_a_duplicate(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step by itself, as from the web page."""
+
+    def dies(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("advisory_perf.orchestration.landing.judge", dies)
+        assert not world.land("acme_1.csv", DELIVERY).success
+    assert world.land("acme_copy.csv", DELIVERY).success
+    (first, _) = world.platform.ledger.entries(VENDOR)
+    job = world.definitions.resolve_job_def("acme_landing")
+    keys = [dg.AssetKey([VENDOR, name]) for name in ("delivered_positions", "quarantined_rows")]
+    assert job.execute_in_process(instance=world.instance, partition_key=first.delivery_id, asset_selection=keys).success
+    assert statuses(world) == [("acme_1.csv", "DUPLICATE"), ("acme_copy.csv", "PROCESSING")]
+    assert world.platform.lake.files("incoming/") == []
+
+
+def test_a_file_that_has_the_id_of_another_delivery_is_never_cleared_as_that_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.land("acme_1.csv", DELIVERY).success
+    (entry,) = world.platform.ledger.entries(VENDOR)
+    file = world.put("acme_2.csv", csv(A_THIRD))
+    monkeypatch.setattr("advisory_perf.storage.receiving.delivery_id_of", lambda _: entry.delivery_id)
+    with pytest.raises(
+        WarehouseError, match=r"acme, acme_2\.csv: .* is the id of another delivery, acme_1\.csv of acme; put the file into"
+    ):
+        given_up(world, entry.delivery_id)
+    assert world.platform.lake.head(file.path) == file
+    assert world.platform.ledger.entries(VENDOR) == [entry]
 
 
 def test_a_failed_name_that_is_replayed_after_its_bytes_landed_under_another_is_a_duplicate(world: World) -> None:
