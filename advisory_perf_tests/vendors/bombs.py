@@ -14,6 +14,8 @@ from functools import cache, partial
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
@@ -221,6 +223,20 @@ def parquet_of_equal_rows() -> bytes:
     return content.getvalue()
 
 
+def parquet_of_one_long_text(*, within: bool = False) -> bytes:
+    """Three and a half gigabytes, if every row got its own copy, in a few kilobytes."""
+    rows, content = 60_000, io.BytesIO()
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["\u00e4" * 30_000])
+    columns = {name: pa.repeat(value, rows) for name, value in zip(NAMES, ROW, strict=True)}
+    columns["further"] = pa.StructArray.from_arrays([texts], ["text"]) if within else texts
+    arrow_parquet.write_table(pa.table(columns), content, compression="zstd")
+    return content.getvalue()
+
+
+def parquet_of_one_long_text_within_a_structure() -> bytes:
+    return parquet_of_one_long_text(within=True)
+
+
 def csv_of_line_ends() -> bytes:
     return f"{HEADER}\n".encode() + b"\n" * 20_000_100
 
@@ -275,6 +291,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], Feed, str]] = {
         (json_rows_of_other_keys, JSON, "E_TOO_LARGE"),
         (json_of_too_many_keys, JSON, "E_TOO_LARGE"),
         (parquet_of_equal_rows, PARQUET, "E_TOO_LARGE"),
+        (parquet_of_one_long_text, PARQUET, "E_TOO_LARGE"),
+        (parquet_of_one_long_text_within_a_structure, PARQUET, "E_TOO_LARGE"),
         (csv_of_line_ends, CSV, "E_TOO_LARGE"),
         (csv_of_blank_lines, CSV, "E_TOO_LARGE"),
         (csv_of_short_lines, CSV, "E_FORMAT"),

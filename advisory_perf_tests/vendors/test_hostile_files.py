@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds
@@ -77,6 +79,17 @@ def test_more_expanded_bytes_than_the_bound_are_refused(name: str) -> None:
     error = rejection_within(Bounds(expanded_bytes=900), file.content, file.feed)
     assert error.code == "E_TOO_LARGE"
     assert "MAX_EXPANDED_BYTES" in error.sentence
+
+
+@pytest.mark.parametrize("name", sorted(whole_files()))
+def test_a_table_of_more_bytes_than_the_bound_is_refused_in_every_format(name: str) -> None:
+    file = whole_files()[name]
+    raw = read_raw_rows(file.content, file.feed, "x")
+    size = sum(len(value.encode()) for value in raw.select(pl.col(pl.String())).unpivot()["value"] if value) + 16 * raw.height * raw.width
+    error = rejection_within(Bounds(table_bytes=size - 1), file.content, file.feed)
+    assert error.code == "E_TOO_LARGE"
+    assert f"makes a table of {size:,} bytes" in error.sentence
+    assert_frame_equal(read_raw_rows(file.content, file.feed, "x", bounds=Bounds(table_bytes=size)), raw)
 
 
 @pytest.mark.parametrize(("nesting", "fits"), [(6, True), (5, False)])
