@@ -22,6 +22,10 @@ class ObjectError(Exception):
     """An object is not the one that was listed, did not come whole, or is still being written."""
 
 
+class BarredError(Exception):
+    """An object is closed to the user that runs the platform: a trouble of this one, and not of the lake."""
+
+
 @dataclass(frozen=True, slots=True)
 class LakeFile:
     """One object as a listing shows it. Of a file in a folder the tag is its inode, size and time to the nanosecond."""
