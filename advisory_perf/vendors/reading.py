@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.bounds import TEXT_VIEW, Bounds
 from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.excel_files import read_excel
@@ -97,4 +98,4 @@ def _bound_cells(raw: pl.DataFrame, reading: Reading) -> None:
         if found.height:
             line, length = found.row(0)
             column = name.removeprefix(CELL)
-            raise reading.too_large(f"has a cell of {length:,} characters in line {line:,}, column {column}", "CELL_CHARS")
+            raise reading.too_large(f"has a cell of {length:,} characters in line {line:,}, column {quoted(column)}", "CELL_CHARS")
