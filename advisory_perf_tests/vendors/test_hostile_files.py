@@ -249,7 +249,7 @@ def test_a_cell_of_more_characters_than_the_bound_is_refused_with_line_and_colum
     error = rejection_within(Bounds(cell_chars=9), file.content, file.feed)
     assert error.code == "E_TOO_LARGE"
     assert "a cell of 10 characters in line" in error.sentence
-    assert "column day" in error.sentence
+    assert "column 'day'" in error.sentence
     assert "ADVISORY_PERF_MAX_CELL_CHARS" in error.sentence
     assert read_raw_rows(file.content, file.feed, "x", bounds=Bounds(cell_chars=10)).height == len(ROWS)
 
