@@ -11,13 +11,18 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_RUNS, _PROCESSES = 4, 2
 
-def _most_of_the_memory() -> int:
-    """Three quarters of the memory of the machine, or of the container where that has less."""
+
+def _share_of_the_memory() -> int:
+    """What one reader may have if all read at once: of three quarters of the memory of the machine, or of the container if that has less.
+
+    Four runs may be under way, and each holds in a process of its own what its reader has made.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
     told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
-    return max(min(memory, int(told) if told.isdecimal() else memory) // 4 * 3, 1 << 28)
+    return max(min(memory, int(told) if told.isdecimal() else memory) // 4 * 3 // (_RUNS * _PROCESSES), 1 << 28)
 
 
 class Settings(BaseSettings):
@@ -67,7 +72,9 @@ class Settings(BaseSettings):
     max_nesting: int = Field(default=64, ge=2, le=200, description="the most levels of arrays and objects in a JSON delivery")
     max_cell_chars: int = Field(default=32_767, ge=1, description="the most characters of one cell")
     read_memory_bytes: int = Field(
-        default_factory=_most_of_the_memory, ge=1 << 28, description="the most memory that reading one delivery takes; by default 3/4"
+        default_factory=_share_of_the_memory,
+        ge=1 << 28,
+        description="the most memory that reading one delivery takes, and twice its table; by default 3/32, as four runs may read at once",
     )
     read_seconds: int = Field(default=600, ge=1, description="the most seconds of the processor that reading one delivery takes")
     attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")

@@ -1,16 +1,21 @@
 """What is shown to a person is what stands there, whatever it would do to a terminal, a browser or a reader's eyes."""
 
+import sys
 import unicodedata
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.alerts import STUCK_FILE, Alert
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError
-from advisory_perf.showing import LONGEST_NAME, cut, inert, quoted, shown
+from advisory_perf.showing import LONGEST_NAME, cut, inert, is_unseen, quoted, shown
+from advisory_perf.storage.objects import oddity_of
+from advisory_perf.vendors.names import visible
 from advisory_perf.vendors.notices import Notice
+from advisory_perf.vendors.raw import bare
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES
 
 DRAWN_AS_NOTHING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -28,6 +33,13 @@ DRAWN_AS_NOTHING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
         ("a\u200bb\ufeff", r"a\u200bb\ufeff"),
         ("half \udcff", r"half \udcff"),
         ("tag \U000e0041", r"tag \U000e0041"),
+        ("filled \u3164\u115f\u1160\uffa0", r"filled \u3164\u115f\u1160\uffa0"),
+        ("blanks \u00a0\u2003\u3000\u2800", r"blanks \xa0\u2003\u3000\u2800"),
+        ("a number \u0600 \u06dd", r"a number \u0600 \u06dd"),
+        ("q\u0301\u0302\u0303\u0304 \u05e0\u05bc\u05b4", "q\u0301\u0302\u0303\u0304 \u05e0\u05bc\u05b4"),
+        ("a" + "\u0301" * 6, "a" + "\u0301" * 4 + r"\u0301\u0301"),
+        ("\u0338on no letter\n\u0338", r"\u0338on no letter\n\u0338"),
+        ("\u20dd", r"\u20dd"),
     ],
 )
 def test_what_cannot_be_seen_is_shown_as_an_escape(text: str, expected: str) -> None:
@@ -37,9 +49,29 @@ def test_what_cannot_be_seen_is_shown_as_an_escape(text: str, expected: str) -> 
 @given(st.text(st.characters(exclude_categories=())))
 def test_nothing_that_is_shown_is_invisible_or_ends_a_line(text: str) -> None:
     seen = shown(text)
-    assert not [character for character in seen if unicodedata.category(character) in DRAWN_AS_NOTHING]
+    assert not [character for character in seen if is_unseen(character) or unicodedata.category(character) in DRAWN_AS_NOTHING]
     assert shown(seen) == seen
     assert len(seen.splitlines()) <= 1
+
+
+def test_of_all_characters_those_that_cannot_be_seen_are_told_as_one() -> None:
+    """By what is shown, by the names of files, and by what names and values do not differ by, in Python and in Polars."""
+    fillers = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
+    fillers |= {*range(0xE0000, 0xE1000), 0x2065, 0x1D159, *range(0xFFF0, 0xFFF9)}
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    by_category = {name: {one for one in every if unicodedata.category(one) == name} for name in [*DRAWN_AS_NOTHING, "Zs"]}
+    ignored = by_category["Cf"] | set(map(chr, fillers))
+    unseen = ignored.union(*(by_category[name] for name in DRAWN_AS_NOTHING))
+    blanks = by_category["Zs"] - {" "}
+    marks = {one for one in every if unicodedata.category(one) in {"Mn", "Me"}}
+    assert {one for one in every if shown(f"a{one}a") != f"a{one}a"} == unseen | blanks
+    assert {one for one in every if shown(one) != one} == unseen | blanks | marks
+    assert {one for one in every if one not in "/." and oddity_of(f"incoming/acme/a{one}a") is not None} == unseen
+    assert {one for one in every if visible(f"a{one}a") == "aa"} == ignored
+    texts = [one for one in every if unicodedata.category(one) != "Cs"]
+    stripped = pl.Series("text", [f"a{one}" for one in texts]).to_frame().select(bare(pl.col("text"))).to_series()
+    around = {one for one, text in zip(texts, stripped, strict=True) if text == "a"}
+    assert around == (ignored - {"\u00ad"}) | blanks | {" ", "\u2028", "\u2029", "\x85", *"\t\n\v\f\r"}
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -1,14 +1,16 @@
 """The file that a command writes with ``-o``."""
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.showing import cut
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def whole_file(output: Path) -> Iterator[BinaryIO]:
     It is written beside its place under a name that nobody knows beforehand, so that no link can wait there. What stands at its place is
     replaced if it is a file; a link, a device or a pipe is refused.
     """
-    partial = output.with_name(f".{output.name}.{secrets.token_hex(8)}")
+    partial = output.parent / f".{secrets.token_hex(16)}.partial"  # not longer than the name that it is written for may be
     try:
         _refuse_what_is_no_file(output)
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -27,9 +29,12 @@ def whole_file(output: Path) -> Iterator[BinaryIO]:
         _refuse_what_is_no_file(output)
         partial.replace(output)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise AdvisoryPerfError(f"{cut(str(output))} cannot be written ({error.strerror}); give it a shorter name") from error
         raise AdvisoryPerfError(f"{output} cannot be written ({error.strerror}); choose a folder that exists and takes files") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is none, or no folder that could hold one
+            partial.unlink()
 
 
 def _refuse_what_is_no_file(output: Path) -> None:

@@ -13,7 +13,7 @@ from advisory_perf.showing import shown
 MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has landed for a window whose deadline is over")
 LATE_FILE = Code("LATE_FILE", Severity.MEDIUM, "the first delivery of a window came after its deadline")
 STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be landed nor moved out of incoming/, as often as it was tried")
-ODD_NAME = Code("ODD_NAME", Severity.MEDIUM, "something in incoming/ is not taken because of its name or kind, or is never finished")
+ODD_NAME = Code("ODD_NAME", Severity.MEDIUM, "something in incoming/ is not taken for its name, kind, size or rights, or is never finished")
 LANE_FAILED = Code("LANE_FAILED", Severity.CRITICAL, "a lane failed as often as agreed, so that what has landed is not published")
 TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a turn for so long that it may have been stopped, and others wait for it")
 SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")

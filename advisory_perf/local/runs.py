@@ -21,6 +21,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
+from advisory_perf.orchestration.unread import refuse_larger
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.objects import oddity_of
@@ -72,6 +73,7 @@ class LocalRuns:
         name = path.name
         if oddity_of(name) is not None:
             raise AdvisoryPerfError(f"{name}: {oddity_of(name)}; give it a plain name")
+        refuse_larger(self._platform, name, path.stat().st_size)
         content = path.read_bytes()
         why = None
         if vendor is None:

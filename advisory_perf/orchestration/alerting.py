@@ -22,6 +22,7 @@ from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_lon
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files
+from advisory_perf.orchestration.unread import why_unread
 from advisory_perf.storage.channels import Channel, channel_of
 from advisory_perf.storage.delivered_days import beginning, first_arrivals
 from advisory_perf.storage.lake import INCOMING
@@ -113,7 +114,8 @@ def held_of(platform: Platform, known: Sequence[str], _instance: dg.DagsterInsta
 def odd_names_of(platform: Platform, _known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about what is left alone in incoming/, one a vendor; the keys of the vendors that have nothing such there."""
     listing = platform.lake.listing(f"{INCOMING}/")
-    return odd_name_alerts(listing, platform.feeds, is_written=platform.lake.is_being_written, now=right_now())
+    lake, why_left = platform.lake, partial(why_unread, platform)
+    return odd_name_alerts(listing, platform.feeds, why_left=why_left, is_written=lake.is_being_written, now=right_now())
 
 
 def alerts_sensor(platform: Platform) -> dg.SensorDefinition:

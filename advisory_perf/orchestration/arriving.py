@@ -90,11 +90,17 @@ def cursor_of(seen: Mapping[str, datetime]) -> str:
 
 
 def odd_name_alerts(
-    listing: Listing, feeds: Mapping[str, Feed], *, is_written: Callable[[LakeFile], bool], now: datetime
+    listing: Listing,
+    feeds: Mapping[str, Feed],
+    *,
+    why_left: Callable[[LakeFile], str | None],
+    is_written: Callable[[LakeFile], bool],
+    now: datetime,
 ) -> tuple[list[Alert], list[str]]:
     """One alert for each vendor about everything in incoming/ that is left alone; the keys of those vendors that have nothing such.
 
-    What waits by its name or for its writer is told when it has waited for an hour.
+    ``why_left`` says why a file is not read that could be taken by its name; what waits by its name or for its writer is told when it
+    has waited for an hour.
     """
     found: dict[str, list[str]] = {vendor: [] for vendor in [*feeds, UNKNOWN_VENDOR]}
     for odd in listing.odd:
@@ -103,7 +109,7 @@ def odd_name_alerts(
     waiting, unclaimed = waiting_by_vendor(listing.files, feeds)
     for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items():
         for file in files:
-            why = why_not_taken(file, feeds.get(vendor))
+            why = why_not_taken(file, feeds.get(vendor)) or why_left(file)
             is_late = now - file.modified > PATIENCE
             if why is None and is_late and is_written(file):
                 why = "a process has it open for writing"
@@ -123,7 +129,7 @@ def _alert(vendor: str, names: Sequence[str], now: datetime) -> Alert:
         since=now,
         subject=f"{ODD_NAME.name} {vendor}",
         message=f"{vendor}: what lies in {INCOMING}/ under these names is not taken, and holds up nothing else: "
-        f"{'; '.join(names[:_SHOWN])}{more}; take it away, or have it sent under a plain name into {INCOMING}/<vendor>/",
+        f"{'; '.join(names[:_SHOWN])}{more}; mend that, take it away, or have it sent under a plain name into {INCOMING}/<vendor>/",
     )
 
 

@@ -12,6 +12,7 @@ from advisory_perf.orchestration.attempts import FailedAttempt, failed_attempts
 from advisory_perf.orchestration.landing import arrival_of, bytes_turn, landing_turn, settle_known
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.showing import shown
 from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.lake import INCOMING
@@ -55,7 +56,7 @@ def give_up(platform: Platform, vendor: str, delivery_id: str, attempts: list[Fa
     arrival = arrival_of(platform, platform.feeds[vendor], delivery_id)
     if not arrival.file.path.startswith(f"{INCOMING}/"):
         return
-    content = platform.lake.read_listed(arrival.file)
+    content = read_whole(platform, arrival.file)
     turns.wait(bytes_turn(vendor, sha256_of(content)))
     _reject(platform, arrival, content, attempts, run_id)
 

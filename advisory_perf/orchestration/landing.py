@@ -20,6 +20,7 @@ from advisory_perf.orchestration.metadata import definition_metadata, output_met
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import TURNS, Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
 from advisory_perf.storage.claims import Claim, ClaimOutcome, unknown
@@ -105,7 +106,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
             yield from (finding.result(key) for finding in nothing_new(f"another run lands {context.partition_key} now"))
             return
         arrival = arrival_of(platform, feed, context.partition_key)
-        content = platform.lake.read_listed(arrival.file)
+        content = read_whole(platform, arrival.file)
         turns.wait(bytes_turn(feed.vendor, sha256_of(content)))
         forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
         own = platform.under(turns)
@@ -158,14 +159,14 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         arrival = arrival_of(own, feed, context.partition_key)
         claim = claimed_again(own, arrival, turns, context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
-            settle_known(own, arrival, own.lake.read_listed(arrival.file), claim)
+            settle_known(own, arrival, read_whole(platform, arrival.file), claim)
             yield from unjudged(rules, Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 0, metadata={"nothing_new": said_of(claim)}))
             return
         try:
             delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
             judged = judge(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
         except DeliveryRejectedError as error:
-            yield from unjudged(rules, reject(own, arrival, own.lake.read_listed(arrival.file), error, DELIVERY_PLAUSIBLE))
+            yield from unjudged(rules, reject(own, arrival, read_whole(platform, arrival.file), error, DELIVERY_PLAUSIBLE))
             return
         findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)

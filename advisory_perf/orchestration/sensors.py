@@ -28,6 +28,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
+from advisory_perf.orchestration.unread import why_unread
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.lake_writes import noted_writes
 from advisory_perf.storage.objects import LakeFile
@@ -127,11 +128,11 @@ def tries_of_runs(platform: Platform, instance: dg.DagsterInstance, *, now: date
 
 
 def arrived_files(platform: Platform, cursor: str | None, *, now: datetime) -> Arrived:
-    """What of incoming/ is to be taken now. A file that never settles, or that somebody keeps open, holds up nothing."""
+    """What of incoming/ is to be taken now. A file that never settles, is kept open, or is not read at all holds up nothing."""
     found = arrived(
         platform.lake.files(f"{INCOMING}/"), platform.feeds, seen=seen_in(cursor), now=now, seconds=platform.settings.settle_seconds
     )
-    return found.without(platform.lake.is_being_written)
+    return found.without(lambda file: why_unread(platform, file) is not None or platform.lake.is_being_written(file))
 
 
 def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:

@@ -9,6 +9,7 @@ from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.decisions import waiting_by_vendor
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.showing import quoted, shown
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.objects import LakeFile, oddity_of
@@ -64,7 +65,7 @@ def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: st
     known = ", ".join(f"{INCOMING}/{vendor}/" for vendor in platform.feeds)
     sentence = shown(why or f"{file.name}: {place}; put it into one of {known}, or add a feed")
     arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, received_at(file))
-    content = platform.lake.read_listed(file)
+    content = read_whole(platform, file)
     forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
     platform.ledger.record_rejection(
         delivery_id=arrival.delivery_id,

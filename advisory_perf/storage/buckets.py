@@ -90,6 +90,10 @@ class Bucket:
         """Never: an object is there when all of it is."""
         return False
 
+    def is_barred(self, _path: str) -> bool:
+        """Never: rights are those of the bucket."""
+        return False
+
     def write(self, path: str, content: bytes, *, lasting: bool = False) -> None:  # noqa: ARG002 - an object lasts in any case
         """Writes an object whole, in place of any earlier one."""
         obstore.put(self._store, path, content)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from advisory_perf.storage.objects import DEEPEST, LakeFile, Listing, ObjectError, OddName, oddity_of
+from advisory_perf.storage.objects import DEEPEST, BarredError, LakeFile, Listing, ObjectError, OddName, oddity_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -30,7 +30,10 @@ _LEASES = hasattr(fcntl, "F_SETLEASE") and hasattr(fcntl, "F_SETSIG")
 
 
 class Folder:
-    """The objects below one folder. OSError where the system refuses; ObjectError where an object is not the one that was meant."""
+    """The objects below one folder. OSError where the system refuses; ObjectError where an object is not the one that was meant.
+
+    BarredError where a file, and not a folder on the way to it, is closed to this user.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = Path(root)
@@ -60,11 +63,13 @@ class Folder:
         """The file's bytes; of a ``listed`` one only if they are those of that very file, and nobody has it open for writing."""
         with self._opened(path) as descriptor:
             before = _file_of(path, _regular(os.fstat(descriptor), path))
-            content = _content(descriptor)
+            if (listed or before) != before:
+                raise ObjectError(f"{path} has changed since it was listed")
+            content = _content(descriptor, before.size)
             after = _file_of(path, os.fstat(descriptor))
             if listed is None and before == after and len(content) == after.size:
                 return content
-            if (listed or before) != before or before != after or len(content) != after.size:
+            if before != after or len(content) != after.size:
                 raise ObjectError(f"{path} has changed since it was listed")
             if _has_writer(descriptor):
                 raise ObjectError(f"{path} is still open for writing")
@@ -78,6 +83,14 @@ class Folder:
         """
         with self._opened(path) as descriptor:
             return _has_writer(descriptor)
+
+    def is_barred(self, path: str) -> bool:
+        """Whether the file is closed to this user."""
+        try:
+            with self._opened(path):
+                return False
+        except BarredError:
+            return True
 
     def write(self, path: str, content: bytes, *, lasting: bool = False) -> None:
         """Writes a file whole, in place of any earlier one; ``lasting`` ones are on the disk when this returns."""
@@ -132,7 +145,10 @@ class Folder:
     def _opened(self, path: str) -> Iterator[int]:
         *folders, name = _parts(path)
         with self._folder(folders) as folder:
-            descriptor = os.open(name, _FILE, dir_fd=folder)
+            try:
+                descriptor = os.open(name, _FILE, dir_fd=folder)
+            except PermissionError as error:
+                raise BarredError("it may not be read; let the user that runs the platform read it") from error
         try:
             yield descriptor
         finally:
@@ -226,9 +242,10 @@ def _file_of(path: str, status: os.stat_result) -> LakeFile:
     return LakeFile(path, status.st_size, _EPOCH + timedelta(microseconds=since // 1000), tag)
 
 
-def _content(descriptor: int) -> bytes:
+def _content(descriptor: int, size: int) -> bytes:
+    """As many bytes as the file should have, and one more if it has grown."""
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        return file.read()
+        return file.read(size + 1)
 
 
 def _is_remote(device: int) -> bool:

@@ -19,7 +19,7 @@ from obstore.exceptions import BaseError
 from advisory_perf.errors import LakeError, LakeOutageError
 from advisory_perf.storage.buckets import Bucket
 from advisory_perf.storage.folders import Folder
-from advisory_perf.storage.objects import LakeFile, Listing, ObjectError
+from advisory_perf.storage.objects import BarredError, LakeFile, Listing, ObjectError
 from advisory_perf.storage.saying import said_by
 
 INCOMING, ARCHIVE, ERROR = "incoming", "archive", "error"
@@ -56,6 +56,8 @@ class Lake:
             raise LakeError(f"the lake {self.address} fails at {doing} ({said_by(error)}); it is not there") from error
         except ObjectError as error:
             raise LakeOutageError(f"the lake {self.address} fails at {doing}: {error}; it stays where it is and is tried again") from error
+        except BarredError as error:
+            raise LakeError(f"the lake {self.address} fails at {doing}: {error}") from error
         except (BaseError, OSError) as error:
             raise LakeOutageError(f"the lake {self.address} fails at {doing} ({said_by(error)}); check its address and rights") from error
 
@@ -100,6 +102,14 @@ class Lake:
         try:
             with self._reported(f"looking at {listed.path}"):
                 return self._store.is_being_written(listed.path)
+        except LakeError:  # whoever reads it will say so, of this file alone
+            return False
+
+    def is_barred(self, listed: LakeFile) -> bool:
+        """Whether the file is closed to the user that runs the platform; false where that cannot be told, or it is gone."""
+        try:
+            with self._reported(f"looking at {listed.path}"):
+                return self._store.is_barred(listed.path)
         except LakeError:  # whoever reads it will say so, of this file alone
             return False
 

@@ -1,25 +1,28 @@
 """What a listing of the lake shows: objects, and the names that are none of ours to touch. One judgement for folders and S3.
 
-A name is odd when it could mislead a reader or a path: control characters, bytes that are no text, empty, ``.`` or ``..`` parts, links
-and whatever is no regular file, folders too deep. Odd names are told and never opened, moved or deleted.
+A name is odd when it could mislead a reader or a path: characters that cannot be seen, bytes that are no text, empty, ``.`` or ``..``
+parts, links and whatever is no regular file, folders too deep. Odd names are told and never opened, moved or deleted.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+
+from advisory_perf.showing import is_unseen
 
 DEEPEST = 32
 LONGEST_PART = 240
 """Bytes; file systems take 255, and what is kept beside a file in error/ has its name and an ending."""
 """So many parts a path may have, the zone and the file's own name included."""
 
-_UNPRINTED = {"Cc", "Cs", "Zl", "Zp"}
-_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _UNFINISHED = (".filepart", ".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".upload", ".uploading", ".swp", "~")
 
 
 class ObjectError(Exception):
     """An object is not the one that was listed, did not come whole, or is still being written."""
+
+
+class BarredError(Exception):
+    """An object is closed to the user that runs the platform: a trouble of this one, and not of the lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Listing:
 def oddity_of(path: str) -> str | None:
     """Why the path is odd; None where it is as it should be. A folder is judged without a ``/`` at its end."""
     parts = path.split("/")
-    if any(_misleads(character) for character in path):
-        return "its name holds control characters, or bytes that are no UTF-8"
+    if any(map(is_unseen, path)):
+        return "its name holds control characters or others that cannot be seen, or bytes that are no UTF-8"
     if any(part in {"", ".", ".."} for part in parts):
         return "its path holds an empty, . or .. part"
     if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_PART for part in parts):
@@ -70,7 +73,3 @@ def oddity_of(path: str) -> str | None:
 def is_unfinished(name: str) -> bool:
     """Whether a transfer tool or an editor calls a file so that it has not finished: ``.x.csv.Xy12Zq``, ``x.csv.filepart``, ``x.csv~``."""
     return name.startswith((".", "~")) or name.lower().endswith(_UNFINISHED)
-
-
-def _misleads(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTED or unicodedata.bidirectional(character) in _TURNING

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as arrow_compute
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.binary_floats import APPROXIMATE, amounts_as_text, identifiers_as_text
 from advisory_perf.vendors.dates import are_days
 from advisory_perf.vendors.layouts import known_zone
@@ -85,7 +86,9 @@ def days_as_text(instants: pa.ChunkedArray, zone: str, reading: Reading, name: s
     written = _as_written(utc, instants.type.tz)
     moved = written.filter((written.dt.date() != there).fill_null(value=False)).sort()
     if moved.len() and are_days(written):
-        reading.notices.append(midnight_notice(moved.dt.date()[0], f"{reading.feed.vendor}, {reading.file_name}: the column {name}", zone))
+        reading.notices.append(
+            midnight_notice(moved.dt.date()[0], f"{reading.feed.vendor}, {reading.file_name}: the column {quoted(name)}", zone)
+        )
         there = written.dt.date()
     return there.cast(pl.String()).zip_with(there.is_not_null(), text)
 

@@ -6,6 +6,8 @@ and are to be lowered, by ADVISORY_PERF_MAX_…, where a machine has little memo
 
 from dataclasses import dataclass
 
+TEXT_VIEW = 16
+"""Bytes by which a table points at the text of a cell."""
 _FREE_CELLS = 2_000_000
 
 
@@ -14,8 +16,8 @@ class Bounds:
     """The most that is read.
 
     ``bytes`` as delivered, ``expanded_bytes`` after unpacking, data ``rows``, ``columns``, ``nesting`` of JSON
-    (levels of arrays and objects, the document itself being the first), and ``cell_chars``, the characters of one cell: as many
-    as Excel has.
+    (levels of arrays and objects, the document itself being the first), ``cell_chars``, the characters of one cell: as many
+    as Excel has, and ``table_bytes``, what the table of its cells' texts takes, each text as often as it stands there.
     """
 
     bytes: int = 2 << 30
@@ -24,6 +26,7 @@ class Bounds:
     columns: int = 2_000
     nesting: int = 64
     cell_chars: int = 32_767
+    table_bytes: int = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Limits:
 
     memory_bytes: int
     seconds: int
+
+    @property
+    def table_bytes(self) -> int:
+        """The bytes of the largest table that is taken from the reader: it and the one that asked have to hold it at once."""
+        return self.memory_bytes // 2
 
 
 def cells_allowed(size: int, a_byte: int) -> int:

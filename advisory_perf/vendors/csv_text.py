@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.layouts import Csv
 from advisory_perf.vendors.raw import DEEPEST_HEADER, Reading
 
@@ -111,7 +112,7 @@ def _refuse_utf8(content: bytes, encoding: str, reading: Reading) -> None:
     line = text.count("\n", 0, text.index(characters[0])) + 1
     raise reading.refused(
         "E_ENCODING",
-        f"is UTF-8 and not {encoding}, as {characters[0]!r} in line {line} shows;"
+        f"is UTF-8 and not {encoding}, as {quoted(characters[0])} in line {line} shows;"
         f" set `csv: encoding: utf-8` in the feed, or send it in {encoding}",
     )
 

@@ -92,7 +92,7 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
     named = reading.feed.files.excel.sheet
     if named is not None:
         if named not in workbook.sheet_names:
-            raise reading.refused("E_DRIFT", f"has no sheet {named!r}, only {listed(workbook.sheet_names)}; mend it in the feed")
+            raise reading.refused("E_DRIFT", f"has no sheet {quoted(named)}, only {listed(workbook.sheet_names)}; mend it in the feed")
         cells = _with_error_names(_loaded(workbook, named))
         return named, cells, _header(cells, reading)
     fitting, refusals, hidden = [], [], []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.contents import FooterRule
 from advisory_perf.vendors.controls import has_control_figures, is_named
 from advisory_perf.vendors.feed import Feed
@@ -57,7 +58,7 @@ def reconsidered(read: pl.DataFrame, unread: pl.DataFrame, good: pl.DataFrame, f
     notices = [
         Notice(
             "W_FOOTER_POSITION",
-            f"{where}: line {line} is named by a footer rule, reads as a whole position of {account} and is no sum of others;"
+            f"{where}: line {line} is named by a footer rule, reads as a whole position of {quoted(account)} and is no sum of others;"
             f" it is taken as a {'footer' if is_word else 'row'}, so narrow the rule or ask the vendor what it is",
         )
         for line, account, is_word in told.select(LINE_NUMBER, "account_id", "is_word").head(1).iter_rows()

@@ -13,6 +13,7 @@ from typing import cast
 
 import polars as pl
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.binary_floats import APPROXIMATE
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.feed import Feed
@@ -93,7 +94,7 @@ def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, 
     whole_path, levels, keys = ".".join((*above, *path)), len(above), reading.feed.files.json_.key_as
     if text.peek() != ("{" if path or keys else "["):
         text.skip()
-        place = f"at {whole_path!r}" if whole_path else "at its top"
+        place = f"at {quoted(whole_path)}" if whole_path else "at its top"
         what = "object of rows by key" if keys and not path else "array of rows"
         raise reading.refused("E_FORMAT", f"has no {what} {place}; say where it is with json: rows_at in the feed")
     if not path and keys:
@@ -109,12 +110,12 @@ def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, 
         if name != path[0] and not in_other_case:
             _read_beside(text, (*above, name), beside, reading)
         elif found:
-            raise reading.refused("E_FORMAT", f"has the key {name!r} of its rows twice; which one is meant cannot be told")
+            raise reading.refused("E_FORMAT", f"has the key {quoted(name)} of its rows twice; which one is meant cannot be told")
         else:
             found = True
             yield from _at_path(text, path[1:], beside, reading, (*above, name))
     if not found:
-        raise reading.refused("E_FORMAT", f"has no array of rows at {whole_path!r}; say where it is with json: rows_at in the feed")
+        raise reading.refused("E_FORMAT", f"has no array of rows at {quoted(whole_path)}; say where it is with json: rows_at in the feed")
 
 
 def _keyed(text: JsonText, keys: Sequence[str], known: Cells, levels: int, reading: Reading) -> Iterator[Value]:
@@ -147,7 +148,7 @@ def _read_beside(text: JsonText, keys: tuple[str, ...], beside: Beside, reading:
         return
     value, twice, _ = text.value(len(keys))
     if twice is not None:
-        raise reading.refused("E_MAPPING", f"has the key {twice!r} twice in {keys[-1]!r}; which one is meant cannot be told")
+        raise reading.refused("E_MAPPING", f"has the key {quoted(twice)} twice in {quoted(keys[-1])}; which one is meant cannot be told")
     for at in stated:
         beside[at] += [
             _in_notation(text, reading.feed) if isinstance(text, Decimals) else text for text in _leaf(value, at.split(".")[len(keys) :])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.names import folded, repeated
 from advisory_perf.vendors.raw import Reading, feed_spellings
 
@@ -79,7 +80,7 @@ class JsonText:
         """Moves over one character; E_TORN at the end, E_FORMAT where another stands."""
         found = self.peek()
         if found != expected:
-            raise self._torn() if not found else self._format(f"expected {expected!r} but found {found!r}")
+            raise self._torn() if not found else self._format(f"expected {expected!r} but found {quoted(found)}")
         self._place += 1
 
     def value(self, levels: int = 0) -> tuple[object, str | None, str]:

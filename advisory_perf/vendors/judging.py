@@ -12,7 +12,7 @@ import polars as pl
 from advisory_perf.contracts.codes import CODES
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
-from advisory_perf.showing import UNSEEN, shown
+from advisory_perf.showing import quoted, shown
 from advisory_perf.vendors.accounts import case_notices
 from advisory_perf.vendors.binary_floats import APPROXIMATE, surely
 from advisory_perf.vendors.cells import Field, fields, half_unit, in_case, split_flows
@@ -191,7 +191,9 @@ def _recovery_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, fi
     if cleaned.height:
         account, text = cleaned.row(0)
         column = feed.columns["account_id"].from_
-        notices.append(Notice("W_ID_CLEANED", f"{where}: {cleaned.height} rows of {column} were cleaned, such as {text!r} to {account}"))
+        notices.append(
+            Notice("W_ID_CLEANED", f"{where}: {cleaned.height} rows of {column} were cleaned, such as {quoted(text)} to {quoted(account)}")
+        )
     return notices
 
 
@@ -309,6 +311,6 @@ def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: De
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
-    """The texts as they are shown; few have anything to escape."""
-    places = texts.str.contains(f"[{UNSEEN}]").fill_null(value=False).arg_true()
+    """The texts as they are shown; only those are looked at that are more than plain ASCII."""
+    places = texts.str.contains("[^ -~]").fill_null(value=False).arg_true()
     return texts.scatter(places, [shown(text) for text in texts.gather(places)]) if len(places) else texts

@@ -12,6 +12,7 @@ from datetime import date
 import polars as pl
 
 from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.fields import FLOWS
 from advisory_perf.vendors.notices import Notice
@@ -37,7 +38,7 @@ def without_jumps(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.Da
     if feed.plausibility.jump == "warn":
         line, account, text = found.select(LINE_NUMBER, "account_id", "text").row(0)
         many = f"{feed.vendor}, {file_name}: {found.height} values jump by a unit, and no flow explains it"
-        return good, good.clear(), [Notice("W_VALUE_JUMP", f"{many}, such as that of {account} in line {line} ({text})")]
+        return good, good.clear(), [Notice("W_VALUE_JUMP", f"{many}, such as that of {quoted(account)} in line {line} ({text})")]
     is_jump = pl.Series(pl.repeat(value=False, n=good.height, eager=True)).scatter(ordered, values=True)
     return good.filter(~is_jump), found, []
 

@@ -14,6 +14,7 @@ import polars as pl
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_expr, window_of
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.dates import first_of
 from advisory_perf.vendors.expressions import without
 from advisory_perf.vendors.feed import Feed
@@ -129,7 +130,9 @@ def _asked(raw: pl.DataFrame, good: pl.DataFrame, feed: Feed, file_name: str) ->
     where = f"{feed.vendor}, {file_name}"
     day: date | None = pl.select(first_of(bare(pl.lit(text)), asked.formats, feed.files.time_zone)).item()
     if day is None:
-        raise DeliveryRejectedError("E_FILE_DAY", f"{where}: {text!r}, stated as {asked.stated}, is no day by {', '.join(asked.formats)}")
+        raise DeliveryRejectedError(
+            "E_FILE_DAY", f"{where}: {quoted(str(text))}, stated as {asked.stated}, is no day by {', '.join(asked.formats)}"
+        )
     others = good.filter(~_agrees(day, asked.rows, feed.cadence)).sort("as_of_date")
     if others.is_empty():
         return []

@@ -8,16 +8,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from advisory_perf.showing import quoted
+from advisory_perf.showing import ignored_class, quoted
 from advisory_perf.vendors.expressions import matches
 
-_WITHOUT_MEANING = r"\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
-"""Zero-width spaces and joiners, marks of direction, byte order marks."""
-INVISIBLE_MARKS = rf"\u00ad{_WITHOUT_MEANING}"
-"""The same and soft hyphens: what no two names differ by."""
-INVISIBLE = rf"\s{_WITHOUT_MEANING}"
+_SOFT_HYPHEN = "\u00ad"
+INVISIBLE = rf"\s{ignored_class(besides=_SOFT_HYPHEN)}"
 """What may surround a value without being part of it, as the inside of a character class; a soft hyphen may be a minus."""
-_MARK = re.compile(f"[{INVISIBLE_MARKS}]")
+_MARK = re.compile(f"[{ignored_class()}]")
+"""What no two names differ by: zero-width spaces and joiners, marks of direction, byte order marks, soft hyphens."""
 _SPACES = re.compile(r"\s+")
 _REPEATED = re.compile(r"(.*) \(column [0-9]+\)", re.DOTALL)
 

@@ -1,21 +1,26 @@
 """Excel files of before 2007 (xls), and encrypted ones of any year: both lie in a compound file, a small file system.
 
 Looked at before it is parsed, as in ``workbooks``: which streams there are, whether its chains of sectors end, and how far the
-cells of the sheets reach.
+cells of the sheets reach, and how much of their common texts they show.
 """
 
 import struct
+from collections.abc import Iterator
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.workbooks import CELLS_A_BYTE, refuse_wide_grid
+from advisory_perf.vendors.workbooks import CELLS_A_BYTE, most_shown, refuse_too_much_shown, refuse_wide_grid
 
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 _HEADER, _ENTRY = 512, 128
 _END_OF_CHAIN, _ROOT = 0xFFFFFFFE, 5
-_BOF, _EOF, _FILE_PASS, _SHARED_STRINGS, _EPOCH = 0x0809, 0x000A, 0x002F, 0x00FC, 0x0022
+_EOF, _FILE_PASS, _SHARED_STRINGS, _GOES_ON, _EPOCH, _SHEET, _SHOWN_TEXT = 0x000A, 0x002F, 0x00FC, 0x003C, 0x0022, 0x0085, 0x00FD
+_IS_WIDE, _HAS_PHONETICS, _HAS_FORMATS = 1, 4, 8
+_LONGEST_STRING = 0xFFFF
+_MOST_WALKED = 2
+"""Times the stream that walking all sheets may take; some programs list a sheet of macros as one at its very beginning."""
 _CELLS = frozenset({0x0006, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x0002, 0x0003, 0x0004, 0x0005, 0x007E})
 _RUNS_OF_CELLS = frozenset({0x00BD, 0x00BE})
 _SMALLEST_STRING = 3
@@ -102,31 +107,95 @@ class _Compound:
 
 
 def _look_through_records(stream: bytes, reading: Reading) -> bool:
-    """Records are type, length and content; the workbook's own come first, then those of each sheet between BOF and EOF."""
-    from_1904 = False
-    place = rows = columns = area = 0
-    while place + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, place)
-        content = place + 4
+    """The workbook's own records come first, and say where those of each sheet begin.
+
+    A sheet is walked as the parser walks it, from there to the first end, however many sheets are said to begin in one place.
+    """
+    from_1904, begins, texts = False, list[int](), list[memoryview]()
+    last = 0
+    for kind, content in records_of(memoryview(stream), 0):
         if kind == _FILE_PASS:
             raise _encrypted(reading)
-        if kind == _SHARED_STRINGS and struct.unpack_from("<I", stream, content + 4)[0] * _SMALLEST_STRING > len(stream):
-            raise reading.refused("E_FORMAT", "is a damaged old Excel workbook, which promises more texts than it holds; send it again")
-        if kind in _CELLS or kind in _RUNS_OF_CELLS:
-            row, column = struct.unpack_from("<HH", stream, content)
-            if kind in _RUNS_OF_CELLS:
-                column = struct.unpack_from("<H", stream, content + length - 2)[0]
-            rows, columns = max(rows, row + 1), max(columns, column + 1)
-        elif kind in {_BOF, _EOF}:
-            refuse_wide_grid(rows, columns, len(stream), "a sheet", reading)
-            area += rows * columns
-            rows = columns = 0
+        if kind == _SHARED_STRINGS and texts:
+            raise reading.refused("E_FORMAT", "is a damaged old Excel workbook, which holds its texts twice; send it again")
+        if kind == _SHARED_STRINGS or (kind == _GOES_ON and last == _SHARED_STRINGS):
+            texts.append(content)
         elif kind == _EPOCH:
-            from_1904 = struct.unpack_from("<H", stream, content)[0] == 1
-        place = content + length
+            from_1904 = struct.unpack_from("<H", content)[0] == 1
+        elif kind == _SHEET:
+            begins.append(struct.unpack_from("<I", content)[0])
+        last = last if kind == _GOES_ON else kind
+    if texts and struct.unpack_from("<I", texts[0], 4)[0] * _SMALLEST_STRING > len(stream):
+        raise reading.refused("E_FORMAT", "is a damaged old Excel workbook, which promises more texts than it holds; send it again")
+    area, places = _measured(memoryview(stream), begins, reading)
     if area > cells_allowed(len(stream), CELLS_A_BYTE):
         raise reading.refused("E_TOO_LARGE", "has sheets that reach far, but hold hardly any cells; delete those at their far corners")
+    if len(places) * min(sum(map(len, texts)), _LONGEST_STRING) > most_shown(len(stream)):
+        lengths = text_lengths(texts)
+        refuse_too_much_shown(sum(lengths[place] for place in places if place < len(lengths)), len(stream), reading)
     return from_1904
+
+
+def _measured(stream: memoryview, begins: list[int], reading: Reading) -> tuple[int, list[int]]:
+    """The cells of all the sheets' grids, and the places of the common texts that their cells show."""
+    area = walked = 0
+    places: list[int] = []
+    for begin in begins:
+        rows = columns = 0
+        for kind, content in records_of(stream, begin):
+            walked += len(content) + 4
+            if kind in _CELLS or kind in _RUNS_OF_CELLS:
+                row, column = struct.unpack_from("<HH", content)
+                if kind in _RUNS_OF_CELLS:
+                    column = struct.unpack_from("<H", content, len(content) - 2)[0]
+                rows, columns = max(rows, row + 1), max(columns, column + 1)
+                if kind == _SHOWN_TEXT:
+                    places.append(struct.unpack_from("<I", content, 6)[0])
+        if walked > _MOST_WALKED * len(stream):
+            raise reading.refused("E_FORMAT", "is a damaged old Excel workbook, whose sheets lie in one another; send it again")
+        refuse_wide_grid(rows, columns, len(stream), "a sheet", reading)
+        area += rows * columns
+    return area, places
+
+
+def records_of(stream: memoryview, begin: int) -> Iterator[tuple[int, memoryview]]:
+    """The kinds and contents of records from a place to the first end."""
+    kind = None
+    while kind != _EOF and begin + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, begin)
+        yield kind, stream[begin + 4 : begin + 4 + length]
+        begin += 4 + length
+
+
+def text_lengths(pieces: list[memoryview]) -> list[int]:
+    """The characters of each common text; one that goes on in a further piece says there anew how wide its characters are.
+
+    struct.error or IndexError where the pieces end before the texts do.
+    """
+    number, piece, place, lengths = 0, pieces[0], 8, list[int]()
+    for _ in range(struct.unpack_from("<I", piece, 4)[0]):
+        if place == len(piece):
+            number, piece, place = number + 1, pieces[number + 1], 0
+        length, flags = struct.unpack_from("<HB", piece, place)
+        place += 3
+        formats, phonetics = 0, 0
+        if flags & _HAS_FORMATS:
+            (formats,), place = struct.unpack_from("<H", piece, place), place + 2
+        if flags & _HAS_PHONETICS:
+            (phonetics,), place = struct.unpack_from("<I", piece, place), place + 4
+        left, width = length, 1 + (flags & _IS_WIDE)
+        while left > (here := (len(piece) - place) // width):
+            left -= here
+            number, piece, place = number + 1, pieces[number + 1], 1
+            width = 1 + (piece[0] & _IS_WIDE)
+        place += left * width
+        rest = 4 * formats + phonetics
+        while rest > len(piece) - place:
+            rest -= len(piece) - place
+            number, piece, place = number + 1, pieces[number + 1], 0
+        place += rest
+        lengths.append(length)
+    return lengths
 
 
 def _encrypted(reading: Reading) -> DeliveryRejectedError:

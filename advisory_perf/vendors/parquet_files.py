@@ -6,6 +6,7 @@ kept as the name of its type. A column within a structure is read where the feed
 """
 
 import base64
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as arrow_compute
 import pyarrow.parquet as arrow_parquet
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.arrow_text import days_as_text, has_text, texts_of, type_name
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
@@ -47,6 +49,7 @@ def read_parquet(content: bytes, reading: Reading) -> pl.DataFrame:
     missing = [name for name in reading.feed.source_names if name not in names]
     if missing:
         raise missing_columns(reading, missing, where="the file", names=names)
+    _refuse_repeated_texts(content, file, columns, reading)
     values = _values(file, columns)
     cells = [_cells(column, name, values[column.places[0]], reading) for column, name in zip(columns, names, strict=True)]
     raw = pl.DataFrame(cells)
@@ -109,13 +112,51 @@ def _columns(schema: pa.Schema, reading: Reading) -> list[_Column]:
     return columns
 
 
+def _refuse_repeated_texts(content: bytes, file: arrow_parquet.ParquetFile, columns: list[_Column], reading: Reading) -> None:
+    """E_TOO_LARGE where texts that the file holds once for many cells make too large a table, before each cell gets its own copy.
+
+    Of each group of rows the longest text is asked first, for which its first row is enough; cells are counted only where all of them
+    might show it.
+    """
+    names, groups = _read_names(file, columns), range(file.metadata.num_row_groups)
+    leaves = [file.schema.column(place) for place in range(file.metadata.num_columns)]
+    texts = [leaf.path for leaf in leaves if leaf.logical_type.type == "STRING" and not leaf.max_repetition_level]
+    file = arrow_parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+    most = 0
+    for group in groups:
+        first = next(file.iter_batches(batch_size=1, row_groups=[group], columns=names), None)
+        longest = [arrow_compute.max(_lengths(kept.dictionary)).as_py() or 0 for kept in _kept_once(first.columns if first else ())]
+        most += sum(longest) * file.metadata.row_group(group).num_rows
+    if most > reading.bounds.table_bytes:
+        chunks = (chunk for group in groups for column in file.read_row_group(group, columns=names).columns for chunk in column.chunks)
+        shown = (arrow_compute.sum(_lengths(kept.dictionary).take(kept.indices)).as_py() or 0 for kept in _kept_once(chunks))
+        reading.refuse_large_table(sum(shown))
+
+
+def _kept_once(arrays: Iterable[pa.Array]) -> Iterator[pa.DictionaryArray]:
+    """Those of which equal texts are kept once, parts of structures too."""
+    for array in arrays:
+        if pa.types.is_struct(array.type):
+            yield from _kept_once(array.flatten())
+        elif pa.types.is_dictionary(array.type) and pa.types.is_string(array.type.value_type):
+            yield array
+
+
+def _lengths(texts: pa.Array) -> pa.Array:
+    return arrow_compute.binary_length(texts).cast(pa.int64())
+
+
+def _read_names(file: arrow_parquet.ParquetFile, columns: list[_Column]) -> list[str] | None:
+    """The columns of the file that are read; None for all of them, where a name stands twice and so says no place."""
+    names = file.schema_arrow.names
+    return None if len(set(names)) < len(names) else [names[place] for place in sorted({column.places[0] for column in columns})]
+
+
 def _values(file: arrow_parquet.ParquetFile, columns: list[_Column]) -> dict[int, pa.ChunkedArray]:
-    """What the columns are found in, by its place in the file; a name that stands twice says no place, so then all is read."""
-    names, places = file.schema_arrow.names, sorted({column.places[0] for column in columns})
-    if len(set(names)) < len(names):
-        return dict(enumerate(file.read().columns))
-    table = file.read(columns=[names[place] for place in places])
-    return {place: table.column(names[place]) for place in places}
+    """What the columns are found in, by its place in the file."""
+    names = _read_names(file, columns)
+    table = file.read(columns=names)
+    return dict(enumerate(table.columns)) if names is None else {file.schema_arrow.names.index(name): table.column(name) for name in names}
 
 
 def _parts(column: _Column) -> list[_Column]:
@@ -135,7 +176,7 @@ def _without_text(column: _Column, reading: Reading) -> Exception:
         what = f"is nested ({dtype}); send it as plain columns, or map its parts"
     else:
         what = f"has the type {dtype}, which has no form as text; send it as text, numbers or dates, or take it out of columns"
-    return reading.refused("E_TYPE", f"the column {column.name} {what}")
+    return reading.refused("E_TYPE", f"the column {quoted(column.name)} {what}")
 
 
 def _part_of(values: pa.ChunkedArray, column: _Column) -> pa.ChunkedArray:

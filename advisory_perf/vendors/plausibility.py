@@ -13,6 +13,7 @@ import polars as pl
 
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.cells import split_flows
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
@@ -105,7 +106,7 @@ def _torn_doubt(good: pl.DataFrame, last: pl.DataFrame, feed: Feed) -> str | Non
     if figures is not None and field in {*COMPONENTS, NET_FLOW} and figures.select(is_exact).item():
         return None
     column = feed.columns[field].from_
-    return f"nothing confirms its last cell, {column} {last[cell(column)].item() or ''!r}"
+    return f"nothing confirms its last cell, {quoted(last[cell(column)].item() or '')} in {quoted(column)}"
 
 
 def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed, file_name: str) -> None:
@@ -119,8 +120,8 @@ def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed
         account = accounts[0]
         raise DeliveryRejectedError(
             "E_HEADER_AMBIGUOUS",
-            f"{feed.vendor}, {file_name}: all rows are of the account {account} and contradict each other, so the column"
-            f" {feed.columns['account_id'].from_} may hold something else, such as the institution; mend the feed",
+            f"{feed.vendor}, {file_name}: all rows are of the account {quoted(account)} and contradict each other, so the column"
+            f" {quoted(feed.columns['account_id'].from_)} may hold something else, such as the institution; mend the feed",
         )
 
 
@@ -262,7 +263,7 @@ def _unit_doubt(column: str, unit: Unit, field: str) -> str:
     plain = "fraction" if field in RETURN_FIELDS else "1"
     said = unit.scale if unit.is_rate == (field in RETURN_FIELDS) else plain
     return (
-        f"the column {column} names a unit {unit.text}, and the feed no scale for {field}; set `scale: {said}` there,"
+        f"the column {quoted(column)} names a unit {unit.text}, and the feed no scale for {field}; set `scale: {said}` there,"
         f" or `scale: {plain}` if its figures are printed without it"
     )
 
@@ -277,4 +278,4 @@ def _shows_percent(good: pl.DataFrame, source: Source, unit: Unit) -> bool:
 
 def _said(feed: Feed, name: str) -> str:
     source = feed.columns[name]
-    return f"the column {source.from_}, read as {str(source.scale or 'fraction').replace('_', ' ')},"
+    return f"the column {quoted(source.from_)}, read as {str(source.scale or 'fraction').replace('_', ' ')},"

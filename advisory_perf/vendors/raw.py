@@ -59,6 +59,12 @@ class Reading:
         """The rejection of a file that passes one of the bounds."""
         return self.refused("E_TOO_LARGE", f"{what}; send it in parts, or raise ADVISORY_PERF_MAX_{bound}")
 
+    def refuse_large_table(self, table_bytes: int) -> None:
+        """E_TOO_LARGE where the table of the file's texts takes more than its share of the memory."""
+        if table_bytes > self.bounds.table_bytes:
+            what = f"makes a table of {table_bytes:,} bytes, and {self.bounds.table_bytes:,} are half of ADVISORY_PERF_READ_MEMORY_BYTES"
+            raise self.refused("E_TOO_LARGE", f"{what}; send it in parts, or raise that setting")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:

@@ -30,7 +30,9 @@ def main() -> None:
     """Takes the descriptors of the three pipes as arguments, and reads until the first of them ends."""
     told, answers, life = map(int, sys.argv[1:4])
     _end_with(life)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.dont_write_bytecode = True
+    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):  # it answers on a pipe, and no file is its to write
+        resource.setrlimit(nothing, (0, 0))
     with open(told, "rb") as jobs, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors
         out.write(READY)
         while head := jobs.read(LENGTHS.size):

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.showing import quoted
+from advisory_perf.vendors.bounds import TEXT_VIEW, Bounds
 from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.excel_files import read_excel
 from advisory_perf.vendors.faults import parser_faults
@@ -75,7 +76,16 @@ def read_raw_rows(
     if holds_nul:
         raise reading.refused("E_ENCODING", "holds NUL characters, which are no text; send it without")
     _bound_cells(raw, reading)
-    return pivoted(unpivoted(filled(raw, reading), reading), reading)
+    reading.refuse_large_table(_size_of(raw))
+    made = pivoted(unpivoted(filled(raw, reading), reading), reading)
+    reading.refuse_large_table(_size_of(made))
+    return made
+
+
+def _size_of(raw: pl.DataFrame) -> int:
+    """The bytes of the table once no two cells share a text, as whoever works on it makes them: the texts, and what points at each."""
+    texts = pl.col(pl.String()).str.len_bytes().cast(pl.Int64()).sum()
+    return int(raw.select(pl.sum_horizontal(texts)).item()) + raw.height * raw.width * TEXT_VIEW
 
 
 def _bound_cells(raw: pl.DataFrame, reading: Reading) -> None:
@@ -88,4 +98,4 @@ def _bound_cells(raw: pl.DataFrame, reading: Reading) -> None:
         if found.height:
             line, length = found.row(0)
             column = name.removeprefix(CELL)
-            raise reading.too_large(f"has a cell of {length:,} characters in line {line:,}, column {column}", "CELL_CHARS")
+            raise reading.too_large(f"has a cell of {length:,} characters in line {line:,}, column {quoted(column)}", "CELL_CHARS")

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,14 @@ _KEPT_AFTER = 256 << 20
 _CHUNK = 1 << 20
 _MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own pool reserves a gibibyte at once, which a limit would count."""
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHOME", "POLARS_MAX_THREADS")
+"""All of the environment that the program is given: the rest, addresses and keys among it, is no business of what reads a file."""
 _idle: list["_Reader"] = []
 _lock = threading.Lock()
+
+
+class _AnswerTooLongError(Exception):
+    """The reader would answer more than is taken."""
 
 
 class ReaderFaultError(AdvisoryPerfError):
@@ -48,17 +54,18 @@ class ReaderFaultError(AdvisoryPerfError):
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a process that read a file ended: by which signal, or with which code, or for want of memory, or because it stood still."""
+    """How a process that read a file ended: by which signal or code, for want of memory, or because it stood still or made too much."""
 
     signal: signals.Signals | None = None
     code: int = 0
     lacks_memory: bool = False
     stood_still: bool = False
+    made_too_much: bool = False
 
     @property
     def is_of_the_file(self) -> bool:
         """Whether the file caused it: no other process sends such a signal, and standing still uses no processor."""
-        return self.lacks_memory or not (self.stood_still or self.signal in _FROM_OUTSIDE)
+        return self.lacks_memory or self.made_too_much or not (self.stood_still or self.signal in _FROM_OUTSIDE)
 
     def error(self, vendor: str, file_name: str, limits: Limits) -> AdvisoryPerfError:
         """What is said of it: a rejection of the file where it is the file's, else that the reader was lost."""
@@ -67,6 +74,9 @@ class Death:
         if not self.is_of_the_file and self.signal is not None:
             said = f"the process that reads it was ended from outside twice ({self.signal.name})"
             return ReaderLostError(f"{vendor}, {file_name}: {said}; it is tried again, see whether the machine lacks memory")
+        if self.made_too_much:
+            what = f"makes a table of more than half of ADVISORY_PERF_READ_MEMORY_BYTES ({limits.memory_bytes:,})"
+            return DeliveryRejectedError("E_TOO_LARGE", f"{vendor}, {file_name}: {what}; send it in parts, or raise that setting")
         memory = f"ADVISORY_PERF_READ_MEMORY_BYTES ({limits.memory_bytes:,})"
         if self.lacks_memory:
             what = f"takes more memory to read than {memory}; send it in parts, or raise that setting"
@@ -91,9 +101,10 @@ def read_apart(
 ) -> pl.DataFrame:
     """What ``read_raw_rows`` makes of the delivery, or its DeliveryRejectedError, read in another process.
 
-    DeliveryRejectedError E_RESOURCES where the file takes more memory or processor time than the limits, or ends the process;
-    ReaderLostError where that has nothing to do with the file.
+    DeliveryRejectedError E_TOO_LARGE where it makes a larger table than the limits allow, E_RESOURCES where the file takes more memory
+    or processor time than they do, or ends the process; ReaderLostError where that has nothing to do with the file.
     """
+    bounds = replace(bounds, table_bytes=min(bounds.table_bytes, limits.table_bytes))
     job = pickle.dumps({"feed": feed, "file_name": file_name, "bounds": bounds, "path": path, "limits": limits})
     told = _asked(job, content, limits)
     if isinstance(told, Death) and not told.is_of_the_file:
@@ -113,12 +124,15 @@ def read_apart(
 def _asked(job: bytes, content: bytes, limits: Limits) -> tuple[dict[str, Any], bytes] | Death:
     reader = _taken()
     try:
-        header, body = reader.ask(job, content, limits.seconds * _WALL_TIMES + _GRACE_SECONDS)
+        header, body = reader.ask(job, content, limits.seconds * _WALL_TIMES + _GRACE_SECONDS, limits.table_bytes)
     except (EOFError, BrokenPipeError):
         return reader.ended()
     except TimeoutError:
         reader.end()
         return Death(stood_still=True)
+    except _AnswerTooLongError:
+        reader.end()
+        return Death(made_too_much=True)
     except BaseException:
         reader.end()
         raise
@@ -170,7 +184,7 @@ class _Reader:
             stderr=subprocess.DEVNULL,
             pass_fds=(told, answers, life),
             start_new_session=True,
-            env={**os.environ, **_MEMORY, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+            env=_environment(),
         )
         for theirs in (told, answers, life):
             os.close(theirs)
@@ -187,12 +201,17 @@ class _Reader:
     def is_ours_and_alive(self) -> bool:
         return self._owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, job: bytes, content: bytes, seconds: float) -> tuple[bytes, bytes]:
-        """The two parts of its answer; EOFError or BrokenPipeError where it died, TimeoutError after so many seconds of the clock."""
+    def ask(self, job: bytes, content: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
+        """The two parts of its answer; EOFError or BrokenPipeError where it died, TimeoutError after so many seconds of the clock.
+
+        _AnswerTooLongError where it would answer more than ``most`` bytes, of which none is then read.
+        """
         deadline = time.monotonic() + seconds
         for part in (LENGTHS.pack(len(job), len(content)), job, content):
             self._write(part, deadline)
         header, body = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
+        if header + body > most:
+            raise _AnswerTooLongError
         return self._read(header, deadline), self._read(body, deadline)
 
     def ended(self) -> Death:
@@ -228,6 +247,12 @@ class _Reader:
             pieces.append(piece)
             missing -= len(piece)
         return b"".join(pieces)
+
+
+def _environment() -> dict[str, str]:
+    """What the program needs: where our own modules are, as this process knows it, and little else."""
+    modules = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _MEMORY | {"PYTHONPATH": modules}
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:

@@ -27,7 +27,7 @@ class XmlPart:
     """What one part tells.
 
     ``rows`` and ``columns`` are how far its cells reach, ``texts`` whether it holds texts for the cells of other parts, ``relations``
-    the targets that it names, by their ids. ``misstates`` says that it claims an extent that is none.
+    the ids and targets that it names, in its order. ``misstates`` says that it claims an extent that is none.
     """
 
     root: str = ""
@@ -39,11 +39,14 @@ class XmlPart:
     pads: bool = False
     from_1904: bool = False
     misstates: bool = False
-    relations: dict[str, str] = field(default_factory=dict)
+    relations: list[tuple[str, str]] = field(default_factory=list)
 
 
 def parsed(pieces: Iterable[bytes], name: str, reading: Reading) -> XmlPart:
-    """The part of that name; DeliveryRejectedError E_TOO_LARGE beyond the bounds of rows, E_FORMAT for anything but plain XML."""
+    """What the part tells, which sentences call by that name.
+
+    DeliveryRejectedError E_TOO_LARGE beyond the bounds of rows, E_FORMAT for anything but plain XML.
+    """
     return _Measuring(name, reading).fed(pieces)
 
 
@@ -196,7 +199,7 @@ class _Measuring(_Parsing):
         self.part.from_1904 |= attributes.get("date1904") in {"1", "true", "on"}
 
     def _relation(self, attributes: dict[str, str]) -> None:
-        self.part.relations[attributes.get("Id", "")] = attributes.get("Target", "")
+        self.part.relations.append((attributes.get("Id", ""), attributes.get("Target", "")))
 
     def _dimension(self, attributes: dict[str, str]) -> None:
         extent = _EXTENT.fullmatch(attributes.get("ref", ""))
@@ -237,8 +240,8 @@ def text_lengths(pieces: Iterable[bytes], name: str, reading: Reading) -> list[i
     return lengths
 
 
-def refuse_too_much_shown(pieces: Iterable[bytes], name: str, lengths: list[int], most: int, reading: Reading) -> None:
-    """E_TOO_LARGE where a sheet's cells show, by the places of texts, more than so many characters."""
+def length_shown(pieces: Iterable[bytes], name: str, lengths: list[int], reading: Reading) -> int:
+    """The characters that a sheet's cells show by the places of texts."""
     parsing = _Parsing(name, reading)
     parsing.parser.buffer_text = True
     shown, by_place = 0, False
@@ -255,11 +258,10 @@ def refuse_too_much_shown(pieces: Iterable[bytes], name: str, lengths: list[int]
         place = characters.strip()[:_MOST_DIGITS]
         if place.isascii() and place.isdecimal() and int(place) < len(lengths):
             shown += lengths[int(place)]
-        if shown > most:
-            raise reading.refused("E_TOO_LARGE", f"shows long texts in too many cells of {name}; send it without them")
 
     parsing.parser.StartElementHandler = start
     parsing.feed(pieces)
+    return shown
 
 
 def column_number(letters: str) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
-from advisory_perf.vendors.names import folded
+from advisory_perf.showing import quoted
+from advisory_perf.vendors.names import folded, listed
 from advisory_perf.vendors.raw import CELL, Reading, cell, cell_columns
 
 
@@ -38,16 +39,20 @@ def with_stated(
     made = []
     for name, stated in files.stated.items():
         if folded(name) in columns:
-            raise reading.refused("E_HEADER_DUPLICATE", f"has a column {name}, which the feed says is stated in the {stated.in_}; mend one")
+            raise reading.refused(
+                "E_HEADER_DUPLICATE", f"has a column {quoted(name)}, which the feed says is stated in the {stated.in_}; mend one"
+            )
         where = f"the path {stated.at}" if stated.at is not None else f"its {stated.in_.replace('_', ' ')} by {stated.pattern}"
         found = set((document or {}).get(stated.at, ())) if stated.at is not None else stated.found(texts[stated.in_])
         if len(found) != 1:
-            what = f"states {', '.join(sorted(found))}" if found else "states nothing"
-            raise reading.refused("E_MAPPING", f"{what} for {name} in {where}; send it with one, or mend files: stated in the feed")
+            what = f"states {listed(sorted(found))}" if found else "states nothing"
+            raise reading.refused("E_MAPPING", f"{what} for {quoted(name)} in {where}; send it with one, or mend files: stated in the feed")
         value = found.pop()
         if raw.is_empty() and name in reading.feed.controls.figures and re.search("[1-9]", value):
             # No line is left to carry the figure to where figures are compared.
             kind = "COUNT" if name == reading.feed.controls.count else "TOTAL"
-            raise reading.refused(f"E_CONTROL_{kind}", f"the vendor announces {value} as {name}, and the file holds no rows; send them")
+            raise reading.refused(
+                f"E_CONTROL_{kind}", f"the vendor announces {quoted(value)} as {quoted(name)}, and the file holds no rows; send them"
+            )
         made.append(pl.lit(value).alias(cell(name)))
     return raw.with_columns(made)

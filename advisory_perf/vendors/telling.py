@@ -13,6 +13,7 @@ from itertools import combinations
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.binary_floats import meant, surely
 from advisory_perf.vendors.dates import (
@@ -214,7 +215,8 @@ def _ruled_out(days: pl.DataFrame, one: str, other: str, feed: Feed, file_name: 
     text, first, second = conflicts.sort("text").select("text", one, other).row(0)
     raise DeliveryRejectedError(
         "E_DATE_AMBIGUOUS",
-        f"{feed.vendor}, {file_name}: in the column {feed.columns['as_of_date'].from_}, {text} is {first} by {one} and {second} by {other},"
+        f"{feed.vendor}, {file_name}: in the column {feed.columns['as_of_date'].from_}, {quoted(text)} is {first} by {one}"
+        f" and {second} by {other},"
         f" and {'some days can only be read by the one and some by the other' if only_one else 'no day tells which'};"
         " leave one of the two formats in the feed",
     )

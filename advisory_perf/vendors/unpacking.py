@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import Reading
 
@@ -158,7 +159,7 @@ class Inflation:
             self._window = [0, 0]
 
     def _damaged(self, name: str) -> Exception:
-        return self._reading.refused("E_FORMAT", f"is an archive whose file {name[:80]!r} is damaged or oddly packed; send it again")
+        return self._reading.refused("E_FORMAT", f"is an archive whose file {quoted(name)} is damaged or oddly packed; send it again")
 
 
 def _of_gzip(content: bytes, reading: Reading) -> bytes:

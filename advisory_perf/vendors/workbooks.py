@@ -15,9 +15,10 @@ from operator import attrgetter
 from urllib.parse import unquote
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.sheet_xml import SHEET_ROWS, XmlPart, parsed, refuse_too_much_shown, text_lengths
+from advisory_perf.vendors.sheet_xml import SHEET_ROWS, XmlPart, length_shown, parsed, text_lengths
 from advisory_perf.vendors.unpacking import MACOS, WORKBOOKS, Inflation, entries
 
 CELLS_A_BYTE = 2
@@ -26,11 +27,13 @@ _OVERLAP = 64
 _XML = (".xml", ".rels")
 _MAY_BE_READ = re.compile(rb"sheetData|[/:]sst[\s>]")
 """What a part without a name of XML holds if the parser could read cells or texts out of it."""
-_BINARY_SHEETS, _BINARY_WORKBOOK, _BINARY_TEXTS = "xl/worksheets/", "xl/workbook.bin", "xl/sharedstrings.bin"
+_BINARY_SHEETS = ("xl/worksheets/", "xl/chartsheets/", "xl/dialogsheets/")
+"""The only folders out of which the parser takes sheets of an xlsb file, whatever they are called there."""
+_BINARY_WORKBOOK, _BINARY_RELATIONS, _BINARY_TEXTS = "xl/workbook.bin", "xl/_rels/workbook.bin.rels", "xl/sharedstrings.bin"
 _WORKBOOK_PROPERTIES, _SHEET_IN_WORKBOOK, _TEXT_ITEM, _SHOWN_TEXT = 153, 156, 19, 7
 _OTHER_WORKBOOKS = frozenset({"content.xml", "mimetype"})
 _UNCOUNTED_TEXT = 64 << 20
-"""Characters that a sheet may always show; beyond, sixteen times its own bytes, since equal texts are stored once."""
+"""Characters that sheets may always show; beyond, sixteen times their own bytes, since equal texts are stored once."""
 _SMALLEST_CELL = 10
 _ROW_HEADER, _LAST_CELL_RECORD, _GOES_ON = 0, 11, 0x80
 _DIMENSION = re.compile(rb"<(?:\w{1,60}:)?dimension\b[^>]{0,400}>(?:\s{0,60}</(?:\w{1,60}:)?dimension>)?")
@@ -60,9 +63,8 @@ def looked_through(content: bytes, reading: Reading) -> WorkbookParts:
     found = {info: part for info in package.members if (part := package.xml_of(info)) is not None}
     sheets = [info for info, part in found.items() if part.is_sheet]
     for info in sheets:
-        refuse_wide_grid(found[info].rows, found[info].columns, info.file_size, info.filename, reading)
-    for texts in (info for info, part in found.items() if part.texts):
-        package.bound_texts(texts, sheets)
+        refuse_wide_grid(found[info].rows, found[info].columns, info.file_size, quoted(info.filename), reading)
+    package.bound_texts([info for info, part in found.items() if part.texts], sheets)
     if sum(part.root == "workbook" for part in found.values()) > 1:
         raise reading.refused("E_FORMAT", "holds several workbooks in one file; send it as Excel saves it")
     binary = package.named(_BINARY_WORKBOOK)
@@ -98,6 +100,17 @@ def refuse_wide_grid(rows: int, columns: int, size: int, name: str, reading: Rea
         )
 
 
+def most_shown(size: int) -> int:
+    """How many characters the sheets of a workbook may show that were stored in ``size`` bytes, without their texts."""
+    return _UNCOUNTED_TEXT + 16 * size
+
+
+def refuse_too_much_shown(shown: int, size: int, reading: Reading) -> None:
+    """E_TOO_LARGE where the cells of sheets of ``size`` bytes show more characters than that."""
+    if shown > most_shown(size):
+        raise reading.refused("E_TOO_LARGE", f"shows {shown:,} characters of a few long texts in many cells; send it without them")
+
+
 class _Package:
     """The parts of a workbook, by their names in lower case; E_FORMAT where a name stands twice, or for two kinds of workbook."""
 
@@ -117,50 +130,61 @@ class _Package:
         """What the part tells if it is XML by its name or if the parser could read it as a sheet or as texts."""
         pieces = self._inflation.member(self._content, info)
         if info.filename.lower().endswith(_XML) and not info.filename.startswith(MACOS):
-            return parsed(pieces, info.filename, self._reading)
+            return parsed(pieces, quoted(info.filename), self._reading)
         if any([_MAY_BE_READ.search(piece) for piece in _overlapping(pieces)]):  # noqa: C419 - to the end, where the checksum is
-            return parsed(self._again(info), info.filename, self._reading)
+            return parsed(self._again(info), quoted(info.filename), self._reading)
         return None
 
-    def bound_texts(self, texts: zipfile.ZipInfo, sheets: list[zipfile.ZipInfo]) -> None:
-        """A text is stored once for all the cells that show it: one long text in every cell would take gigabytes."""
-        doubted = [info for info in sheets if texts.file_size * (info.file_size // _SMALLEST_CELL) > _most_shown(info.file_size)]
-        if not doubted:
+    def bound_texts(self, parts: list[zipfile.ZipInfo], sheets: list[zipfile.ZipInfo]) -> None:
+        """A text is stored once for all the cells that show it: one long text in every cell would take gigabytes.
+
+        Where several parts hold texts, the longest one at a place counts, so that each part and each sheet is read once.
+        """
+        size = sum(info.file_size for info in sheets)
+        if max((texts.file_size for texts in parts), default=0) * (size // _SMALLEST_CELL) <= most_shown(size):
             return
-        lengths = text_lengths(self._again(texts), texts.filename, self._reading)
-        for info in doubted:
-            if max(lengths, default=0) * (info.file_size // _SMALLEST_CELL) > _most_shown(info.file_size):
-                refuse_too_much_shown(self._again(info), info.filename, lengths, _most_shown(info.file_size), self._reading)
+        lengths: list[int] = []
+        for texts in parts:
+            of_part = text_lengths(self._again(texts), quoted(texts.filename), self._reading)
+            lengths[: len(of_part)] = [*map(max, of_part, lengths), *of_part[len(lengths) :]]
+        if max(lengths, default=0) * (size // _SMALLEST_CELL) > most_shown(size):
+            shown = sum(length_shown(self._again(info), quoted(info.filename), lengths, self._reading) for info in sheets)
+            refuse_too_much_shown(shown, size, self._reading)
 
     def binary_from_1904(self, workbook: zipfile.ZipInfo, found: dict[zipfile.ZipInfo, XmlPart]) -> bool:
         """Whether an xlsb file counts days from 1904, once its sheets are bounded."""
-        targets = {key: target for part in found.values() for key, target in part.relations.items()}
+        of_workbook = self.named(_BINARY_RELATIONS)
+        relations = found[of_workbook].relations if of_workbook is not None else []
         from_1904, sheets = False, set[str]()
         for kind, record in self._records_of(workbook):
             from_1904 |= kind == _WORKBOOK_PROPERTIES and len(record) > 0 and bool(record[0] & 1)
             if kind == _SHEET_IN_WORKBOOK:
-                sheets |= {_last_name(target) for key, target in targets.items() if key.encode("utf-16-le") in bytes(record)}
+                sheets |= {_last_name(target) for key, target in relations if key == _key_of(record)}
         texts = self.named(_BINARY_TEXTS)
         lengths = [len(record) // 2 for kind, record in self._records_of(texts) if kind == _TEXT_ITEM] if texts is not None else []
+        shown = size = 0
         for name, info in self._by_name.items():
-            if info not in found and (name.startswith(_BINARY_SHEETS) or _last_name(name) in sheets):
-                _bound_binary_sheet(self._records_of(info), info, lengths, self._reading)
+            if _last_name(name) in sheets or (info not in found and name.startswith(_BINARY_SHEETS)):
+                shown += _bound_binary_sheet(self._records_of(info), info, lengths, self._reading)
+                size += info.file_size
+        refuse_too_much_shown(shown, size, self._reading)
         return from_1904
 
     def _records_of(self, info: zipfile.ZipInfo) -> Iterator[tuple[int, memoryview]]:
-        return _records(b"".join(self._again(info)), info.filename, self._reading)
+        return _records(b"".join(self._again(info)), quoted(info.filename), self._reading)
 
     def _again(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
         return Inflation(self._reading).member(self._content, info)
 
 
-def _most_shown(size: int) -> int:
-    return _UNCOUNTED_TEXT + 16 * size
-
-
 def _last_name(target: str) -> str:
     """The part's own name, however a relation spells its place."""
     return unquote(target).replace("\\", "/").rpartition("/")[2].lower()
+
+
+def _key_of(sheet: memoryview) -> str:
+    """By which key the relations of an xlsb workbook know the part of a sheet that it lists."""
+    return bytes(sheet[12 : 12 + 2 * int.from_bytes(sheet[8:12], "little")]).decode("utf-16-le", errors="replace")
 
 
 def _overlapping(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -170,8 +194,8 @@ def _overlapping(pieces: Iterator[bytes]) -> Iterator[bytes]:
         end = (end + piece)[-_OVERLAP:]
 
 
-def _bound_binary_sheet(records: Iterator[tuple[int, memoryview]], info: zipfile.ZipInfo, lengths: list[int], reading: Reading) -> None:
-    """The same for a sheet of an xlsb file."""
+def _bound_binary_sheet(records: Iterator[tuple[int, memoryview]], info: zipfile.ZipInfo, lengths: list[int], reading: Reading) -> int:
+    """Holds a sheet of an xlsb file against the bounds; the characters of common texts that its cells show."""
     row, rows, columns, shown = 0, 0, 0, 0
     for kind, record in records:
         if kind == _ROW_HEADER:
@@ -181,9 +205,8 @@ def _bound_binary_sheet(records: Iterator[tuple[int, memoryview]], info: zipfile
             columns = max(columns, int.from_bytes(record[:4], "little") + 1)
             place = int.from_bytes(record[8:12], "little") if kind == _SHOWN_TEXT else len(lengths)
             shown += lengths[place] if place < len(lengths) else 0
-    refuse_wide_grid(rows, columns, info.file_size, info.filename, reading)
-    if shown > _most_shown(info.file_size):
-        raise reading.refused("E_TOO_LARGE", f"shows long texts in too many cells of {info.filename}; send it without them")
+    refuse_wide_grid(rows, columns, info.file_size, quoted(info.filename), reading)
+    return shown
 
 
 def _records(part: bytes, name: str, reading: Reading) -> Iterator[tuple[int, memoryview]]:

@@ -34,18 +34,39 @@ def test_a_file_that_is_there_is_replaced_by_a_file_of_its_users_only(tmp_path: 
     assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("name", [".out.csv.partial", ".out.csv.known"])
+@pytest.mark.parametrize("name", [".out.csv.partial", ".known.partial"])
 def test_a_link_that_waits_at_the_name_of_the_part_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     (tmp_path / name).symlink_to(victim)
     monkeypatch.setattr("secrets.token_hex", lambda _: "known")
-    if name.endswith("known"):
+    if name.startswith(".known"):
         with pytest.raises(AdvisoryPerfError, match="File exists"):
             write(tmp_path / "out.csv")
     else:
         write(tmp_path / "out.csv")
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("length", [1, 200, 238, 250, 255])
+def test_a_name_may_be_as_long_as_the_folder_takes(tmp_path: Path, length: int) -> None:
+    write(tmp_path / ("x" * length))
+    assert [path.name for path in tmp_path.iterdir()] == ["x" * length]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x" * 256, "give it a shorter name"),
+        ("none/out.csv", "choose a folder that exists"),
+        ("file/out.csv", "choose a folder that exists"),
+    ],
+)
+def test_what_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(AdvisoryPerfError, match=says):
+        write(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_link_a_device_or_a_pipe_is_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -85,9 +85,12 @@ def a_feed_files() -> dict[str, object]:
     return {"patterns": ["acme_*.csv"], "format": "csv"}
 
 
-def alerts(*odd: OddName, files: tuple[LakeFile, ...] = (), written: bool = False, now: datetime = NOON) -> dict[str, str]:
+def alerts(
+    *odd: OddName, files: tuple[LakeFile, ...] = (), written: bool = False, left: str | None = None, now: datetime = NOON
+) -> dict[str, str]:
     """The messages by key."""
-    found, over = odd_name_alerts(Listing(list(files), list(odd)), {"acme": FEED, "beta": FEED}, is_written=lambda _: written, now=now)
+    listing, feeds = Listing(list(files), list(odd)), {"acme": FEED, "beta": FEED}
+    found, over = odd_name_alerts(listing, feeds, why_left=lambda _: left, is_written=lambda _: written, now=now)
     assert {alert.key for alert in found} | set(over) == {"ODD_NAME acme", "ODD_NAME beta", "ODD_NAME unknown"}
     return {alert.key: alert.message for alert in found}
 
@@ -100,7 +103,7 @@ def test_all_odd_names_of_a_vendor_are_one_alert_that_shows_them_with_escapes() 
     assert told["ODD_NAME acme"].startswith(
         "acme: what lies in incoming/ under these names is not taken, and holds up nothing else: incoming/acme/0\\n\\x1b.csv (it is odd); "
     )
-    assert "; and 3 more; take it away" in told["ODD_NAME acme"]
+    assert "; and 3 more; mend that, take it away" in told["ODD_NAME acme"]
 
 
 def test_odd_names_in_no_vendors_folder_are_told_too() -> None:
@@ -121,6 +124,11 @@ def test_a_file_that_is_never_closed_is_told_after_an_hour() -> None:
     assert alerts(files=(file,), written=True, now=file.modified + timedelta(minutes=59)) == {}
     assert "has it open for writing" in alerts(files=(file,), written=True)["ODD_NAME acme"]
     assert alerts(files=(file,)) == {}
+
+
+def test_a_file_that_is_not_read_is_told_at_once() -> None:
+    file = a_file("acme/a.csv", 0)
+    assert "incoming/acme/a.csv (it is large)" in alerts(files=(file,), left="it is large", now=file.modified)["ODD_NAME acme"]
 
 
 def test_a_sub_folder_is_told_at_once() -> None:

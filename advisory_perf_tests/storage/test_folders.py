@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import LakeError, LakeOutageError
+from advisory_perf.storage import folders
 from advisory_perf.storage.lake import Lake
 
 
@@ -69,6 +70,54 @@ def test_a_folder_that_its_vendor_has_closed_stops_nobody_else(mode: int, odd: s
         command = [sys.executable, "-c", LIST_AS_ANOTHER, name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.stdout == f"{['incoming/zeta/good.csv']} {[(odd, 'it may not be listed')]}\n", done.stderr
+
+
+READ_AS_ANOTHER = """
+import os, sys
+from advisory_perf.errors import LakeError, OutageError
+from advisory_perf.storage.lake import Lake
+lake = Lake(sys.argv[1])
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+for file in lake.files("incoming/"):
+    print(file.name, lake.is_barred(file), lake.is_being_written(file))
+    try:
+        lake.read_listed(file)
+    except LakeError as error:
+        print(isinstance(error, OutageError), "let the user that runs the platform read it" in str(error))
+"""
+
+
+def test_a_file_that_may_not_be_read_is_its_own_trouble_and_no_outage() -> None:
+    with tempfile.TemporaryDirectory(prefix="advisory_perf_") as name:
+        root = Path(name)
+        root.chmod(0o755)
+        for place in ("closed.csv", "open.csv"):
+            (root / "incoming/acme").mkdir(parents=True, exist_ok=True)
+            (root / "incoming/acme" / place).write_bytes(b"x")
+        (root / "incoming/acme/closed.csv").chmod(0)
+        done = subprocess.run([sys.executable, "-c", READ_AS_ANOTHER, name], capture_output=True, text=True, check=False)
+        assert done.stdout == "closed.csv True False\nFalse True\nopen.csv False False\n", done.stderr
+
+
+def test_no_more_is_read_than_was_listed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that has grown not a byte, and of one that grows meanwhile one further."""
+    path = incoming(lake) / "grows.csv"
+    path.write_bytes(b"x")
+    (listed,) = [file for file in lake.files("incoming/") if file.name == "grows.csv"]
+    taken = list[int]()
+    content = folders._content  # noqa: SLF001 - the place where bytes are read
+
+    def grown_meanwhile(descriptor: int, size: int) -> bytes:
+        path.write_bytes(b"x" * 5_000)
+        taken.append(len(content(descriptor, size)))
+        return b""
+
+    monkeypatch.setattr(folders, "_content", grown_meanwhile)
+    for _ in range(2):
+        with pytest.raises(LakeOutageError, match="has changed"):
+            lake.read_listed(listed)
+    assert taken == [2]
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED.keys())

@@ -9,18 +9,31 @@ import io
 import json
 import struct
 import time
+import zipfile
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of
 from advisory_perf_tests.vendors.whole_files import whole_files, zipped
-from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, binary_workbook, old_workbook, rows_xml, sheet_xml, workbook_of_parts
+from advisory_perf_tests.vendors.workbook_files import (
+    NAMES,
+    ROW,
+    binary_workbook,
+    cell_of_common_text,
+    common_texts,
+    old_workbook,
+    rows_xml,
+    sheet_xml,
+    workbook_of_parts,
+)
 
 LINE = b"A1,2024-06-28,100,0,0,101\n"
 HARMLESS_ROWS = 1_000_000
@@ -146,6 +159,19 @@ def binary_sheet_elsewhere() -> bytes:
     return binary_workbook([NAMES, ROW, *[["x"]] * 60_000, ["x"] * 1_999], part="xl/foo/sheet1.dat", target="foo/sheet1.dat")
 
 
+HIDDEN = ("worksheets", "worksheets/deeper", "chartsheets", "dialogsheets")
+"""Folders out of which the parser takes the sheets of an xlsb file."""
+
+
+def binary_sheet_hidden_by_other_relations(folder: str) -> bytes:
+    """Relations of something else, which come last, say that the sheet's key is for another part."""
+    content = binary_workbook([NAMES, ROW, *[["x"]] * 60_000, ["x"] * 1_999], part=f"xl/{folder}/s.bin", target=f"{folder}/s.bin")
+    others = io.BytesIO(content)
+    with zipfile.ZipFile(others, "a") as package:
+        package.writestr("xl/z/_rels/z.rels", '<Relationships><Relationship Id="rId1" Target="nothing.bin"/></Relationships>')
+    return others.getvalue()
+
+
 def sheet_with_a_cell_far_below_its_row() -> bytes:
     return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + "<row r='3'><c t='n'  r = 'ZZ1048570'><v>1</v></c></row>"))
 
@@ -159,6 +185,25 @@ def sheet_of_one_long_text() -> bytes:
     shown = "".join(f'<row r="{number}"><c r="A{number}" t="s"><v>0</v></c></row>' for number in range(3, 50_000))
     texts = f'<?xml version="1.0"?><sst><si><t>{"x" * 32_000}</t></si></sst>'
     return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + shown), {"xl/sharedStrings.xml": texts})
+
+
+def sheets_of_one_long_text() -> bytes:
+    """Each sheet shows as much as one may, but not all of them."""
+    shown = sheet_xml("".join(f'<row r="{number}"><c r="A{number}" t="s"><v>0</v></c></row>' for number in range(1, 2_000)))
+    texts = f'<?xml version="1.0"?><sst><si><t>{"x" * 32_000}</t></si></sst>'
+    further = {f"xl/worksheets/sheet{number}.xml": shown for number in range(2, 32)}
+    return workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), {"xl/sharedStrings.xml": texts, **further})
+
+
+def old_sheet_of_one_long_text() -> bytes:
+    shown = b"".join(cell_of_common_text(row, 0, 0) for row in range(2, 20_000))
+    return old_workbook([NAMES, ROW], further=common_texts("x" * 32_000), cells=shown)
+
+
+def old_sheets_in_one_another() -> bytes:
+    """Three hundred sheets that begin in one place: none shows much."""
+    shown = b"".join(cell_of_common_text(row, 0, 0) for row in range(2, 1_000))
+    return old_workbook([NAMES, ROW], further=common_texts("x" * 1_000), cells=shown, times=300)
 
 
 def sheet_of_unplaced_cells() -> bytes:
@@ -221,6 +266,20 @@ def parquet_of_equal_rows() -> bytes:
     return content.getvalue()
 
 
+def parquet_of_one_long_text(*, within: bool = False) -> bytes:
+    """Three and a half gigabytes, if every row got its own copy, in a few kilobytes."""
+    rows, content = 60_000, io.BytesIO()
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), ["\u00e4" * 30_000])
+    columns = {name: pa.repeat(value, rows) for name, value in zip(NAMES, ROW, strict=True)}
+    columns["further"] = pa.StructArray.from_arrays([texts], ["text"]) if within else texts
+    arrow_parquet.write_table(pa.table(columns), content, compression="zstd")
+    return content.getvalue()
+
+
+def parquet_of_one_long_text_within_a_structure() -> bytes:
+    return parquet_of_one_long_text(within=True)
+
+
 def csv_of_line_ends() -> bytes:
     return f"{HEADER}\n".encode() + b"\n" * 20_000_100
 
@@ -266,6 +325,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], Feed, str]] = {
         (sheet_of_a_comment_of_megabytes, EXCEL, "E_TOO_LARGE"),
         (two_workbooks, EXCEL, "E_FORMAT"),
         (binary_sheet_elsewhere, EXCEL, "E_TOO_LARGE"),
+        (sheets_of_one_long_text, EXCEL, "E_TOO_LARGE"),
+        (old_sheet_of_one_long_text, EXCEL, "E_TOO_LARGE"),
+        (old_sheets_in_one_another, EXCEL, "E_FORMAT"),
         (old_sheet_with_far_corners, EXCEL, "E_TOO_LARGE"),
         (old_sheets_with_far_corners, EXCEL, "E_TOO_LARGE"),
         (old_workbook_that_promises_texts, EXCEL, "E_FORMAT"),
@@ -275,12 +337,18 @@ BOMBS: dict[str, tuple[Callable[[], bytes], Feed, str]] = {
         (json_rows_of_other_keys, JSON, "E_TOO_LARGE"),
         (json_of_too_many_keys, JSON, "E_TOO_LARGE"),
         (parquet_of_equal_rows, PARQUET, "E_TOO_LARGE"),
+        (parquet_of_one_long_text, PARQUET, "E_TOO_LARGE"),
+        (parquet_of_one_long_text_within_a_structure, PARQUET, "E_TOO_LARGE"),
         (csv_of_line_ends, CSV, "E_TOO_LARGE"),
         (csv_of_blank_lines, CSV, "E_TOO_LARGE"),
         (csv_of_short_lines, CSV, "E_FORMAT"),
         (csv_of_columns, CSV, "E_TOO_LARGE"),
     )
 } | {f"far_sheet_{place}": (partial(far_sheet_elsewhere, place), EXCEL, "E_TOO_LARGE") for place in PLACES}
+BOMBS |= {
+    f"hidden_in_{folder.replace('/', '_')}": (partial(binary_sheet_hidden_by_other_relations, folder), EXCEL, "E_TOO_LARGE")
+    for folder in HIDDEN
+}
 
 
 def main(folder: str) -> None:

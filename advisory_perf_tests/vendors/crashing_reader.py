@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
 from advisory_perf.vendors import reading
+from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import Reading
 from advisory_perf.vendors.reader import main
 
@@ -34,6 +36,13 @@ def loop() -> None:
         pass
 
 
+def write(path: str) -> None:
+    try:
+        Path(path).write_bytes(b"x")
+    except OSError as error:  # which would be taken for a parser's word of the file
+        raise KeyError(error.strerror) from error
+
+
 DEEDS: dict[str, Callable[[], object]] = {
     "abort": os.abort,
     "exit": partial(os._exit, 3),
@@ -53,8 +62,14 @@ def obeying(content: bytes, told: Reading) -> pl.DataFrame:
     if command == "kill" or (command == "kill once" and not os.path.exists(told.path)):  # noqa: PTH110 - a mark of this test
         open(told.path, "w").close()  # noqa: PTH123 - likewise
         os.kill(os.getpid(), signal.SIGKILL)
-    if command in {"kill once", "which"}:
-        return HONEST(f"{told.feed.files.csv.delimiter.join(told.feed.source_names)}\n{os.getpid()},2024-06-28,1,0,0,1\n".encode(), told)
+    if command == "write":
+        write(told.path)
+    if command == "babble":
+        told.notices.append(Notice("W_X", "x" * (140 << 20)))
+    answers = {"kill once": os.getpid(), "which": os.getpid(), "babble": 1, "environment": " ".join(sorted(os.environ))}
+    if command in answers:
+        head = told.feed.files.csv.delimiter.join(told.feed.source_names)
+        return HONEST(f"{head}\n{answers[command]},2024-06-28,1,0,0,1\n".encode(), told)
     return HONEST(content, told)
 
 

@@ -195,7 +195,7 @@ def test_an_institution_is_no_account() -> None:
     rows = [{"account_id": "AMERIPRISE", "appreciation": f"{7500 + n}.00", "ending_market_value": f"{1040000 + n}.00"} for n in range(6)]
     refused = refusal(rows_with(rows), base_feed())
     assert refused.code == "E_HEADER_AMBIGUOUS"
-    assert "all rows are of the account AMERIPRISE" in refused.sentence
+    assert "all rows are of the account 'AMERIPRISE'" in refused.sentence
 
 
 # dates ----------------------------------------------------------------------------------------------------------------

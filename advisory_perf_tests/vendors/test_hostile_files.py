@@ -5,19 +5,35 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.showing import quoted
 from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.vendors.old_workbooks import records_of, text_lengths
 from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.vendors.unpacking import Inflation
 from advisory_perf_tests.vendors.bombs import BOMBS, EXCEL, LINEAR, PLACES, entity_of_a_file
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, rejection, rejection_within
 from advisory_perf_tests.vendors.whole_files import ROWS, whole_files, zipped
-from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, old_workbook, rows_xml, sheet_xml, workbook_of_parts
+from advisory_perf_tests.vendors.workbook_files import (
+    NAMES,
+    ROW,
+    cell_of_common_text,
+    common_texts,
+    old_workbook,
+    rows_xml,
+    sheet_xml,
+    workbook_of_parts,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +68,7 @@ def test_what_an_entity_names_never_appears() -> None:
     error = rejection(entity_of_a_file(), EXCEL)
     assert secret
     assert secret not in error.sentence
-    assert "document type in xl/worksheets/sheet1.xml" in error.sentence
+    assert "document type in 'xl/worksheets/sheet1.xml'" in error.sentence
 
 
 def test_a_file_of_more_bytes_than_the_bound_is_not_even_unpacked() -> None:
@@ -77,6 +93,17 @@ def test_more_expanded_bytes_than_the_bound_are_refused(name: str) -> None:
     error = rejection_within(Bounds(expanded_bytes=900), file.content, file.feed)
     assert error.code == "E_TOO_LARGE"
     assert "MAX_EXPANDED_BYTES" in error.sentence
+
+
+@pytest.mark.parametrize("name", sorted(whole_files()))
+def test_a_table_of_more_bytes_than_the_bound_is_refused_in_every_format(name: str) -> None:
+    file = whole_files()[name]
+    raw = read_raw_rows(file.content, file.feed, "x")
+    size = sum(len(value.encode()) for value in raw.select(pl.col(pl.String())).unpivot()["value"] if value) + 16 * raw.height * raw.width
+    error = rejection_within(Bounds(table_bytes=size - 1), file.content, file.feed)
+    assert error.code == "E_TOO_LARGE"
+    assert f"makes a table of {size:,} bytes" in error.sentence
+    assert_frame_equal(read_raw_rows(file.content, file.feed, "x", bounds=Bounds(table_bytes=size)), raw)
 
 
 @pytest.mark.parametrize(("nesting", "fits"), [(6, True), (5, False)])
@@ -142,6 +169,49 @@ def test_four_times_the_file_is_about_four_times_the_work(make: Callable[[int], 
     assert large < 9 * small
 
 
+def test_a_part_is_unpacked_a_few_times_however_many_others_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of texts and sheets that show them: not each sheet once for each part of texts."""
+    texts = f'<?xml version="1.0"?><sst><si><t>{"x" * 30_000}</t></si><si><t>x</t></si></sst>'
+    shown = sheet_xml("".join(f'<row r="{n}"><c r="A{n}" t="s"><v>1</v></c></row>' for n in range(1, 4_000)))
+    parts = {f"xl/{kind}{n}.xml": part for n in range(2, 12) for kind, part in (("texts", texts), ("worksheets/sheet", shown))}
+    unpacked = Counter[str]()
+    member = Inflation.member
+
+    def counted(self: Inflation, content: bytes, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        unpacked[info.filename] += 1
+        return member(self, content, info)
+
+    monkeypatch.setattr(Inflation, "member", counted)
+    read_raw_rows(workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), parts), EXCEL, "x")
+    assert [unpacked["xl/texts2.xml"], unpacked["xl/worksheets/sheet2.xml"]] == [2, 2]
+    assert max(unpacked.values()) == 2
+
+
+def test_a_part_is_called_in_a_sentence_by_what_can_be_seen_of_its_name() -> None:
+    """In quotes and cut, whatever an archive calls it."""
+    name = "xl/\u202e\x1b[2J" + "x" * 300 + ".xml"
+    for part in ("<!DOCTYPE x><x/>", "<x", sheet_xml('<row r="3"><c r="XFD3"><v>1</v></c></row>'), sheet_xml("<row r='x'/>")):
+        sentence = rejection(workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), {name: part}), EXCEL).sentence
+        assert quoted(name) in sentence
+        assert "x" * 80 not in sentence
+    damaged = bytearray(zipped((name, b"x" * 100)))
+    damaged[damaged.rfind(b"PK\x01\x02") + 16] ^= 1
+    assert quoted(name) in rejection(bytes(damaged), a_feed()).sentence
+
+
+@pytest.mark.parametrize("piece", [50, 51, 200, 8_000])
+@pytest.mark.parametrize("formats", [0, 3, 40])
+def test_common_texts_of_an_old_workbook_are_measured_as_they_are_read(piece: int, formats: int) -> None:
+    """Wherever a record ends, within a text, its formats, or between two."""
+    texts = ["a\u00e4\u20ac" * (place * 7 % 30) + str(place) for place in range(60)]
+    records = common_texts(*texts, piece=piece, formats=formats)
+    cells = b"".join(cell_of_common_text(2 + place, 0, place) for place in range(len(texts)))
+    read = read_raw_rows(old_workbook([NAMES, ROW], further=records, cells=cells), EXCEL, "x")
+    assert read["cell:id"].to_list()[1:] == texts
+    pieces = [content for _, content in records_of(memoryview(records), 0)]
+    assert text_lengths(pieces) == [len(text) for text in texts]
+
+
 def _work(content: bytes) -> float:
     """The least processor time of three tries, which other programs of the machine only lengthen."""
     tries = []
@@ -179,7 +249,7 @@ def test_a_cell_of_more_characters_than_the_bound_is_refused_with_line_and_colum
     error = rejection_within(Bounds(cell_chars=9), file.content, file.feed)
     assert error.code == "E_TOO_LARGE"
     assert "a cell of 10 characters in line" in error.sentence
-    assert "column day" in error.sentence
+    assert "column 'day'" in error.sentence
     assert "ADVISORY_PERF_MAX_CELL_CHARS" in error.sentence
     assert read_raw_rows(file.content, file.feed, "x", bounds=Bounds(cell_chars=10)).height == len(ROWS)
 

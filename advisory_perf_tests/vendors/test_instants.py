@@ -99,7 +99,7 @@ def test_the_notice_names_a_day_and_the_zone(unit: str) -> None:
     content = parquet([datetime(2024, 5, 31, tzinfo=UTC)], unit)
     found: list[Notice] = []
     read_raw_rows(content, a_feed_of("parquet", "America/New_York"), "acme_1.parquet", notices=found)
-    assert "the column day holds midnights only" in found[0].sentence
+    assert "the column 'day' holds midnights only" in found[0].sentence
     assert "2024-05-31" in found[0].sentence
     assert "America/New_York" in found[0].sentence
 

@@ -5,6 +5,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pyarrow as pa
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.showing import shown
+from advisory_perf.showing import quoted, shown
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.names import folded
-from advisory_perf_tests.vendors.scenarios import a_feed, cells, codes, judged, notices, read, rejection
+from advisory_perf.vendors.notices import Notice
+from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf_tests.vendors.scenarios import a_feed, cells, codes, judged, notices, read, refusal, rejection
 from advisory_perf_tests.vendors.workbook_files import a_book
 
 pytestmark = pytest.mark.slow
@@ -83,6 +86,67 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "decomposed": lambda name: unicodedata.normalize("NFD", name),
     "a star behind": "{} *".format,
 }
+
+
+LONG = "Fees; all is well\u202e" + "x" * 200
+LONG_UNIT = f"{LONG} ($000)"
+
+
+def a_duration() -> bytes:
+    content = io.BytesIO()
+    values = [*([value] for value in ROW), [timedelta(1)]]
+    arrow_parquet.write_table(pa.table(list(map(pa.array, values)), names=[*NAMES, LONG]), content)
+    return content.getvalue()
+
+
+def a_midnight() -> bytes:
+    content = io.BytesIO()
+    values = dict(zip(NAMES, ([value] for value in ROW), strict=True)) | {"As Of Date": [datetime(2024, 6, 28, tzinfo=UTC)]}
+    named = {LONG if name == "As Of Date" else name: pa.array(value) for name, value in values.items()}
+    arrow_parquet.write_table(pa.table(named), content)
+    return content.getvalue()
+
+
+def noticed_midnight() -> str:
+    files = {"patterns": ["acme_*"], "format": "parquet", "time_zone": "America/New_York"}
+    found: list[Notice] = []
+    read_raw_rows(a_midnight(), a_feed({**FIELDS, "as_of_date": LONG}, files=files), "acme_1.parquet", notices=found)
+    return found[0].sentence
+
+
+SENTENCES: dict[str, tuple[str, Callable[[], str]]] = {
+    "a cell that is too long": (LONG, lambda: rejection(as_csv([*NAMES, LONG], [*ROW, "y" * 40_000]), the_feed("csv")).sentence),
+    "a type without a text": (
+        LONG,
+        lambda: rejection(a_duration(), a_feed({**FIELDS, "fees": LONG}, files={"patterns": ["acme_*"], "format": "parquet"})).sentence,
+    ),
+    "a unit without a scale": (
+        LONG_UNIT,
+        lambda: refusal(as_csv([*NAMES, LONG_UNIT], [*ROW, "1"]), a_feed({**FIELDS, "fees": LONG_UNIT})).sentence,
+    ),
+    "a value that is stated too": (
+        LONG,
+        lambda: (
+            refusal(
+                as_csv([*NAMES, LONG], [*ROW, "1"]),
+                a_feed(
+                    {**FIELDS, "fees": LONG},
+                    files={"patterns": ["acme_*"], "format": "csv", "stated": {LONG: {"in": "file_name", "pattern": "acme_(.)"}}},
+                ),
+            ).sentence
+        ),
+    ),
+    "midnights": (LONG, noticed_midnight),
+}
+
+
+@pytest.mark.parametrize("what", sorted(SENTENCES))
+def test_a_columns_name_in_a_sentence_stands_in_quotes_and_is_cut(what: str) -> None:
+    name, said = SENTENCES[what]
+    sentence = said()
+    assert quoted(name) in sentence
+    assert name not in sentence
+    assert "x" * 80 not in sentence
 
 
 def the_feed(kind: str, **changes: object) -> Feed:

@@ -204,7 +204,7 @@ def test_a_unit_in_a_columns_name_needs_a_scale_in_the_feed(unit: str) -> None:
     unsaid = a_feed({**FIELDS, "fees": f"Fees {unit}"})
     refused = refusal(a_file(ROWS, header), unsaid)
     assert refused.code == "E_SCALE_AMBIGUOUS"
-    assert f"the column Fees {unit} names a unit" in refused.sentence
+    assert f"the column 'Fees {unit}' names a unit" in refused.sentence
     said = a_feed({**FIELDS, "fees": {"from": f"Fees {unit}", "scale": 1}})
     assert judged(a_file(ROWS, header), said).positions.height == 40
 
@@ -250,7 +250,7 @@ def test_many_rows_that_contradict_each_other_on_one_account_mean_the_wrong_colu
     rows = [["AMERIPRISE", *row[1:]] for row in ROWS]
     refused = refusal(a_file(rows), the_feed())
     assert refused.code == "E_HEADER_AMBIGUOUS"
-    assert "all rows are of the account AMERIPRISE" in refused.sentence
+    assert "all rows are of the account 'AMERIPRISE'" in refused.sentence
     assert set(codes(judged(a_file(rows[:2]), the_feed())).values()) == {"E_KEY_CONFLICT"}
 
 

@@ -18,7 +18,8 @@ from advisory_perf.vendors.bounds import Bounds, Limits
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.reading_apart import Death, ReaderFaultError, end_idle_readers, read_apart
-from advisory_perf_tests.vendors.scenarios import HEADER, a_feed
+from advisory_perf_tests.vendors.bombs import parquet_of_one_long_text
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of
 from advisory_perf_tests.vendors.whole_files import whole_files
 
 LIMITS = Limits(memory_bytes=1 << 30, seconds=600)
@@ -77,6 +78,49 @@ def test_a_file_that_ends_its_reader_is_rejected_and_the_next_one_is_read(crashi
     assert error.sentence.startswith("acme, acme_1.csv: ")
     assert says in error.sentence
     assert read(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n").height == 1
+
+
+SMALL = Limits(memory_bytes=256 << 20, seconds=600)
+
+
+def test_an_answer_of_more_than_half_of_the_memory_is_not_taken(crashing: None) -> None:
+    error = refused("babble\n", SMALL)
+    assert error.code == "E_TOO_LARGE"
+    assert "more than half of ADVISORY_PERF_READ_MEMORY_BYTES (268,435,456)" in error.sentence
+    assert read("which\n").height == 1
+
+
+def test_a_table_of_more_than_half_of_the_memory_is_refused_before_it_is_made() -> None:
+    """Few kilobytes of Parquet, which would be gigabytes once each cell has a text of its own."""
+    content = parquet_of_one_long_text()
+    with pytest.raises(DeliveryRejectedError) as caught:
+        read_apart(content, a_feed_of("parquet"), "acme_1.parquet", bounds=Bounds(), limits=SMALL)
+    assert caught.value.code == "E_TOO_LARGE"
+    assert "134,217,728 are half of ADVISORY_PERF_READ_MEMORY_BYTES" in caught.value.sentence
+    assert len(content) < 4_000
+
+
+def test_a_reader_has_nothing_of_the_environment_that_it_does_not_need(crashing: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for secret in ("ADVISORY_PERF_WAREHOUSE_URL", "AWS_SECRET_ACCESS_KEY", "SOME_TOKEN"):
+        monkeypatch.setenv(secret, "secret")
+    names = read("environment\n")["cell:id"].item().split(" ")
+    allowed = {"PATH", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "POLARS_MAX_THREADS"}
+    assert set(names) <= allowed | {"ARROW_DEFAULT_MEMORY_POOL", "_RJEM_MALLOC_CONF"}  # the last is set by Polars itself
+
+
+def test_a_reader_writes_no_file(crashing: None, tmp_path: Path) -> None:
+    with pytest.raises(ReaderFaultError, match="File too large"):
+        read("write\n", path=str(tmp_path / "x"))
+
+
+def test_a_reader_is_found_from_a_checkout_without_any_word_of_where_it_is() -> None:
+    """Started by ``python -c``, which knows our modules by the folder that it stands in only."""
+    script = (
+        "from advisory_perf_tests.vendors.test_reading_apart import HEADER, read\n"
+        "print(read(f'{HEADER}\\nA1,2024-06-28,100,0,0,101\\n').height)\n"
+    )
+    program, bare = [sys.executable, "-c", script], {"PATH": os.environ["PATH"]}
+    assert subprocess.run(program, cwd=Path(__file__).parents[2], env=bare, capture_output=True, text=True, check=True).stdout == "1\n"
 
 
 def test_a_mistake_in_a_reader_is_raised_with_its_place(crashing: None) -> None:

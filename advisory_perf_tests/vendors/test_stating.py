@@ -48,7 +48,7 @@ def test_the_day_of_a_file_can_stand_in_its_name() -> None:
     for name in ("acme_20240628.csv", "acme_20240628_v2.csv", "acme_20240628.csv.gz"):
         delivery = Delivery("d1", name, DELIVERY.received_at)
         assert judged(TABLE, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
-    assert "states nothing for day in its file name" in refusal(TABLE, feed).sentence
+    assert "states nothing for 'day' in its file name" in refusal(TABLE, feed).sentence
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_a_title_of_a_sheet_states_it_too() -> None:
 def test_two_different_days_above_the_header_are_refused_with_both() -> None:
     error = refusal(f"As of 2024-06-28\nAs of 2024-06-30\n{TABLE}", stating(day=in_preamble(r"As of (\S+)")))
     assert error.code == "E_MAPPING"
-    assert "states 2024-06-28, 2024-06-30 for day in its preamble" in error.sentence
+    assert "states '2024-06-28', '2024-06-30' for 'day' in its preamble" in error.sentence
 
 
 def test_what_stands_below_the_header_is_not_above_it() -> None:
     error = refusal(f"{TABLE}As of 2024-06-28\n", stating(day=in_preamble(r"As of (\S+)")))
-    assert (error.code, "states nothing for day" in error.sentence) == ("E_MAPPING", True)
+    assert (error.code, "states nothing for 'day'" in error.sentence) == ("E_MAPPING", True)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_it_may_stand_within_what_holds_the_rows() -> None:
 )
 def test_a_document_that_does_not_state_it_is_refused(around: dict[str, Any]) -> None:
     error = refusal(a_document(**around), stating("json", json_={"rows_at": "rows"}, day=at("meta.day")))
-    assert (error.code, "states nothing for day in the path meta.day" in error.sentence) == ("E_MAPPING", True)
+    assert (error.code, "states nothing for 'day' in the path meta.day" in error.sentence) == ("E_MAPPING", True)
 
 
 def test_a_column_of_that_name_makes_it_unclear_which_is_meant() -> None:
@@ -180,11 +180,11 @@ def test_the_day_of_a_file_can_stand_in_a_folder_of_its_path(path: str) -> None:
     raw = read_raw_rows(TABLE.encode(), feed, path, path=path)
     delivery = Delivery("d1", path, DELIVERY.received_at)
     assert judge(raw, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
-    assert "states nothing for day in its path" in refusal(TABLE, feed).sentence
+    assert "states nothing for 'day' in its path" in refusal(TABLE, feed).sentence
 
 
 def test_the_day_of_a_file_can_stand_in_the_name_of_its_sheet() -> None:
     feed = stating("excel", day={"in": "sheet", "pattern": r"As of (\S+)"})
     content = a_book(("Notes", [["nothing"]]), ("As of 20240628", [HEADER, *ROWS]))
     assert days(content, feed) == [DAY, DAY]
-    assert "states nothing for day in its sheet" in refusal(a_book(("Data", [HEADER, *ROWS])), feed).sentence
+    assert "states nothing for 'day' in its sheet" in refusal(a_book(("Data", [HEADER, *ROWS])), feed).sentence

@@ -107,7 +107,7 @@ def test_a_format_that_reads_a_day_the_other_cannot_settles_the_whole_column() -
 def test_days_that_can_be_read_both_ways_reject_the_file_with_both_readings() -> None:
     refused = refusal(a_file_of_days("03/04/2024", "05/06/2024"), a_feed({"as_of_date": {"from": "day", "formats": BOTH}}))
     assert refused.code == "E_DATE_AMBIGUOUS"
-    assert "03/04/2024 is 2024-04-03 by %d/%m/%Y and 2024-03-04 by %m/%d/%Y" in refused.sentence
+    assert "'03/04/2024' is 2024-04-03 by %d/%m/%Y and 2024-03-04 by %m/%d/%Y" in refused.sentence
     assert "no day tells which" in refused.sentence
 
 

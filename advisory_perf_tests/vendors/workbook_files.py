@@ -82,22 +82,24 @@ def workbook_of_parts(
 
 
 def compound_file(streams: Mapping[str, bytes]) -> bytes:
-    """A small file system of 512-byte sectors: one table, the directory, then the streams, each of 4096 bytes or more."""
-    table, sectors, entries = [_IS_TABLE, _END], list[bytes](), [_entry("Root Entry", 5, _END, 0)]
+    """A small file system of 512-byte sectors: its tables, the directory, then the streams, each of 4096 bytes or more."""
+    tables = 1 + sum(map(len, streams.values())) // (_SECTOR // 4 * (_SECTOR - 8))
+    table, sectors, entries = [*[_IS_TABLE] * tables, _END], list[bytes](), [_entry("Root Entry", 5, _END, 0)]
     for name, content in streams.items():
         padded = content.ljust(4096, b"\0")
         count = -(-len(padded) // _SECTOR)
-        start = 2 + len(sectors)
+        start = 1 + tables + len(sectors)
         sectors += [padded[i * _SECTOR : (i + 1) * _SECTOR].ljust(_SECTOR, b"\0") for i in range(count)]
         table += [*range(start + 1, start + count), _END]
         entries.append(_entry(name, 2, start, len(padded)))
-    assert len(table) <= _SECTOR // 4
+    assert len(table) <= tables * _SECTOR // 4
     assert len(entries) <= _SECTOR // 128
-    table += [_FREE] * (_SECTOR // 4 - len(table))
+    table += [_FREE] * (tables * _SECTOR // 4 - len(table))
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
-    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, _END, 0, _END, 0) + struct.pack("<109I", 0, *[_FREE] * 108)
+    header += struct.pack("<IIIIIIIII", 0, tables, tables, 0, 4096, _END, 0, _END, 0)
+    header += struct.pack("<109I", *range(tables), *[_FREE] * (109 - tables))
     directory = b"".join(entries).ljust(_SECTOR, b"\0")
-    return header + struct.pack("<128I", *table) + directory + b"".join(sectors)
+    return header + struct.pack(f"<{len(table)}I", *table) + directory + b"".join(sectors)
 
 
 def _entry(name: str, kind: int, start: int, size: int) -> bytes:
@@ -105,37 +107,66 @@ def _entry(name: str, kind: int, start: int, size: int) -> bytes:
     return encoded.ljust(64, b"\0") + struct.pack("<HBBIII36xIQ", len(encoded), kind, 1, _FREE, _FREE, _FREE, start, size)
 
 
-def old_workbook(*sheets: Iterable[Sequence[object]], further: bytes = b"") -> bytes:
-    """An xls file; cells are texts, numbers or None, and ``further`` are records of the workbook's own."""
-    bodies = [_sheet_records(rows) for rows in sheets]
+def old_workbook(*sheets: Iterable[Sequence[object]], further: bytes = b"", cells: bytes = b"", times: int = 1) -> bytes:
+    """An xls file; cells are texts, numbers or None.
+
+    ``further`` are records of the workbook's own, ``cells`` further ones of each sheet, and each sheet is listed so many times.
+    """
+    bodies = [_sheet_records(rows, cells) for rows in sheets]
     names = [f"Sheet{number}".encode() for number in range(1, len(bodies) + 1)]
-    begin = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0)) + further
-    offset = len(begin) + sum(12 + len(name) for name in names) + 4
+    begin = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0)) + further
+    offset = len(begin) + times * sum(12 + len(name) for name in names) + 4
     listing = b""
     for name, body in zip(names, bodies, strict=True):
-        listing += _record(0x0085, struct.pack("<IBBBB", offset, 0, 0, len(name), 0) + name)
+        listing += times * record(0x0085, struct.pack("<IBBBB", offset, 0, 0, len(name), 0) + name)
         offset += len(body)
-    return compound_file({"Workbook": begin + listing + _record(0x000A, b"") + b"".join(bodies)})
+    return compound_file({"Workbook": begin + listing + record(0x000A, b"") + b"".join(bodies)})
 
 
-def _sheet_records(rows: Iterable[Sequence[object]]) -> bytes:
-    body = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
+def _sheet_records(rows: Iterable[Sequence[object]], further: bytes = b"") -> bytes:
+    body = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
     for number, row in enumerate(rows):
         for column, value in enumerate(row):
             if value is not None:
                 body += cell_record(number, column, value)
-    return body + _record(0x000A, b"")
+    return body + further + record(0x000A, b"")
+
+
+def record(kind: int, content: bytes) -> bytes:
+    """A record of an xls file."""
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def common_texts(*texts: str, piece: int = 8_000, formats: int = 0) -> bytes:
+    """The records of an xls file that hold its common texts, in pieces of so many bytes; a text that goes on says again that it is wide."""
+    content, pieces = struct.pack("<II", len(texts), len(texts)), list[bytes]()
+    for text in texts:
+        head, rest = struct.pack("<HB", len(text), 1), text.encode("utf-16-le")
+        if formats:
+            head = struct.pack("<HBHI", len(text), 1 | 4 | 8, formats, 5)
+        if len(content) + len(head) > piece:
+            pieces, content = [*pieces, content], b""
+        content += head
+        while len(content) + len(rest) > piece:
+            room = (piece - len(content)) // 2 * 2
+            pieces, content, rest = [*pieces, content + rest[:room]], b"\x01", rest[room:]
+        content += rest
+        rest = bytes(4 * formats + 5 if formats else 0)
+        while len(content) + len(rest) > piece:
+            pieces, content, rest = [*pieces, content + rest[: piece - len(content)]], b"", rest[piece - len(content) :]
+        content += rest
+    return b"".join(record(0x00FC if number == 0 else 0x003C, one) for number, one in enumerate([*pieces, content]))
+
+
+def cell_of_common_text(row: int, column: int, place: int) -> bytes:
+    return record(0x00FD, struct.pack("<HHHI", row, column, 0, place))
 
 
 def cell_record(row: int, column: int, value: object) -> bytes:
     if isinstance(value, str):
-        return _record(0x0204, struct.pack("<HHHHB", row, column, 0, len(value), 0) + value.encode("latin-1"))
+        return record(0x0204, struct.pack("<HHHHB", row, column, 0, len(value), 0) + value.encode("latin-1"))
     assert isinstance(value, int | float)
-    return _record(0x0203, struct.pack("<HHHd", row, column, 0, value))
-
-
-def _record(kind: int, content: bytes) -> bytes:
-    return struct.pack("<HH", kind, len(content)) + content
+    return record(0x0203, struct.pack("<HHHd", row, column, 0, value))
 
 
 def binary_workbook(
@@ -149,13 +180,13 @@ def binary_workbook(
     """An xlsb file of one sheet, which may lie elsewhere; cells are texts or numbers, and those of ``date_columns`` are shown as dates."""
     rows = list(rows)
     reach = struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)
-    sheet = _binary_record(129) + _binary_record(148, reach) + _binary_record(145)
+    records = [_binary_record(129), _binary_record(148, reach), _binary_record(145)]
     for number, row in enumerate(rows):
-        sheet += _binary_record(0, struct.pack("<I", number) + bytes(21))
+        records.append(_binary_record(0, struct.pack("<I", number) + bytes(21)))
         for column, value in enumerate(row):
             style = 1 if column in date_columns and not isinstance(value, str) else 0
-            sheet += _binary_cell(column, style, value)
-    sheet += _binary_record(146) + _binary_record(130)
+            records.append(_binary_cell(column, style, value))
+    sheet = b"".join([*records, _binary_record(146), _binary_record(130)])
     bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Data")
     book = _binary_record(131) + _binary_record(153, struct.pack("<III", int(epoch_1904), 0, 0)) + _binary_record(143)
     book += _binary_record(156, bundle) + _binary_record(144) + _binary_record(132)
