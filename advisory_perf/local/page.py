@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.local.guarding import Guard, Hosts
+from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts
 from advisory_perf.local.installation import Installation
 
 _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
@@ -43,7 +43,9 @@ def serve_page(installation: Installation, workspace: Path, *, host: str, port: 
 
 
 def as_served(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
-    """How the page is served: forwarding headers are not believed, and open connections do not keep it from ending."""
+    """How the page is served: forwarding headers are not believed, open connections do not keep it from ending, and a
+    message over a WebSocket may be as long as a body of a POST.
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -53,6 +55,7 @@ def as_served(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
         ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
     )
 
 
