@@ -43,9 +43,7 @@ def serve_page(installation: Installation, workspace: Path, *, host: str, port: 
 
 
 def as_served(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
-    """How the page is served: forwarding headers are not believed, open connections do not keep it from ending, and a
-    message over a WebSocket may be as long as a body of a POST.
-    """
+    """How the page is served: forwarding headers are not believed, and open connections do not keep it from ending."""
     return uvicorn.Config(
         app,
         host=host,

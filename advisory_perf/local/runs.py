@@ -82,10 +82,12 @@ class LocalRuns:
         with Turns(self._platform.warehouse) as turns:
             turns.wait(f"handing {vendor} {name} {sha256_of(content)}")
             lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
-            lies_there = lake.exists(incoming) and lake.read(incoming) == content  # a command was cut short
+            there = lake.head(incoming) if lake.exists(incoming) else None
+            lies_there = there is not None and lake.read_listed(there) == content  # a command was cut short
             known = self._platform.ledger.find(vendor, name, sha256_of(content))
             if known is not None and known.status not in {"FAILED", "RECEIVED"}:
-                lake.delete([incoming] if lies_there else [])
+                if there is not None and lies_there:
+                    lake.delete_listed(there)
                 return Handed(name, known, is_repeated=True)
             if not lies_there:
                 lake.write(incoming, content)

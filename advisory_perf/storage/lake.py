@@ -104,14 +104,14 @@ class Lake:
             return False
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes an object whole, in place of any earlier one."""
+        """Writes an object whole, in place of any earlier one; it is on the disk when this returns."""
         with self._reported(f"writing {path}", may_lack_it=False):
             self._store.write(path, content)
 
     def keep(self, path: str, content: bytes) -> None:
-        """Writes an object that is to outlast its original: it is on the disk, and was read back and compared, when this returns."""
+        """Writes an object that is to outlast its original: it was read back and compared when this returns."""
         with self._reported(f"writing {path}", may_lack_it=False):
-            self._store.write(path, content, lasting=True)
+            self._store.write(path, content)
             if self._store.read(path) != content:
                 raise ObjectError(f"{path} reads back other bytes than were written")
 
