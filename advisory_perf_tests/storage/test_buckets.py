@@ -142,7 +142,7 @@ def test_a_store_without_conditional_deletion_deletes_all_the_same(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, status: int, *, is_there: bool
 ) -> None:
     def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "DeleteObject")  # type: ignore[typeddict-item]
+        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "DeleteObject")
 
     lake.write("incoming/acme/x.csv", ROWS)
     (listed,) = lake.files("incoming/")
