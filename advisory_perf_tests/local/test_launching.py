@@ -1,22 +1,27 @@
 """Runs whose process is gone, told without the code server that started it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
+from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
+from sqlalchemy.exc import OperationalError
 
-from advisory_perf.storage.processes import is_alive
+from advisory_perf.local.launching import WORKER_TAG
+from advisory_perf.storage import processes
+from advisory_perf.storage.processes import identity_of
+from advisory_perf_tests.storage.test_processes import clock_is_set
 
 ON_THIS_MACHINE = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/nowhere/code.sock"})}
 
@@ -69,6 +74,76 @@ def test_a_run_of_a_command_or_of_another_machine_is_left_alone(instance: dg.Dag
             assert after_monitoring(instance, a_started_run(instance, process.pid, tags)) is dg.DagsterRunStatus.STARTED
 
 
-def test_a_later_process_of_the_same_number_is_not_the_runs() -> None:
-    assert is_alive(os.getpid(), since=time.time())
-    assert not is_alive(os.getpid(), since=time.time() - 10**7)
+def worker_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.tags.get(WORKER_TAG)
+
+
+@pytest.mark.parametrize("hours", [-48, -1, 1, 48])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_whether_a_runs_process_is_gone_does_not_depend_on_the_clock(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, hours: int, *, is_known: bool
+) -> None:
+    with a_process() as process:
+        run = a_started_run(instance, process.pid, ON_THIS_MACHINE)
+        if is_known:
+            assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
+        clock_is_set(monkeypatch, hours)
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
+        process.kill()
+        process.wait()
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_later_process_of_the_same_number_is_not_the_runs(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_process() as process:
+        run = a_started_run(instance, process.pid, ON_THIS_MACHINE)
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
+        assert worker_of(instance, run) == f"{run.run_id} {identity_of(process.pid)}"
+        started = processes._start_of  # noqa: SLF001 - the kernel gives a number twice when it has given all others
+        monkeypatch.setattr(processes, "_start_of", lambda number: f"{started(number)}1")
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_retry_does_not_inherit_the_process_of_the_run_that_it_repeats(instance: dg.DagsterInstance) -> None:
+    with a_process() as first, a_process() as second:
+        run = a_started_run(instance, first.pid, ON_THIS_MACHINE)
+        after_monitoring(instance, run)
+        first.kill()
+        first.wait()
+        inherited = {WORKER_TAG: worker_of(instance, run) or "", "dagster/parent_run_id": run.run_id}
+        retry = a_started_run(instance, second.pid, {**ON_THIS_MACHINE, **inherited})
+        assert after_monitoring(instance, retry) is dg.DagsterRunStatus.STARTED
+        assert worker_of(instance, retry) == f"{retry.run_id} {identity_of(second.pid)}"
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+def test_a_launched_run_has_the_identity_of_its_process_as_soon_as_it_tells_its_number(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """The code server answers when the process runs, which tells its number a moment later."""
+    run = instance.create_run_for_job(dg.GraphDefinition(name="nothing").to_job(), tags=ON_THIS_MACHINE)
+    monkeypatch.setattr(DefaultRunLauncher, "launch_run", lambda *_: None)
+    with a_process() as process:
+        all_logs, left = dg.DagsterInstance.all_logs, list(range(looks))
+
+        def after_a_while(*args: object, **kwargs: object) -> object:
+            left.pop()
+            if not left:
+                instance.report_engine_event("Started process", run, EngineEventData.in_process(process.pid))
+            return all_logs(*args, **kwargs)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(dg.DagsterInstance, "all_logs", after_a_while)
+        instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+        assert (left, worker_of(instance, run)) == ([], f"{run.run_id} {identity_of(process.pid)}")
+
+
+def test_a_run_that_was_launched_is_no_failed_launch_though_its_process_cannot_be_kept(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = instance.create_run_for_job(dg.GraphDefinition(name="nothing").to_job(), tags=ON_THIS_MACHINE)
+    monkeypatch.setattr(DefaultRunLauncher, "launch_run", lambda *_: None)
+    monkeypatch.setattr(dg.DagsterInstance, "all_logs", Mock(side_effect=OperationalError("", None, Exception("gone"))))
+    instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+    assert worker_of(instance, run) is None
