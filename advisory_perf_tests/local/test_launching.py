@@ -1,12 +1,14 @@
 """Runs whose process is gone, told without the code server that started it."""
 
 import json
+import runpy
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest.mock import Mock
 
 import dagster as dg
@@ -15,6 +17,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from sqlalchemy.exc import OperationalError
 
@@ -137,6 +140,37 @@ def test_a_launched_run_has_the_identity_of_its_process_as_soon_as_it_tells_its_
         monkeypatch.setattr(dg.DagsterInstance, "all_logs", after_a_while)
         instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
         assert (left, worker_of(instance, run)) == ([], f"{run.run_id} {identity_of(process.pid)}")
+
+
+A_JOB = """
+import time
+import dagster as dg
+@dg.op
+def work():
+    time.sleep(2)
+@dg.job(executor_def=dg.in_process_executor)
+def a_job():
+    work()
+defs = dg.Definitions(jobs=[a_job])
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    file = tmp_path / "a_job.py"
+    file.write_text(A_JOB, encoding="utf-8")
+    with WorkspaceProcessContext(instance, PythonFileTarget(str(file), None, str(tmp_path), "here")) as context:
+        workspace = context.create_request_context()
+        job = next(iter(workspace.get_code_location("here").get_repositories().values())).get_full_job("a_job")
+        origins = {"remote_job_origin": job.get_remote_origin(), "job_code_origin": job.get_python_origin()}
+        run = instance.create_run_for_job(runpy.run_path(str(file))["a_job"], **origins)
+        instance.launch_run(run.run_id, workspace)
+        (number,) = {
+            event.dagster_event.engine_event_data.metadata["pid"].value
+            for event in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+            if event.dagster_event is not None and "pid" in event.dagster_event.engine_event_data.metadata
+        }
+        assert str(worker_of(instance, run)).startswith(f"{run.run_id} {number}/")
 
 
 def test_a_run_that_was_launched_is_no_failed_launch_though_its_process_cannot_be_kept(
