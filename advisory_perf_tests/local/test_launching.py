@@ -162,8 +162,9 @@ def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_proces
     with WorkspaceProcessContext(instance, PythonFileTarget(str(file), None, str(tmp_path), "here")) as context:
         workspace = context.create_request_context()
         job = next(iter(workspace.get_code_location("here").get_repositories().values())).get_full_job("a_job")
-        origins = {"remote_job_origin": job.get_remote_origin(), "job_code_origin": job.get_python_origin()}
-        run = instance.create_run_for_job(runpy.run_path(str(file))["a_job"], **origins)
+        run = instance.create_run_for_job(
+            runpy.run_path(str(file))["a_job"], remote_job_origin=job.get_remote_origin(), job_code_origin=job.get_python_origin()
+        )
         instance.launch_run(run.run_id, workspace)
         (number,) = {
             event.dagster_event.engine_event_data.metadata["pid"].value
