@@ -23,7 +23,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """Names by which only this machine reaches the page."""
 
 MOST_BYTES = 1 << 20
-"""The longest body of a POST; the page's own queries have some ten kilobytes, and a launch of 10,000 partitions has 150."""
+"""The longest body of a POST, or message over a WebSocket; the page's queries have ten kilobytes, a launch of 10,000 partitions 150."""
 
 _MOST_TOKENS = 20_000
 """The longest query; longer ones are not read, since reading takes its time, and nothing else is answered meanwhile."""

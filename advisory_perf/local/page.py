@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.local.guarding import Guard, Hosts
+from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts
 from advisory_perf.local.installation import Installation
 
 _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
@@ -56,6 +56,7 @@ def as_served(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_GOODBYE_SECONDS,
         ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
     )
 
 

@@ -18,7 +18,7 @@ import psycopg
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.processes import alive_in
+from advisory_perf.storage.processes import alive_in, identity_of
 
 _CONNECT_SECONDS = 3
 _TERMINATED_SECONDS = 5
@@ -55,7 +55,7 @@ class Child:
     answers: Callable[[], bool]
     silence: float = 12
     is_needed: bool = False
-    sessions: set[int] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -81,7 +81,7 @@ class Child:
         finally:
             if output is not None:
                 output.close()
-        self.sessions.add(self._process.pid)
+        self.sessions.add(identity_of(self._process.pid) or str(self._process.pid))
 
     def is_alive(self) -> bool:
         """Whether the process itself runs, paused or not."""

@@ -4,13 +4,13 @@ The runs go through the same jobs and the same Dagster storage, so the UI shows 
 that the sensors use.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
 from advisory_perf.orchestration.attempts import reason_of
@@ -25,7 +25,7 @@ from advisory_perf.orchestration.unread import refuse_larger
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.objects import oddity_of
-from advisory_perf.storage.processes import is_alive
+from advisory_perf.storage.processes import is_running, own_identity
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.registry import feed_for
@@ -84,10 +84,12 @@ class LocalRuns:
         with Turns(self._platform.warehouse) as turns:
             turns.wait(f"handing {vendor} {name} {sha256_of(content)}")
             lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
-            lies_there = lake.exists(incoming) and lake.read(incoming) == content  # a command was cut short
+            there = lake.head(incoming) if lake.exists(incoming) else None
+            lies_there = there is not None and lake.read_listed(there) == content  # a command was cut short
             known = self._platform.ledger.find(vendor, name, sha256_of(content))
             if known is not None and known.status not in {"FAILED", "RECEIVED"}:
-                lake.delete([incoming] if lies_there else [])
+                if there is not None and lies_there:
+                    lake.delete_listed(there)
                 return Handed(name, known, is_repeated=True)
             if not lies_there:
                 lake.write(incoming, content)
@@ -144,7 +146,7 @@ class LocalRuns:
             run_config=printing(_NOTHING),
             instance=self._instance,
             partition_key=partition_key,
-            tags={**(tags or {}), _PROCESS_TAG: str(os.getpid())},
+            tags={**(tags or {}), _PROCESS_TAG: own_identity()},
             raise_on_error=False,
         )
         if result.success:
@@ -231,6 +233,7 @@ def release_dead_runs(instance: dg.DagsterInstance) -> None:
     """Fails the runs of commands that were killed, so that they hold no place at the warehouse any more."""
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
         owner = run.tags.get(_PROCESS_TAG)
-        if owner is not None and not is_alive(int(owner)):
+        is_repeated = PARENT_RUN_ID_TAG in run.tags  # from the page, with the tags of a command's run
+        if owner is not None and not is_repeated and not is_running(owner):
             instance.report_run_failed(run, "the command that ran it was killed")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

@@ -21,7 +21,8 @@ from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendo
 from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_longer_held
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files
+from advisory_perf.orchestration.sensors import tries_of_files
+from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.orchestration.unread import why_unread
 from advisory_perf.storage.channels import Channel, channel_of
 from advisory_perf.storage.delivered_days import beginning, first_arrivals
@@ -34,6 +35,7 @@ from advisory_perf.vendors.feed import Feed
 
 _WATCH_SECONDS = 30
 _SEND_SECONDS = 15
+_STUCK_A_TICK = 20
 _AT_MOST = 30
 """Alerts of one message, which stays within what Slack and SNS take; the next ones follow with the next tick."""
 
@@ -82,27 +84,31 @@ def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tup
     pending = platform.ledger.pending(feed.vendor)
     if not pending:
         return [], [lane_alert_key(feed.vendor)]
-    subject = lane_subject(feed.vendor, pending)
-    if not lane_has_failed(tries_for(instance, subject, now=right_now()), attempts=platform.settings.attempts):
+    subject, now = lane_subject(feed.vendor, pending), right_now()
+    if not lane_has_failed(tries_for(instance, subject, now=now), attempts=platform.settings.attempts):
         return [], []
-    return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject))], []
+    return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject, now=now))], []
 
 
 def stuck_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it.
 
-    One whose rejection is told is no second trouble, although it could not be moved to error/.
+    One whose rejection is told is no second trouble, although it could not be moved to error/. Why runs failed is asked for some files
+    only, those first of which nothing is known yet; the others follow with the next ticks.
     """
     told = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
     listing = [file for file in platform.lake.files(f"{INCOMING}/") if delivery_id_of(file) not in told]
     waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
-    tries_of = partial(tries_for, instance, now=right_now())
+    now, attempts = right_now(), platform.settings.attempts
+    tries_of = tries_of_files(instance, listing, now=now, attempts=attempts)
     stuck = [
         found
         for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
-        for found in stuck_files(vendor, files, tries_of, attempts=platform.settings.attempts)
+        for found in stuck_files(vendor, files, tries_of, attempts=attempts)
     ]
-    return [stuck_alert(one, failed_attempts(instance, one.subject)) for one in stuck], no_longer_stuck(known, listing)
+    told_first = sorted(stuck, key=lambda one: stuck_key(one) in known)[:_STUCK_A_TICK]
+    raised = [stuck_alert(one, failed_attempts(instance, one.subject, now=now, latest=1)) for one in told_first]
+    return raised, no_longer_stuck(known, listing)
 
 
 def held_of(platform: Platform, known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:

@@ -1,11 +1,15 @@
-"""The runs there have been for one thing, told by their tag, and why they failed."""
+"""The runs there have been for a thing, told by their tag, and why they failed.
 
-from collections.abc import Sequence
+A sensor asks for all of its subjects at once: a question to Dagster's storage takes longer than anything else in a tick, and files may
+wait by the thousand. Of each subject only the newest runs are looked at.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import RUN_KEY_TAG
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RUN_KEY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.errors import AdvisoryPerfError
@@ -15,14 +19,16 @@ from advisory_perf.storage.saying import plain
 
 SUBJECT_TAG = "advisory_perf/subject"
 CAUSE_TAG, OUTAGE, OWN = "advisory_perf/cause", "outage", "own"
+NEWEST = 50
 _EXPIRY = timedelta(days=1)
+_SUBJECTS_A_PAGE, _RUNS_A_PAGE = 500, 1_000
 FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 FINISHED = (*FINISHED_BADLY, dg.DagsterRunStatus.SUCCESS)
 
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """One run that did not succeed."""
+    """One run that used up an attempt."""
 
     run_id: str
     ended_at: str
@@ -30,21 +36,58 @@ class FailedAttempt:
 
 
 def tries_for(instance: dg.DagsterInstance, subject: str, *, now: datetime, longest_rest: timedelta = LONGEST_REST) -> Tries:
-    """The runs that carry the subject's tag. Failures use up attempts for a day; those that an outage caused, or a lost worker, never.
+    """What ``tries_of_all`` says of one subject."""
+    return tries_of_all(instance, [subject], now=now, longest_rest=longest_rest)[subject]
 
-    Why a run failed is read from its events once, and kept as its tag.
+
+def tries_of_all(
+    instance: dg.DagsterInstance, subjects: Iterable[str], *, now: datetime, longest_rest: timedelta = LONGEST_REST
+) -> dict[str, Tries]:
+    """For each subject the runs that carry its tag.
+
+    Failures use up attempts for a day; those that an outage caused, or a lost worker, never. Why a run failed is read from its events
+    once, and kept as its tag.
     """
-    records = instance.get_run_records(dg.RunsFilter(tags={SUBJECT_TAG: subject}))
+    histories = histories_of(instance, subjects)
+    return {subject: _tries(instance, records, now, longest_rest) for subject, records in histories.items()}
+
+
+def histories_of(instance: dg.DagsterInstance, subjects: Iterable[str]) -> dict[str, list[dg.RunRecord]]:
+    """Of each subject its newest runs, ``NEWEST`` at most, the newest first."""
+    found: dict[str, list[dg.RunRecord]] = {subject: [] for subject in subjects}
+    names = list(found)
+    for start in range(0, len(names), _SUBJECTS_A_PAGE):
+        cursor, wanted = None, names[start : start + _SUBJECTS_A_PAGE]
+        while wanted:
+            page = instance.get_run_records(dg.RunsFilter(tags={SUBJECT_TAG: wanted}), limit=_RUNS_A_PAGE, cursor=cursor)
+            for record in page:
+                found[record.dagster_run.tags[SUBJECT_TAG]].append(record)
+            is_all = len(page) < _RUNS_A_PAGE
+            wanted = [] if is_all else [subject for subject in wanted if len(found[subject]) < NEWEST]
+            cursor = page[-1].dagster_run.run_id if page else None
+    return {subject: records[:NEWEST] for subject, records in found.items()}
+
+
+def _tries(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord], now: datetime, longest_rest: timedelta) -> Tries:
     finished = [record for record in records if record.dagster_run.status in FINISHED]
-    own = [record.dagster_run.status in FINISHED_BADLY and not _is_outage(instance, record.dagster_run) for record in finished]
+    own = [_is_own_failure(instance, record.dagster_run) for record in finished]
     in_a_row = next((place for place, failed in enumerate(own) if failed), len(own))
     return Tries(
-        failed=sum(failed and now - _ended(record, now) < _EXPIRY for failed, record in zip(own, finished, strict=True)),
+        failed=sum(failed and _is_recent(record, now) for failed, record in zip(own, finished, strict=True)),
         in_flight=len(finished) < len(records),
         others=len(own) - sum(own),
         is_resting=in_a_row > 0 and now - _ended(finished[0], now) < rest_after(in_a_row, longest_rest),
         last_attempt=max((_attempt(record.dagster_run) for record in records), default=0),
     )
+
+
+def _is_own_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    return run.status in FINISHED_BADLY and not _is_outage(instance, run)
+
+
+def _is_recent(record: dg.RunRecord, now: datetime) -> bool:
+    """Whether a failure still counts."""
+    return now - _ended(record, now) < _EXPIRY
 
 
 def _ended(record: dg.RunRecord, now: datetime) -> datetime:
@@ -63,25 +106,33 @@ def _is_outage(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """
     if run.status is not dg.DagsterRunStatus.FAILURE:
         return False
-    if CAUSE_TAG not in run.tags:
+    cause = _kept_cause(run)
+    if cause is None:
         was_ended = bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING))
         failures = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
         cause = OUTAGE if not was_ended and all(is_outage(chain_of(event)) for event in failures if event) else OWN
-        instance.add_run_tags(run.run_id, {CAUSE_TAG: cause})
-        return cause == OUTAGE
-    return run.tags[CAUSE_TAG] == OUTAGE
+        instance.add_run_tags(run.run_id, {CAUSE_TAG: f"{cause} {run.run_id}"})
+    return cause == OUTAGE
 
 
-def failed_attempts(instance: dg.DagsterInstance, subject: str) -> list[FailedAttempt]:
-    """The subject's runs that did not succeed, the first one first."""
-    records = instance.get_run_records(dg.RunsFilter(tags={SUBJECT_TAG: subject}, statuses=list(FINISHED_BADLY)), ascending=True)
+def _kept_cause(run: dg.DagsterRun) -> str | None:
+    """Why the run failed as its tag says; None where it says nothing, or what became of the run whose tags this one was launched with."""
+    cause, _, run_id = run.tags.get(CAUSE_TAG, "").partition(" ")
+    is_its_own = run_id == run.run_id if run_id else PARENT_RUN_ID_TAG not in run.tags
+    return cause if cause and is_its_own else None
+
+
+def failed_attempts(instance: dg.DagsterInstance, subject: str, *, now: datetime, latest: int = NEWEST) -> list[FailedAttempt]:
+    """The runs that ``tries_for`` counts as failed, the first one first; of more than so many the ``latest``."""
+    records = histories_of(instance, [subject])[subject]
+    counted = [record for record in records if _is_own_failure(instance, record.dagster_run) and _is_recent(record, now)]
     return [
         FailedAttempt(
             record.dagster_run.run_id,
             datetime.fromtimestamp(record.end_time, UTC).isoformat(timespec="seconds") if record.end_time else "",
             _reason_of_run(instance, record.dagster_run.run_id),
         )
-        for record in records
+        for record in reversed(counted[:latest])
     ]
 
 

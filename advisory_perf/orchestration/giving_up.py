@@ -4,6 +4,7 @@ A rejection is no failed landing: it ends at once, in ``landing``. A person may 
 """
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -36,7 +37,9 @@ def giving_up_job(platform: Platform) -> dg.JobDefinition:
         vendor, delivery_id = context.op_config["vendor"], context.op_config["delivery_id"]
         with Turns(platform.warehouse) as turns:
             if turns.take(landing_turn(vendor, delivery_id)):
-                attempts = failed_attempts(context.instance, delivery_id)
+                record = context.instance.get_run_record_by_id(context.run_id)
+                asked = record.create_timestamp if record else datetime.now(UTC)  # when they were counted, before this run waited
+                attempts = failed_attempts(context.instance, delivery_id, now=asked)
                 give_up(platform.under(turns), vendor, delivery_id, attempts, turns=turns, run_id=context.run_id)
 
     @dg.job(name=JOB_NAME, description="gives a delivery up whose landing failed as often as agreed")

@@ -1,15 +1,15 @@
 """Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 import dagster as dg
 
 from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
-from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_for
+from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_of_all
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import (
+    LONGEST_REST,
     LandingRequest,
     LaneRequest,
     Tries,
@@ -54,13 +54,14 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         attempts = platform.settings.attempts
         now = right_now()
-        tries_of = tries_of_runs(platform, context.instance, now=now)
 
         def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
             return landings_to_request(vendor, files, tries_of, attempts=attempts, at_most=_LANDINGS_UNDER_WAY)
 
         platform.warehouse.reach()
         found = arrived_files(platform, context.cursor, now=now)
+        waiting = [file for files in [*found.ready.values(), found.unclaimed] for file in files]
+        tries_of = tries_of_files(context.instance, waiting, now=now, longest_rest=_longest_rest(platform), attempts=attempts)
         level = platform.settings.log_level
         landings = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
         rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, found.unclaimed)]
@@ -91,19 +92,20 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
     def lanes(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now, attempts = right_now(), platform.settings.attempts
         found = arrived_files(platform, context.cursor, now=now)
-        tries_of = tries_of_runs(platform, context.instance, now=now)
         doubt_unfinished_writes(platform, context.instance)
+        pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
+        subjects = [delivery_id_of(file) for vendor in pending_of for file in found.ready[vendor]]
+        subjects += [lane_subject(vendor, pending) for vendor, pending in pending_of.items()]
+        tries = tries_of_all(context.instance, subjects, now=now, longest_rest=_longest_rest(platform))
         requests = []
-        for vendor, feed in platform.feeds.items():
-            pending = platform.ledger.pending(vendor)
-            request = pending and lane_to_request(
-                feed,
+        for vendor, pending in pending_of.items():
+            landings = [tries[delivery_id_of(file)] for file in found.ready[vendor]]
+            request = lane_to_request(
+                platform.feeds[vendor],
                 pending,
                 platform.ledger.latest_as_of_date(vendor),
-                waiting=waits_for_landings(
-                    pending, (tries_of(delivery_id_of(file)) for file in found.ready[vendor]), attempts=attempts, now=now
-                ),
-                tries=tries_of(lane_subject(vendor, pending)),
+                waiting=waits_for_landings(pending, landings, attempts=attempts, now=now),
+                tries=tries[lane_subject(vendor, pending)],
                 attempts=attempts,
             )
             if request and not tries_in_flight(context.instance, lane_job_name(vendor)):
@@ -121,10 +123,17 @@ def doubt_unfinished_writes(platform: Platform, instance: dg.DagsterInstance) ->
             platform.ledger.recompute(write)
 
 
-def tries_of_runs(platform: Platform, instance: dg.DagsterInstance, *, now: datetime) -> Callable[[str], Tries]:
-    """The runs that there have been for a subject."""
-    longest = timedelta(seconds=platform.settings.longest_rest_seconds)
-    return partial(tries_for, instance, now=now, longest_rest=longest)
+def tries_of_files(
+    instance: dg.DagsterInstance, files: Iterable[LakeFile], *, now: datetime, attempts: int, longest_rest: timedelta = LONGEST_REST
+) -> Callable[[str], Tries]:
+    """The runs that there have been for each of the files, and for giving up those whose attempts are used up; asked for all at once."""
+    landings = tries_of_all(instance, map(delivery_id_of, files), now=now, longest_rest=longest_rest)
+    used_up = [giving_up_subject(subject) for subject, tries in landings.items() if tries.are_used_up(attempts)]
+    return {**landings, **tries_of_all(instance, used_up, now=now, longest_rest=longest_rest)}.__getitem__
+
+
+def _longest_rest(platform: Platform) -> timedelta:
+    return timedelta(seconds=platform.settings.longest_rest_seconds)
 
 
 def arrived_files(platform: Platform, cursor: str | None, *, now: datetime) -> Arrived:

@@ -37,13 +37,18 @@ def stuck_files(vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[st
     return found
 
 
+def stuck_key(stuck: StuckFile) -> str:
+    """The key of the alert about the file."""
+    return _key(delivery_id_of(stuck.file))
+
+
 def stuck_alert(stuck: StuckFile, attempts: Sequence[FailedAttempt]) -> Alert:
     """The alert about the file, with why the last of the attempts failed; since the file came."""
     name, delivery_id = stuck.file.name, delivery_id_of(stuck.file)
     why = attempts[-1].reason if attempts else "no reason was given"
     what = "moving it to error/" if stuck.vendor == UNKNOWN_VENDOR else "its landing and then moving it to error/"
     return Alert(
-        key=_key(delivery_id),
+        key=stuck_key(stuck),
         code=STUCK_FILE.name,
         severity=STUCK_FILE.severity,
         vendor=stuck.vendor,

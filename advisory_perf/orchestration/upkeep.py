@@ -4,14 +4,14 @@ A run's events go before the run, and one run after the other, so that a pass th
 next one does not find. Ledger, alerts, rows and files are no part of this: they are kept.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from advisory_perf.contracts.conventions import DeliveryStatus
-from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG
+from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
 from advisory_perf.orchestration.partitions import delivery_partitions
@@ -66,14 +66,13 @@ def partitions_to_remove(
     *,
     before: datetime,
     needed: Collection[str],
-    has_runs: Callable[[str], bool],
 ) -> list[str]:
-    """Of the vendor's partitions those whose deliveries ended before and wait for nothing.
+    """Of the vendor's partitions those that are not needed and whose deliveries, as far as the ledger knows them, ended before.
 
-    One that the ledger does not know, such as that of a file which was taken away before it landed, goes when its runs have gone.
+    One that it does not know, such as that of a file which was taken away before it landed, is needed until its runs have gone.
     """
     known = {entry.delivery_id: entry for entry in entries}
-    return [key for key in keys if key not in needed and (_is_over(known[key], before) if key in known else not has_runs(key))]
+    return [key for key in keys if key not in needed and (key not in known or _is_over(known[key], before))]
 
 
 def _is_over(entry: LedgerEntry, before: datetime) -> bool:
@@ -137,14 +136,13 @@ def _materializations(instance: dg.DagsterInstance, run_id: str) -> set[int]:
 
 def _remove_partitions(platform: Platform, instance: dg.DagsterInstance, before: datetime, needed: set[str]) -> int:
     entries, removed = platform.ledger.entries(), 0
-
-    def has_runs(delivery_id: str) -> bool:
-        return bool(instance.get_run_ids(dg.RunsFilter(tags={SUBJECT_TAG: delivery_id}), limit=1))
-
+    known = {entry.delivery_id for entry in entries}
     for feed in platform.feeds.values():
         name = delivery_partitions(feed).name or ""
         keys = instance.get_dynamic_partitions(name)
-        for key in partitions_to_remove(keys, entries, before=before, needed=needed, has_runs=has_runs):
+        runs = histories_of(instance, [key for key in keys if key not in known])
+        with_runs = [key for key, records in runs.items() if records]
+        for key in partitions_to_remove(keys, entries, before=before, needed={*needed, *with_runs}):
             instance.delete_dynamic_partition(name, key)
             removed += 1
     return removed

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -23,6 +24,7 @@ from advisory_perf.storage.objects import LakeFile, Listing, ObjectError, OddNam
 
 _NO_DIGEST = {"aws:kms", "aws:kms:dsse"}
 _MD5_DIGITS = 32
+_ANOTHER_LIES_THERE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
 
 
 class Bucket:
@@ -94,7 +96,7 @@ class Bucket:
         """Never: rights are those of the bucket."""
         return False
 
-    def write(self, path: str, content: bytes, *, lasting: bool = False) -> None:  # noqa: ARG002 - an object lasts in any case
+    def write(self, path: str, content: bytes) -> None:
         """Writes an object whole, in place of any earlier one."""
         obstore.put(self._store, path, content)
 
@@ -107,13 +109,28 @@ class Bucket:
         obstore.delete(self._store, path)
 
     def delete_listed(self, listed: LakeFile) -> bool:
-        """Deletes the very object that was listed; false, and nothing deleted, where another lies there now."""
+        """Deletes the very object that was listed; false, and nothing deleted, where another lies there now.
+
+        A store that knows no conditional deletion is trusted to have no other come between the look and the deletion.
+        """
+        from botocore.exceptions import ClientError
+
         try:
             if self.head(listed.path) != listed:
                 return False
         except FileNotFoundError:
             return False
-        obstore.delete(self._store, listed.path)
+        with _boto3_errors():
+            try:
+                self._client.delete_object(Bucket=self._bucket, Key=self._root + listed.path, IfMatch=listed.etag)
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                if status == HTTPStatus.NOT_IMPLEMENTED:
+                    obstore.delete(self._store, listed.path)
+                elif status in _ANOTHER_LIES_THERE:
+                    return False
+                else:
+                    raise
         return True
 
     def _compare(self, path: str, content: bytes, expected: LakeFile) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import psycopg
 
-from advisory_perf.errors import WarehouseOutageError
+from advisory_perf.errors import WarehouseError, WarehouseOutageError
 
 _LOOKED_FOR_SECONDS, _PAUSE_SECONDS = 30.0, 0.5
 
@@ -23,33 +23,38 @@ def commit(
         (number,) = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone() or (None,)
     try:
         connection.commit()
-    except psycopg.OperationalError as error:
-        if number is None:
+    except psycopg.Error as error:
+        is_the_servers_answer = error.sqlstate is not None and not isinstance(error, psycopg.OperationalError)
+        if number is None or is_the_servers_answer:
             raise
-        match _outcome(number, open_another, patience):
-            case "committed":
-                return
-            case "aborted":
-                raise
+        outcome, why = _outcome(number, open_another, patience)
+        if outcome == "committed":
+            return
+        if outcome == "aborted":
+            raise
         raise WarehouseOutageError(
-            f"the warehouse broke off as a transaction ended ({first_line(error)}), and what became of it cannot be found out; "
-            "run it again, which changes nothing if it was written"
+            f"the warehouse broke off as a transaction ended ({first_line(error)}), and whether the transaction was written is not known, "
+            f"since {why}; run it again, which changes nothing if it was written"
         ) from error
 
 
-def _outcome(number: str, open_another: Callable[[], psycopg.Connection], patience: float) -> str | None:
-    """What became of it, committed or aborted; None where the warehouse does not come back in time, or still works at it."""
+def _outcome(number: str, open_another: Callable[[], psycopg.Connection], patience: float) -> tuple[str | None, str]:
+    """What became of it, committed or aborted; where that is not found out in time, None and why not."""
     end = time.monotonic() + patience
+    outcome, why = None, "the warehouse was not asked"
     while time.monotonic() < end:
         try:
             with closing(open_another()) as connection:
                 (outcome,) = connection.execute("SELECT pg_xact_status(%s::text::xid8)", [number]).fetchone() or (None,)
-        except (WarehouseOutageError, psycopg.OperationalError):
-            outcome = None
+            why = "the warehouse no longer knows of it" if outcome is None else "it has not ended yet"
+        except WarehouseError as error:
+            outcome, why = None, str(error)
+        except psycopg.Error as error:  # a server that lost its latest transactions calls the number one of the future
+            outcome, why = None, first_line(error)
         if outcome in {"committed", "aborted"}:
-            return str(outcome)
+            return str(outcome), ""
         time.sleep(_PAUSE_SECONDS)
-    return None
+    return None, why
 
 
 def first_line(error: psycopg.Error) -> str:

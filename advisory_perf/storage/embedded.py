@@ -5,12 +5,10 @@ its folder; it stops when the last of them lets go. The settings are written onc
 afterwards stays, but for who is let in.
 """
 
-import json
 import logging
 import subprocess
 import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString, Self
@@ -22,7 +20,6 @@ from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.privacy import private
-from advisory_perf.storage.processes import is_alive
 from advisory_perf.storage.roles import Role
 
 if TYPE_CHECKING:
@@ -77,9 +74,7 @@ class EmbeddedPostgres:
                 server = _server_in(folder)
                 if not (folder / "PG_VERSION").exists():
                     server.make(_SETTINGS)
-                _forget_dead_processes(folder)
                 _start_patiently(server)
-                _create_users_and_databases(server)
         except (OSError, KeyError, RuntimeError, AssertionError, subprocess.SubprocessError, psycopg.Error) as error:
             raise WarehouseError(
                 f"the embedded PostgreSQL in {folder} does not start ({error}); read {folder / 'log'}, "
@@ -129,24 +124,15 @@ def _url(server: "Server", database: str, user: str) -> str:
     return f"postgresql://{user}@/{quote(database)}?host={quote(str(server.socket))}"
 
 
-def _forget_dead_processes(folder: Path) -> None:
-    """Take killed processes from the list of users, which would keep the server up for ever."""
-    users = folder / ".handle_pids.json"
-    if users.exists():
-        known: list[int] = []
-        with suppress(ValueError):  # half written by one that was killed
-            known = json.loads(users.read_text(encoding="utf-8"))
-        users.write_text(json.dumps([pid for pid in known if is_alive(pid)]), encoding="utf-8")
-
-
 def _start_patiently(server: "Server") -> None:
-    """Start, and wait on while the server replays its log, or children of a killed one still end: the library itself does not."""
+    """Start, with users and databases, and wait on while the server replays its log, or a killed one still ends: the library does not."""
     begun = time.monotonic()
     while True:
         try:
             server.start()
-        except (subprocess.TimeoutExpired, subprocess.CalledProcessError, AssertionError) as error:
-            is_refused = isinstance(error, subprocess.CalledProcessError)
+            _create_users_and_databases(server)
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError, psycopg.OperationalError, AssertionError) as error:
+            is_refused = isinstance(error, (subprocess.CalledProcessError, psycopg.OperationalError))
             if time.monotonic() - begun > (_REFUSED_SECONDS if is_refused else START_SECONDS):
                 raise
             time.sleep(_AGAIN_SECONDS)

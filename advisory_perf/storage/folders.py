@@ -2,7 +2,8 @@
 
 A file is opened, compared with what its listing said (inode, size, time), read, and compared again; so neither a link that takes its
 place nor a writer who goes on after the listing can pass something else for it. Writes go to a name of their own beside the target and
-take its place when they are whole; such a name that a killed process has left behind is never listed.
+take its place when they are whole and on the disk, and so are its name and its folders' when a write returns; such a name that a killed
+process has left behind is never listed.
 """
 
 import errno
@@ -92,32 +93,31 @@ class Folder:
         except BarredError:
             return True
 
-    def write(self, path: str, content: bytes, *, lasting: bool = False) -> None:
-        """Writes a file whole, in place of any earlier one; ``lasting`` ones are on the disk when this returns."""
+    def write(self, path: str, content: bytes) -> None:
+        """Writes a file whole, in place of any earlier one; it is on the disk when this returns."""
         *folders, name = _parts(path)
         with self._folder(folders, make=True) as folder:
-            own = f".{uuid4().hex}.part"
+            own = _own_name()
             descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
                     file.flush()
-                    if lasting:
-                        os.fsync(file.fileno())
+                    os.fsync(file.fileno())
                 os.replace(own, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.unlink(own, dir_fd=folder)
                 raise
-            if lasting:
-                os.fsync(folder)
+            os.fsync(folder)
 
     def rename(self, source: str, target: str) -> None:
-        """Moves a file, in place of any that is at the target."""
+        """Moves a file, in place of any that is at the target; its new name is on the disk when this returns."""
         *from_folders, from_name = _parts(source)
         *to_folders, to_name = _parts(target)
         with self._folder(from_folders) as left, self._folder(to_folders, make=True) as right:
             os.replace(from_name, to_name, src_dir_fd=left, dst_dir_fd=right)
+            os.fsync(right)
 
     def delete(self, path: str) -> None:
         """Deletes the file; of a link, the link."""
@@ -126,20 +126,30 @@ class Folder:
             os.unlink(name, dir_fd=folder)
 
     def delete_listed(self, listed: LakeFile) -> bool:
-        """Deletes the very file that was listed; false, and nothing deleted, where it is another now or has a writer."""
+        """Deletes the very file that was listed; false, and nothing deleted, where it is another now or has a writer.
+
+        It is looked at once more under a name of our own, where nobody puts another in its place, and goes back if it is another.
+        """
         *folders, name = _parts(listed.path)
         try:
-            with self._opened(listed.path) as descriptor, self._folder(folders) as folder:
-                if _file_of(listed.path, os.fstat(descriptor)) != listed or _has_writer(descriptor):
+            with self._folder(folders) as folder:
+                if not _is_still(listed, name, folder):
                     return False
-                if not os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=folder, follow_symlinks=False)):
-                    return False
-                os.unlink(name, dir_fd=folder)
+                own = _own_name()
+                os.rename(name, own, src_dir_fd=folder, dst_dir_fd=folder)
+                is_it = False
+                try:
+                    is_it = _is_still(listed, own, folder)
+                finally:
+                    if is_it:
+                        os.unlink(own, dir_fd=folder)
+                    else:
+                        _put_back(own, name, folder)
+                return is_it
         except OSError as error:
             if isinstance(error, FileNotFoundError) or error.errno == errno.ELOOP:
                 return False
             raise
-        return True
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[int]:
@@ -163,6 +173,7 @@ class Folder:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=descriptor)
+                        os.fsync(descriptor)
                 inner = os.open(part, _FOLDER, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
@@ -211,6 +222,32 @@ def _list_below(folder: int, name: str, path: str, found: Listing) -> None:
         _list(descriptor, path, found)
     finally:
         os.close(descriptor)
+
+
+def _own_name() -> str:
+    return f".{uuid4().hex}.part"
+
+
+def _is_still(listed: LakeFile, name: str, folder: int) -> bool:
+    """Whether the file of that name is the one that was listed, and nobody writes it."""
+    descriptor = os.open(name, _FILE, dir_fd=folder)
+    try:
+        return _file_of(listed.path, os.fstat(descriptor)) == listed and not _has_writer(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _put_back(own: str, name: str, folder: int) -> None:
+    """Gives what was taken away its name again; where a third one has come under that name, it has replaced it as it would have anyway."""
+    try:
+        os.link(own, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        pass
+    except OSError:  # a folder, another user's file, or a file system that knows no links
+        if name not in os.listdir(folder):
+            os.rename(own, name, src_dir_fd=folder, dst_dir_fd=folder)
+            return
+    os.unlink(own, dir_fd=folder)
 
 
 def _parts(path: str) -> list[str]:

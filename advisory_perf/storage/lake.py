@@ -114,14 +114,14 @@ class Lake:
             return False
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes an object whole, in place of any earlier one."""
+        """Writes an object whole, in place of any earlier one; it is on the disk when this returns."""
         with self._reported(f"writing {path}", may_lack_it=False):
             self._store.write(path, content)
 
     def keep(self, path: str, content: bytes) -> None:
-        """Writes an object that is to outlast its original: it is on the disk, and was read back and compared, when this returns."""
+        """Writes an object that is to outlast its original: it was read back and compared when this returns."""
         with self._reported(f"writing {path}", may_lack_it=False):
-            self._store.write(path, content, lasting=True)
+            self._store.write(path, content)
             if self._store.read(path) != content:
                 raise ObjectError(f"{path} reads back other bytes than were written")
 
@@ -181,9 +181,10 @@ class Lake:
         where: pl.Expr | None = None,
         columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
-        """The rows of some partitions, in the order of the keys, or some of their columns; LakeError names one that does not exist.
+        """The rows of some partitions, in the order of the keys, or some of their columns.
 
-        Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only.
+        Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only. LakeError
+        names a partition that does not exist or cannot be read as Parquet, and what makes it again; LakeOutageError where the lake fails.
         """
         paths = [_partition(stage, vendor, dimension, key) for key in keys]
         if not paths:
@@ -202,7 +203,24 @@ class Lake:
             missing = next((path for path in paths if not self.exists(path)), None)
             if missing:
                 raise LakeError(f"the lake {self.address} has no {missing}; materialise it first") from error
-            raise LakeOutageError(f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)})") from error
+            if isinstance(error, OSError):
+                raise LakeOutageError(f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)})") from error
+            self._name_what_is_damaged(paths, dimension)
+            raise LakeError(
+                f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)}); make its partitions again that differ"
+            ) from error
+
+    def _name_what_is_damaged(self, paths: Sequence[str], dimension: str) -> None:
+        """LakeError for the first of the files that is no whole Parquet; none of them has to be."""
+        for path in paths:
+            content = self.read(path)
+            try:
+                pl.read_parquet(io.BytesIO(content), hive_partitioning=False)
+            except pl.exceptions.PolarsError as error:
+                key = path.split("/")[-2].removeprefix(f"{dimension}=")
+                again = f"run `advisory-perf quarantine replay --delivery {key}`" if dimension == "delivery" else f"materialise {key} again"
+                found = f"{path}, of {len(content):,} bytes, which is no whole Parquet file ({said_by(error)})"
+                raise LakeError(f"the lake {self.address} has {found}; {again}") from error
 
     def _storage_options(self) -> dict[str, str] | None:
         if not self.is_s3:

@@ -19,6 +19,10 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from starlette.types import ASGIApp
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from advisory_perf.local.guarding import MOST_BYTES, Hosts
 from advisory_perf.local.page import as_served, guarded
@@ -206,6 +210,14 @@ def test_no_spelling_of_the_address_executes_a_mutation(page: Page, read_only_pa
 def test_a_body_without_end_is_cut_off(page: Page) -> None:
     status, _ = page.ask("POST", "/graphql", "x" * (MOST_BYTES + 1), Content_Type=JSON)
     assert status == 413
+
+
+def test_a_message_over_a_websocket_is_as_long_as_a_body_at_most(page: Page) -> None:
+    with connect(f"ws://127.0.0.1:{page.port}/graphql", subprotocols=[Subprotocol("graphql-ws")]) as connection:
+        connection.send('{"type": "connection_init"' + " " * MOST_BYTES + "}")
+        with pytest.raises(ConnectionClosedError):
+            connection.recv(timeout=30)
+        assert connection.close_code == CloseCode.MESSAGE_TOO_BIG
 
 
 @pytest.mark.parametrize("path", ["/", "/graphql?query=x", "/nowhere", "/assets/nothing.js"])

@@ -23,6 +23,7 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
+from advisory_perf.storage.processes import own_identity
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import SliceChange, Warehouse
@@ -308,13 +309,21 @@ def test_a_warehouse_that_does_not_answer_stops_the_run_with_one_sentence(tmp_pa
 def test_a_killed_commands_run_gives_its_place_back(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         job = world.definitions.resolve_job_def("acme_lane")
-        dead, alive = (
-            world.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"advisory_perf/process": str(process)})
-            for process in (2**22 + 1, os.getpid())
-        )
+        number, boot, start = own_identity().split("/")
+        repeated = {"dagster/parent_run_id": "the run whose tags it has"}
+        cases: list[tuple[str, dict[str, str], dg.DagsterRunStatus]] = [
+            (own_identity(), {}, dg.DagsterRunStatus.STARTED),
+            (f"{number}/{boot}/{int(start) - 1}", {}, dg.DagsterRunStatus.FAILURE),
+            (f"{number}/another boot/{start}", {}, dg.DagsterRunStatus.FAILURE),
+            (f"{2**22 + 1}/{boot}/{start}", {}, dg.DagsterRunStatus.FAILURE),
+            (f"{2**22 + 1}/{boot}/{start}", repeated, dg.DagsterRunStatus.STARTED),
+            (number, {}, dg.DagsterRunStatus.STARTED),
+            (str(2**22 + 1), {}, dg.DagsterRunStatus.FAILURE),
+        ]
+        for owner, tags, _ in cases:
+            world.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={"advisory_perf/process": owner, **tags})
         release_dead_runs(world.instance)
-        statuses = {run.run_id: run.status for run in world.instance.get_runs()}
-        assert statuses == {dead.run_id: dg.DagsterRunStatus.FAILURE, alive.run_id: dg.DagsterRunStatus.STARTED}
+        assert [run.status for run in world.instance.get_runs()][::-1] == [expected for _, _, expected in cases]
 
 
 def test_a_delivery_that_lands_again_under_a_mended_feed_leaves_no_row_of_its_earlier_days(tmp_path: Path, warehouse_url: str) -> None:

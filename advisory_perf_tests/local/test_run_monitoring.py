@@ -34,5 +34,5 @@ def test_a_run_that_takes_longer_than_agreed_is_ended_and_uses_up_an_attempt(tmp
         assert tries_for(instance, "d", now=datetime.now(UTC)).in_flight
         check_run_timeout(instance, began(instance, run, hours_ago=2.1), logging.getLogger(), most)
         assert tries_for(instance, "d", now=datetime.now(UTC)).failed == 1, "else it would hang and be launched for ever"
-        (attempt,) = failed_attempts(instance, "d")
+        (attempt,) = failed_attempts(instance, "d", now=datetime.now(UTC))
         assert attempt.reason.startswith("it was ended, by somebody or since it took longer than a run may take")

@@ -15,7 +15,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.local.parts import Child, Patient, end
 from advisory_perf.local.serving import CODE_SILENCE
 from advisory_perf.local.supervising import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
-from advisory_perf.storage.processes import alive_in
+from advisory_perf.storage.processes import alive_in, is_alive, number_of
 
 NOW = 1_000.0
 SILENCE = CODE_SILENCE
@@ -217,7 +217,7 @@ WITH_CHILD = f"subprocess.Popen([sys.executable, '-c', {UP + DEAF + READY + 'tim
 def test_nothing_is_left_of_children_that_are_ended(tmp_path: Path, program: str) -> None:
     part = child(tmp_path, UP + program + "time.sleep(600)")
     started([part], tmp_path, 2 if program.startswith(WITH_CHILD) else 1)
-    os.kill(next(iter(part.sessions)), signal.SIGSTOP)
+    os.kill(number_of(next(iter(part.sessions))), signal.SIGSTOP)
     end([part], 0.5, is_hurried=lambda: False)
     assert alive_in(part.sessions) == []
 
@@ -247,6 +247,6 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     (grandchild,) = (int(path.name.removeprefix("up")) for path in tmp_path.glob("up*"))
     part.kill()
     deadline = time.monotonic() + 30
-    while alive_in({grandchild}):
+    while is_alive(grandchild):
         assert time.monotonic() < deadline
         time.sleep(0.05)

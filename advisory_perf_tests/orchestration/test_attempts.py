@@ -94,7 +94,7 @@ def test_why_a_run_failed_is_read_once_and_shown_as_its_tag(instance: dg.Dagster
     first = tries(instance)
     monkeypatch.setattr(dg.DagsterInstance, "all_logs", lambda *_, **__: pytest.fail("read again"))
     assert tries(instance) == first
-    assert [instance.get_run_by_id(run.run_id).tags[CAUSE_TAG] for run in (outage, own)] == ["outage", "own"]  # type: ignore[union-attr]
+    assert [instance.get_run_by_id(run.run_id).tags[CAUSE_TAG] for run in (outage, own)] == [f"outage {outage.run_id}", f"own {own.run_id}"]  # type: ignore[union-attr]
 
 
 def test_attempts_expire_after_a_day(instance: dg.DagsterInstance) -> None:

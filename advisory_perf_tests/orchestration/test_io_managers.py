@@ -1,7 +1,10 @@
+import errno
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import dagster as dg
 import polars as pl
@@ -10,7 +13,7 @@ import pytest
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.definitions import open_platform
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
 from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window
 from advisory_perf.orchestration.partitions import WindowRange, delivery_partitions, window_partitions
 from advisory_perf.orchestration.platform import Platform
@@ -200,6 +203,45 @@ def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> N
     lane.run(THIRD, FOURTH)
     with pytest.raises(LakeError, match=r"has no ticks/vendor=acme/window=2025-03-06/part\.parquet; materialise it first"):
         lane.stored(SIXTH)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 40, -1], ids=lambda keep: f"cut at {keep}")
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("columns", [None, ["account_id"]])
+@pytest.mark.parametrize(
+    ("dimension", "again"),
+    [("window", "materialise 2025-03-0{} again"), ("delivery", "run `advisory-perf quarantine replay --delivery 2025-03-0{}`")],
+)
+def test_a_damaged_partition_is_no_outage_and_is_named_with_what_makes_it_again(
+    platform: Platform, keep: int, place: int, columns: list[str] | None, dimension: str, again: str
+) -> None:
+    """Or a run would be launched for ever that can never succeed."""
+    keys = [str(THIRD), str(FOURTH)]
+    platform.lake.write_partitions("ticks", VENDOR, dimension, {key: rows_of(("A", THIRD)) for key in keys})
+    path = f"ticks/vendor=acme/{dimension}={keys[place]}/part.parquet"
+    platform.lake.write(path, platform.lake.read(path)[:keep])
+    with pytest.raises(LakeError, match=re.escape(path)) as raised:
+        platform.lake.read_partitions("ticks", VENDOR, dimension, keys, columns=columns)
+    assert not isinstance(raised.value, LakeOutageError)
+    assert str(raised.value).endswith(again.format(3 + place))
+
+
+def test_partitions_of_other_columns_are_no_outage_and_a_lake_that_fails_is_one(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.lake.write_partitions("ticks", VENDOR, "window", {str(THIRD): rows_of(("A", THIRD)), str(FOURTH): pl.DataFrame({"a": [1]})})
+
+    def read(keys: list[str]) -> AdvisoryPerfError:
+        with pytest.raises(LakeError) as raised:
+            platform.lake.read_partitions("ticks", VENDOR, "window", keys)
+        return raised.value
+
+    assert not isinstance(read([str(THIRD), str(FOURTH)]), LakeOutageError)
+    monkeypatch.setattr(pl.LazyFrame, "collect", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+    assert isinstance(read([str(THIRD)]), LakeOutageError)
+    monkeypatch.setattr(pl.LazyFrame, "collect", Mock(side_effect=pl.exceptions.ComputeError("half")))
+    monkeypatch.setattr("advisory_perf.storage.folders.Folder.read", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+    assert isinstance(read([str(THIRD)]), LakeOutageError)
 
 
 @pytest.mark.parametrize("older", [THIRD, FOURTH])

@@ -74,7 +74,7 @@ def test_partitions_go_of_deliveries_that_ended_long_ago_and_of_files_that_nobod
         ended("there again", "FAILED", old),
     ]
     keys = [entry.delivery_id for entry in entries] + ["taken away", "taken away lately"]
-    gone = partitions_to_remove(keys, entries, before=BEFORE, needed={"there again"}, has_runs=lambda key: key == "taken away lately")
+    gone = partitions_to_remove(keys, entries, before=BEFORE, needed={"there again", "taken away lately"})
     assert gone == ["done", "issues", "rejected", "taken away"]
 
 

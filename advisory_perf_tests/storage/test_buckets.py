@@ -1,13 +1,17 @@
 """A lake on S3, over real HTTP, with a proxy between that makes things go wrong."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from advisory_perf.errors import LakeError
+from advisory_perf.storage.buckets import Bucket
 from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.objects import LakeFile
 from advisory_perf_tests.proxies import Faults, S3Proxy, an_s3_proxy
 
 ROWS = b"id,day\nA,1\nB,2\nC,3\n"
@@ -112,6 +116,44 @@ def test_an_object_that_is_not_the_one_that_was_listed_is_neither_read_nor_delet
         lake.read_listed(listed)
     assert not lake.delete_listed(listed)
     assert lake.exists(listed.path)
+
+
+@pytest.mark.parametrize("content", [ROWS.replace(b"2", b"3"), None], ids=["another object", "nothing"])
+def test_what_takes_an_objects_place_between_the_look_and_the_deletion_is_not_deleted(
+    s3: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    head, place = Bucket.head, {"Bucket": "lake", "Key": "performance/incoming/acme/x.csv"}
+
+    def head_and_swap(bucket: Bucket, path: str) -> LakeFile:
+        found = head(bucket, path)
+        client(s3).put_object(**place, Body=content) if content else client(s3).delete_object(**place)
+        return found
+
+    lake.write("incoming/acme/x.csv", ROWS)
+    (listed,) = lake.files("incoming/")
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "head", head_and_swap)
+        assert not lake.delete_listed(listed)
+    assert [lake.read(file.path) for file in lake.files("incoming/")] == ([content] if content else [])
+
+
+@pytest.mark.parametrize(("status", "is_there"), [(501, False), (403, True), (500, True)])
+def test_a_store_without_conditional_deletion_deletes_all_the_same(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, status: int, *, is_there: bool
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "DeleteObject")
+
+    lake.write("incoming/acme/x.csv", ROWS)
+    (listed,) = lake.files("incoming/")
+    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(delete_object=refuse))  # noqa: SLF001
+    if is_there:
+        with pytest.raises(LakeError, match="Refused"):
+            lake.delete_listed(listed)
+    else:
+        assert lake.delete_listed(listed)
+    monkeypatch.undo()
+    assert lake.exists(listed.path) is is_there
 
 
 def test_a_doubled_listing_has_every_object_once(lake: Lake, proxy: S3Proxy) -> None:

@@ -50,16 +50,64 @@ def test_what_was_committed_is_done_although_the_answer_was_lost(
     assert count(warehouse) == int(after)
 
 
-def test_what_cannot_be_found_out_is_not_called_unwritten(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        WarehouseOutageError("it cannot be reached"),
+        WarehouseError("it cannot be reached"),
+        *(kind("it cannot be reached") for kind in (psycopg.OperationalError, psycopg.DataError, psycopg.InterfaceError)),
+        *(kind("it cannot be reached") for kind in (psycopg.InternalError, psycopg.ProgrammingError, psycopg.DatabaseError)),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_cannot_be_found_out_is_not_called_unwritten(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     connection = warehouse.open()
     connection.execute(ADD)
     answer_is_lost(monkeypatch, after=True)
 
     def unreachable() -> psycopg.Connection:
-        raise WarehouseOutageError("the warehouse cannot be reached")
+        raise error
 
-    with pytest.raises(WarehouseOutageError, match="what became of it cannot be found out; run it again, which changes nothing"):
+    with pytest.raises(WarehouseOutageError, match="is not known, since it cannot be reached; run it again, which changes nothing"):
         commits.commit(connection, unreachable, patience=0.1)
+
+
+@pytest.mark.parametrize("number", ["9000000000000000000", "no number"])
+def test_what_became_of_a_transaction_that_the_server_has_lost_is_not_known(warehouse: Warehouse, number: str) -> None:
+    """As after a switch to a copy of the server that lacked the latest transactions."""
+    outcome, why = commits._outcome(number, warehouse.open, 0.1)  # noqa: SLF001 - no connection makes such a number
+    assert outcome is None
+    assert "transaction ID" in why or "invalid input" in why
+
+
+@pytest.mark.parametrize(
+    ("error", "is_looked_up"),
+    [
+        (CUT, True),
+        (psycopg.DatabaseError("lost synchronization with server"), True),
+        (psycopg.InterfaceError("the connection is lost"), True),
+        (psycopg.errors.SerializationFailure("could not serialize access"), True),
+        (psycopg.errors.ForeignKeyViolation("a check at the end"), False),
+    ],
+)
+def test_only_the_servers_own_refusal_is_taken_for_its_answer(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error, *, is_looked_up: bool
+) -> None:
+    connection = warehouse.open()
+    connection.execute(ADD)
+    committed = connection.commit
+
+    def commit(_connection: psycopg.Connection) -> None:
+        committed()
+        raise error
+
+    monkeypatch.setattr(connection, "commit", lambda: commit(connection))
+    if is_looked_up:
+        commits.commit(connection, warehouse.open)
+    else:
+        with pytest.raises(type(error)):
+            commits.commit(connection, warehouse.open)
+    connection.close()
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 import os
 import pwd
 import stat
@@ -18,6 +19,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.access_health import privacy_health
 from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
 from advisory_perf.storage.privacy import exposed
+from advisory_perf.storage.processes import own_identity
 from advisory_perf.storage.sockets import is_closed, socket_folder
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -125,7 +127,9 @@ def test_one_process_can_hold_the_same_server_twice(postgres: EmbeddedPostgres) 
 def test_a_stopped_server_starts_again_with_its_rows_whoever_was_killed_while_using_it(server_home: Path) -> None:
     with EmbeddedPostgres(server_home) as server, psycopg.connect(server.url()) as connection:
         connection.execute("CREATE TABLE kept (x int)")
-    (server_home / "postgres" / ".handle_pids.json").write_text("[999999999]")
+    number, boot, start = own_identity().split("/")
+    others = [999_999_999, f"{os.getppid()}/{boot}/{int(start) - 10**9}", f"{number}/another boot/{start}"]
+    (server_home / "postgres" / ".handle_pids.json").write_text(json.dumps(others))
     with EmbeddedPostgres(server_home) as server:
         url = server.url()
         with psycopg.connect(url) as connection:

@@ -1,5 +1,6 @@
 """A lake in a folder: what is listed, opened and deleted is the very file that lies below it, and no link is followed."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from advisory_perf.errors import LakeError, LakeOutageError
@@ -254,6 +256,126 @@ def test_folders_are_looked_into_as_deep_as_agreed_and_the_rest_is_told(lake: La
     (deep / "x.csv").write_bytes(b"")
     (odd,) = lake.listing("incoming/").odd
     assert (odd.path.count("/"), odd.why) == (31, "it lies 32 folders deep")
+
+
+def swapped(folder: Path) -> None:
+    (folder / "new.csv").write_bytes(b"new rows")
+    (folder / "new.csv").replace(folder / "good.csv")
+
+
+def linked(folder: Path) -> None:
+    (folder / "new.csv").write_bytes(b"new rows")
+    (folder / "good.csv").unlink()
+    (folder / "good.csv").symlink_to("new.csv")
+
+
+def made_a_folder(folder: Path) -> None:
+    (folder / "good.csv").unlink()
+    (folder / "good.csv").mkdir()
+    (folder / "good.csv/inner.csv").write_bytes(b"new rows")
+
+
+def written_on(folder: Path) -> None:
+    with (folder / "good.csv").open("ab") as file:
+        file.write(b" rows")
+
+
+SWAPS: dict[str, tuple[Callable[[Path], None], dict[str, bytes]]] = {
+    "another file": (swapped, {"good.csv": b"new rows"}),
+    "a link": (linked, {"good.csv": b"new rows", "new.csv": b"new rows"}),
+    "a folder": (made_a_folder, {"good.csv/inner.csv": b"new rows"}),
+    "more rows": (written_on, {"good.csv": b"good rows"}),
+    "nothing": (lambda folder: (folder / "good.csv").unlink(), {}),
+}
+
+
+@pytest.mark.parametrize(("swap", "left"), SWAPS.values(), ids=SWAPS.keys())
+@pytest.mark.parametrize("knows_links", [True, False])
+def test_what_takes_a_files_place_between_the_look_and_the_deletion_is_not_deleted(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, swap: Callable[[Path], None], left: dict[str, bytes], *, knows_links: bool
+) -> None:
+    def after_a_swap(does: Callable[..., None]) -> Callable[..., None]:
+        def call(*places: str, **folder: int) -> None:
+            if swaps:
+                swaps.pop()(incoming(lake))
+            does(*places, **folder)
+
+        return call
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    swaps = [swap]
+    (listed,) = lake.files("incoming/")
+    with monkeypatch.context() as patched:
+        for name in ("unlink", "rename"):
+            patched.setattr(os, name, after_a_swap(getattr(os, name)))
+        if not knows_links:
+            patched.setattr(os, "link", refuse)
+        assert not lake.delete_listed(listed)
+    assert not swaps
+    found = {str(path.relative_to(incoming(lake))): path.read_bytes() for path in incoming(lake).rglob("*") if path.is_file()}
+    assert found == left
+
+
+def test_what_goes_back_takes_no_third_files_place(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor replaces the file right before it is taken away, and puts a third one while it is looked at."""
+
+    def is_still(*_: object) -> bool:
+        is_first = looks.pop()
+        if is_first:
+            swapped(incoming(lake))
+        else:
+            (incoming(lake) / "good.csv").write_bytes(b"third")
+        return is_first
+
+    looks = [False, True]
+    (listed,) = lake.files("incoming/")
+    monkeypatch.setattr(folders, "_is_still", is_still)
+    assert not lake.delete_listed(listed)
+    assert [(path.name, path.read_bytes()) for path in incoming(lake).iterdir()] == [("good.csv", b"third")]
+
+
+WRITES: dict[str, Callable[[Lake], None]] = {
+    "a file": lambda lake: lake.write("incoming/beta/x.csv", b"rows"),
+    "a copy that outlasts its original": lambda lake: lake.keep("archive/beta/d/x.csv", b"rows"),
+    "partitions": lambda lake: lake.write_partitions("stage", "beta", "window", dict.fromkeys(("1", "2"), pl.DataFrame({"a": [1]}))),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_a_write_returns(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, write: Callable[[Lake], None]
+) -> None:
+    """Or a power cut leaves an empty file under a name that the ledger calls published."""
+    calls: list[tuple[str, str, str]] = []
+
+    def place(folder: int | None, name: object) -> str:
+        return f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}"
+
+    def fsync(descriptor: int) -> None:
+        calls.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink()), ""))
+
+    def replace(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int, does: Callable[..., None] = os.replace) -> None:
+        does(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        calls.append(("replace", place(src_dir_fd, source), place(dst_dir_fd, target)))
+
+    def mkdir(path: str, *args: int, dir_fd: int | None = None, does: Callable[..., None] = os.mkdir) -> None:
+        does(path, *args, dir_fd=dir_fd)
+        if dir_fd is not None:
+            calls.append(("mkdir", "", place(dir_fd, path)))
+
+    for name, wrapped in (("fsync", fsync), ("replace", replace), ("mkdir", mkdir)):
+        monkeypatch.setattr(os, name, wrapped)
+    write(lake)
+    made = [(when, call) for when, call in enumerate(calls) if call[0] != "fsync"]
+    assert {call[0] for _, call in made} == {"replace", "mkdir"}
+    whole: set[str] = set()
+    for when, (what, source, target) in made:
+        assert ("fsync", str(Path(target).parent), "") in calls[when:], f"{target} is no lasting name"
+        if what == "replace":
+            assert source in whole or ("fsync", source, "") in calls[:when], f"{source} was not written to the disk"
+            whole.add(target)
 
 
 def test_a_copy_that_reads_back_otherwise_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
