@@ -16,6 +16,7 @@ STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be landed
 ODD_NAME = Code("ODD_NAME", Severity.MEDIUM, "something in incoming/ is not taken for its name, kind, size or rights, or is never finished")
 LANE_FAILED = Code("LANE_FAILED", Severity.CRITICAL, "a lane failed as often as agreed, so that what has landed is not published")
 TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a turn for so long that it may have been stopped, and others wait for it")
+TRIED_FOR_LONG = Code("TRIED_FOR_LONG", Severity.HIGH, "runs for the same thing have ended badly for an hour, and are launched again")
 SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")
 DELIVERY_WITH_ISSUES = Code(
     "DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine, with breaks or incomplete"
@@ -31,6 +32,7 @@ ALERT_CODES: dict[str, Code] = {
         ODD_NAME,
         LANE_FAILED,
         TURN_HELD,
+        TRIED_FOR_LONG,
         SENSOR_RED,
         DELIVERY_WITH_ISSUES,
         INCOMPLETE_DELIVERY,

@@ -10,16 +10,17 @@ from functools import partial
 
 import dagster as dg
 
-from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, TURN_HELD, Alert, is_rejection
+from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
 from advisory_perf.contracts.conventions import Severity
-from advisory_perf.errors import ChannelError
+from advisory_perf.errors import ChannelError, TurnHeldError
 from advisory_perf.orchestration.arriving import odd_name_alerts
-from advisory_perf.orchestration.attempts import failed_attempts, tries_for
+from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
 from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
 from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_longer_held
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
+from advisory_perf.orchestration.long_tries import long_tries, long_try_alert
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.sensors import tries_of_files
 from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
@@ -55,7 +56,7 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
             found = deadlines_of(platform, feed, now=now)
             failed, published = lane_of(platform, feed, context.instance)
             told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
-        for code, found_of in ((ODD_NAME, odd_names_of), (STUCK_FILE, stuck_of), (TURN_HELD, held_of)):
+        for code, found_of in _FOUND.items():
             known = Outbox(platform.warehouse).open_keys(code.name)
             raised, resolved = found_of(platform, known, context.instance)
             Outbox(platform.warehouse).update(raised=raised, resolved=resolved)
@@ -122,6 +123,31 @@ def odd_names_of(platform: Platform, _known: Sequence[str], _instance: dg.Dagste
     listing = platform.lake.listing(f"{INCOMING}/")
     lake, why_left = platform.lake, partial(why_unread, platform)
     return odd_name_alerts(listing, platform.feeds, why_left=why_left, is_written=lake.is_being_written, now=right_now())
+
+
+def long_tries_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alerts about what is tried in vain, one a vendor; of the known keys those of vendors that have nothing such.
+
+    What waits for a turn that is held is told by the alert about that.
+    """
+    now, attempts = right_now(), platform.settings.attempts
+    waiting, unclaimed = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+    of_vendor = {**waiting, UNKNOWN_VENDOR: unclaimed}
+    things = [(vendor, file.name, delivery_id_of(file)) for vendor, files in of_vendor.items() for file in files]
+    pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
+    things += [(vendor, "its lane", lane_subject(vendor, pending)) for vendor, pending in pending_of.items()]
+    found = long_tries(things, tries_of_all(instance, [subject for *_, subject in things], now=now), attempts=attempts, now=now)
+    raised = []
+    for vendor in of_vendor:
+        own = [one for one in found if one.vendor == vendor]
+        kind, why = latest_failure(instance, own[0].subject) if own else ("", "")
+        if own and kind != TurnHeldError.__name__:
+            raised.append(long_try_alert(own, why))
+    return raised, sorted(set(known) - {alert.key for alert in raised})
+
+
+_FOUND = {ODD_NAME: odd_names_of, STUCK_FILE: stuck_of, TURN_HELD: held_of, TRIED_FOR_LONG: long_tries_of}
+"""What is looked for at each tick besides deadlines and lanes, by the alert that tells of it."""
 
 
 def alerts_sensor(platform: Platform) -> dg.SensorDefinition:

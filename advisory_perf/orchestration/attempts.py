@@ -7,6 +7,7 @@ wait by the thousand. Of each subject only the newest runs are looked at.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, takewhile
 
 import dagster as dg
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RUN_KEY_TAG
@@ -18,8 +19,10 @@ from advisory_perf.orchestration.outages import chain_of, is_outage, names_of
 from advisory_perf.storage.saying import plain
 
 SUBJECT_TAG = "advisory_perf/subject"
-CAUSE_TAG, OUTAGE, OWN = "advisory_perf/cause", "outage", "own"
+CAUSE_TAG, OUTAGE, LOST, OWN = "advisory_perf/cause", "outage", "lost", "own"
 NEWEST = 50
+LOST_IN_A_ROW = 5
+"""So many workers in a row are not lost by chance: what they worked on needs more memory than there is, or ends them otherwise."""
 _EXPIRY = timedelta(days=1)
 _SUBJECTS_A_PAGE, _RUNS_A_PAGE = 500, 1_000
 FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -45,8 +48,8 @@ def tries_of_all(
 ) -> dict[str, Tries]:
     """For each subject the runs that carry its tag.
 
-    Failures use up attempts for a day; those that an outage caused, or a lost worker, never. Why a run failed is read from its events
-    once, and kept as its tag.
+    Failures use up attempts for a day; those that an outage caused never, and lost workers only where ``LOST_IN_A_ROW`` are. Why a run
+    failed is read from its events once, and kept as its tag.
     """
     histories = histories_of(instance, subjects)
     return {subject: _tries(instance, records, now, longest_rest) for subject, records in histories.items()}
@@ -70,19 +73,28 @@ def histories_of(instance: dg.DagsterInstance, subjects: Iterable[str]) -> dict[
 
 def _tries(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord], now: datetime, longest_rest: timedelta) -> Tries:
     finished = [record for record in records if record.dagster_run.status in FINISHED]
-    own = [_is_own_failure(instance, record.dagster_run) for record in finished]
+    own = _are_own_failures(instance, finished)
     in_a_row = next((place for place, failed in enumerate(own) if failed), len(own))
+    in_vain = list(takewhile(lambda record: record.dagster_run.status in FINISHED_BADLY, finished))
     return Tries(
         failed=sum(failed and _is_recent(record, now) for failed, record in zip(own, finished, strict=True)),
         in_flight=len(finished) < len(records),
         others=len(own) - sum(own),
         is_resting=in_a_row > 0 and now - _ended(finished[0], now) < rest_after(in_a_row, longest_rest),
         last_attempt=max((_attempt(record.dagster_run) for record in records), default=0),
+        in_vain=len(in_vain),
+        in_vain_since=_ended(in_vain[-1], now) if in_vain else None,
     )
 
 
-def _is_own_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return run.status in FINISHED_BADLY and not _is_outage(instance, run)
+def _are_own_failures(instance: dg.DagsterInstance, finished: Sequence[dg.RunRecord]) -> list[bool]:
+    """Of each run whether it failed for what it worked on."""
+    causes = [_cause(instance, record) for record in finished]
+    own: list[bool] = []
+    for cause, equal in groupby(causes):
+        number = len(list(equal))
+        own += [cause == OWN or (cause == LOST and number >= LOST_IN_A_ROW)] * number
+    return own
 
 
 def _is_recent(record: dg.RunRecord, now: datetime) -> bool:
@@ -99,20 +111,25 @@ def _attempt(run: dg.DagsterRun) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _is_outage(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a failed run failed for what nothing that it worked on is to blame for.
+def _cause(instance: dg.DagsterInstance, record: dg.RunRecord) -> str | None:
+    """Why a run ended badly: for what nothing that it worked on is to blame for, for the loss of its worker, or for its own; else None.
 
-    One that somebody stopped, or that was ended since it took too long, did not: it would be launched, and hang, for ever.
+    One that somebody stopped, or that was ended since it took too long, failed for its own: it would be launched, and hang, for ever.
     """
+    run = record.dagster_run
     if run.status is not dg.DagsterRunStatus.FAILURE:
-        return False
+        return OWN if run.status in FINISHED_BADLY else None
     cause = _kept_cause(run)
     if cause is None:
         was_ended = bool(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING))
-        failures = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
-        cause = OUTAGE if not was_ended and all(is_outage(chain_of(event)) for event in failures if event) else OWN
+        events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
+        failures = [event for event in events if event]
+        if was_ended or not all(is_outage(chain_of(event)) for event in failures):
+            cause = OWN
+        else:
+            cause = OUTAGE if failures or record.start_time is None else LOST
         instance.add_run_tags(run.run_id, {CAUSE_TAG: f"{cause} {run.run_id}"})
-    return cause == OUTAGE
+    return cause
 
 
 def _kept_cause(run: dg.DagsterRun) -> str | None:
@@ -124,8 +141,9 @@ def _kept_cause(run: dg.DagsterRun) -> str | None:
 
 def failed_attempts(instance: dg.DagsterInstance, subject: str, *, now: datetime, latest: int = NEWEST) -> list[FailedAttempt]:
     """The runs that ``tries_for`` counts as failed, the first one first; of more than so many the ``latest``."""
-    records = histories_of(instance, [subject])[subject]
-    counted = [record for record in records if _is_own_failure(instance, record.dagster_run) and _is_recent(record, now)]
+    finished = [record for record in histories_of(instance, [subject])[subject] if record.dagster_run.status in FINISHED]
+    own = _are_own_failures(instance, finished)
+    counted = [record for record, failed in zip(finished, own, strict=True) if failed and _is_recent(record, now)]
     return [
         FailedAttempt(
             record.dagster_run.run_id,
@@ -134,6 +152,16 @@ def failed_attempts(instance: dg.DagsterInstance, subject: str, *, now: datetime
         )
         for record in reversed(counted[:latest])
     ]
+
+
+def latest_failure(instance: dg.DagsterInstance, subject: str) -> tuple[str, str]:
+    """Error class and reason of the subject's latest run that ended badly, whatever the cause."""
+    for record in histories_of(instance, [subject])[subject]:
+        if record.dagster_run.status in FINISHED_BADLY:
+            run_id = record.dagster_run.run_id
+            events = [entry.dagster_event for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
+            return next((told_by(chain_of(event)) for event in events if event), ("", _reason_of_run(instance, run_id)))
+    return "", "no reason was given"
 
 
 def _reason_of_run(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -22,7 +22,8 @@ class Tries:
     """The runs there have been for one thing.
 
     Only ``failed`` ones use up attempts. ``others`` ended without an effect: they found another process at it, or a store that did not
-    answer, or were lost; while it rests after such a run, nothing is launched for it.
+    answer, or were lost; while it rests after such a run, nothing is launched for it. The latest ``in_vain`` ended badly, for whatever
+    reason, the first of them at ``in_vain_since``.
     """
 
     failed: int = 0
@@ -30,6 +31,8 @@ class Tries:
     others: int = 0
     is_resting: bool = False
     last_attempt: int = 0
+    in_vain: int = 0
+    in_vain_since: datetime | None = None
 
     @property
     def next_attempt(self) -> int:

@@ -44,9 +44,14 @@ class Past:
     run_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
-    def counts(self) -> bool:
-        """Whether it used up an attempt of its subject, at any time."""
-        return self.status is CANCELED or (self.status is FAILURE and self.cause == "own")
+    def is_bad(self) -> bool:
+        """Whether it ended badly."""
+        return self.status in {FAILURE, CANCELED}
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its worker was lost."""
+        return self.status is FAILURE and self.cause == "lost"
 
     def add(self, instance: dg.DagsterInstance) -> None:
         """Into the storage of runs."""
@@ -57,26 +62,41 @@ class Past:
         instance.run_storage.handle_run_event(self.run_id, event, NOW - timedelta(hours=self.hours_ago))
 
 
+def counting(past: list[Past]) -> list[Past]:
+    """Those of the runs of one subject, the latest first, that used up an attempt at any time; lost ones where five in a row were lost."""
+    finished = [run for run in past if run.status is not STARTED]
+    found = []
+    for place, run in enumerate(finished):
+        first = next((one for one in range(place, -1, -1) if not finished[one].is_lost), -1) + 1
+        last = next((one for one in range(place, len(finished)) if not finished[one].is_lost), len(finished))
+        if run.status is CANCELED or (run.status is FAILURE and run.cause == "own") or last - first >= 5:
+            found.append(run)
+    return found
+
+
 def tries_one_by_one(past: list[Past]) -> Tries:
     """Of the runs of one subject, the latest first."""
-    finished = [run for run in past if run.status is not STARTED]
-    in_a_row = next((place for place, run in enumerate(finished) if run.counts), len(finished))
+    finished, counted = [run for run in past if run.status is not STARTED], counting(past)
+    in_a_row = next((place for place, run in enumerate(finished) if run in counted), len(finished))
+    in_vain = next((place for place, run in enumerate(finished) if not run.is_bad), len(finished))
     return Tries(
-        failed=sum(run.counts and run.hours_ago < 24 for run in finished),
+        failed=sum(run.hours_ago < 24 for run in counted),
         in_flight=len(finished) < len(past),
-        others=sum(not run.counts for run in finished),
+        others=len(finished) - len(counted),
         is_resting=in_a_row > 0 and timedelta(hours=finished[0].hours_ago) < rest_after(in_a_row),
         last_attempt=max((run.number for run in past), default=0),
+        in_vain=in_vain,
+        in_vain_since=NOW - timedelta(hours=finished[in_vain - 1].hours_ago) if in_vain else None,
     )
 
 
-SUBJECTS = ("a", "b", "c", "d", "e")
+SUBJECTS = ("a", "b", "c")
 RUNS = st.lists(
     st.builds(
         Past,
         st.sampled_from(SUBJECTS),
         st.sampled_from([FAILURE, FAILURE, CANCELED, SUCCESS, STARTED]),
-        st.sampled_from(["own", "outage"]),
+        st.sampled_from(["own", "outage", "lost", "lost", "lost"]),
         st.sampled_from([0.001, 0.01, 1, 23, 25]),
         st.integers(1, 9),
     ),
@@ -84,7 +104,7 @@ RUNS = st.lists(
 )
 
 
-@given(past=RUNS, page=st.integers(1, 7), runs=st.integers(1, 7), newest=st.integers(1, 6))
+@given(past=RUNS, page=st.integers(1, 7), runs=st.integers(1, 7), newest=st.integers(1, 9))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_at_once_are_answered_as_one_by_one(
     monkeypatch: pytest.MonkeyPatch, past: list[Past], page: int, runs: int, newest: int
@@ -99,7 +119,7 @@ def test_all_at_once_are_answered_as_one_by_one(
         assert tries_of_all(instance, SUBJECTS, now=NOW) == expected
         for subject, of_subject in newest_of.items():
             assert tries_for(instance, subject, now=NOW) == expected[subject]
-            counted = [run.run_id for run in of_subject[::-1] if run.counts and run.hours_ago < 24]
+            counted = [run.run_id for run in counting(of_subject)[::-1] if run.hours_ago < 24]
             assert [one.run_id for one in failed_attempts(instance, subject, now=NOW)] == counted
 
 
@@ -109,9 +129,19 @@ def test_of_a_subject_that_was_tried_for_weeks_the_newest_runs_count() -> None:
             Past("a", cause="outage", number=number, hours_ago=120 - number).add(instance)
         Past("b").add(instance)
         assert tries_of_all(instance, ["a", "b"], now=NOW) == {
-            "a": Tries(others=50, last_attempt=119),
-            "b": Tries(failed=1, last_attempt=1),
+            "a": Tries(others=50, last_attempt=119, in_vain=50, in_vain_since=NOW - timedelta(hours=50)),
+            "b": Tries(failed=1, last_attempt=1, in_vain=1, in_vain_since=NOW - timedelta(hours=1)),
         }
+
+
+@pytest.mark.parametrize(("lost", "failed"), [(4, 0), (5, 5), (6, 6)])
+def test_workers_that_are_lost_again_and_again_are_lost_to_what_they_work_on(lost: int, failed: int) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        for number in range(lost):
+            instance.add_run(dg.DagsterRun(job_name="job", run_id=f"run {number}", tags={SUBJECT_TAG: "a"}))
+            for kind in ("PIPELINE_START", "PIPELINE_FAILURE"):
+                instance.run_storage.handle_run_event(f"run {number}", dg.DagsterEvent(kind, "job"), NOW)
+        assert tries_for(instance, "a", now=NOW).failed == failed
 
 
 # questions to the storage ---------------------------------------------------------------------------------------------
@@ -161,7 +191,7 @@ def wait_with_runs(world: World, files: int, runs: int) -> None:
 def test_more_waiting_files_ask_dagsters_storage_no_oftener(
     tmp_path: Path, warehouse_url: str, sensor: str, few: int, many: int, runs: int, requests: tuple[int, int]
 ) -> None:
-    """But for one question for each 500 files, and for each 1,000 runs."""
+    """But for one question for each 500 files, and for each 1,000 runs; ``watch`` asks for stuck files, and for those tried in vain."""
     asked = []
     for files, expected in zip((few, many), requests, strict=True):
         (tmp_path / str(files)).mkdir()
@@ -173,7 +203,7 @@ def test_more_waiting_files_ask_dagsters_storage_no_oftener(
             asked.append(len(questions))
             assert len(getattr(result, "run_requests", None) or []) == expected
     assert asked[0] > 0
-    assert asked[1] - asked[0] <= many // 500 + 2 * many * runs // 1_000
+    assert asked[1] - asked[0] <= (2 if sensor == "watch" else 1) * (many // 500 + 2 * many * runs // 1_000)
 
 
 @pytest.mark.parametrize("stuck", [1, 30])

@@ -59,7 +59,7 @@ def test_a_later_process_of_the_same_number_is_another(process: subprocess.Popen
     assert alive_in({other}) == [], "nor is what it has begun the other's"
 
 
-@pytest.mark.parametrize(("number", "expected"), [(os.getpid(), True), (2**22 + 1, False)])
+@pytest.mark.parametrize(("number", "expected"), [(os.getpid(), True), (2**22 + 1, False)], ids=["runs", "has ended"])
 def test_what_an_earlier_version_kept_is_a_number_alone(number: int, *, expected: bool) -> None:
     assert is_running(str(number)) is expected
 
