@@ -31,7 +31,7 @@ _MOST_TOKENS = 20_000
 _HEADERS = ((b"x-frame-options", b"DENY"), (b"content-security-policy", b"frame-ancestors 'none'"))
 """Of every answer, so that no foreign page shows this one within itself and has its buttons pressed."""
 
-_WILDCARDS = {"0.0.0.0", "::", "[::]", ""}  # noqa: S104 - known in order not to be trusted
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1", "": "127.0.0.1"}  # noqa: S104 - known in order not to be trusted
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _TOO_LONG, _REFUSED, _NO_METHOD, _NOT_JSON, _NOT_UNDERSTOOD = 413, 403, 405, 415, 400
 
@@ -72,6 +72,11 @@ class Hosts:
             return True
         listed = {_split(name) for name in self.names - set(LOOPBACK)}
         return given in {(name, port or _DEFAULT_PORTS[parts.scheme]) for name, port in listed}
+
+
+def asked_at(address: str) -> str:
+    """Where this machine reaches what listens on the address: loopback for a wildcard."""
+    return _WILDCARDS.get(address, address)
 
 
 def _bracketed(address: str) -> str:

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts
+from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts, asked_at
 from advisory_perf.local.installation import Installation
 
 _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
@@ -25,7 +25,6 @@ _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
 _POLL_MILLISECONDS = 2_000
 _GOODBYE_SECONDS = 3
 _ANSWER_SECONDS = 5
-_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one that listens on all addresses is asked
 
 
 def serve_page(installation: Installation, workspace: Path, *, host: str, port: int, read_only: bool) -> None:
@@ -85,7 +84,7 @@ def is_free(host: str, port: int) -> bool:
 
 def page_answers(host: str, port: int) -> bool:
     """Whether a page answers there, asked from this machine."""
-    connection = http.client.HTTPConnection(_LOOPBACK_OF.get(host, host), port, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(asked_at(host), port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/server_info")
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -24,7 +24,7 @@ from websockets.frames import CloseCode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from advisory_perf.local.guarding import MOST_BYTES, Hosts
+from advisory_perf.local.guarding import MOST_BYTES, Hosts, asked_at
 from advisory_perf.local.page import as_served, guarded
 
 LIMIT = 'mutation { setConcurrencyLimit(concurrencyKey: "planted", limit: 1) }'
@@ -293,3 +293,11 @@ def test_the_page_and_everything_it_loads_comes_through(page: Page) -> None:
         assert page.ask("GET", path)[0] == 200, path
     assert page.ask("GET", "/graphql", Accept="text/html")[0] == 200
     assert page.ask("GET", "/assets")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.1", "127.0.0.1"), ("10.1.2.3", "10.1.2.3")],  # noqa: S104
+)
+def test_what_listens_on_all_addresses_is_asked_on_loopback(address: str, asked: str) -> None:
+    assert asked_at(address) == asked

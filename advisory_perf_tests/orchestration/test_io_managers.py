@@ -136,9 +136,9 @@ class Lane:
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Platform:
-    """A lake in a folder and a warehouse that nobody connects to."""
-    return open_platform(settings_with_acme(tmp_path))
+def platform(tmp_path: Path, warehouse_url: str) -> Platform:
+    """A lake in a folder and a warehouse without rows."""
+    return open_platform(settings_with_acme(tmp_path, warehouse_url))
 
 
 @pytest.fixture
@@ -148,6 +148,7 @@ def lane(platform: Platform) -> Iterator[Lane]:
     assert platform.lake.files("_staging/") == []
 
 
+@pytest.mark.slow
 def test_a_range_is_stored_as_one_file_a_window_in_hive_layout(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     assert [file.path for file in lane.platform.lake.files("ticks/")] == [
@@ -159,6 +160,7 @@ def test_a_range_is_stored_as_one_file_a_window_in_hive_layout(lane: Lane) -> No
     assert lane.stored(FIFTH) == [("A", FIFTH)]
 
 
+@pytest.mark.slow
 def test_a_window_without_rows_has_a_file_without_rows(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     empty = lane.platform.lake.read_partitions("ticks", VENDOR, "window", ["2025-03-04"])
@@ -166,23 +168,27 @@ def test_a_window_without_rows_has_a_file_without_rows(lane: Lane) -> None:
     assert empty.schema == rows_of().schema
 
 
+@pytest.mark.slow
 def test_the_next_asset_reads_the_whole_range(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     assert lane.seen[0].rows() == [("A", THIRD), ("B", THIRD), ("A", FIFTH)]
 
 
+@pytest.mark.slow
 def test_the_next_asset_of_a_single_window_reads_that_one(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     lane.run_one(FIFTH)
     assert lane.seen[1].rows() == [("A", FIFTH)]
 
 
+@pytest.mark.slow
 def test_a_range_of_one_window_is_that_window(lane: Lane) -> None:
     lane.run(FIFTH, FIFTH)
     assert lane.seen[0].rows() == [("A", FIFTH)]
     assert lane.platform.lake.partition_keys("tocks", VENDOR, "window") == ["2025-03-05"]
 
 
+@pytest.mark.slow
 def test_a_rerun_replaces_its_windows_and_no_others(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     lane.given = rows_of(("C", FOURTH), ("C", THIRD))
@@ -192,6 +198,7 @@ def test_a_rerun_replaces_its_windows_and_no_others(lane: Lane) -> None:
     assert lane.stored(FIFTH) == []
 
 
+@pytest.mark.slow
 def test_a_rerun_of_the_same_rows_leaves_the_same_bytes(lane: Lane) -> None:
     lane.run(THIRD, FIFTH)
     before = {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")}
@@ -199,6 +206,7 @@ def test_a_rerun_of_the_same_rows_leaves_the_same_bytes(lane: Lane) -> None:
     assert {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")} == before
 
 
+@pytest.mark.slow
 def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> None:
     lane.run(THIRD, FOURTH)
     with pytest.raises(LakeError, match=r"has no ticks/vendor=acme/window=2025-03-06/part\.parquet; materialise it first"):
@@ -212,6 +220,7 @@ def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> N
     ("dimension", "again"),
     [("window", "materialise 2025-03-0{} again"), ("delivery", "run `advisory-perf quarantine replay --delivery 2025-03-0{}`")],
 )
+@pytest.mark.slow
 def test_a_damaged_partition_is_no_outage_and_is_named_with_what_makes_it_again(
     platform: Platform, keep: int, place: int, columns: list[str] | None, dimension: str, again: str
 ) -> None:
@@ -226,6 +235,7 @@ def test_a_damaged_partition_is_no_outage_and_is_named_with_what_makes_it_again(
     assert str(raised.value).endswith(again.format(3 + place))
 
 
+@pytest.mark.slow
 def test_partitions_of_other_columns_are_no_outage_and_a_lake_that_fails_is_one(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +255,7 @@ def test_partitions_of_other_columns_are_no_outage_and_a_lake_that_fails_is_one(
 
 
 @pytest.mark.parametrize("older", [THIRD, FOURTH])
+@pytest.mark.slow
 def test_named_columns_are_read_also_where_only_some_windows_have_others(platform: Platform, older: date) -> None:
     frames = {str(day): rows_of(("A", day)).with_columns(later=pl.lit(1)) for day in (THIRD, FOURTH)}
     platform.lake.write_partitions("ticks", VENDOR, "window", frames | {str(older): rows_of(("A", older))})
@@ -255,6 +266,7 @@ def test_named_columns_are_read_also_where_only_some_windows_have_others(platfor
         platform.lake.read_partitions("ticks", VENDOR, "window", keys)
 
 
+@pytest.mark.slow
 def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
     @dg.asset(key=[VENDOR, "raw"], partitions_def=delivery_partitions(platform.feeds[VENDOR]), io_manager_key="lake")
     def raw() -> pl.DataFrame:
