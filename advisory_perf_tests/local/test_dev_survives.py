@@ -86,8 +86,8 @@ def test_parts_that_die_or_are_paused_come_back_and_nothing_is_left_when_it_is_t
             Path(os.fsdecode(word)).parent for word in dev.processes()[dev.part("code server")].split(b"\0") if b"code.sock" in word
         }
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        _strike(dev, {"code server": signal.SIGKILL, "daemon": signal.SIGKILL})
-        _strike(dev, {"code server": signal.SIGSTOP, "web page": signal.SIGKILL})
+        _strike(dev, {"code server": signal.SIGKILL, "daemon": signal.SIGKILL, "web page": signal.SIGKILL})
+        _strike(dev, {"code server": signal.SIGSTOP, "web page": signal.SIGSTOP})
         before = _postmaster(home)
         assert before is not None
         os.kill(before, signal.SIGKILL)
