@@ -60,7 +60,7 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
         logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="advisory_perf_") as folder, installation.instance() as instance:
         page = Page(host, port, read_only=read_only)
-        children = _children(installation, Path(folder) / "code.sock", page, Patient(lambda: beats(instance), _PING_SECONDS), logs)
+        children = _children(installation, Path(folder) / "code.sock", page, instance, logs)
         server = [EmbeddedServer(installation.server)] if installation.server is not None else []
         supervisor = Supervisor([*server, *children], say)
         try:
@@ -80,7 +80,7 @@ class Page:
     read_only: bool
 
 
-def _children(installation: Installation, code: Path, page: Page, beats: Callable[[], bool], logs: Path | None) -> list[Child]:
+def _children(installation: Installation, code: Path, page: Page, instance: DagsterInstance, logs: Path | None) -> list[Child]:
     workspace = installation.dagster_home / WORKSPACE
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": {"socket": str(code), "location_name": LOCATION}}]}), encoding="utf-8")
     shown = ["advisory_perf", "page", "--host", page.host, "--port", str(page.port), *([] if page.read_only else ["--allow-changes"])]
@@ -104,7 +104,7 @@ def _children(installation: Installation, code: Path, page: Page, beats: Callabl
 
     return [
         child("code server", served, lambda: code_answers(code), CODE_SILENCE, is_needed=True),
-        child("daemon", daemon, beats, _DAEMON_SILENCE),
+        child("daemon", daemon, Patient(lambda: beats(instance), _PING_SECONDS), _DAEMON_SILENCE),
         child("web page", shown, lambda: page_answers(page.host, page.port), _PAGE_SILENCE),
     ]
 

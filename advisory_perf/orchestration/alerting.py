@@ -4,7 +4,8 @@ Shells around ``deadlines`` and ``decisions``. Nothing that loads a delivery kno
 sensor red and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +18,7 @@ from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
-from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
+from advisory_perf.orchestration.decisions import Tries, lane_subject, waiting_by_vendor
 from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_longer_held
 from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
 from advisory_perf.orchestration.long_tries import long_tries, long_try_alert
@@ -29,6 +30,7 @@ from advisory_perf.storage.channels import Channel, channel_of
 from advisory_perf.storage.delivered_days import beginning, first_arrivals
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.messages import message_of
+from advisory_perf.storage.objects import Listing
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.storage.turns import sweep_turns
@@ -56,9 +58,10 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
             found = deadlines_of(platform, feed, now=now)
             failed, published = lane_of(platform, feed, context.instance)
             told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
+        look = look_at(platform, context.instance, now=now)
         for code, found_of in _FOUND.items():
             known = Outbox(platform.warehouse).open_keys(code.name)
-            raised, resolved = found_of(platform, known, context.instance)
+            raised, resolved = found_of(platform, known, look)
             Outbox(platform.warehouse).update(raised=raised, resolved=resolved)
             told += [alert.message for alert in raised if alert.key not in known]
         for message in told:
@@ -91,56 +94,70 @@ def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tup
     return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject, now=now))], []
 
 
-def stuck_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies in incoming/ at a tick, the runs that there were for its files, and where others are asked for."""
+
+    instance: dg.DagsterInstance
+    listing: Listing
+    tries_of: Callable[[str], Tries]
+    now: datetime
+
+
+def look_at(platform: Platform, instance: dg.DagsterInstance, *, now: datetime) -> Look:
+    """Lists incoming/ and asks for the runs of all its files, once for everything that is looked for."""
+    listing = platform.lake.listing(f"{INCOMING}/")
+    return Look(instance, listing, tries_of_files(instance, listing.files, now=now, attempts=platform.settings.attempts), now)
+
+
+def stuck_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it.
 
     One whose rejection is told is no second trouble, although it could not be moved to error/. Why runs failed is asked for some files
     only, those first of which nothing is known yet; the others follow with the next ticks.
     """
     told = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
-    listing = [file for file in platform.lake.files(f"{INCOMING}/") if delivery_id_of(file) not in told]
+    listing = [file for file in look.listing.files if delivery_id_of(file) not in told]
     waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
-    now, attempts = right_now(), platform.settings.attempts
-    tries_of = tries_of_files(instance, listing, now=now, attempts=attempts)
     stuck = [
         found
         for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
-        for found in stuck_files(vendor, files, tries_of, attempts=attempts)
+        for found in stuck_files(vendor, files, look.tries_of, attempts=platform.settings.attempts)
     ]
     told_first = sorted(stuck, key=lambda one: stuck_key(one) in known)[:_STUCK_A_TICK]
-    raised = [stuck_alert(one, failed_attempts(instance, one.subject, now=now, latest=1)) for one in told_first]
+    raised = [stuck_alert(one, failed_attempts(look.instance, one.subject, now=look.now, latest=1)) for one in told_first]
     return raised, no_longer_stuck(known, listing)
 
 
-def held_of(platform: Platform, known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+def held_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about turns that are held for very long; of the known keys those whose turns have come free."""
-    turns = sweep_turns(platform.warehouse, right_now() - LONG)
+    turns = sweep_turns(platform.warehouse, look.now - LONG)
     return [held_turn_alert(turn) for turn in turns], no_longer_held(known, turns)
 
 
-def odd_names_of(platform: Platform, _known: Sequence[str], _instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+def odd_names_of(platform: Platform, _known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about what is left alone in incoming/, one a vendor; the keys of the vendors that have nothing such there."""
-    listing = platform.lake.listing(f"{INCOMING}/")
     lake, why_left = platform.lake, partial(why_unread, platform)
-    return odd_name_alerts(listing, platform.feeds, why_left=why_left, is_written=lake.is_being_written, now=right_now())
+    return odd_name_alerts(look.listing, platform.feeds, why_left=why_left, is_written=lake.is_being_written, now=look.now)
 
 
-def long_tries_of(platform: Platform, known: Sequence[str], instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+def long_tries_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about what is tried in vain, one a vendor; of the known keys those of vendors that have nothing such.
 
     What waits for a turn that is held is told by the alert about that.
     """
-    now, attempts = right_now(), platform.settings.attempts
-    waiting, unclaimed = waiting_by_vendor(platform.lake.files(f"{INCOMING}/"), platform.feeds)
+    waiting, unclaimed = waiting_by_vendor(look.listing.files, platform.feeds)
     of_vendor = {**waiting, UNKNOWN_VENDOR: unclaimed}
-    things = [(vendor, file.name, delivery_id_of(file)) for vendor, files in of_vendor.items() for file in files]
+    files = [(vendor, file.name, delivery_id_of(file)) for vendor, of_it in of_vendor.items() for file in of_it]
     pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
-    things += [(vendor, "its lane", lane_subject(vendor, pending)) for vendor, pending in pending_of.items()]
-    found = long_tries(things, tries_of_all(instance, [subject for *_, subject in things], now=now), attempts=attempts, now=now)
+    lanes = [(vendor, "its lane", lane_subject(vendor, pending)) for vendor, pending in pending_of.items()]
+    tries = {subject: look.tries_of(subject) for *_, subject in files}
+    tries |= tries_of_all(look.instance, [subject for *_, subject in lanes], now=look.now)
+    found = long_tries([*files, *lanes], tries, attempts=platform.settings.attempts, now=look.now)
     raised = []
     for vendor in of_vendor:
         own = [one for one in found if one.vendor == vendor]
-        kind, why = latest_failure(instance, own[0].subject) if own else ("", "")
+        kind, why = latest_failure(look.instance, own[0].subject) if own else ("", "")
         if own and kind != TurnHeldError.__name__:
             raised.append(long_try_alert(own, why))
     return raised, sorted(set(known) - {alert.key for alert in raised})

@@ -39,18 +39,14 @@ def long_try_alert(found: Sequence[LongTry], why: str) -> Alert:
     """The alert about what is tried in vain of one vendor, the longest first, and why the last run for that one ended."""
     first, others = found[0], len(found) - 1
     what = f"{first.name} and {others:,} more" if others else first.name
+    trouble = f"{TRIED_FOR_LONG.name} {first.vendor}"
     return Alert(
-        key=long_try_key(first.vendor),
+        key=trouble,
         code=TRIED_FOR_LONG.name,
         severity=TRIED_FOR_LONG.severity,
         vendor=first.vendor,
         since=first.since,
-        subject=f"{TRIED_FOR_LONG.name} {first.vendor}",
+        subject=trouble,
         message=f"{first.vendor}: no run for {what} has ended well since {first.since:%Y-%m-%d %H:%M} UTC, the last because: {why}; "
         "nothing is lost, and it is tried again by itself every few minutes; mend the reason",
     )
-
-
-def long_try_key(vendor: str) -> str:
-    """What the alert is about: the vendor, whichever of its things are tried."""
-    return f"{TRIED_FOR_LONG.name} {vendor}"

@@ -50,8 +50,7 @@ class Claim:
 
 def claim(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: bool) -> Claim:
     """Whether the run is to land the delivery: see ``Ledger.claim``."""
-    _lock(connection, identity)
-    known = _same_file(connection, identity)
+    known = _locked(connection, identity)
     repeated = _repeated(connection, identity, known, bytes_say_all=bytes_say_all)
     if repeated is not None:
         return repeated
@@ -62,8 +61,7 @@ def claim(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: 
 
 def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: bool, code: str, sentence: str) -> Claim:
     """A FAILED row for a file that no run could land, unless its bytes have: see ``Ledger.record_rejection``."""
-    _lock(connection, identity)
-    known = _same_file(connection, identity)
+    known = _locked(connection, identity)
     repeated = _repeated(connection, identity, known, bytes_say_all=bytes_say_all)
     if repeated is not None:
         return repeated
@@ -93,8 +91,8 @@ def _repeated(connection: psycopg.Connection, identity: Identity, known: LedgerE
     return Claim(ClaimOutcome.DUPLICATE, _insert_duplicate(connection, identity, original))
 
 
-def _lock(connection: psycopg.Connection, identity: Identity) -> None:
-    """WarehouseError where the id is that of other bytes or of another name."""
+def _locked(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
+    """The delivery of that name and those bytes, under the lock on its bytes; WarehouseError where its id is another delivery's."""
     subject = f"claim {identity['vendor']} {identity['sha256']}"
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
     others = "delivery_id = %(delivery_id)s AND (vendor, file_name, sha256) <> (%(vendor)s, %(file_name)s, %(sha256)s)"
@@ -103,9 +101,6 @@ def _lock(connection: psycopg.Connection, identity: Identity) -> None:
             f"{identity['vendor']}, {identity['file_name']}: {identity['delivery_id']} is the id of another delivery, "
             f"{other.file_name} of {other.vendor}; put the file into incoming/ again under another name"
         )
-
-
-def _same_file(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
     condition = "vendor = %(vendor)s AND file_name = %(file_name)s AND sha256 = %(sha256)s"
     return next(iter(entries_of(connection, SELECT + condition, identity)), None)
 

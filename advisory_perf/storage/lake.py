@@ -7,7 +7,7 @@ partitions or new ones, never half a file.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -99,17 +99,16 @@ class Lake:
 
     def is_being_written(self, listed: LakeFile) -> bool:
         """Whether a process of this machine still has the file open for writing; false where that cannot be told, or it is gone."""
-        try:
-            with self._reported(f"looking at {listed.path}"):
-                return self._store.is_being_written(listed.path)
-        except LakeError:  # whoever reads it will say so, of this file alone
-            return False
+        return self._looked(listed, self._store.is_being_written)
 
     def is_barred(self, listed: LakeFile) -> bool:
         """Whether the file is closed to the user that runs the platform; false where that cannot be told, or it is gone."""
+        return self._looked(listed, self._store.is_barred)
+
+    def _looked(self, listed: LakeFile, question: Callable[[str], bool]) -> bool:
         try:
             with self._reported(f"looking at {listed.path}"):
-                return self._store.is_barred(listed.path)
+                return question(listed.path)
         except LakeError:  # whoever reads it will say so, of this file alone
             return False
 

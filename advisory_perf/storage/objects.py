@@ -10,9 +10,10 @@ from datetime import datetime
 from advisory_perf.showing import is_unseen
 
 DEEPEST = 32
+"""So many parts a path may have, the zone and the file's own name included."""
+
 LONGEST_PART = 240
 """Bytes; file systems take 255, and what is kept beside a file in error/ has its name and an ending."""
-"""So many parts a path may have, the zone and the file's own name included."""
 
 _UNFINISHED = (".filepart", ".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".upload", ".uploading", ".swp", "~")
 

@@ -191,7 +191,7 @@ def wait_with_runs(world: World, files: int, runs: int) -> None:
 def test_more_waiting_files_ask_dagsters_storage_no_oftener(
     tmp_path: Path, warehouse_url: str, sensor: str, few: int, many: int, runs: int, requests: tuple[int, int]
 ) -> None:
-    """But for one question for each 500 files, and for each 1,000 runs; ``watch`` asks for stuck files, and for those tried in vain."""
+    """But for one question for each 500 files, and for each 1,000 runs."""
     asked = []
     for files, expected in zip((few, many), requests, strict=True):
         (tmp_path / str(files)).mkdir()
@@ -203,7 +203,7 @@ def test_more_waiting_files_ask_dagsters_storage_no_oftener(
             asked.append(len(questions))
             assert len(getattr(result, "run_requests", None) or []) == expected
     assert asked[0] > 0
-    assert asked[1] - asked[0] <= (2 if sensor == "watch" else 1) * (many // 500 + 2 * many * runs // 1_000)
+    assert asked[1] - asked[0] <= many // 500 + 2 * many * runs // 1_000
 
 
 @pytest.mark.parametrize("stuck", [1, 30])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.orchestration.alerting import odd_names_of
+from advisory_perf.orchestration.alerting import look_at, odd_names_of
+from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.receiving import delivery_id_of
@@ -28,7 +29,10 @@ def test_a_file_of_more_bytes_than_are_read_is_told_and_left_without_reading_any
         files = [world.put("acme_1.csv", large), world.put("x.csv", large, "nobody")]
         small = world.put("acme_2.csv", csv(A_THIRD))
         assert [request.partition_key for request in world.tick("arrivals").run_requests] == [delivery_id_of(small)]
-        messages = {alert.vendor: alert.message for alert in odd_names_of(world.platform, [], world.instance)[0]}
+        messages = {
+            alert.vendor: alert.message
+            for alert in odd_names_of(world.platform, [], look_at(world.platform, world.instance, now=right_now()))[0]
+        }
         says = f"it has {len(large):,} bytes, and no more than ADVISORY_PERF_MAX_BYTES (5,000) are read"
         assert [vendor for vendor, message in messages.items() if says in message] == ["acme", "unknown"]
         assert not world.land("acme_1.csv", large).success
@@ -52,7 +56,7 @@ def test_a_file_that_may_not_be_read_is_told_and_tried_no_more(world: World, mon
     monkeypatch.setattr(os, "open", barred)
     monkeypatch.setattr("advisory_perf.orchestration.sensors.right_now", lambda: closed.modified + timedelta(hours=1))
     assert world.tick("arrivals").run_requests == []
-    (alert,) = odd_names_of(world.platform, [], world.instance)[0]
+    (alert,) = odd_names_of(world.platform, [], look_at(world.platform, world.instance, now=right_now()))[0]
     assert "incoming/acme/acme_1.csv (it may not be read; let the user that runs the platform read it)" in alert.message
     monkeypatch.setattr(os, "open", opened)
     assert [request.partition_key for request in world.tick("arrivals").run_requests] == [delivery_id_of(closed)]

@@ -167,12 +167,13 @@ def test_giving_up_what_comes_again_changes_nothing_that_is_published(loaded: tu
     assert Outbox(world.platform.warehouse).alerts(only_open=True) == []
 
 
+def dies(*_: object, **__: object) -> None:
+    raise MemoryError
+
+
 def test_a_first_name_that_died_after_its_claim_is_a_duplicate_once_its_copy_has_landed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(*_: object, **__: object) -> None:
-        raise MemoryError
-
     with monkeypatch.context() as patched:
         patched.setattr("advisory_perf.orchestration.landing.raw_rows", dies)
         assert not world.land("acme_1.csv", DELIVERY).success
@@ -189,10 +190,6 @@ def test_a_first_name_whose_judging_runs_again_after_its_copy_has_landed_is_a_du
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step by itself, as from the web page."""
-
-    def dies(*_: object, **__: object) -> None:
-        raise MemoryError
-
     with monkeypatch.context() as patched:
         patched.setattr("advisory_perf.orchestration.landing.judge", dies)
         assert not world.land("acme_1.csv", DELIVERY).success
