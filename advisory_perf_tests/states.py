@@ -21,7 +21,7 @@ TABLES = {
     "reconciliation_results": "id,created_at,updated_at,reconciliation_date",
     "accounts": "created_at,updated_at",
     "etl_processing_log": "id,created_at,received_at,first_received_at,processing_start_time,processing_end_time,run_id,"
-    "landing_no,taken_up_no",
+    "landing_no,taken_up_no,taken_up_by",
     "data_quality_issues": "id,etl_log_id,created_at",
     "reconciliation_breaks": "created_at,updated_at",
     "delivery_factors": "",

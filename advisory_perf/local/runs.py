@@ -24,7 +24,7 @@ from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.orchestration.unread import refuse_larger
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
-from advisory_perf.storage.objects import oddity_of
+from advisory_perf.storage.objects import LakeFile, oddity_of
 from advisory_perf.storage.processes import is_running, own_identity
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
@@ -68,7 +68,8 @@ class LocalRuns:
     def land(self, path: Path, vendor: str | None) -> Handed:
         """Puts the file into incoming and lands it; a file whose bytes and name the ledger knows changes nothing.
 
-        Of two commands that are handed the same file one works, and the other waits and then finds it known.
+        Of two commands that are handed files of the same name one works, and the other waits; of the same file it then finds it known.
+        Another file of that name that waits in incoming/ lands first, so that it is not written over.
         """
         name = path.name
         if oddity_of(name) is not None:
@@ -82,10 +83,12 @@ class LocalRuns:
             except DeliveryRejectedError as error:
                 vendor, why = UNKNOWN_VENDOR, error.sentence
         with Turns(self._platform.warehouse) as turns:
-            turns.wait(f"handing {vendor} {name} {sha256_of(content)}")
+            turns.wait(f"handing {vendor} {name}")
             lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
             there = lake.head(incoming) if lake.exists(incoming) else None
             lies_there = there is not None and lake.read_listed(there) == content  # a command was cut short
+            if there is not None and not lies_there:
+                self._land_waiting(vendor, there, why)
             known = self._platform.ledger.find(vendor, name, sha256_of(content))
             if known is not None and known.status not in {"FAILED", "RECEIVED"}:
                 if there is not None and lies_there:
@@ -93,13 +96,24 @@ class LocalRuns:
                 return Handed(name, known, is_repeated=True)
             if not lies_there:
                 lake.write(incoming, content)
-            file = lake.head(incoming)
-            if vendor == UNKNOWN_VENDOR:
-                reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
-                failure = None
-            else:
-                failure = self._run_landing(vendor, delivery_id_of(file))
+            failure = self._take_in(vendor, lake.head(incoming), why)
             return self._handed(vendor, name, sha256_of(content), failure)
+
+    def _land_waiting(self, vendor: str, file: LakeFile, why: str | None) -> None:
+        failure = self._take_in(vendor, file, why)
+        if self._platform.lake.exists(file.path):
+            because = f" ({failure.sentence})" if failure else ""
+            raise AdvisoryPerfError(
+                f"{vendor}, {file.name}: another file of that name waits in incoming/ and does not land{because}; let it land or take it "
+                "away first"
+            )
+
+    def _take_in(self, vendor: str, file: LakeFile, why: str | None) -> _Failure | None:
+        """Lands the file, or rejects it where no feed claims it: ``why``."""
+        if vendor == UNKNOWN_VENDOR:
+            reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
+            return None
+        return self._run_landing(vendor, delivery_id_of(file))
 
     def land_again(self, entry: LedgerEntry) -> Handed:
         """Lands a delivery that the lake keeps once more, under its own id and with the present feed."""

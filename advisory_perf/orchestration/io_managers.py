@@ -13,8 +13,8 @@ from advisory_perf.contracts.windows import window_expr
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
-from advisory_perf.orchestration.platform import TURNS, Platform
-from advisory_perf.orchestration.stages import found_in_windows
+from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
+from advisory_perf.orchestration.stages import STAGES, found_in_windows
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.storage.breaks import publish_breaks
 from advisory_perf.storage.completeness import publish_missing
@@ -52,8 +52,10 @@ class LakeIOManager(dg.IOManager):
             strike_off(connection, write)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """The rows of the upstream asset in the run's partitions."""
+        """The rows of the upstream asset in the run's partitions; those of a lane are read only by the run whose turn it is."""
         vendor, stage = context.asset_key.path
+        if _dimension(context) == WINDOW:
+            take_lane(self._turns, vendor, waits=False)
         return self._platform.lake.read_partitions(stage, vendor, _dimension(context), context.asset_partition_keys)
 
 
@@ -76,11 +78,12 @@ class PublishingIOManager(LakeIOManager):
         found = found_in_windows(self._platform, vendor, windows, keys, results)
         missing = found_missing(self._platform, self._platform.feeds[vendor], windows, keys)
         days = {"first": windows.first_day, "last": windows.last_day}
+        before = [one.table.name for one in STAGES if one.table is not PERFORMANCE_DATA]
 
         def along(connection: psycopg.Connection) -> None:
             upsert_accounts(connection, account_register(latest_positions(connection, vendor)))
             touched = publish_missing(connection, vendor, missing)
-            published = self._platform.ledger.published(connection, vendor, first=windows.first_day, last=windows.last_day, also=touched)
+            published = self._platform.ledger.published(connection, vendor, of=before, **days, also=touched)
             publish_breaks(connection, vendor, found.factors, **days)
             publish_found(connection, vendor, found.of_valuations, **days)
             refresh_daily_totals(connection)

@@ -7,14 +7,12 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.errors import TurnHeldError
 from advisory_perf.orchestration.checks import audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform
+from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
-from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.feed import Feed
 
 WAREHOUSE_POOL = "warehouse"
@@ -65,8 +63,8 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
         windows = range_of_keys(context.partition_keys, feed)
-        _take_lane(context.resources.turns, feed, is_first=not stage.inputs)
-        pending = [] if stage.inputs else platform.ledger.pending(feed.vendor)
+        take_lane(context.resources.turns, feed.vendor, waits=not stage.inputs)
+        pending = platform.ledger.pending(feed.vendor)
         frame, found = stage.compute(platform, feed, windows, inputs)
         findings = [schema_finding(frame, stage.table), *found]
         window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
@@ -75,21 +73,10 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited(findings, dg.Output(frame, metadata=metadata), key)
         if not is_blocked(findings):
-            platform.ledger.under(context.resources.turns).taken_up(pending, first=windows.first_day, last=windows.last_day)
+            days = {"first": windows.first_day, "last": windows.last_day}
+            platform.ledger.under(context.resources.turns).taken_up(pending, by=stage.table.name, after=list(upstream), **days)
 
     return stage_asset
-
-
-def _take_lane(turns: Turns, feed: Feed, *, is_first: bool) -> None:
-    """One run a lane: two at once could publish what the other has computed from older deliveries.
-
-    A run that begins in the middle may hold a place at the warehouse that the other needs to end, so it does not wait.
-    """
-    subject = f"lane {feed.vendor}"
-    if is_first:
-        turns.wait(subject)
-    elif not turns.take(subject):
-        raise TurnHeldError(f"another run of {feed.vendor}'s lane is under way; launch this one again when that has ended")
 
 
 def _further_deps(stage: Stage, feed: Feed) -> list[dg.AssetDep]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from advisory_perf.errors import TurnHeldError
 from advisory_perf.settings import Settings
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
@@ -26,6 +27,18 @@ class Platform:
     def under(self, turns: Turns) -> "Platform":
         """The same for a run that holds turns: its ledger writes nothing once one of them is lost."""
         return replace(self, ledger=self.ledger.under(turns))
+
+
+def take_lane(turns: Turns, vendor: str, *, waits: bool) -> None:
+    """One run a lane, from the first thing that it reads: two at once could publish what the other has computed from older deliveries.
+
+    A run that begins in the middle may hold a place at the warehouse that the other needs to end, so it is not to wait: TurnHeldError.
+    """
+    subject = f"lane {vendor}"
+    if waits:
+        turns.wait(subject)
+    elif not turns.take(subject):
+        raise TurnHeldError(f"another run of {vendor}'s lane is under way; launch this one again when that has ended")
 
 
 TURNS = "turns"

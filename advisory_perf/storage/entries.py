@@ -40,9 +40,15 @@ class LedgerEntry:
     pending_last_date: date | None
     landing_no: int
     taken_up_no: int | None
+    taken_up_by: list[str]
     processing_start_time: datetime | None
     processing_end_time: datetime | None
     run_id: str | None
+
+    @property
+    def held_by(self) -> list[str]:
+        """The stages of the lane whose rows hold what the delivery says now."""
+        return self.taken_up_by if self.taken_up_no == self.landing_no else []
 
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))

@@ -156,17 +156,20 @@ class Ledger:
         with self._writing() as connection:
             reject(connection, delivery_id, code=code, sentence=sentence, also=also)
 
-    def taken_up(self, pending: Sequence[LedgerEntry], *, first: date, last: date) -> None:
-        """normalized_positions of the days from first to last now holds what these landings say.
+    def taken_up(self, pending: Sequence[LedgerEntry], *, by: str, after: Sequence[str], first: date, last: date) -> None:
+        """A stage's rows of the days from first to last now hold what these landings say, those that its input stages held already.
 
-        ``pending`` was asked for before the rows were read, so that a delivery that lands meanwhile, or lands again, stays pending.
+        ``pending`` was asked for before the rows were read, or under the turn of the lane, so that a delivery that lands meanwhile, or
+        lands again, stays pending; ``after`` are the names of the input stages.
         """
-        if pending:
+        held = [entry.landing_no for entry in pending if set(after) <= set(entry.held_by)]
+        if held:
             with self._writing() as connection:
                 connection.execute(
-                    "UPDATE etl_processing_log SET taken_up_no = landing_no"
-                    " WHERE landing_no = ANY(%s) AND pending_first_date >= %s AND pending_last_date <= %s",
-                    [[entry.landing_no for entry in pending], first, last],
+                    "UPDATE etl_processing_log SET taken_up_no = landing_no, taken_up_by = array_append("
+                    "CASE WHEN taken_up_no = landing_no THEN array_remove(taken_up_by, %(by)s) ELSE '{}' END, %(by)s)"
+                    " WHERE landing_no = ANY(%(held)s) AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s",
+                    {"by": by, "held": held, "first": first, "last": last},
                 )
 
     def recompute(self, write: LakeWrite) -> None:
@@ -185,8 +188,10 @@ class Ledger:
             )
             strike_off(connection, write.number)
 
-    def published(self, connection: psycopg.Connection, vendor: str, *, first: date, last: date, also: Collection[int] = ()) -> Publication:
-        """Closes the pending deliveries whose rows were taken up and whose days are all published.
+    def published(
+        self, connection: psycopg.Connection, vendor: str, *, of: Sequence[str], first: date, last: date, also: Collection[int] = ()
+    ) -> Publication:
+        """Closes the pending deliveries whose rows each stage in ``of`` has taken up, and whose days are all published.
 
         In the transaction of the publication, so that neither is seen without the other. One that ends before the vendor's latest
         day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
@@ -194,13 +199,13 @@ class Ledger:
         that its rows have now, and so does that of ``also``, entries of other days whose issues have changed. The transaction is to end
         with ``follow_issues`` of those that changed.
         """
-        place = {"vendor": vendor, "first": first, "last": last, "landed": LANDED}
+        place = {"vendor": vendor, "of": list(of), "first": first, "last": last, "landed": LANDED}
         closed = entries_of(
             connection,
             "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(landed)s) THEN {outcome} ELSE status END,"
             " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
             " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
-            " AND taken_up_no = landing_no AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
+            " AND taken_up_no = landing_no AND taken_up_by @> %(of)s::text[] AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
             " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
             " RETURNING {columns}",
             place,

@@ -46,3 +46,18 @@ def test_one_of_two_commands_lands_the_file_and_both_end_well(server_home: Path)
     )
     assert ours == theirs
     assert len(ours) == int(expected["records_processed"])
+
+
+def test_a_file_of_that_name_that_waits_in_incoming_is_landed_and_not_written_over(server_home: Path) -> None:
+    """As where a vendor has put one there, and a person hands over its correction."""
+    home = server_home / "waiting"
+    waiting = home / "lake" / "incoming" / "vendor_a" / FILE.name
+    waiting.parent.mkdir(parents=True)
+    waiting.write_bytes(FILE.content)
+    corrected = server_home / FILE.name
+    corrected.write_bytes(FILE.content + b"\n")
+    done = command("run", corrected, home=home)
+    assert done.code == 3, done.err
+    entries = exported("etl_processing_log", home)
+    assert [entry["file_name"] for entry in entries] == [FILE.name] * 2
+    assert not waiting.exists()

@@ -65,6 +65,7 @@ def an_entry(
         pending_last_date=last or first,
         landing_no=landing_no,
         taken_up_no=None,
+        taken_up_by=[],
         processing_start_time=started,
         processing_end_time=None,
         run_id="run-1",

@@ -198,3 +198,39 @@ def test_a_landing_that_was_stopped_does_not_reject_what_another_landed(
     assert not result.success
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
     assert world.platform.lake.files("error/") == []
+
+
+def test_the_last_stage_alone_closes_nothing_that_its_inputs_lack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lane ends between two stages; then a person has only performance_data computed, as from the web page."""
+    assert world.land("acme_1.csv", OLD).success
+    world.run_pending_lane()
+    assert world.land("acme_2.csv", NEW).success
+    with monkeypatch.context() as patched:
+        write_partitions, failing = Lake.write_partitions, LakeError("the lake is full")
+
+        def full(lake: Lake, stage: str, *others: Any) -> None:
+            if stage == "net_flows":
+                raise failing
+            write_partitions(lake, stage, *others)
+
+        patched.setattr(Lake, "write_partitions", full)
+        assert not world.run_lane(THIRD, THIRD).success
+    world.materialise("performance_data", THIRD, THIRD)
+    (waiting,) = world.platform.ledger.pending("acme")
+    assert waiting.file_name == "acme_2.csv"
+    for stage in ("net_flows", "twrr_series", "reconciliation_results", "performance_data"):
+        assert world.materialise(stage, THIRD, THIRD).success
+    assert world.platform.ledger.pending("acme") == []
+    assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
+
+
+def test_a_stage_reads_nothing_of_a_lane_that_another_run_has(world: World) -> None:
+    """What it read before the other wrote would be published over what the other publishes."""
+    assert world.land("acme_1.csv", OLD).success
+    world.run_pending_lane()
+    with Turns(world.platform.warehouse) as other:
+        assert other.take("lane acme")
+        result = world.materialise("performance_data", THIRD, THIRD)
+    assert not result.success
+    assert "another run of acme's lane is under way" in why(result)
+    assert not [event for event in result.all_events if event.event_type is dg.DagsterEventType.LOADED_INPUT]

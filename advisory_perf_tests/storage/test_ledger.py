@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 
 ARRIVAL = datetime(2024, 2, 1, 6, tzinfo=UTC)
 NO_ISSUES = QUARANTINED_ROWS.empty()
+STAGE = "normalized_positions"
+"""The only stage of these lanes before the publication."""
 
 
 def identity(delivery_id: str, **others: Any) -> Identity:
@@ -52,14 +54,14 @@ def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None
 
 def publish(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that the publication closes."""
-    ledger.taken_up(ledger.pending("alpha"), first=first, last=last)
+    ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=first, last=last)
     return closed_by_publication(ledger, first, last)
 
 
 def closed_by_publication(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that are closed by a publication of what was taken up before."""
     with ledger.warehouse.connect() as connection:
-        published = ledger.published(connection, "alpha", first=first, last=last)
+        published = ledger.published(connection, "alpha", of=[STAGE], first=first, last=last)
         follow_issues(connection, published.changed)
     return [entry.delivery_id for entry in published.closed]
 
@@ -173,7 +175,7 @@ def test_a_delivery_that_lands_while_its_lane_runs_waits_for_the_next_run(ledger
     seen = ledger.pending("alpha")
     land(ledger, "came meanwhile", january(2), january(3))
     land(ledger, "read", january(2), january(3), run_id="landed again meanwhile")
-    ledger.taken_up(seen, first=january(1), last=january(9))
+    ledger.taken_up(seen, by=STAGE, after=[], first=january(1), last=january(9))
     assert closed_by_publication(ledger, january(1), january(9)) == []
     assert publish(ledger, january(1), january(9)) == ["read", "came meanwhile"]
 
