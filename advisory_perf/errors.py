@@ -67,6 +67,10 @@ class LostTurnError(WarehouseOutageError):
     """Another process has taken over what this one had its turn for."""
 
 
+class LandingUnderWayError(LakeOutageError):
+    """Rows in the lake may be those of a landing that the ledger does not know yet, or never will."""
+
+
 class ChannelError(AdvisoryPerfError):
     """The channel did not take a message. Names the channel without user, password, path and query."""
 

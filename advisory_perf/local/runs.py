@@ -21,9 +21,11 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
+from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import refuse_larger
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.landing_writes import landings_in_doubt
 from advisory_perf.storage.objects import LakeFile, oddity_of
 from advisory_perf.storage.processes import is_running, own_identity
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
@@ -142,6 +144,13 @@ class LocalRuns:
         """Whether landed deliveries of the vendor wait for its lane, of this command or of an earlier one that was cut short."""
         return bool(self._platform.ledger.pending(vendor))
 
+    def unfinished(self) -> list[LedgerEntry]:
+        """The deliveries to land again, since runs that have ended did not write them to the end; of lanes, that is noted as pending."""
+        doubt_unfinished_writes(self._platform, self._instance)
+        doubt_unfinished_landings(self._platform, self._instance)
+        found = [one for one in landings_in_doubt(self._platform.warehouse) if one.vendor in self._platform.feeds]
+        return [entry for one in found if (entry := self._platform.ledger.entry(one.delivery_id))]
+
     def run_lane(self, vendor: str) -> bool:
         """Runs the vendor's lane for what its landed deliveries touch; false where nothing is pending."""
         ledger = self._platform.ledger
@@ -222,7 +231,8 @@ def _run_all(
     """One delivery's or one vendor's trouble does not keep the others from going on."""
     handed: list[Handed] = []
     failures: list[str] = []
-    for land in landings:
+    unfinished: list[Callable[[], Handed]] = [partial(runs.land_again, entry) for entry in runs.unfinished()]
+    for land in (*unfinished, *landings):
         try:
             handed.append(land())
         except (LakeError, WarehouseError):  # nothing else would go better

@@ -5,13 +5,14 @@ again, and no oftener than agreed.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from advisory_perf.orchestration.partitions import WindowRange, range_of_days
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
+from advisory_perf.storage.landing_writes import LandingInDoubt
 from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.vendors.feed import Feed
@@ -108,6 +109,15 @@ def landings_to_request(
         elif tried.may_be_launched(attempts):
             requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
+
+
+def landings_to_repeat(in_doubt: Iterable[LandingInDoubt], tries: Mapping[str, Tries], *, attempts: int) -> list[LandingRequest]:
+    """The landed deliveries to land again now: those without a run under way whose attempts are not used up."""
+    return [
+        LandingRequest(one.vendor, one.delivery_id, "", tries[one.delivery_id].next_attempt)
+        for one in in_doubt
+        if not tries[one.delivery_id].in_flight and tries[one.delivery_id].may_be_launched(attempts)
+    ]
 
 
 def deliveries_to_give_up(

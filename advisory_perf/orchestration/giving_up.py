@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from advisory_perf.orchestration.attempts import FailedAttempt, failed_attempts
-from advisory_perf.orchestration.landing import arrival_of, bytes_turn, landing_turn, settle_known
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.landing import arrival_of, settle_known
+from advisory_perf.orchestration.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.showing import shown

@@ -8,7 +8,7 @@ import dagster as dg
 import polars as pl
 import psycopg
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
@@ -21,11 +21,14 @@ from advisory_perf.storage.completeness import publish_missing
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
 from advisory_perf.storage.lake_writes import note_write, strike_off
+from advisory_perf.storage.landing_writes import note_landing, strike_off_landing
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import refresh_daily_totals
+from advisory_perf.storage.warehouse import lock_publication, refresh_daily_totals
 
 DELIVERY, WINDOW = "delivery", "window"
+_JUDGED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}
+"""What the ledger counts when the delivery has landed."""
 
 
 class LakeIOManager(dg.IOManager):
@@ -40,8 +43,11 @@ class LakeIOManager(dg.IOManager):
         vendor, stage = context.asset_key.path
         keys = list(context.asset_partition_keys)
         if _dimension(context) == DELIVERY:
-            with self._turns.kept():
+            with self._turns.kept() as connection:
+                landing = note_landing(self._platform.warehouse, vendor, keys[0], run_id=context.run_id)
                 self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: obj})
+                if stage not in _JUDGED:
+                    strike_off_landing(connection, landing)
             return
         windows = range_of_keys(keys, self._platform.feeds[vendor])
         partitions = split_by_window(obj, windows, keys)
@@ -125,15 +131,21 @@ def split_by_window(frame: pl.DataFrame, windows: WindowRange, keys: list[str]) 
 
 
 class AccountsIOManager(dg.IOManager):
-    """The register of accounts in the warehouse: rows that differ are written, the others are left alone."""
+    """The register of accounts in the warehouse: rows that differ are written, the others are left alone.
+
+    A publication has brought its own vendor's up to date already; this mends what is otherwise amiss.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
-        """Brings the register up to date."""
-        with self._platform.warehouse.connect() as connection:
-            changed = upsert_accounts(connection, obj)
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:  # noqa: ARG002 - Dagster's signature
+        """Brings the register up to date with what is published now, not when the frame was computed."""
+        changed = 0
+        for vendor in self._platform.feeds:
+            with self._platform.warehouse.connect() as connection:
+                lock_publication(connection, vendor)
+                changed += upsert_accounts(connection, account_register(latest_positions(connection, vendor)))
         context.add_output_metadata({"changed": changed})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:  # noqa: ARG002 - Dagster's signature

@@ -5,7 +5,7 @@ known already yields nothing and changes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema
 from advisory_perf.orchestration.decisions import versions_of_the_same
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform
+from advisory_perf.orchestration.platform import TURNS, Platform, bytes_turn, landing_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.settings import Settings
@@ -30,6 +30,7 @@ from advisory_perf.storage.receiving import (
     clear_incoming,
     find_arrival,
     forget_failed,
+    is_archived,
     keep_in_archive,
     keep_in_error,
     sha256_of,
@@ -50,16 +51,6 @@ NOTICES = Rule("nothing_to_notice", "the delivery is laid out as its feed says, 
 _OF_THE_FILE = (DELIVERY_READABLE, COLUMNS_KNOWN, NOTICES)
 ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False)
 _CLOCKS_DIFFER = timedelta(minutes=1)
-
-
-def landing_turn(vendor: str, delivery_id: str) -> str:
-    """The turn that a run takes to land a delivery, or to give it up."""
-    return f"landing {vendor} {delivery_id}"
-
-
-def bytes_turn(vendor: str, sha256: str) -> str:
-    """The turn that a run takes besides, so that no two land, or reject, the same bytes of a vendor at once."""
-    return f"bytes {vendor} {sha256}"
 
 
 def landing_job_name(vendor: str) -> str:
@@ -108,8 +99,8 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         arrival = arrival_of(platform, feed, context.partition_key)
         content = read_whole(platform, arrival.file)
         turns.wait(bytes_turn(feed.vendor, sha256_of(content)))
-        forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
         own = platform.under(turns)
+        forget_failed(own.lake, own.ledger, arrival, sha256_of(content))
         claim = claimed(own, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(own, arrival, content, claim)
@@ -215,9 +206,13 @@ def unjudged(rules: Mapping[dg.AssetKey, Sequence[Rule]], why: Finding) -> Itera
 
 
 def settle_known(platform: Platform, arrival: Arrival, content: bytes, claim: Claim) -> None:
-    """Takes a delivery that holds nothing new out of incoming; a repeat under another name keeps a copy of its own."""
-    if claim.outcome is ClaimOutcome.DUPLICATE:
-        keep_in_archive(platform.lake, arrival, content)
+    """Takes a delivery that holds nothing new out of incoming; a repeat under another name keeps a copy of its own.
+
+    What is known has its copy in the archive, and is given this one if that has gone.
+    """
+    kept_by = arrival if claim.outcome is ClaimOutcome.DUPLICATE else replace(arrival, delivery_id=claim.entry.delivery_id)
+    if claim.outcome is ClaimOutcome.DUPLICATE or not is_archived(platform.lake, kept_by):
+        keep_in_archive(platform.lake, kept_by, content)
     clear_incoming(platform.lake, arrival)
 
 

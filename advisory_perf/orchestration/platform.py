@@ -25,8 +25,23 @@ class Platform:
     ledger: Ledger
 
     def under(self, turns: Turns) -> "Platform":
-        """The same for a run that holds turns: its ledger writes nothing once one of them is lost."""
-        return replace(self, ledger=self.ledger.under(turns))
+        """The same for a run that holds turns: ledger and lake change nothing once one of them is lost."""
+        return replace(self, ledger=self.ledger.under(turns), lake=self.lake.under(turns.kept))
+
+
+def lane_turn(vendor: str) -> str:
+    """The turn that a run takes to read and write a lane."""
+    return f"lane {vendor}"
+
+
+def landing_turn(vendor: str, delivery_id: str) -> str:
+    """The turn that a run takes to land a delivery, or to give it up."""
+    return f"landing {vendor} {delivery_id}"
+
+
+def bytes_turn(vendor: str, sha256: str) -> str:
+    """The turn that a run takes besides, so that no two land, or reject, the same bytes of a vendor at once."""
+    return f"bytes {vendor} {sha256}"
 
 
 def take_lane(turns: Turns, vendor: str, *, waits: bool) -> None:
@@ -34,10 +49,9 @@ def take_lane(turns: Turns, vendor: str, *, waits: bool) -> None:
 
     A run that begins in the middle may hold a place at the warehouse that the other needs to end, so it is not to wait: TurnHeldError.
     """
-    subject = f"lane {vendor}"
     if waits:
-        turns.wait(subject)
-    elif not turns.take(subject):
+        turns.wait(lane_turn(vendor))
+    elif not turns.take(lane_turn(vendor)):
         raise TurnHeldError(f"another run of {vendor}'s lane is under way; launch this one again when that has ended")
 
 

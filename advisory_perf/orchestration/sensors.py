@@ -1,6 +1,6 @@
 """Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -15,6 +15,7 @@ from advisory_perf.orchestration.decisions import (
     Tries,
     deliveries_to_give_up,
     giving_up_subject,
+    landings_to_repeat,
     landings_to_request,
     lane_subject,
     lane_to_request,
@@ -28,9 +29,10 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
+from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import why_unread
 from advisory_perf.storage.lake import INCOMING
-from advisory_perf.storage.lake_writes import noted_writes
+from advisory_perf.storage.landing_writes import landings_in_doubt
 from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
@@ -40,6 +42,8 @@ _LANDINGS_UNDER_WAY = 50
 
 def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
     """Launches a landing for each file in incoming that has none under way, and gives those up that failed too often.
+
+    What a run that has ended wrote of a landed delivery without the ledger's knowing is landed again, too.
 
     While lake or warehouse does not answer the sensor fails, and no delivery's attempts are used up.
     """
@@ -64,6 +68,7 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
         tries_of = tries_of_files(context.instance, waiting, now=now, longest_rest=_longest_rest(platform), attempts=attempts)
         level = platform.settings.log_level
         landings = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
+        landings += _landings_again(platform, context.instance, set(map(delivery_id_of, waiting)), now=now)
         rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, found.unclaimed)]
         given_up = [
             _giving_up_run(request, level)
@@ -115,12 +120,14 @@ def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.Sen
     return lanes
 
 
-def doubt_unfinished_writes(platform: Platform, instance: dg.DagsterInstance) -> None:
-    """Has the lane compute again what a run that has ended did not write to the lake to the end, as far as it knew."""
-    for write in noted_writes(platform.warehouse):
-        run = instance.get_run_by_id(write.run_id)
-        if run is None or run.status in FINISHED:
-            platform.ledger.recompute(write)
+def _landings_again(platform: Platform, instance: dg.DagsterInstance, waiting: Collection[str], *, now: datetime) -> list[LandingRequest]:
+    """The landed deliveries whose rows in the lake are in doubt, without those that are in incoming/ and land anyway."""
+    doubt_unfinished_landings(platform, instance)
+    known = [one for one in landings_in_doubt(platform.warehouse) if one.vendor in platform.feeds and one.delivery_id not in waiting]
+    if not known:
+        return []
+    tries = tries_of_all(instance, [one.delivery_id for one in known], now=now, longest_rest=_longest_rest(platform))
+    return landings_to_repeat(known, tries, attempts=platform.settings.attempts)
 
 
 def tries_of_files(

@@ -23,6 +23,7 @@ from advisory_perf.contracts.tables import (
     Table,
 )
 from advisory_perf.contracts.windows import window_expr
+from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence, replacing, versions_of_the_same
@@ -53,6 +54,7 @@ from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
 from advisory_perf.performance.versions import without_replaced
 from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.landing_writes import being_landed
 from advisory_perf.vendors.feed import Feed
 
 NOTHING_COMPARED = "nothing compared"
@@ -109,6 +111,7 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
     if feed.delivers == "full":
         quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence["delivery_id"], in_range | pl.col("as_of_date").is_null())
         delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
+    _refuse_unknown_landings(platform, feed, entries if feed.files.version is None else platform.ledger.landed_of(feed.vendor))
     if not feed.has_one_valuation_a_window:
         return current_positions(delivered, precedence), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)]
     current = current_positions(delivered, precedence, slot=slot)
@@ -130,6 +133,16 @@ def _without_replaced(
     if highest.is_empty():
         return delivered
     return without_replaced(delivered, _of_deliveries(platform, feed, QUARANTINED_ROWS, highest, pl.lit(value=True)), versions, slot=slot)
+
+
+def _refuse_unknown_landings(platform: Platform, feed: Feed, entries: Sequence[LedgerEntry]) -> None:
+    """Asked after their rows were read: LandingUnderWayError where some may be those of a landing that the ledger does not know."""
+    under_way = being_landed(platform.warehouse, [entry.delivery_id for entry in entries])
+    if under_way:
+        raise LandingUnderWayError(
+            f"{feed.vendor}: the landing of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is landed again, "
+            "and then the lane, by itself"
+        )
 
 
 def _of_deliveries(platform: Platform, feed: Feed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.decisions import waiting_by_vendor
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.showing import quoted, shown
@@ -23,6 +23,7 @@ from advisory_perf.storage.receiving import (
     received_at,
     sha256_of,
 )
+from advisory_perf.storage.turns import Turns
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"
@@ -66,19 +67,23 @@ def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: st
     sentence = shown(why or f"{file.name}: {place}; put it into one of {known}, or add a feed")
     arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, received_at(file))
     content = read_whole(platform, file)
-    forget_failed(platform.lake, platform.ledger, arrival, sha256_of(content))
-    platform.ledger.record_rejection(
-        delivery_id=arrival.delivery_id,
-        file_name=file.name,
-        file_path=file.path,
-        vendor=UNKNOWN_VENDOR,
-        sha256=sha256_of(content),
-        size_bytes=file.size,
-        received_at=arrival.received_at,
-        run_id=run_id,
-        code=_CODE,
-        sentence=sentence,
-    )
-    keep_in_error(platform.lake, arrival, content, code=_CODE, sentence=sentence)
-    clear_incoming(platform.lake, arrival)
+    with Turns(platform.warehouse) as turns:
+        turns.wait(landing_turn(UNKNOWN_VENDOR, arrival.delivery_id))
+        turns.wait(bytes_turn(UNKNOWN_VENDOR, sha256_of(content)))
+        own = platform.under(turns)
+        forget_failed(own.lake, own.ledger, arrival, sha256_of(content))
+        own.ledger.record_rejection(
+            delivery_id=arrival.delivery_id,
+            file_name=file.name,
+            file_path=file.path,
+            vendor=UNKNOWN_VENDOR,
+            sha256=sha256_of(content),
+            size_bytes=file.size,
+            received_at=arrival.received_at,
+            run_id=run_id,
+            code=_CODE,
+            sentence=sentence,
+        )
+        keep_in_error(own.lake, arrival, content, code=_CODE, sentence=sentence)
+        clear_incoming(own.lake, arrival)
     return sentence

@@ -9,7 +9,8 @@ partitions or new ones, never half a file.
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 
@@ -35,6 +36,13 @@ class Lake:
         self.address = address.rstrip("/")
         self._endpoint_url = endpoint_url
         self._region = region
+        self._kept: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    def under(self, kept: Callable[[], AbstractContextManager[object]]) -> "Lake":
+        """The same lake for a run that holds turns: each change of a file is made within ``kept``, which raises where one is lost."""
+        fenced = copy(self)
+        fenced._kept = kept  # noqa: SLF001 - its own
+        return fenced
 
     @property
     def is_s3(self) -> bool:
@@ -114,12 +122,12 @@ class Lake:
 
     def write(self, path: str, content: bytes) -> None:
         """Writes an object whole, in place of any earlier one; it is on the disk when this returns."""
-        with self._reported(f"writing {path}", may_lack_it=False):
+        with self._kept(), self._reported(f"writing {path}", may_lack_it=False):
             self._store.write(path, content)
 
     def keep(self, path: str, content: bytes) -> None:
         """Writes an object that is to outlast its original: it was read back and compared when this returns."""
-        with self._reported(f"writing {path}", may_lack_it=False):
+        with self._kept(), self._reported(f"writing {path}", may_lack_it=False):
             self._store.write(path, content)
             if self._store.read(path) != content:
                 raise ObjectError(f"{path} reads back other bytes than were written")
@@ -128,7 +136,7 @@ class Lake:
         """Deletes objects; one that is not there is no error."""
         for path in paths:
             try:
-                with self._reported(f"deleting {path}"):
+                with self._kept(), self._reported(f"deleting {path}"):
                     self._store.delete(path)
             except LakeError as error:
                 if not isinstance(error.__cause__, FileNotFoundError):
@@ -136,7 +144,7 @@ class Lake:
 
     def delete_listed(self, listed: LakeFile) -> bool:
         """Deletes the very object that was listed; false, and nothing deleted, where it is gone, another one, or still written."""
-        with self._reported(f"deleting {listed.path}"):
+        with self._kept(), self._reported(f"deleting {listed.path}"):
             return self._store.delete_listed(listed)
 
     # partitions -------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from advisory_perf.storage.delivery_alerts import follow_issues, resolve_rejecti
 from advisory_perf.storage.entries import SELECT, LedgerEntry, composed, entries_of
 from advisory_perf.storage.issues import replace_issues
 from advisory_perf.storage.lake_writes import LakeWrite, strike_off
+from advisory_perf.storage.landing_writes import end_landing
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -142,6 +143,7 @@ class Ledger:
                 raise unknown(delivery_id)
             replace_issues(connection, issues, etl_log_id=found[0])
             replace_days(connection, found[0], as_of_dates)
+            end_landing(connection, delivery_id)
             resolve_rejection(connection, found[0])
             note_empty(connection, found[0])
             if found[1] is None:

@@ -93,6 +93,11 @@ def keep_in_archive(lake: Lake, arrival: Arrival, content: bytes) -> str:
     return _keep(lake, arrival, content, ARCHIVE)
 
 
+def is_archived(lake: Lake, arrival: Arrival) -> bool:
+    """Whether the archive has a file of the delivery."""
+    return bool(lake.files(_folder(ARCHIVE, arrival)))
+
+
 def keep_in_error(
     lake: Lake, arrival: Arrival, content: bytes, *, code: str, sentence: str, attempts: Sequence[Mapping[str, str]] = ()
 ) -> str:

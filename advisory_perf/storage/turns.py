@@ -143,6 +143,12 @@ class Turns:
         return connection
 
 
+def is_free(warehouse: Warehouse, subject: str) -> bool:
+    """Whether nobody has the turn now."""
+    with warehouse.connect() as connection:
+        return connection.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [subject]).fetchone() == (True,)
+
+
 def sweep_turns(warehouse: Warehouse, before: datetime) -> list[HeldTurn]:
     """Removes what killed processes left of the turns that they took before; gives those taken before that are held still."""
     with warehouse.connect() as connection:

@@ -136,7 +136,10 @@ class World:
 
     def land(self, name: str, content: str | bytes, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
         """One run of the vendor's landing for a file that is put into incoming first."""
-        delivery_id = delivery_id_of(self.put(name, content, vendor))
+        return self.land_again(delivery_id_of(self.put(name, content, vendor)), vendor)
+
+    def land_again(self, delivery_id: str, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's landing for a file that is in the lake."""
         self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[vendor]).name or "", [delivery_id])
         return self._execute(landing_job_name(vendor), partition_key=delivery_id)
 
