@@ -5,6 +5,7 @@ sets ADVISORY_PERF_LAKE_URL and ADVISORY_PERF_WAREHOUSE_URL; nothing else differ
 """
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +24,9 @@ def _share_of_the_memory() -> int:
     limit = Path("/sys/fs/cgroup/memory.max")
     told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
     return max(min(memory, int(told) if told.isdecimal() else memory) // 4 * 3 // (_RUNS * _PROCESSES), 1 << 28)
+
+
+_LAKE = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]+(/[^?#@:]*)?|file:///[^?#]*")
 
 
 class Settings(BaseSettings):
@@ -98,6 +102,16 @@ class Settings(BaseSettings):
         default="",
         description="names, with commas between, under which the web page may be asked for besides localhost, 127.0.0.1 and [::1]",
     )
+
+    @field_validator("lake_url")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        """Nothing else is meant by an address than a place: what stands in it is shown in messages."""
+        if value is not None and "://" in value and not _LAKE.fullmatch(value):
+            raise ValueError(
+                "it is neither s3://bucket, nor s3://bucket/folder, nor file:///folder; keys go into AWS's own settings"
+            )
+        return value
 
     @field_validator("home", "feeds_dir", "heartbeat_file")
     @classmethod

@@ -34,8 +34,9 @@ ARROW_BY_OID: dict[int, pa.DataType] = {
 }
 """The types with an order and an Arrow type; numeric stands apart, and any other leaves as PostgreSQL's text."""
 
-FORMULA = "(^|[;|\t][[:space:]]*)([=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])"
-"""How a cell begins that a spreadsheet takes for a formula, also where it cuts one at ; | or a tab; the wide signs are East Asian."""
+_INDENTED = "^(?=[\t\r\n])"
+_FORMULA = "((^|[;|\t\r\n])[[:space:]]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])"
+"""How a cell begins that a spreadsheet takes for a formula, also where it cuts one at ; | a tab or a line's end; the wide signs are Asian."""
 
 
 class OneStatement(psycopg.Cursor[Any]):
@@ -71,7 +72,9 @@ def _as_text(column: psycopg.Column, *, for_spreadsheets: bool) -> sql.Composabl
     if column.type_code in {_TIMESTAMP, _INSTANT}:
         return sql.SQL("to_json({0}) #>> '{{}}' AS {0}").format(name)
     if for_spreadsheets and ARROW_BY_OID.get(column.type_code, pa.string()) == pa.string() and column.type_code != NUMERIC:
-        return sql.SQL("regexp_replace({0}::text, {1}, {2}, 'g') AS {0}").format(name, sql.Literal(FORMULA), sql.Literal("\\1'\\2"))
+        return sql.SQL("regexp_replace(regexp_replace({0}::text, {1}, {2}), {3}, {4}, 'g') AS {0}").format(
+            name, *map(sql.Literal, (_INDENTED, "'", _FORMULA, "\\1'"))
+        )
     return name
 
 

@@ -246,18 +246,21 @@ def test_memory_is_bounded_by_a_batch(stocked: Warehouse, monkeypatch: pytest.Mo
     assert peak < 1_000_000
 
 
-CUT = {"a;=1+1": "a;'=1+1", "a; =1": "a; '=1", "a|@b;-1": "a|'@b;'-1", "a\t+1": "a\t'+1", "\t=1": "\t'=1"}
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "\n=1", "\uff1d1"]
+CUT = {"a;=1+1": "a;'=1+1", "a; =1": "a; '=1", "a|@b;-1": "a|'@b;'-1", "a\t+1": "a\t'+1"}
+INDENTED = {"\t=1": "'\t'=1", "\n=1": "'\n'=1", "\r=1": "'\r'=1", "\n\t -1": "'\n\t '-1", " =1": " '=1"}
+LINES = {"One\n=1+1;, Ltd": "One\n'=1+1;, Ltd", "One\r\n@x": "One\r\n'@x", "a\r+1": "a\r'+1", "a\n\n  -1": "a\n\n  '-1", "a\nb": "a\nb"}
+GUARDED = {**CUT, **INDENTED, **LINES}
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\uff1d1"]
 
 
 def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe_where_it_is_asked_for_and_numbers_none(stocked: Warehouse) -> None:
     with stocked.connect() as connection:
         connection.execute("DELETE FROM samples")
-        for number, text in enumerate([*FORMULAS, *CUT, "a=1", "'=1", "1-1", "", "a; b"]):
+        for number, text in enumerate([*FORMULAS, *GUARDED, "a=1", "'=1", "1-1", "", "a; b"]):
             connection.execute("INSERT INTO samples (id, note, money) VALUES (%s, %s, -1)", [number, text])
     target = io.BytesIO()
     export_relation(stocked, "samples", form=ExportFormat.CSV, target=target, for_spreadsheets=True)
     rows = list(csv.DictReader(io.StringIO(target.getvalue().decode(), newline="")))
-    assert [row["note"] for row in rows] == [*(f"'{text}" for text in FORMULAS), *CUT.values(), "a=1", "'=1", "1-1", "", "a; b"]
+    assert [row["note"] for row in rows] == [*(f"'{text}" for text in FORMULAS), *GUARDED.values(), "a=1", "'=1", "1-1", "", "a; b"]
     assert {row["money"] for row in rows} == {"-1.0000"}
     assert [row["note"] for row in csv_rows(stocked, "samples")][: len(FORMULAS)] == FORMULAS, "to the byte where it is not"
