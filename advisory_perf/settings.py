@@ -108,9 +108,7 @@ class Settings(BaseSettings):
     def _plain(cls, value: str | None) -> str | None:
         """Nothing else is meant by an address than a place: what stands in it is shown in messages."""
         if value is not None and "://" in value and not _LAKE.fullmatch(value):
-            raise ValueError(
-                "it is neither s3://bucket, nor s3://bucket/folder, nor file:///folder; keys go into AWS's own settings"
-            )
+            raise ValueError("it is neither s3://bucket, nor s3://bucket/folder, nor file:///folder; keys go into AWS's own settings")
         return value
 
     @field_validator("home", "feeds_dir", "heartbeat_file")

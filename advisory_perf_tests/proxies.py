@@ -31,10 +31,11 @@ _REFUSALS = (
 class Faults:
     """What goes wrong, each with which share of the requests it can befall: 0 for never, 1 for always.
 
-    ``short_bodies``: a GET of an object gives its first lines only, with a Content-Length that fits them. ``stale_listings``: a listing
-    is answered as it was the last time. ``doubled_listings``: every object of a listing stands in it twice. ``resets`` end the connection
-    before the request is passed on; ``lost_answers`` after it. ``full``: a PUT is answered by 507. ``read_only``: whatever would change
-    the store is answered by 403. ``of`` chooses the paths that any of it befalls.
+    ``short_bodies``: a GET of an object, or of a range of one, gives its first lines only, with a Content-Length that fits them.
+    ``stale_listings``: a listing is answered as it was the last time; ``frozen_listings``: as it was before the fault began.
+    ``doubled_listings``: every object of a listing stands in it twice. ``resets`` end the connection before the request is passed on;
+    ``lost_answers`` after it. ``full``: a PUT is answered by 507. ``read_only``: whatever would change the store is answered by 403.
+    ``of`` chooses the paths that any of it befalls.
     """
 
     internal_errors: float = 0
@@ -43,6 +44,7 @@ class Faults:
     lost_answers: float = 0
     short_bodies: float = 0
     stale_listings: float = 0
+    frozen_listings: float = 0
     doubled_listings: float = 0
     full: float = 0
     read_only: float = 0
@@ -92,7 +94,7 @@ class S3Proxy:
             connection.close()
         if length is not None:
             answered.append(("Content-Length", length))
-        if method == "GET" and response.status == http.HTTPStatus.OK:
+        if method == "GET" and response.status in {http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT}:
             content = self._listed(path, content) if _is_listing(path) else self._shortened(path, content)
         return response.status, answered, content
 
@@ -104,7 +106,11 @@ class S3Proxy:
 
     def _listed(self, path: str, content: bytes) -> bytes:
         with self._lock:
-            before, self._listings[path] = self._listings.get(path), content
+            before = self._listings.get(path)
+        if before is not None and self.befalls("frozen_listings", path):
+            return before
+        with self._lock:
+            self._listings[path] = content
         if before is not None and self.befalls("stale_listings", path):
             return before
         if self.befalls("doubled_listings", path):

@@ -4,14 +4,15 @@ Only some windows before the range are read, never all: the latest one, which kn
 """
 
 from datetime import date, timedelta
+from typing import LiteralString
 
 import polars as pl
 
 from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.contracts.conventions import Cadence
-from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN
+from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN, Table
 from advisory_perf.contracts.windows import last_day_of, next_window, window_of
-from advisory_perf.errors import LakeError
+from advisory_perf.errors import LakeError, LakeOutageError
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import latest_states
@@ -19,6 +20,7 @@ from advisory_perf.performance.linking import STATE
 from advisory_perf.vendors.feed import Feed
 
 _DAY = timedelta(days=1)
+_PUBLISHED_BEFORE: LiteralString = "SELECT DISTINCT as_of_date FROM daily_vendor_totals WHERE data_source = %s AND as_of_date < %s"
 
 
 def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.DataFrame | None:
@@ -26,7 +28,7 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.D
 
     A column that the window was stored without is null there. LakeError where what linking has to know was not kept yet.
     """
-    stored = _stored_before(platform, feed, windows)
+    stored = stored_before(platform, feed, TWRR_SERIES, windows)
     if not stored:
         return None
     rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.vendor, "window", [stored[-1].isoformat()])
@@ -49,7 +51,7 @@ def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening
     """
     if opening is None:
         return None
-    stored = _stored_before(platform, feed, windows)
+    stored = stored_before(platform, feed, TWRR_SERIES, windows)
     wanted = {stored[-1]}
     for years in TRAILING_YEARS:
         first, last = (_years_before(day, years, feed) for day in (windows.first_day, windows.last_day))
@@ -70,9 +72,21 @@ def _latest(stored: list[date], until: date) -> date | None:
     return max((key for key in stored if key <= until), default=None)
 
 
-def _stored_before(platform: Platform, feed: Feed, windows: WindowRange) -> list[date]:
-    keys = map(date.fromisoformat, platform.lake.partition_keys(TWRR_SERIES.name, feed.vendor, "window"))
-    return [key for key in keys if key < windows.first]
+def stored_before(platform: Platform, feed: Feed, stage: Table, windows: WindowRange) -> list[date]:
+    """The stage's windows before the range that the lake lists, in order.
+
+    LakeOutageError where one is not listed that is published, and so was stored: what is computed without it would look right.
+    """
+    keys = map(date.fromisoformat, platform.lake.partition_keys(stage.name, feed.vendor, "window"))
+    stored = [key for key in keys if key < windows.first]
+    published = platform.warehouse.query(_PUBLISHED_BEFORE, [feed.vendor, windows.first_day])["as_of_date"]
+    lacking = {window_of(day, feed.cadence) for day in published}.difference(stored)
+    if lacking:
+        raise LakeOutageError(
+            f"the lake's listing of {stage.name} of {feed.vendor} lacks {min(lacking)}, which is published; once it is listed, the lane is "
+            "tried again by itself; if it was removed, materialise the lane from there"
+        )
+    return stored
 
 
 def _years_before(day: date, years: int, feed: Feed) -> date:

@@ -1,7 +1,6 @@
 """What a publication finds missing: of windows by their rows, and of files by the ledger."""
 
 from collections.abc import Sequence
-from datetime import date
 from itertools import pairwise
 
 import polars as pl
@@ -11,6 +10,7 @@ from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, TWRR_SERIES, WHO_AND_WHEN
 from advisory_perf.contracts.windows import window_expr, window_of
+from advisory_perf.orchestration.before import stored_before
 from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
@@ -32,7 +32,7 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, keys: Se
     entries = platform.ledger.landed_of(feed.vendor)
     share = platform.settings.missing_share
     known = windows_before(platform.warehouse, feed.vendor, windows.first, feed.cadence, LOOKED_BACK + 1)
-    stored = {date.fromisoformat(key) for key in platform.lake.partition_keys(NORMALIZED_POSITIONS.name, feed.vendor, "window")}
+    stored = set(stored_before(platform, feed, NORMALIZED_POSITIONS, windows))
     history = sorted(window for window in known if window in stored)
     first, earliest = (history[-1], history[0]) if history else (windows.first, windows.first)
     in_quarantine = quarantined_keys(platform.warehouse, feed.vendor, earliest, windows.last_day)

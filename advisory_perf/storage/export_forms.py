@@ -36,7 +36,7 @@ ARROW_BY_OID: dict[int, pa.DataType] = {
 
 _INDENTED = "^(?=[\t\r\n])"
 _FORMULA = "((^|[;|\t\r\n])[[:space:]]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])"
-"""How a cell begins that a spreadsheet takes for a formula, also where it cuts one at ; | a tab or a line's end; the wide signs are Asian."""
+"""How a cell begins that a spreadsheet takes for a formula, also where it cuts one at ; | a tab or a line's end; wide ones are Asian."""
 
 
 class OneStatement(psycopg.Cursor[Any]):

@@ -14,9 +14,9 @@ from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.definitions import open_platform
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
-from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window
+from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_turns
 from advisory_perf.orchestration.partitions import WindowRange, delivery_partitions, window_partitions
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.platform import TURNS, Platform, turns_of_a_run
 from advisory_perf.storage.register import upsert_accounts
 from advisory_perf.storage.turns import Turns
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
@@ -130,7 +130,7 @@ class Lane:
         return dg.Definitions(
             assets=[ticks, tocks],
             jobs=[dg.define_asset_job("both", [ticks, tocks])],
-            resources={"lake": LakeIOManager(self.platform, Turns(self.platform.warehouse))},
+            resources={"lake": under_turns(self.platform, LakeIOManager), TURNS: turns_of_a_run(self.platform)},
             executor=dg.in_process_executor,
         ).resolve_job_def("both")
 

@@ -13,6 +13,7 @@ from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
+from advisory_perf.orchestration.outages import chain_of, is_outage
 from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.outbox import Outbox
@@ -68,6 +69,43 @@ def test_a_body_that_ends_early_decides_nothing_and_the_whole_file_lands_later(
         (entry,) = world.platform.ledger.entries(VENDOR)
         assert (entry.status, entry.records_read) == ("PROCESSING", 3)
         assert world.platform.lake.files("incoming/") == []
+
+
+def test_a_lane_whose_partitions_come_short_is_tried_again_and_uses_up_no_attempt(tmp_path: Path, warehouse_url: str, s3: str) -> None:
+    with behind_a_proxy(tmp_path, warehouse_url, s3) as (world, proxy):
+        assert world.land("acme_1.csv", DELIVERY).success
+        (request,) = world.tick("lanes").run_requests
+        proxy.faults = Faults(short_bodies=1, of=lambda path: path.partition("?")[0].endswith(".parquet"))
+        result = world.run_request(request)
+        assert not result.success
+        assert proxy.met["short_bodies"] >= 1
+        chain = [chain_of(event) for event in result.all_events if event.is_step_failure]
+        assert [is_outage(one) for one in chain] == [True] * len(chain)
+        proxy.faults = Faults()
+        world.run_pending_lane()
+        assert len(published(world)) == 3
+
+
+@pytest.mark.parametrize("stage", ["twrr_series", "normalized_positions"])
+def test_nothing_is_computed_without_a_window_that_a_stale_listing_lacks(tmp_path: Path, warehouse_url: str, s3: str, stage: str) -> None:
+    """Day by day; the stage's listing stays as it was after the first day."""
+    lines = ("2025-03-03,100,0,0,10,110,0.1", "2025-03-04,110,0,0,11,121,0.1", "2025-03-05,121,0,0,12.1,133.1,0.1")
+    with behind_a_proxy(tmp_path, warehouse_url, s3) as (world, proxy):
+        for number, line in enumerate(lines):
+            assert world.land(f"acme_{number}.csv", csv(f"A,{line}")).success
+            if number < 2:
+                world.run_pending_lane()
+                world.platform.lake.partition_keys(stage, VENDOR, "window")
+                proxy.faults = Faults(frozen_listings=1, of=lambda path: stage in path)
+        result = world.run_lane(FIFTH, FIFTH)
+        (failed,) = [chain_of(event) for event in result.all_events if event.is_step_failure]
+        assert is_outage(failed)
+        assert any(f"listing of {stage} of acme lacks 2025-03-04, which is published" in error.message for error in failed)
+        assert published(world) == [("A", day) for day in days(3, 4)]
+        proxy.faults = Faults()
+        world.run_pending_lane()
+        linked = world.platform.warehouse.query("SELECT round(cumulative_twrr::numeric, 9)::text FROM performance_data ORDER BY as_of_date")
+        assert linked.to_series().to_list() == ["0.100000000", "0.210000000", "0.331000000"]
 
 
 def test_a_rejected_file_is_kept_whole_or_not_at_all(tmp_path: Path, warehouse_url: str, s3: str) -> None:
