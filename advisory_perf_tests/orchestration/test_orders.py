@@ -88,6 +88,7 @@ def clear(world: World) -> None:
             "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, alerts, accounts, performance_data,"
             " performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
         )
+        connection.execute("SELECT refresh_daily_vendor_totals()")
     world.platform.lake.delete(file.path for file in world.platform.lake.files(""))
 
 
