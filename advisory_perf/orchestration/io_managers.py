@@ -61,7 +61,7 @@ class LakeIOManager(dg.IOManager):
         """The rows of the upstream asset in the run's partitions; those of a lane are read only by the run whose turn it is."""
         vendor, stage = context.asset_key.path
         if _dimension(context) == WINDOW:
-            take_lane(self._turns, vendor, waits=False)
+            take_lane(self._turns, vendor)
         return self._platform.lake.read_partitions(stage, vendor, _dimension(context), context.asset_partition_keys)
 
 

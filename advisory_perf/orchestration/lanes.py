@@ -10,7 +10,7 @@ from advisory_perf.contracts.windows import window_expr
 from advisory_perf.orchestration.checks import audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
+from advisory_perf.orchestration.platform import TURNS, Platform, lane_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
 from advisory_perf.vendors.feed import Feed
@@ -63,7 +63,8 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
         windows = range_of_keys(context.partition_keys, feed)
-        take_lane(context.resources.turns, feed.vendor, waits=not stage.inputs)
+        if not stage.inputs:  # else the turn was taken with what was loaded
+            context.resources.turns.wait(lane_turn(feed.vendor))
         pending = platform.ledger.pending(feed.vendor)
         frame, found = stage.compute(platform, feed, windows, inputs)
         findings = [schema_finding(frame, stage.table), *found]

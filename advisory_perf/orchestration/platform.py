@@ -30,7 +30,7 @@ class Platform:
 
 
 def lane_turn(vendor: str) -> str:
-    """The turn that a run takes to read and write a lane."""
+    """The turn that a run takes before it reads of a lane: of two one could publish what the other computed from older deliveries."""
     return f"lane {vendor}"
 
 
@@ -44,14 +44,12 @@ def bytes_turn(vendor: str, sha256: str) -> str:
     return f"bytes {vendor} {sha256}"
 
 
-def take_lane(turns: Turns, vendor: str, *, waits: bool) -> None:
-    """One run a lane, from the first thing that it reads: two at once could publish what the other has computed from older deliveries.
+def take_lane(turns: Turns, vendor: str) -> None:
+    """Takes the lane's turn for a run that begins in the middle, or has it already; TurnHeldError where another run has it.
 
-    A run that begins in the middle may hold a place at the warehouse that the other needs to end, so it is not to wait: TurnHeldError.
+    Such a run may hold a place at the warehouse that the other needs to end, so it does not wait.
     """
-    if waits:
-        turns.wait(lane_turn(vendor))
-    elif not turns.take(lane_turn(vendor)):
+    if not turns.take(lane_turn(vendor)):
         raise TurnHeldError(f"another run of {vendor}'s lane is under way; launch this one again when that has ended")
 
 

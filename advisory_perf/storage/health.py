@@ -87,6 +87,8 @@ _ORPHANS: LiteralString = """
     GROUP BY data_source, delivery_id ORDER BY data_source, delivery_id
 """
 
+_IN_DOUBT: LiteralString = "SELECT DISTINCT vendor, delivery_id FROM landing_writes WHERE begun_at < now() - %s ORDER BY 1, 2"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -162,6 +164,7 @@ def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
             _failed(entries),
             _conservation(entries),
             _orphans(warehouse),
+            _in_doubt(warehouse),
         ]
 
     return told("ledger", look)
@@ -334,6 +337,18 @@ def _orphans(warehouse: Warehouse) -> Finding:
         "of their lane would withdraw them; put the files, which lie in archive/ of the lake, into incoming/ again"
     )
     return Finding(subject, is_good=False, says=says)
+
+
+def _in_doubt(warehouse: Warehouse) -> Finding:
+    """A landing that has begun to write and does not end keeps its lane from what it may read."""
+    subject = "ledger: landings"
+    with warehouse.connect() as connection:
+        found = connection.execute(_IN_DOUBT, [PATIENCE]).fetchall()
+    if not found:
+        return Finding(subject, is_good=True, says="no landing has been writing for more than an hour")
+    names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id in found])
+    says = f"the rows of {names} are in doubt, since a landing began to write them more than an hour ago and has not ended, or not well; "
+    return Finding(subject, is_good=False, says=says + "start the daemon, which lands them again before their lane goes on")
 
 
 def _accounted(entry: LedgerEntry) -> int:

@@ -15,12 +15,12 @@ from advisory_perf.storage.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class LandingWrite:
-    """A delivery whose rows a run has begun to write; no run where it has ended since."""
+    """A delivery whose rows a run has begun to write."""
 
     number: int
     vendor: str
     delivery_id: str
-    run_id: str | None
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)

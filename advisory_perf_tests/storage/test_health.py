@@ -10,6 +10,7 @@ from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.storage import health
 from advisory_perf.storage.health import Finding, alerts_health, lake_health, ledger_health, partition_health, warehouse_health
 from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.landing_writes import note_landing
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.schema import migrate
@@ -264,6 +265,7 @@ def test_an_empty_ledger_is_good(warehouse: Warehouse) -> None:
         "ledger: FAILED",
         "ledger: rows",
         "ledger: published rows",
+        "ledger: landings",
     ]
     assert not bad(findings)
 
@@ -319,6 +321,16 @@ def test_published_rows_of_a_delivery_that_the_ledger_does_not_know_are_told(war
 def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_trouble(warehouse: Warehouse) -> None:
     publish(warehouse, date(2024, 2, 29))
     assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.1, is_landed=True)))
+
+
+def test_a_landing_that_has_been_writing_for_long_is_told(warehouse: Warehouse) -> None:
+    ledger = land(warehouse, "a-1", hours_ago=0.5, is_landed=True)
+    number = note_landing(warehouse, "alpha", "a-1", run_id="run")
+    assert not bad(ledger_health(warehouse, ledger))
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE landing_writes SET begun_at = begun_at - interval '61 minutes' WHERE id = %s", [number])
+    (finding,) = bad(ledger_health(warehouse, ledger))
+    assert finding.says.startswith("the rows of alpha a-1 are in doubt, since a landing began to write them more than an hour ago")
 
 
 def test_a_ledger_that_cannot_be_read_is_a_finding() -> None:
