@@ -235,6 +235,29 @@ def test_a_damaged_partition_is_no_outage_and_is_named_with_what_makes_it_again(
     assert str(raised.value).endswith(again.format(3 + place))
 
 
+@pytest.mark.parametrize("reader", ["scan", "scan and parser"])
+@pytest.mark.parametrize("is_torn", [False, True])
+@pytest.mark.slow
+def test_a_partition_that_the_parser_panics_at_is_an_error_of_the_lake(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, reader: str, is_torn: bool
+) -> None:
+    """Its panics are no Exception, so that they would end the run's process past whoever tells of it."""
+    keys = [str(THIRD), str(FOURTH)]
+    platform.lake.write_partitions("ticks", VENDOR, "window", {key: rows_of(("A", THIRD)) for key in keys})
+    paths = [f"ticks/vendor=acme/window={key}/part.parquet" for key in keys]
+    if is_torn:
+        platform.lake.write(paths[1], platform.lake.read(paths[1])[:-1])
+    panic = pl.exceptions.PanicException("range end index 96 out of range")
+    monkeypatch.setattr(pl.LazyFrame, "collect", Mock(side_effect=panic))
+    if reader == "scan and parser":
+        monkeypatch.setattr(pl, "read_parquet", Mock(side_effect=panic))
+    with pytest.raises(LakeError) as raised:
+        platform.lake.read_partitions("ticks", VENDOR, "window", keys)
+    assert not isinstance(raised.value, LakeOutageError)
+    named = paths[0] if reader == "scan and parser" else paths[1] if is_torn else "cannot give ticks of acme"
+    assert named in str(raised.value)
+
+
 @pytest.mark.slow
 def test_partitions_of_other_columns_are_no_outage_and_a_lake_that_fails_is_one(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
