@@ -86,28 +86,6 @@ def test_a_lane_whose_partitions_come_short_is_tried_again_and_uses_up_no_attemp
         assert len(published(world)) == 3
 
 
-@pytest.mark.parametrize("stage", ["twrr_series", "normalized_positions"])
-def test_nothing_is_computed_without_a_window_that_a_stale_listing_lacks(tmp_path: Path, warehouse_url: str, s3: str, stage: str) -> None:
-    """Day by day; the stage's listing stays as it was after the first day."""
-    lines = ("2025-03-03,100,0,0,10,110,0.1", "2025-03-04,110,0,0,11,121,0.1", "2025-03-05,121,0,0,12.1,133.1,0.1")
-    with behind_a_proxy(tmp_path, warehouse_url, s3) as (world, proxy):
-        for number, line in enumerate(lines):
-            assert world.land(f"acme_{number}.csv", csv(f"A,{line}")).success
-            if number < 2:
-                world.run_pending_lane()
-                world.platform.lake.partition_keys(stage, VENDOR, "window")
-                proxy.faults = Faults(frozen_listings=1, of=lambda path: stage in path)
-        result = world.run_lane(FIFTH, FIFTH)
-        (failed,) = [chain_of(event) for event in result.all_events if event.is_step_failure]
-        assert is_outage(failed)
-        assert any(f"listing of {stage} of acme lacks 2025-03-04, which is published" in error.message for error in failed)
-        assert published(world) == [("A", day) for day in days(3, 4)]
-        proxy.faults = Faults()
-        world.run_pending_lane()
-        linked = world.platform.warehouse.query("SELECT round(cumulative_twrr::numeric, 9)::text FROM performance_data ORDER BY as_of_date")
-        assert linked.to_series().to_list() == ["0.100000000", "0.210000000", "0.331000000"]
-
-
 def test_a_rejected_file_is_kept_whole_or_not_at_all(tmp_path: Path, warehouse_url: str, s3: str) -> None:
     with behind_a_proxy(tmp_path, warehouse_url, s3) as (world, proxy):
         file = world.put("acme_1.csv", "no,header\n1,2\n")
