@@ -9,7 +9,7 @@ LOCKS := requirements-build-locked.txt requirements-locked.txt requirements-embe
 LOCKING := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 TOOLS := .tools
 
-.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench docs clean lock audit sbom image
+.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench mutants docs clean lock audit sbom image
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,12 +57,15 @@ bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking
 	$(BIN)/python -m bench.linking
 	$(BIN)/python -m bench.detection
 
+mutants: $(TOOLS)/bin/cosmic-ray setup-dev ## how many of 300 faults in the pure rooms their fast tests notice
+	$(TOOLS)/bin/python -m advisory_perf_tests.mutants --python $(BIN)/python $(ARGUMENTS)
+
 docs: setup-dev ## draws the pictures that the code makes itself
 	$(BIN)/python docs/returns_by_timing.py
 
 $(TOOLS)/bin/%:
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install $(QUIET) cyclonedx-bom==7.5.0 pip_audit==2.10.1 uv==0.13.9
+	$(TOOLS)/bin/python -m pip install $(QUIET) cosmic-ray==8.7.0 cyclonedx-bom==7.5.0 pip_audit==2.10.1 uv==0.13.9
 
 lock: $(TOOLS)/bin/uv ## writes the locks anew from requirements*.txt; versions that still fit stay (needs the network)
 	$(TOOLS)/bin/uv pip compile requirements-build.txt $(LOCKING) --output-file requirements-build-locked.txt

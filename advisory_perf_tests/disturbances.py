@@ -193,8 +193,8 @@ def _shorten(places: _Places) -> None:
     """The N-th body that is read ends early; a reader who takes it for the whole one is told apart."""
     content, read, short = getattr(folders, _READER), Folder.read, threading.local()
 
-    def shortened(descriptor: int) -> bytes:
-        whole: bytes = content(descriptor)
+    def shortened(descriptor: int, size: int) -> bytes:
+        whole: bytes = content(descriptor, size)
         if not places.reached() or not whole:
             return whole
         short.is_on = True

@@ -74,7 +74,7 @@ def _main(arguments: Sequence[str], environment: dict[str, str], out: str, err: 
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = list(arguments)
-    sys.exit(main())
+    main()
 
 
 def line_with(text: str, output: str) -> str:

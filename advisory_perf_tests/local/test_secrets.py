@@ -48,8 +48,14 @@ def assert_no_secret(text: str) -> None:
     assert not [secret for secret in SECRETS if secret in text], text
 
 
-@pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("arguments", [["migrate"], ["doctor"], ["export", "accounts"]], ids=lambda arguments: arguments[0])
+COMMANDS = [["migrate"], ["doctor"], ["export", "accounts"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [(name, COMMANDS[0]) for name in BAD] + [("an @ in the password", arguments) for arguments in COMMANDS[1:]],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)
 def test_a_bad_address_of_the_warehouse_is_told_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, arguments: list[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Two minutes of `python -m advisory_perf_tests.soak`, which runs longer by hand, and that its yardstick is one."""
+"""A minute of `python -m advisory_perf_tests.soak`, which runs longer by hand, and that its yardstick is one."""
 
 import os
 import random
@@ -16,20 +16,20 @@ pytestmark = pytest.mark.slow
 
 
 def test_random_deliveries_under_random_trouble_end_as_if_nothing_had_happened() -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "2", "--lake", "bucket"]
+    command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "1", "--lake", "bucket"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1800, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended as if nothing had happened" in done.stdout
 
 
 def test_what_is_compared_does_not_depend_on_how_many_deliveries_a_lane_run_has(server_home: Path) -> None:
-    deliveries = Deliveries(random.Random(2))
-    for _ in range(14):
+    deliveries = Deliveries(random.Random(2883))
+    for _ in range(8):
         names = [one.name for one in deliveries.sent]
         deliveries.sent.append(deliveries.next(names, names))
     feeds = write_feeds(server_home / "feeds")
     at_once = undisturbed(server_home / "at_once", feeds, deliveries.sent)
     assert differences(at_once, undisturbed(server_home / "one_by_one", feeds, deliveries.sent, one_by_one=True)) == []
-    assert {"new", "restated", "late", "copy", "again", "unreadable"} <= {one.kind for one in deliveries.sent}
-    assert len(at_once["performance_data"]) > 20
+    assert {"new", "restated", "late", "copy", "again", "unreadable", "a bad row"} == {one.kind for one in deliveries.sent}
+    assert len(at_once["performance_data"]) > 8
