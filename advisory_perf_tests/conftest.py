@@ -41,11 +41,12 @@ def _home() -> Iterator[Path]:
 def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{next(_NUMBERS)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        making = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        connection.execute(making.format(sql.Identifier(name), sql.Identifier(template)))
         if template != "template0":  # a copy has the template's rows and not its rights
             connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-            making = sql.SQL(", ").join(map(sql.Identifier, (Role.OWNER, Role.WRITER)))
-            connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(name), making))
+            roles = sql.SQL(", ").join(map(sql.Identifier, (Role.OWNER, Role.WRITER)))
+            connection.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(name), roles))
         try:
             yield server.url(name)
         finally:

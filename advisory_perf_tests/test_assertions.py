@@ -32,8 +32,9 @@ def is_asserting(function: ast.AST, helpers: set[str]) -> bool:
 
 def helpers_of(functions: list[ast.FunctionDef]) -> set[str]:
     """The functions that assert, by themselves or by others."""
+    others = [one for one in functions if not one.name.startswith("test_")]
     found = set[str]()
-    while more := {one.name for one in functions if one.name not in found and not one.name.startswith("test_") and is_asserting(one, found)}:
+    while more := {one.name for one in others if one.name not in found and is_asserting(one, found)}:
         found |= more
     return found
 
@@ -63,7 +64,8 @@ def passed_over(functions: list[ast.FunctionDef]) -> Iterator[str]:
     for function in functions:
         for node in ast.walk(function):
             if isinstance(node, ast.With) and any("suppress" in ast.unparse(item.context_expr) for item in node.items):
-                yield from (f"{function.name}, line {inner.lineno}: within suppress" for inner in ast.walk(node) if isinstance(inner, ast.Assert))
+                asserting = [inner.lineno for inner in ast.walk(node) if isinstance(inner, ast.Assert)]
+                yield from (f"{function.name}, line {line}: within suppress" for line in asserting)
 
 
 @pytest.fixture(scope="module")

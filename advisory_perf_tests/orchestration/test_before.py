@@ -26,24 +26,22 @@ FIGURES = (
     "account_id, as_of_date, twrr_1y, twrr_1y_from, twrr_1y_over_gap, twrr_1y_over_missing, twrr_mtd_from, windows_missing,"
     " performance_start_date, cumulative_twrr"
 )
-ENDS_OF_RUNS = [date(2024, 3, 13), date(2024, 3, 14), date(2024, 3, 27), date(2024, 3, 28), date(2024, 4, 1), date(2024, 4, 30)]
+ENDS_OF_RUNS = [date(2024, 3, 14), date(2024, 3, 27), date(2024, 3, 28), date(2024, 4, 30)]
 
 
 def figures(world: World) -> list[tuple[object, ...]]:
     return world.platform.warehouse.query(f"SELECT {FIGURES} FROM performance_data ORDER BY account_id, as_of_date").rows()
 
 
-@pytest.mark.parametrize("holidays", [[], [GOOD_FRIDAY]], ids=["weekdays", "with Good Friday"])
-def test_years_are_the_same_in_one_run_and_in_runs_of_a_day(
-    tmp_path: Path, warehouse_url: str, second_warehouse_url: str, holidays: list[date]
-) -> None:
+def test_years_are_the_same_in_one_run_and_in_runs_of_a_day(tmp_path: Path, warehouse_url: str, second_warehouse_url: str) -> None:
+    """With a holiday at the end of a month, over which a year that ends before it may not look back."""
     lines = [
         f"{account},{date(*day)},100.00,0.00,0.00,{place}.00,{100 + place}.00,"
         for account, days in VALUED.items()
         for place, day in enumerate(days)
     ]
     delivery = csv(*lines)
-    feed = {"holidays": [str(day) for day in holidays], "first_window": "2023-01-01"}
+    feed = {"holidays": [str(GOOD_FRIDAY)], "first_window": "2023-01-01"}
     first, last = date(2023, 2, 28), ENDS_OF_RUNS[-1]
     (tmp_path / "whole").mkdir()
     with a_world(tmp_path, warehouse_url, feed=feed) as world:
@@ -62,8 +60,8 @@ def test_years_are_the_same_in_one_run_and_in_runs_of_a_day(
     assert on_thursday == {
         "month ends": date(2023, 3, 31),
         "near": date(2023, 3, 28),
-        "near without April": None if holidays else date(2023, 3, 28),
-        "any": None if holidays else date(2023, 3, 27),
+        "near without April": None,
+        "any": None,
         "begins": date(2023, 3, 31),
     }
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,8 @@ def test_an_account_that_was_emptied_but_for_a_cent_is_neither_missing_nor_stale
     }
     with a_world(tmp_path, warehouse_url, feed={**MONTHLY, "stale_after": 20}) as world:
         for name, lines in nine.items():
-            load(world, f"acme_{name}.csv", *lines, *([left[name]] if name in left else []))
+            assert world.land(f"acme_{name}.csv", csv(*lines, *([left[name]] if name in left else []))).success
+        world.run_pending_lane()
         found = {(account, code) for _, account, code, _ in issues(world) if account == "A09"}
         assert found == set()
         assert alerts(world) == []
@@ -122,10 +122,9 @@ def test_a_share_of_the_settings_decides_on_the_alert(tmp_path: Path, warehouse_
 def test_several_partial_files_a_day_raise_nothing_until_the_day_is_over(tmp_path: Path, warehouse_url: str) -> None:
     parts = (range(4), range(4, 8), range(8, 10))
     with a_world(tmp_path, warehouse_url) as world:
-        for day in ("2025-03-03", "2025-03-04", "2025-03-05"):
-            for number, part in enumerate(parts):
-                load(world, f"acme_{day}_{number}.csv", *rows(day, part))
-                assert (issues(world), alerts(world)) == ([], []), (day, number)
+        for number, part in enumerate(parts):
+            load(world, f"acme_2025-03-05_{number}.csv", *rows("2025-03-05", part))
+            assert (issues(world), alerts(world)) == ([], []), number
         for number, part in enumerate(parts[:2]):
             load(world, f"acme_2025-03-06_{number}.csv", *rows("2025-03-06", part))
         assert issues(world) == [], "the third file may still come"
@@ -141,10 +140,10 @@ def test_several_partial_files_a_day_raise_nothing_until_the_day_is_over(tmp_pat
 
 
 def test_shuffled_months_end_with_the_same_issues(tmp_path: Path, warehouse_url: str) -> None:
-    months = {1: TEN, 2: range(9), 3: range(5), 4: TEN}
+    months = {1: TEN, 2: range(9), 3: range(5)}
     ends = set()
     with a_world(tmp_path, warehouse_url, feed=MONTHLY) as world:
-        for number, order in enumerate(list(permutations(months))[::6]):
+        for number, order in enumerate([(1, 2, 3), (3, 1, 2)]):
             with world.administrator.connect() as connection:
                 connection.execute("TRUNCATE etl_processing_log, performance_data, reconciliation_results, accounts CASCADE")
                 connection.execute("SELECT refresh_daily_vendor_totals()")
