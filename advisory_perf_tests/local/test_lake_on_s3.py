@@ -8,23 +8,23 @@ import pytest
 from advisory_perf.errors import LakeError
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.storage.lake import Lake
-from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, installed, run
+from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, passing, run
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_lake_may_be_s3_or_a_folder(s3: str, tmp_path: Path) -> None:
+def test_the_lake_may_be_s3_or_a_folder(s3: str, tmp_path: Path, warehouse_url: str, second_warehouse_url: str) -> None:
     samples = make_samples(seed=3, accounts=6, last_month=date(2025, 3, 31), months=2, days=4)
-    with installed(tmp_path / "s3", lake_url="s3://lake/performance", s3_endpoint_url=s3) as on_s3:
-        run(on_s3, tmp_path / "handed", samples.files)
-        assert_equals_truth(on_s3.platform().warehouse, samples.truth)
-        from_s3 = content(on_s3.platform().warehouse, without=PROVENANCE)
-        archived = [file.name for file in on_s3.platform().lake.files("archive/")]
-        assert on_s3.platform().lake.files("incoming/") == []
-        assert on_s3.platform().lake.files("_staging/") == []
-    with installed(tmp_path / "folder") as in_folder:
-        run(in_folder, tmp_path / "handed", samples.files)
-        from_folder = content(in_folder.platform().warehouse, without=PROVENANCE)
+    on_s3 = passing(tmp_path / "s3", warehouse_url, lake_url="s3://lake/performance", s3_endpoint_url=s3)
+    run(on_s3, tmp_path / "handed", samples.files)
+    assert_equals_truth(on_s3.platform().warehouse, samples.truth)
+    from_s3 = content(on_s3.platform().warehouse, without=PROVENANCE)
+    archived = [file.name for file in on_s3.platform().lake.files("archive/")]
+    assert on_s3.platform().lake.files("incoming/") == []
+    assert on_s3.platform().lake.files("_staging/") == []
+    in_folder = passing(tmp_path / "folder", second_warehouse_url)
+    run(in_folder, tmp_path / "handed", samples.files)
+    from_folder = content(in_folder.platform().warehouse, without=PROVENANCE)
     assert sorted(archived) == sorted(file.name for file in samples.files)
     for name, rows in from_folder.items():
         assert rows.equals(from_s3[name]), name

@@ -1,15 +1,19 @@
 """A whole installation in a temporary folder, and what its warehouse holds."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 from psycopg import sql
 
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.local.installation import Installation, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, run_files
+from advisory_perf.orchestration.platform import Platform
 from advisory_perf.samples.truth import SampleFile, VendorTruth
 from advisory_perf.settings import Settings
 from advisory_perf.storage.ledger import Ledger
@@ -26,7 +30,31 @@ def installed(home: Path, **settings: object) -> Iterator[Installation]:
         yield installation
 
 
-def run(installation: Installation, folder: Path, files: Sequence[SampleFile], vendor: str | None = None) -> list[Handed]:
+@dataclass(frozen=True)
+class Passing:
+    """An installation on a warehouse that is there, whose runs are kept nowhere."""
+
+    settings: Settings
+
+    def platform(self) -> Platform:
+        """Feeds and stores."""
+        return open_platform(self.settings)
+
+    def definitions(self) -> dg.Definitions:
+        """Every asset and job."""
+        return build_definitions(self.settings)
+
+    def instance(self) -> AbstractContextManager[dg.DagsterInstance]:
+        """Of Dagster, for as long as it is used."""
+        return dg.DagsterInstance.ephemeral()
+
+
+def passing(home: Path, warehouse_url: str, **settings: object) -> Passing:
+    """An installation in the folder without a server of its own."""
+    return Passing(Settings.model_validate({"home": home, "warehouse_url": warehouse_url, **settings}))
+
+
+def run(installation: Installation | Passing, folder: Path, files: Sequence[SampleFile], vendor: str | None = None) -> list[Handed]:
     """Hands the files over in order, as `advisory-perf run` does."""
     folder.mkdir(exist_ok=True)
     paths = [folder / file.name for file in files]
