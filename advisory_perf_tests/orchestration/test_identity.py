@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from advisory_perf.errors import LakeError
-from advisory_perf.orchestration import landing
+from advisory_perf.orchestration import giving_up, landing
 from advisory_perf.orchestration.giving_up import JOB_NAME, giving_up_config
 from advisory_perf.orchestration.unclaimed import reject_unclaimed, unclaimed_config, unclaimed_file
 from advisory_perf.storage.lake import Lake
@@ -159,7 +160,12 @@ def test_what_has_left_incoming_is_not_given_up_though_it_did_not_land(world: Wo
     assert lying(world) == [("archive", "acme_1.csv", FIRST)]
 
 
-def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World) -> None:
+def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    counted: list[datetime] = []
+    wait, count = Turns.wait, giving_up.failed_attempts
+    monkeypatch.setattr(Turns, "wait", lambda turns, subject: waited.append(subject.split(" ")[0]) or wait(turns, subject))
+    monkeypatch.setattr(giving_up, "failed_attempts", lambda *of, now: counted.append(now) or count(*of, now=now))
     delivery_id = delivery_id_of(world.put("acme_1.csv", FIRST))
     job = world.definitions.resolve_job_def(JOB_NAME)
     config = giving_up_config(VENDOR, delivery_id, log_level="CRITICAL")
@@ -171,6 +177,10 @@ def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World) -> 
     (entry,) = world.platform.ledger.entries(VENDOR)
     assert (entry.status, entry.error_code) == ("FAILED", "E_POISONED")
     assert lying(world) == [("error", "acme_1.csv", FIRST)]
+    assert waited == ["bytes"], "nobody lands them under another name meanwhile"
+    run = world.instance.get_run_record_by_id(entry.run_id or "")
+    assert run is not None
+    assert counted == [run.create_timestamp], "what failed is counted as it was when the run was asked for"
 
 
 # what no feed claims --------------------------------------------------------------------------------------------------
