@@ -134,13 +134,21 @@ def looked_at(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
-def test_the_doctor_looks_at_every_part_in_this_order(looked_at: Callable[..., dict[str, list[Finding]]]) -> None:
+def test_the_doctor_looks_at_every_part_in_this_order(
+    looked_at: Callable[..., dict[str, list[Finding]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs_by_itself = Mock(return_value=[Finding(name, is_good=True, says="so it is") for name in ("daemon", "queue")])
+    monkeypatch.setattr(doctor, "daemon_health", runs_by_itself)
+    looked_at(dagster_url="postgresql+psycopg2://elsewhere/x", heartbeat_file=tmp_path / "beat")
+    assert (runs_by_itself.call_args.args[1], runs_by_itself.call_args.kwargs["is_embedded"]) == (tmp_path / "beat", False)
     found = looked_at()
+    told = {name: runs_by_itself.call_args.kwargs[name] for name in ("waiting", "is_embedded")}
+    assert told == {"waiting": 0, "is_embedded": True}
     assert list(found) == [
         *("feeds", "home", "lake: write", "lake: list", "lake: read", "lake: delete", "warehouse", "warehouse: schema"),
         *("roles", "partitions: performance_data", "partitions: reconciliation_results", "indexes", "constraints"),
         *(f"ledger: {part}" for part in ("RECEIVED", "PROCESSING", "FAILED", "rows", "published rows", "landings")),
-        *("alerts: waiting", "alerts: channel", "daemon", "queue"),
+        *("alerts: channel", "alerts: waiting", "alerts: open", "daemon", "queue"),
     ]
     assert found["feeds"][0].says == "5 valid: acme, vendor_a, vendor_b, vendor_c, vendor_d"
 
