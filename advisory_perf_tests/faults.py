@@ -43,7 +43,7 @@ from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIR
 from advisory_perf_tests.states import State, differences, state_of, without_staged
 
 DATABASE = "faults"
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 600
 B_FIFTH_UNREADABLE = "B,05.03.2025,255.00,0.00,0.00,0.00,255.00,0.00000"
 
 

@@ -31,7 +31,7 @@ def command(*arguments: str | Path, home: Path | None = None, **environment: str
     given = {name: str(value) for name, value in environment.items()}
     if home is not None:
         given["ADVISORY_PERF_HOME"] = str(home)
-    done = subprocess.run([COMMAND, *arguments], capture_output=True, check=False, env={**kept, **given, "COLUMNS": "160"}, timeout=120)
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, check=False, env={**kept, **given, "COLUMNS": "160"}, timeout=600)
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
