@@ -69,7 +69,7 @@ def in_process(*arguments: str | Path, world: World | None = None, **environment
         except SystemExit as end:
             code = end.code
     assert isinstance(code, int), code
-    return Outcome(code, *(text.buffer.getvalue().decode() for text in (out, err)))  # type: ignore[attr-defined]
+    return Outcome(code, *(text.buffer.getvalue().decode() for text in (out, err)))
 
 
 def done_by(world: World, *arguments: str | Path) -> tuple[Outcome, Done]:

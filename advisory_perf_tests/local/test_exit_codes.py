@@ -14,12 +14,14 @@ import pytest
 from dagster_postgres.utils import DagsterPostgresException
 
 from advisory_perf.errors import ChannelError, SettingsError
+from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import LocalRuns, _Failure
 from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.orchestration.upkeep import Removed
 from advisory_perf.storage.health import Finding
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.roles import Role
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.local.commands import Outcome, line_with
 from advisory_perf_tests.local.in_process import OPENING, done_by, in_process, opened
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, World, a_world, csv
@@ -82,7 +84,8 @@ def test_a_lane_that_fails_ends_run_and_replay_with_1_also_where_nothing_had_to_
     asked = lanes_end(monkeypatch, BROKEN)
     file = a_file(tmp_path, "acme_1.csv", csv(A_THIRD, A_FIFTH))
     replay = ("quarantine", "replay")
-    for count, (arguments, landed) in enumerate([(("run", file), 1), (replay, 0), ((*replay, "--vendor", ACME), 0)], 1):
+    cases: list[tuple[tuple[str | Path, ...], int]] = [(("run", file), 1), (replay, 0), ((*replay, "--vendor", ACME), 0)]
+    for count, (arguments, landed) in enumerate(cases, 1):
         outcome, done = done_by(world, *arguments)
         assert (outcome.code, len(done.handed), done.failures, len(asked)) == (1, landed, [BROKEN_LANE], count), arguments
         assert outcome.err.splitlines()[-1] == f"advisory-perf: {BROKEN_LANE}"
@@ -214,7 +217,7 @@ def test_a_warehouse_that_does_not_answer_ends_each_command_with_1_and_one_sente
     refused = Mock(side_effect=DagsterPostgresException("too many retries for DB connection"))  # Dagster itself would try for minutes
     monkeypatch.setattr(dg.DagsterInstance, "from_config", refused)
     given = [str(a_file(tmp_path, one, "x")) if one.endswith(".csv") else one for one in arguments]
-    outcome = in_process(*given, ADVISORY_PERF_HOME=tmp_path / "home", **AWAY)
+    outcome = in_process(*given, world=None, ADVISORY_PERF_HOME=tmp_path / "home", **AWAY)
     assert outcome.code == 1
     assert outcome.sentence
     assert "Traceback" not in outcome.err
@@ -230,22 +233,28 @@ def test_the_doctor_ends_with_1_where_anything_is_wrong_and_with_0_otherwise(mon
 
 
 def test_migrating_opens_without_migrating_and_acts_as_the_owner(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    addressed: list[str] = []
+    migrating = Mock(return_value=["001_a", "002_b"])
     settings = world.platform.settings.model_copy(update={"owner_url": "postgresql://owner@nowhere/x"})
     opening = Mock()
     opening.return_value.__enter__ = Mock(return_value=type(opened(world))(settings, settings.home))
     opening.return_value.__exit__ = Mock(return_value=None)
-    monkeypatch.setattr("advisory_perf.storage.schema.migrate", lambda url: addressed.append(url) or ["001_a", "002_b"])
+    monkeypatch.setattr("advisory_perf.storage.schema.migrate", migrating)
     with patch(OPENING, opening):
         outcome = in_process("migrate")
-    assert (outcome.code, outcome.out, addressed) == (0, "applied 001_a, 002_b\n", ["postgresql://owner@nowhere/x"])
+    assert (outcome.code, outcome.out) == (0, "applied 001_a, 002_b\n")
+    assert migrating.call_args.args == ("postgresql://owner@nowhere/x",)
     assert opening.call_args.kwargs == {"migrating": False}
 
 
 def test_each_command_asks_the_warehouse_as_the_role_that_its_work_needs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Role] = []
     warehouse = type(opened(world)).warehouse
-    monkeypatch.setattr(type(opened(world)), "warehouse", lambda own, role: asked.append(role) or warehouse(own, role))
+
+    def noted(own: Installation, role: Role) -> Warehouse:
+        asked.append(role)
+        return warehouse(own, role)
+
+    monkeypatch.setattr(type(opened(world)), "warehouse", noted)
     for arguments, role in (
         (["quarantine", "list"], Role.READER),
         (["breaks", "list"], Role.READER),
@@ -278,7 +287,7 @@ HERE = {"host": "127.0.0.1", "port": 3000}
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_serves_ends_with_0_or_1_and_the_page_changes_things_only_where_it_may(
-    world: World, arguments: list[str], served: str, expected: dict[str, object]
+    world: World, arguments: list[str], served: str, expected: dict[str, Any]
 ) -> None:
     home = world.platform.settings.home
     serving = Mock(side_effect=[None, SupervisionError("the daemon ended 7 times"), SettingsError("the port is taken")])

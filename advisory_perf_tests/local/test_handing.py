@@ -12,8 +12,7 @@ import pytest
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeOutageError, WarehouseError
 from advisory_perf.local.runs import BY_COMMAND, Handed, LocalRuns, Outcome, _Failure, release_dead_runs, replay, run_files
 from advisory_perf.storage.processes import own_identity
-from advisory_perf.storage.turns import Turns
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, an_entry, csv, days
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, an_entry, csv, days, noted_waits
 
 pytestmark = pytest.mark.slow
 
@@ -211,9 +210,7 @@ def test_a_landing_that_ended_without_a_word_is_another_processs(world: World, t
 
 
 def test_two_commands_with_files_of_one_name_take_turns(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[str] = []
-    wait = Turns.wait
-    monkeypatch.setattr(Turns, "wait", lambda turns, subject: waited.append(subject) or wait(turns, subject))
+    waited = noted_waits(monkeypatch)
     monkeypatch.setattr(LocalRuns, "_run", lambda *_, **__: _Failure("x", is_by_check=False))
     with pytest.raises(AdvisoryPerfError, match="the landing failed: x"):
         runs_of(world).land(a_file(tmp_path, FIRST), None)

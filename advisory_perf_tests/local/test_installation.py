@@ -101,7 +101,7 @@ def test_an_embedded_warehouse_is_migrated_serves_dagster_too_and_stops(tmp_path
         with psycopg.connect(str(installation.settings.dagster_url).replace("+psycopg2", "")) as connection:
             found = connection.execute("SELECT count(*) FROM information_schema.tables WHERE table_name = 'runs'").fetchone()
             assert found == (1,), "Dagster keeps its runs in the same server"
-    with pytest.raises(psycopg.OperationalError, match="connection failed|connection to server"):
+    with pytest.raises(psycopg.OperationalError, match=r"connection failed|connection to server"):
         psycopg.connect(url)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -290,7 +291,7 @@ def test_nothing_is_served_where_the_page_cannot_listen(tmp_path: Path, monkeypa
 
 
 def test_a_place_is_free_until_somebody_listens_there() -> None:
-    with page.socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert not is_free("127.0.0.1", port)
     assert is_free("127.0.0.1", port)
@@ -306,7 +307,7 @@ def test_the_page_is_guarded_for_its_hosts_and_served_without_forwarded_headers(
     made.settings.page_hosts, made.instance.return_value = "perf.example.com, b.example.com:81", MagicMock()
     for name, instead in (("WorkspaceProcessContext", context), ("guarded", guarded)):
         monkeypatch.setattr(page, name, instead)
-    monkeypatch.setattr(page.uvicorn, "Server", server)
+    monkeypatch.setattr("uvicorn.Server", server)
     serve_page(made, tmp_path / "workspace.yaml", host="127.0.0.1", port=A_PORT, read_only=read_only)
     assert context.call_args.kwargs["read_only"] is read_only
     assert guarded.call_args.kwargs == {"read_only": read_only}

@@ -2,20 +2,21 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration import giving_up, landing
+from advisory_perf.orchestration.attempts import failed_attempts
 from advisory_perf.orchestration.giving_up import JOB_NAME, giving_up_config
 from advisory_perf.orchestration.unclaimed import reject_unclaimed, unclaimed_config, unclaimed_file
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import Turns
-from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv
+from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv, noted_waits
 from advisory_perf_tests.orchestration.test_whole_files import given_up, statuses
 
 pytestmark = pytest.mark.slow
@@ -161,11 +162,9 @@ def test_what_has_left_incoming_is_not_given_up_though_it_did_not_land(world: Wo
 
 
 def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[str] = []
-    counted: list[datetime] = []
-    wait, count = Turns.wait, giving_up.failed_attempts
-    monkeypatch.setattr(Turns, "wait", lambda turns, subject: waited.append(subject.split(" ")[0]) or wait(turns, subject))
-    monkeypatch.setattr(giving_up, "failed_attempts", lambda *of, now: counted.append(now) or count(*of, now=now))
+    waited = noted_waits(monkeypatch)
+    counted = Mock(side_effect=failed_attempts)
+    monkeypatch.setattr(giving_up, "failed_attempts", counted)
     delivery_id = delivery_id_of(world.put("acme_1.csv", FIRST))
     job = world.definitions.resolve_job_def(JOB_NAME)
     config = giving_up_config(VENDOR, delivery_id, log_level="CRITICAL")
@@ -177,10 +176,10 @@ def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World, mon
     (entry,) = world.platform.ledger.entries(VENDOR)
     assert (entry.status, entry.error_code) == ("FAILED", "E_POISONED")
     assert lying(world) == [("error", "acme_1.csv", FIRST)]
-    assert waited == ["bytes"], "nobody lands them under another name meanwhile"
+    assert [subject.split(" ")[0] for subject in waited] == ["bytes"], "nobody lands them under another name meanwhile"
     run = world.instance.get_run_record_by_id(entry.run_id or "")
     assert run is not None
-    assert counted == [run.create_timestamp], "what failed is counted as it was when the run was asked for"
+    assert counted.call_args.kwargs == {"now": run.create_timestamp}, "what failed is counted as it was when the run was asked for"
 
 
 # what no feed claims --------------------------------------------------------------------------------------------------
@@ -199,11 +198,9 @@ def test_the_job_for_files_that_no_feed_claims_takes_no_others(world: World, pat
 
 def test_what_no_feed_claims_is_rejected_once_under_its_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("x.csv", FIRST, folder="nobody")
-    waited: list[str] = []
-    wait = Turns.wait
-    monkeypatch.setattr(Turns, "wait", lambda turns, subject: waited.append(subject.split(" ")[0]) or wait(turns, subject))
+    waited = noted_waits(monkeypatch)
     sentence = reject_unclaimed(world.platform, file, run_id="run", why="x.csv: it is odd")
-    assert (sentence, waited) == ("x.csv: it is odd", ["landing", "bytes"])
+    assert (sentence, [subject.split(" ")[0] for subject in waited]) == ("x.csv: it is odd", ["landing", "bytes"])
     (entry,) = world.platform.ledger.entries()
     assert (entry.delivery_id, entry.vendor, entry.size_bytes, entry.run_id) == (delivery_id_of(file), "unknown", len(FIRST), "run")
     assert (entry.error_message, entry.file_path) == (sentence, file.path)

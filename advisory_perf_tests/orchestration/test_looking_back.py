@@ -1,5 +1,6 @@
 """Which windows a run looks back on, which writes it takes for unfinished, and what the upkeep may remove: with stores that only answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -30,7 +31,7 @@ def of_days(first: date, last: date, feed: Any = DAILY) -> WindowRange:
     return WindowRange(first, last, feed.cadence)
 
 
-def a_platform(stored: list[date], published: list[date] | None = None) -> tuple[Any, list[list[str]]]:
+def a_platform(stored: Sequence[date], published: Sequence[date] = ()) -> tuple[Any, list[list[str]]]:
     """A platform whose lake lists the windows, and the windows that are read of it."""
     read: list[list[str]] = []
 
@@ -39,7 +40,7 @@ def a_platform(stored: list[date], published: list[date] | None = None) -> tuple
         return TWRR_SERIES.empty().select(STATE)
 
     lake = Mock(partition_keys=lambda *_: [day.isoformat() for day in stored], read_partitions=rows)
-    warehouse = Mock(query=Mock(return_value=pl.DataFrame({"as_of_date": published or []}, schema={"as_of_date": pl.Date()})))
+    warehouse = Mock(query=Mock(return_value=pl.DataFrame({"as_of_date": list(published)}, schema={"as_of_date": pl.Date()})))
     return Mock(lake=lake, warehouse=warehouse), read
 
 
@@ -158,14 +159,14 @@ def test_a_run_or_a_partition_goes_when_it_ended_before_the_time_and_not_at_it()
 def test_only_what_the_vendor_gives_is_compared_each_with_its_own_tolerance(
     monkeypatch: pytest.MonkeyPatch, columns: dict[str, str], fields: list[ReconciledField]
 ) -> None:
-    class Stopped(Exception):
+    class StoppedError(Exception):
         """Nothing more is asked."""
 
-    asked = Mock(side_effect=Stopped("compared"))
+    asked = Mock(side_effect=StoppedError("compared"))
     monkeypatch.setattr(stages, "reconcile", asked)
     monkeypatch.setattr(stages, "figures", lambda _: pl.DataFrame())
     feed = a_feed(cast("Any", columns))
-    with pytest.raises(Stopped, match="compared"):
+    with pytest.raises(StoppedError, match="compared"):
         stages.reconciliation(Mock(), feed, of_days(THIRD, THIRD), {})
     allowances = asked.call_args.args[1]
     assert list(allowances) == fields
