@@ -287,10 +287,10 @@ def quarantine_replay(
         entries = to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
         lanes = lanes_to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
         outcome = replay_with_progress(installation, platform, entries, lanes)
-        if not entries:
+        if outcome.handed:
+            console().print(summary(platform.warehouse, outcome.handed))
+        elif not outcome.failures:
             typer.echo("nothing to replay: no delivery failed, and no row is in quarantine")
-            return
-        console().print(summary(platform.warehouse, outcome.handed))
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     _end(outcome.handed)

@@ -1,11 +1,11 @@
 """Runs whose process is gone, told without the code server that started it."""
 
 import json
+import os
 import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_run_whose_process_was_killed_ends_although_no_code_server_knows_of_it
         process.send_signal(signal.SIGSTOP)
         assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
         process.kill()
-        time.sleep(0.2)  # dead, and not waited for by anybody
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and not taken leave of by anybody
         assert after_monitoring(instance, run) is dg.DagsterRunStatus.FAILURE
 
 

@@ -92,6 +92,6 @@ def test_a_link_that_comes_while_it_is_written_is_not_followed(tmp_path: Path) -
 
 
 def test_what_fails_leaves_neither_the_file_nor_a_part(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), whole_file(tmp_path / "out.csv"):
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="half of it"), whole_file(tmp_path / "out.csv"):
+        raise RuntimeError("half of it")
     assert list(tmp_path.iterdir()) == []

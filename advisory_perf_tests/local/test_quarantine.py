@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import AdvisoryPerfError, LakeOutageError
-from advisory_perf.local.quarantine import lanes_to_replay, quarantine_table, to_replay
+from advisory_perf.local.quarantine import quarantine_table, to_replay
 from advisory_perf.local.runs import Handed, LocalRuns, replay, run_files
 from advisory_perf.storage.conditions import condition
 from advisory_perf.storage.lake import Lake
+from advisory_perf_tests.local.in_process import done_by
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, acme_as_data, csv
 
 pytestmark = pytest.mark.slow
@@ -37,21 +38,21 @@ def a_world_of_its_own(folder: Path, url: str, feed: dict[str, Any] | None = Non
 def hand_over(world: World, folder: Path, name: str = "acme_1.csv", content: str = DELIVERY) -> Handed:
     path = folder / name
     path.write_text(content, encoding="utf-8")
-    runs = LocalRuns(world.platform, world.definitions, world.instance)
-    outcome = run_files(runs, [path], None, landed=lambda _: None, lane_done=lambda _name, _of: None)
-    assert outcome.failures == []
-    return outcome.handed[0]
+    (handed,) = commanded(world, "run", path)
+    return handed
 
 
 def replayed(world: World, *, vendor: str | None = None, delivery_id: str | None = None) -> list[Handed]:
-    platform = world.platform
-    known, feeds = platform.ledger.entries(), list(platform.feeds)
-    entries = to_replay(known, feeds, vendor=vendor, delivery_id=delivery_id)
-    lanes = lanes_to_replay(known, feeds, vendor=vendor, delivery_id=delivery_id)
-    runs = LocalRuns(platform, world.definitions, world.instance)
-    outcome = replay(runs, entries, lanes, landed=lambda _: None, lane_done=lambda _name, _of: None)
-    assert outcome.failures == []
-    return outcome.handed
+    chosen = {"--vendor": vendor, "--delivery": delivery_id}
+    return commanded(world, "quarantine", "replay", *(part for name, value in chosen.items() if value for part in (name, value)))
+
+
+def commanded(world: World, *arguments: str | Path) -> list[Handed]:
+    """What the command made of the deliveries, which its exit code has to say."""
+    outcome, done = done_by(world, *arguments)
+    has_issues = any(one.status not in {"COMPLETED", "DUPLICATE"} for one in done.handed)
+    assert (done.failures, outcome.code) == ([], 3 if has_issues else 0)
+    return done.handed
 
 
 def state(world: World) -> dict[str, list[tuple[object, ...]]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.orchestration.decisions import windows_touched
@@ -22,6 +23,7 @@ from advisory_perf.settings import Settings
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
+from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 
@@ -205,6 +207,19 @@ def a_world(folder: Path, warehouse_url: str, **settings: Any) -> Iterator[World
     chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)
     with dg.DagsterInstance.ephemeral() as instance:
         yield World(open_platform(chosen), build_definitions(chosen), instance)
+
+
+def noted_waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The subjects of the turns that are waited for from now on, as they come."""
+    waited: list[str] = []
+    wait = Turns.wait
+
+    def noting(turns: Turns, subject: str) -> None:
+        waited.append(subject)
+        wait(turns, subject)
+
+    monkeypatch.setattr(Turns, "wait", noting)
+    return waited
 
 
 def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

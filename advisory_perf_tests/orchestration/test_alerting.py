@@ -185,7 +185,7 @@ def test_while_the_lake_does_not_answer_nothing_is_called_missing(
         at(monkeypatch, datetime(2025, 3, 4, 18, tzinfo=UTC))
         with monkeypatch.context() as patched:
             patched.setattr(Lake, "files", unreachable)
-            with pytest.raises(LakeError):
+            with pytest.raises(LakeError, match="fails at listing"):
                 world.tick("watch")
         assert alerts(world) == []
         assert skipped(world, "watch").startswith("acme: nothing has landed for 2025-03-03, ")

@@ -96,7 +96,7 @@ def test_while_the_warehouse_does_not_answer_the_heartbeat_tells_it(watched: Wor
 
     all_tick(watched)
     monkeypatch.setattr(Outbox, "update", gone)
-    with pytest.raises(WarehouseOutageError):
+    with pytest.raises(WarehouseOutageError, match="the warehouse does not answer"):
         watched.tick("pulse")
     assert heartbeat(watched).warehouse == "the warehouse does not answer"
 

@@ -129,7 +129,7 @@ def test_a_run_that_was_half_removed_is_removed_by_the_next_pass(world: World, m
 
     with monkeypatch.context() as patched:
         patched.setattr(dg.DagsterInstance, "delete_run", killed)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match=run_id):
             keep_up(world.platform, world.instance, now=later(91))
     assert world.instance.all_logs(run_id) == []
     assert keep_up(world.platform, world.instance, now=later(91)).runs == 1
@@ -159,7 +159,7 @@ def test_while_the_lake_cannot_be_listed_nothing_goes(world: World, monkeypatch:
 
     failed_run(world, "d")
     monkeypatch.setattr(Lake, "files", unreachable)
-    with pytest.raises(LakeOutageError):
+    with pytest.raises(LakeOutageError, match="the lake does not answer"):
         keep_up(world.platform, world.instance, now=later(91))
     assert len(world.instance.get_runs()) == 1
 
