@@ -150,7 +150,7 @@ def test_a_currency_that_is_not_known_before_is_no_other_one() -> None:
         assert found["growth_factor"].to_list() == [1.1, 1.1, None]
 
 
-# findings: quality
+# what deserves a look: quality
 
 
 def test_a_value_before_that_is_unknown_is_nothing_to_roll_from_or_to_jump_from() -> None:
