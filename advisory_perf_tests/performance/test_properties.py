@@ -1,7 +1,6 @@
 """What has to hold of returns whatever the amounts are."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns, twrr_series
+from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.performance.scenarios import a_return, a_schedule, positions, returns
 
 pytestmark = pytest.mark.slow
@@ -160,10 +160,18 @@ def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]
 
 
 wild = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1.7e308]))
+ordinary = st.tuples(st.floats(1, 1e9), st.floats(0, 1e3), st.floats(0, 1e3), st.floats(1, 1e9), st.floats(0, 1e2))
+mostly_ordinary = st.builds(
+    lambda row, value, places: tuple(value if place in places else one for place, one in enumerate(row)),
+    ordinary,
+    wild,
+    st.sets(st.integers(0, 4), max_size=2),
+)
 
 
-@settings(max_examples=200)
-@given(timings, fee_bases, st.lists(st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
+@accepts_at_least(0.4)
+@settings(max_examples=100)
+@given(timings, fee_bases, st.lists(mostly_ordinary | st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
 def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_basis: FeeBasis, rows: list[tuple[Any, ...]]) -> None:
     names = ("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.Float64()), orient="row").with_columns(
@@ -171,9 +179,16 @@ def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_bas
     )
     found = sub_period_returns(frame, timing=timing, fee_basis=fee_basis, weight=weight_of(timing))
     assert found.filter((pl.col("return_status") == "OK") != pl.col("calculated_twrr").is_not_null()).is_empty()
-    with suppress(ValueError):
-        figures = twrr_series(found, schedule=a_schedule()).series.drop(names).select(pl.col(pl.Float64()))
-        assert figures.select(pl.all().is_finite().all()).row(0) == (True,) * figures.width
+    counted("returns", found["calculated_twrr"].is_not_null().sum(), found.height)
+    try:
+        series = twrr_series(found, schedule=a_schedule()).series
+    except ValueError as refused:
+        assert "passes what a Float64 holds" in str(refused)  # noqa: PT017 - most are taken, and counted
+        counted("histories", 0)
+        return
+    figures = series.drop(names).select(pl.col(pl.Float64()))
+    assert figures.select(pl.all().is_finite().all()).row(0) == (True,) * figures.width
+    counted("histories", 1)
 
 
 def test_a_history_that_passes_what_a_float_holds_is_refused() -> None:
