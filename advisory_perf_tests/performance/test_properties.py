@@ -56,6 +56,7 @@ histories = st.lists(st.tuples(st.sampled_from(["A1", "A2", "A3"]), days, period
 )
 
 
+@settings(max_examples=30)
 @given(timings, fee_bases, flows, flows, flows)
 def test_without_a_market_movement_any_flows_give_nothing(
     timing: FlowTiming, fee_basis: FeeBasis, begin: Decimal, inflow: Decimal, outflow: Decimal
@@ -66,6 +67,7 @@ def test_without_a_market_movement_any_flows_give_nothing(
     assert (value, status) in {(0.0, "OK"), (None, "UNDEFINED_BASE")}
 
 
+@settings(max_examples=30)
 @given(timings, fee_bases, periods, st.integers(2, 1000))
 def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBasis, period: dict[str, Decimal], factor: int) -> None:
     scaled = {name: amount * factor for name, amount in period.items()}
@@ -76,6 +78,7 @@ def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBas
     )
 
 
+@settings(max_examples=30)
 @given(timings, amounts, amounts, flows, flows, amounts)
 def test_splitting_a_period_where_no_flow_falls_changes_nothing(
     timing: FlowTiming, begin: Decimal, middle: Decimal, inflow: Decimal, outflow: Decimal, end: Decimal
@@ -94,7 +97,7 @@ def test_splitting_a_period_where_no_flow_falls_changes_nothing(
         assert whole[name] == split[name] or abs(whole[name] - split[name]) <= EPSILON * max(1, abs(whole[name])), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(timings, histories, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[str, Any]], stream: Any) -> None:
     shuffled = list(rows)
@@ -103,7 +106,7 @@ def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[s
     assert series_of(timing, rows).equals(series_of(timing, sorted(rows, key=lambda row: (row["as_of_date"], row["account_id"]))))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(timings, histories)
 def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[dict[str, Any]]) -> None:
     lazy = sub_period_returns(net_flows(positions(*rows).lazy()), timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))
@@ -119,6 +122,7 @@ def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[di
     )
 
 
+@settings(max_examples=30)
 @given(
     st.sampled_from([timing for timing in FlowTiming if timing is not FlowTiming.INFLOW_START_OUTFLOW_END]),
     amounts,
@@ -148,6 +152,7 @@ def test_a_deposit_on_the_last_day_is_neutral_at_the_end_of_the_day(begin: Decim
     assert without == with_deposit
 
 
+@settings(max_examples=30)
 @given(timings, st.lists(periods, min_size=2, max_size=10), st.data())
 def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]], data: st.DataObject) -> None:
     """The index over all periods is the index over the first times the index over the others."""
@@ -170,7 +175,7 @@ mostly_ordinary = st.builds(
 
 
 @accepts_at_least(0.4)
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(timings, fee_bases, st.lists(mostly_ordinary | st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
 def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_basis: FeeBasis, rows: list[tuple[Any, ...]]) -> None:
     names = ("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees")

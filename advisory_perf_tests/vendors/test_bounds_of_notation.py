@@ -13,7 +13,7 @@ from advisory_perf.vendors.dates import first_of, within_reach
 from advisory_perf.vendors.deadlines import Deadline
 from advisory_perf.vendors.expressions import compiled
 from advisory_perf.vendors.named_days import day_notices
-from advisory_perf.vendors.numbers import exact_money, expanded, figure
+from advisory_perf.vendors.numbers import exact_money, expanded, figure, plain
 from advisory_perf.vendors.reversals import netted
 from advisory_perf.vendors.sources import Numbers
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
@@ -90,6 +90,57 @@ def test_a_return_is_a_million_at_most(text: str, expected: Any) -> None:
 def test_a_control_figure_may_have_groups_that_cells_have_not(text: str, amount: str | None) -> None:
     assert figure(text, Numbers()) == (None if amount is None else Decimal(amount))
     assert figure(text, Numbers(), shift=3) == (None if amount is None else Decimal(amount) * 1000)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "number"),
+    [
+        ("-5", {}, "-5"),
+        ("(5)", {}, "-5"),
+        ("(-5)", {}, None),
+        ("(5", {}, None),
+        ("5)", {}, None),
+        ("-5-", {}, None),
+        ("+-5", {}, None),
+        ("(5)-", {}, None),
+        ("5-", {}, "-5"),
+        ("5-", {"trailing_minus": False}, None),
+        ("(5)", {"parentheses_negative": False}, None),
+        ("5 DR", {"credit_debit": True}, "-5"),
+        ("5 CR", {"credit_debit": True}, "5"),
+        ("-5 CR", {"credit_debit": True}, None),
+        ("-5 DR", {"credit_debit": True}, None),
+        ("5 DR", {}, None),
+        ("$5", {"currency_signs": ["$", "USD"]}, "5"),
+        ("$-5", {"currency_signs": ["$", "USD"]}, "-5"),
+        ("-$5", {"currency_signs": ["$", "USD"]}, "-5"),
+        ("$5 USD", {"currency_signs": ["$", "USD"]}, None),
+        ("$$5", {"currency_signs": ["$", "USD"]}, None),
+        ("$-$5", {"currency_signs": ["$", "USD"]}, None),
+        ("-$-5", {"currency_signs": ["$", "USD"]}, None),
+        ("5 USD-", {"currency_signs": ["$", "USD"]}, None),
+        ("kr.50", {"currency_signs": ["kr"]}, None),
+        ("kr50", {"currency_signs": ["kr.", "kr"]}, "50"),
+        ("5%", {}, None),
+        ("1,234", {"grouping": ","}, "1234"),
+        ("1,23", {"grouping": ","}, None),
+        ("1234,567", {"grouping": ","}, None),
+        ("1'234", {}, "1234"),
+        ("1'234.-", {}, "1234."),
+        ("10,00,000", {"grouping": "indian"}, "1000000"),
+        ("10,00,00", {"grouping": "indian"}, None),
+        ("1.234,5", {"decimal_mark": ",", "grouping": "."}, "1234.5"),
+        ("1e3", {}, "1e3"),
+        ("1e1000", {}, None),
+    ],
+)
+def test_a_number_is_plain_in_exactly_one_way(text: str, said: dict[str, Any], number: str | None) -> None:
+    assert pl.select(plain(pl.lit(text), Numbers(**said), percent=False)).item() == number
+
+
+@pytest.mark.parametrize(("text", "number"), [("5%", "5"), ("5 %", "5"), ("(5%)", "-5"), ("5%%", None), ("%5", None)])
+def test_a_percent_sign_stands_behind_a_return_once(text: str, number: str | None) -> None:
+    assert pl.select(plain(pl.lit(text), Numbers(), percent=True)).item() == number
 
 
 # binary floats

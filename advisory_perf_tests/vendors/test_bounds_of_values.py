@@ -133,6 +133,16 @@ def test_one_row_is_summed_only_by_what_is_called_a_total() -> None:
     assert summing(("12345.67", "23456.78"), ("1", "1"), ("12346.67", "23457.78")) == [2]
 
 
+@pytest.mark.parametrize(("others", "called", "found"), [(1, True, [1]), (1, False, []), (2, True, [2]), (2, False, [2])])
+def test_a_row_that_is_half_of_its_day_is_a_sum_by_its_name_or_of_two_others(others: int, *, called: bool, found: list[int]) -> None:
+    """As the first row of its day too, where nothing stands above it."""
+    rows = [(f"{1000 + place}.37", f"{2000 + place}.41") for place in range(others)]
+    total = (str(sum(Decimal(begin) for begin, _ in rows)), str(sum(Decimal(end) for _, end in rows)))
+    names = tuple(f"A{place}" for place in range(others))
+    assert summing(*rows, total, names=(*names, "Total" if called else "B1")) == found
+    assert summing(total, *rows, names=("Total" if called else "B1", *names)) == [0] * len(found)
+
+
 def test_subtotals_of_subtotals_are_found_four_levels_deep() -> None:
     def tree(level: int, first: int) -> list[tuple[int, int]]:
         """Rows of two halves and their sum, in units of a ten-thousandth; the sum is the last."""

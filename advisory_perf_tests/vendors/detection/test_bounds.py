@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.vendors.detection.aliases import Strength
 from advisory_perf.vendors.detection.arithmetic import (
     HOLDS,
     LEAST_ROWS,
@@ -16,7 +17,9 @@ from advisory_perf.vendors.detection.arithmetic import (
     Identity,
     Rolled,
     Seen,
+    best_identity,
     missing_terms,
+    residual,
     roll_forward,
 )
 from advisory_perf.vendors.detection.values import day_formats, looks_numeric, notation, printed_digits, share
@@ -97,6 +100,42 @@ def test_a_column_is_turned_by_the_share_of_its_signs(field: str, positive: int,
     amounts = [str(place + 1) if place < positive else str(-place - 1) for place in range(10)] + ["0"] * 7
     assert figures(a=amounts).orientation("a", field) == orientation
     assert figures(a=["0"] * 5).orientation("a", field) == 1
+
+
+@pytest.mark.parametrize(("field", "least"), [("contributions", 18), ("distributions", 18), ("fees", 16), ("income", 16)])
+def test_the_share_of_signs_is_told_to_one_of_twenty(field: str, least: int) -> None:
+    for positive, orientation in ((least, 1), (least - 1, 0)):
+        amounts = [str(place + 1) if place < positive else str(-place - 1) for place in range(20)]
+        assert figures(a=amounts).orientation("a", field) == orientation
+
+
+@pytest.mark.parametrize(("failing", "column"), [(1, "c"), (2, "x")])
+def test_a_surer_name_counts_unless_the_identity_holds_on_nine_of_ten_rows_without_it(failing: int, column: str) -> None:
+    begins, flows = [100 + 7 * place for place in range(10)], [3 + place for place in range(10)]
+    ends = [begin + flow + (50 if place < failing else 0) for place, (begin, flow) in enumerate(zip(begins, flows, strict=True))]
+    of = figures(b=list(map(str, begins)), c=list(map(str, flows)), x=["1000"] * 10, e=list(map(str, ends)))
+    named = {
+        "beginning_market_value": {"b": Strength.EXACT},
+        "contributions": {"c": Strength.LIKELY, "x": Strength.EXACT},
+        "ending_market_value": {"e": Strength.EXACT},
+    }
+    found = best_identity(of, named, set())
+    assert found is not None
+    assert found.assignment["contributions"] == column
+
+
+def test_the_identity_of_a_row_without_an_amount_is_unknown() -> None:
+    of = figures(b=["100", "100"], c=["5", "5"], e=["105", "105"])
+    amounts = of.amounts.with_columns(c=pl.Series([None, Decimal(5)], dtype=MONEY))
+    assignment = {"beginning_market_value": "b", "contributions": "c", "ending_market_value": "e"}
+    assert amounts.select(residual(Figures(of.keys, amounts, of.unit), assignment)).to_series().to_list() == [None, Decimal(0)]
+
+
+def test_a_value_that_was_and_is_zero_tells_nothing_of_a_roll_forward() -> None:
+    assert roll_forward(figures(b=["5", "0"], e=["0", "0"]))["e", "b"].rows == 0
+    assert roll_forward(figures(b=["5", "1"], e=["0", "0"]))["e", "b"].rows == 1
+    assert roll_forward(figures(b=["0", "0"], e=["5", "0"]))["e", "b"].rows == 1
+    assert roll_forward(figures(b=["5", "5"], e=["5", "5"]))["e", "b"].rows == 0
 
 
 @pytest.mark.parametrize(("off", "rows"), [("0.01", 4), ("0.0101", 0), ("-0.01", 4), ("-0.0101", 0)])
