@@ -245,10 +245,7 @@ def test_a_month_with_an_undefined_sub_period_has_no_return(unknown: float | Non
         twrr_mtd=pl.when(second).then(0.0).otherwise("twrr_mtd"),
     )
     assert monthly_returns(gap, schedule=WEEKDAYS)["monthly_return"].to_list()[1] is None
-    without_return = rows.with_columns(
-        return_status=pl.when(second).then(pl.lit("UNDEFINED_BASE")).otherwise("return_status"),
-        twrr_mtd=pl.when(second).then(0.0).otherwise("twrr_mtd"),
-    )
+    without_return = rows.with_columns(return_status=pl.when(second).then(pl.lit("UNDEFINED_BASE")).otherwise("return_status"))
     assert monthly_returns(without_return, schedule=WEEKDAYS)["monthly_return"].to_list()[1] is None
 
 

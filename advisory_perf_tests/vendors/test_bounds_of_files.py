@@ -115,6 +115,22 @@ def test_an_archive_without_its_whole_end_was_cut_short(lost: int, code: str) ->
     assert refused(lambda: entries(content[: len(content) - lost], a_reading()))[:6] == code
 
 
+def test_an_archive_whose_list_is_damaged_and_whose_end_is_whole_was_not_cut() -> None:
+    content = zipped(("acme.csv", whole_files()["csv"].content))
+    damaged = content.replace(b"PK\x01\x02", b"PK\x01\x03")
+    assert refused(lambda: entries(damaged, a_reading())).startswith("E_FORMAT: acme, acme_1.csv: is a damaged zip archive")
+    assert refused(lambda: entries(damaged[:-1], a_reading())).startswith("E_TORN")
+
+
+@pytest.mark.parametrize(("place", "by"), [(24, 1), (24, -1), (16, 1)])
+def test_a_file_of_an_archive_has_the_length_and_the_checksum_that_are_listed(place: int, by: int) -> None:
+    content = bytearray(zipped(("acme.csv", whole_files()["csv"].content)))
+    content[content.find(b"PK\x01\x02") + place] += by
+    error = rejection_within(Bounds(), bytes(content), a_feed())
+    assert error.code == "E_FORMAT"
+    assert "'acme.csv' is damaged or oddly packed" in error.sentence
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "size", "says"),
     [

@@ -244,3 +244,14 @@ def test_half_a_unit_of_rounded_money_is_that_of_its_rounding(scale: int, round_
     column = {"ending_market_value": {"from": "emv", "scale": scale}}
     feed = a_feed(column, files={"patterns": ["acme_*"], "format": "json"}, numbers={"round_to": round_to})
     assert judged(rows, feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)]
+
+
+@pytest.mark.parametrize(
+    ("number", "half"), [("1234567890123.25", "0.005"), ("-1234567890123.25", "0.05"), ("-123456789012.25", "0.005"), ("12.25", "0.005")]
+)
+def test_half_a_unit_is_not_told_by_a_number_of_more_than_fifteen_digits_and_a_point(number: str, half: str) -> None:
+    rows = ",".join(
+        f'{{"id": "A{place}", "day": "2024-06-28", "bmv": 1, "in": 0, "out": 0, "emv": {emv}}}' for place, emv in enumerate(("1.5", number))
+    )
+    feed = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, plausibility={"jump": "warn"})
+    assert judged(f"[{rows}]", feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
