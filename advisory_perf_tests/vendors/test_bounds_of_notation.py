@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from advisory_perf.contracts.currencies import WITHDRAWN
 from advisory_perf.vendors.binary_floats import APPROXIMATE, amounts_as_text, identifiers_as_text, is_beyond_cents, meant
 from advisory_perf.vendors.dates import first_of, within_reach
 from advisory_perf.vendors.deadlines import Deadline
+from advisory_perf.vendors.denominations import currency_of
 from advisory_perf.vendors.expressions import compiled
 from advisory_perf.vendors.named_days import day_notices
 from advisory_perf.vendors.numbers import exact_money, expanded, figure, plain
@@ -295,6 +297,18 @@ def test_a_deadline_is_a_year_after_its_window_at_most(days: int, *, fits: bool)
     else:
         with pytest.raises(ValidationError, match="days"):
             Deadline.model_validate(said)
+
+
+@pytest.mark.parametrize(("after", "code"), [(-1, "HRK"), (0, "HRK"), (1, None)])
+def test_a_withdrawn_code_is_one_on_its_last_day(after: int, code: str | None) -> None:
+    day = WITHDRAWN["HRK"].until + timedelta(days=after)
+    assert pl.select(currency_of(pl.lit("HRK"), pl.lit(day), accepts_minor_units=False)).item() == code
+    assert pl.select(currency_of(pl.lit("USD"), pl.lit(day), accepts_minor_units=False)).item() == "USD"
+
+
+@pytest.mark.parametrize(("accepts", "code"), [(True, "GBP"), (False, None)])
+def test_a_minor_unit_is_its_major_one_where_it_is_accepted(*, accepts: bool, code: str | None) -> None:
+    assert pl.select(currency_of(pl.lit("GBX"), pl.lit(date(2024, 6, 28)), accepts_minor_units=accepts)).item() == code
 
 
 # what a feed says
