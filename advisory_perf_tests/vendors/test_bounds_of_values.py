@@ -255,3 +255,45 @@ def test_half_a_unit_is_not_told_by_a_number_of_more_than_fifteen_digits_and_a_p
     )
     feed = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, plausibility={"jump": "warn"})
     assert judged(f"[{rows}]", feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
+
+
+@pytest.mark.parametrize(("twins", "more"), [(3, ""), (4, " and 1 more"), (5, " and 2 more")])
+def test_three_accounts_of_two_cases_are_named_and_the_others_counted(twins: int, more: str) -> None:
+    rows = [f"{name}{number},2024-06-28,100,0,0,101" for number in range(twins) for name in ("AB", "ab")]
+    (notice,) = judged("\n".join([HEADER, *rows]) + "\n").notices
+    assert notice.sentence.count(" and 'ab") == min(twins, 3)
+    assert f"{more} differ by case only" in notice.sentence
+
+
+@pytest.mark.parametrize(("totals", "more"), [(3, ""), (4, " and 1 more")])
+def test_three_subtotals_are_named_and_the_others_counted(totals: int, more: str) -> None:
+    rows = []
+    for number in range(totals):
+        pair = [(f"{1000 + 7 * number}.37", f"{2000 + 11 * number}.41"), (f"{3000 + 13 * number}.53", f"{4000 + 17 * number}.59")]
+        sums = [sum(Decimal(each[side]) for each in pair) for side in (0, 1)]
+        day = FIRST + timedelta(days=number)
+        rows += [f"A{place},{day},{begin},0,0,{end}" for place, (begin, end) in enumerate([*pair, sums])]
+    result = judged("\n".join([HEADER, *rows]) + "\n", a_feed(plausibility={"subtotals": "warn", "jump": "warn"}))
+    (sentence,) = [notice.sentence for notice in result.notices if notice.code == "W_SUBTOTAL"]
+    assert sentence.count("line ") == 3
+    assert f"){more}: exactly the sum" in sentence
+
+
+@pytest.mark.parametrize(
+    ("scale", "text", "amount"),
+    [
+        (1000, "\u00a35", "5000"),
+        ("0.01", "5p", "0.05"),
+        ("0.01", "\u00a35", "0.05"),
+        (1000, "5p", None),
+        (1, "\u00a35", "5"),
+        (1, "5p", None),
+    ],
+)
+def test_a_mark_stands_beside_amounts_in_its_own_unit_or_thousands_of_it(scale: int | str, text: str, amount: str | None) -> None:
+    feed = a_feed({"fees": {"from": "fee", "scale": scale}}, numbers={"currency_signs": ["p", "\u00a3"]}, currency="GBP")
+    result = judged(f"{HEADER},fee\nA1,2024-06-28,100,0,0,101,{text}\n", feed)
+    if amount is None:
+        assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
+    else:
+        assert result.positions["fees"].to_list() == [Decimal(amount)]
