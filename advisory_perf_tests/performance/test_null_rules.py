@@ -282,7 +282,7 @@ def test_a_month_that_begins_with_an_unknown_value_may_be_lived_through_in_part(
 @pytest.mark.parametrize("place", [0, 17, 35])
 @pytest.mark.parametrize("unknown", [None, math.nan, math.inf])
 def test_one_unknown_of_36_months_leaves_no_deviation(figure: Any, place: int, unknown: float | None) -> None:
-    values = [(0.01 * (month % 3), 0.02 * (month % 2)) for month in range(37)]
+    values: list[tuple[float | None, float | None]] = [(0.01 * (month % 3), 0.02 * (month % 2)) for month in range(37)]
     known = figure(months(*values), deviation=Deviation.SAMPLE)
     assert known[known.columns[-1]].is_null().to_list() == [*[True] * 35, False, False]
     values[place] = (values[place][0], unknown) if figure is tracking_error else (unknown, values[place][1])

@@ -50,7 +50,7 @@ def test_the_identity_holds_to_a_cent_for_each_of_its_eight_terms(off: float, *,
 
 def test_the_identity_of_a_row_without_a_component_is_unknown() -> None:
     for name in COMPONENTS:
-        frame = pl.DataFrame([a_row(**{name: None})], schema_overrides={name: pl.Float64()})
+        frame = pl.DataFrame([{**a_row(), name: None}], schema_overrides={name: pl.Float64()})
         assert frame.select(identity_holds()).item() is None
 
 

@@ -88,10 +88,9 @@ def test_a_jump_is_told_over_so_many_days_and_no_more(cadence: str, days: int, *
 
 @pytest.mark.parametrize("flow", [1, 2])
 def test_a_flow_explains_a_jump_on_its_own_side_only(flow: int) -> None:
-    flows = ["0", "0"]
-    flows[flow - 1] = "999000"
-    assert jumping((0, "1000", *flows, "1000000")) == ([] if flow == 1 else [0])
-    assert jumping((0, "1000000", *flows, "1000")) == ([] if flow == 2 else [0])
+    inflow, outflow = ("999000", "0") if flow == 1 else ("0", "999000")
+    assert jumping((0, "1000", inflow, outflow, "1000000")) == ([] if flow == 1 else [0])
+    assert jumping((0, "1000000", inflow, outflow, "1000")) == ([] if flow == 2 else [0])
 
 
 # subtotals
