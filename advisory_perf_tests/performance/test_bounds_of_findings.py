@@ -77,6 +77,21 @@ def test_a_figure_agrees_with_a_factor_above_one_to_so_much_more(more: str, *, i
     assert common_factors(off_by("100", 12, 12, unit=10**6, more=more)).height == is_one
 
 
+def test_small_amounts_whose_quotients_are_blurred_do_not_tell_the_factor() -> None:
+    """Of thirty accounts twenty are worth so little that their thousandth is a cent."""
+    pairs = [(str(6 + place / 100), "0.01") for place in range(20)] + [
+        (str(10**6 + place), f"{1000 + place / 1000:.2f}") for place in range(10)
+    ]
+    (found,) = common_factors(compared(pairs)).iter_rows(named=True)
+    assert float(found["factor"]) == pytest.approx(0.001, rel=1e-4)
+
+
+def test_an_account_that_is_off_by_something_else_does_not_tell_the_factor() -> None:
+    pairs = [(str(1000 * (place + 1)), str(1080 * (place + 1))) for place in range(39)] + [("900000", "1260000")]
+    (found,) = common_factors(compared(pairs)).iter_rows(named=True)
+    assert float(found["factor"]) == pytest.approx(1.08)
+
+
 @pytest.mark.parametrize(("breaking", "told"), [(10, 12), (9, 0)])
 def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(breaking: int, told: int) -> None:
     rolled = pl.DataFrame(
@@ -112,6 +127,31 @@ def test_a_window_is_held_against_the_median_of_the_five_before_it() -> None:
 @pytest.mark.parametrize(("counts", "is_told"), [((5, 1), True), ((4, 1), False), ((4, 4, 1), True), ((1, 1), False)])
 def test_one_window_before_tells_from_five_accounts_on_and_two_tell_always(counts: tuple[int, ...], *, is_told: bool) -> None:
     assert bool(windows(*counts)) is is_told
+
+
+def a_window(day: int, accounts: int, *files: str) -> list[dict[str, Any]]:
+    return [
+        {"account_id": f"A{account}", "window": date(2024, 1, day), "ending_market_value": Decimal(1), "file": files[account % len(files)]}
+        for account in range(accounts)
+    ]
+
+
+def test_a_row_that_cannot_be_read_makes_no_account_less_than_none_missing() -> None:
+    rows = [row for day, accounts in enumerate((20, 20, 20, 5, 5), start=1) for row in a_window(day, accounts, "f")]
+    unreadable = pl.DataFrame({"account_id": [None], "window": [date(2024, 1, 5)]}, schema={"account_id": pl.String(), "window": pl.Date()})
+    found = incomplete_windows(pl.DataFrame(rows).with_columns(as_of_date="window"), unreadable, allowed_share=0.1, is_latest_over=True)
+    assert found.short.rows()[-1] == (date(2024, 1, 5), 6, 20.0, 0)
+
+
+@pytest.mark.parametrize(("before", "is_judged"), [(("a", "b"), True), (("a", "b", "c"), False)])
+def test_the_latest_window_is_compared_once_it_has_as_many_files_as_usual_in_whole_ones(
+    before: tuple[str, ...], *, is_judged: bool
+) -> None:
+    """One file, and one and a half are usual, or two."""
+    rows = a_window(1, 6, "a") + a_window(2, 6, *before) + a_window(3, 2, "a")
+    none = pl.DataFrame(schema={"account_id": pl.String(), "window": pl.Date()})
+    valued = pl.DataFrame(rows).with_columns(as_of_date="window")
+    assert incomplete_windows(valued, none, allowed_share=0.1, is_latest_over=False).short.height == is_judged
 
 
 @pytest.mark.parametrize(("left", "is_short"), [(9, False), (8, True)])

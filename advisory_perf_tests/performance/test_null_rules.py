@@ -121,6 +121,7 @@ def closed(**row: Any) -> tuple[bool, Any]:
 
 def test_an_amount_that_is_unknown_does_not_count_as_nothing() -> None:
     assert closed() == (True, 100.0)
+    assert closed(factor=0.0) == (False, None), "everything was lost to the market"
     assert closed(ending_market_value=None) == (False, None)
     assert closed(flow=None) == (False, None)
     nothing_at_all = {"beginning_market_value": 0.0, "flow": 0.0}

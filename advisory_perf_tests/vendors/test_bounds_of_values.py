@@ -296,3 +296,25 @@ def test_a_mark_stands_beside_amounts_in_its_own_unit_or_thousands_of_it(scale: 
         assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
     else:
         assert result.positions["fees"].to_list() == [Decimal(amount)]
+
+
+@pytest.mark.parametrize(
+    ("scale", "currency", "text", "amount"), [(1000, "GBX", "5p", "50"), (1000, "GBP", "\u00a35", "5000"), (1, "GBX", "\u00a35", None)]
+)
+def test_a_mark_of_a_minor_unit_stands_beside_thousands_of_it_too(scale: int, currency: str, text: str, amount: str | None) -> None:
+    columns = {"fees": {"from": "fee", "scale": scale}, "currency": "ccy"}
+    feed = a_feed(columns, currency=None, minor_units="accept", numbers={"currency_signs": ["p", "\u00a3"]})
+    result = judged(f"{HEADER},fee,ccy\nA1,2024-06-28,100,0,0,101,{text},{currency}\n", feed)
+    if amount is None:
+        assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
+    else:
+        assert result.positions["fees"].to_list() == [Decimal(amount)]
+
+
+def test_a_total_of_a_portfolio_of_one_account_is_one_by_its_name_wherever_it_stands() -> None:
+    amounts = {"beginning_market_value": ["12345.67", "7.1", "12345.67"], "ending_market_value": ["23456.78", "8.2", "23456.78"]}
+    amounts |= {"contributions": ["0", "0", "0"], "distributions": ["0", "0", "0"]}
+    columns = {name: pl.Series([Decimal(text) for text in texts], dtype=MONEY) for name, texts in amounts.items()}
+    for name, found in (("Total P1", [2]), ("A3", [])):
+        frame = pl.DataFrame({"account_id": ["A1", "A2", name], "as_of_date": [FIRST] * 3, "portfolio_id": ["P1", "P2", "P1"]} | columns)
+        assert subtotals(frame).arg_true().to_list() == found

@@ -206,6 +206,7 @@ def test_a_value_in_the_path_is_that_of_the_whole_path_or_of_the_name_without_on
 @pytest.mark.parametrize("name", ["day", "Day", " DAY "])
 def test_a_column_of_a_stated_values_name_in_any_spelling_is_refused(name: str) -> None:
     raw = pl.DataFrame({"line_number": [2], "misfit": [None], "mark": [None], f"cell:{name}": ["2024-06-28"]})
-    reading = Reading(stating(day={"in": "file_name", "pattern": "acme_(.+)"}), "acme_2024-06-27.csv", Bounds())
-    with pytest.raises(DeliveryRejectedError, match="has a column 'day', which the feed says is stated in the file_name"):
+    files = {"patterns": ["acme_*"], "format": "csv", "stated": {"Day": {"in": "file_name", "pattern": "acme_(.+)"}}}
+    reading = Reading(a_feed({"as_of_date": "Day"}, files=files), "acme_2024-06-27.csv", Bounds())
+    with pytest.raises(DeliveryRejectedError, match="has a column 'Day', which the feed says is stated in the file_name"):
         with_stated(raw, reading)
