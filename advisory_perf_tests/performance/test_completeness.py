@@ -132,7 +132,7 @@ worlds = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     worlds,
     st.sampled_from([0.0, 0.1, 0.34]),
@@ -171,7 +171,7 @@ def test_it_is_what_it_says_window_by_window(windows: list[Window], share: float
     assert short(result) == expected
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(worlds, st.integers(0, 8))
 def test_pieces_of_a_history_say_what_the_whole_does(windows: list[Window], since: int) -> None:
     judged = since + LOOKED_BACK

@@ -49,7 +49,7 @@ schedules = st.sampled_from(SCHEDULES)
 histories = st.lists(rows_of_days, min_size=1, max_size=40, unique_by=lambda row: (row["account_id"], row["as_of_date"]))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(histories, schedules)
 def test_linking_does_what_exact_arithmetic_does_valuation_by_valuation(history: list[Row], schedule: Schedule) -> None:
     accounts = exact_accounts(history, schedule)
@@ -68,7 +68,7 @@ AN_EMPTY_ACCOUNT_OVER_A_MONTH_END = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @example(history=AN_EMPTY_ACCOUNT_OVER_A_MONTH_END, cuts=[2], schedule=SCHEDULES[0])
 @given(history=histories, cuts=st.lists(st.integers(0, 2600), max_size=4), schedule=schedules)
 def test_history_in_pieces_gives_the_bits_that_the_whole_gives(history: list[Row], cuts: list[int], schedule: Schedule) -> None:
@@ -116,7 +116,7 @@ A_PAYMENT_AFTER_A_TOTAL_LOSS = [
 ]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @example(history=AN_EMPTY_TIME_WITHIN_A_MONTH, cuts=[9], reopening=Reopening.LINK, residual=None)
 @example(history=A_PAYMENT_AFTER_A_TOTAL_LOSS, cuts=[3], reopening=Reopening.NEW_EPISODE, residual=None)
 @given(

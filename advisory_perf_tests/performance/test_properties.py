@@ -1,7 +1,6 @@
 """What has to hold of returns whatever the amounts are."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns, twrr_series
+from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.performance.scenarios import a_return, a_schedule, positions, returns
 
 pytestmark = pytest.mark.slow
@@ -56,6 +56,7 @@ histories = st.lists(st.tuples(st.sampled_from(["A1", "A2", "A3"]), days, period
 )
 
 
+@settings(max_examples=30)
 @given(timings, fee_bases, flows, flows, flows)
 def test_without_a_market_movement_any_flows_give_nothing(
     timing: FlowTiming, fee_basis: FeeBasis, begin: Decimal, inflow: Decimal, outflow: Decimal
@@ -66,6 +67,7 @@ def test_without_a_market_movement_any_flows_give_nothing(
     assert (value, status) in {(0.0, "OK"), (None, "UNDEFINED_BASE")}
 
 
+@settings(max_examples=30)
 @given(timings, fee_bases, periods, st.integers(2, 1000))
 def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBasis, period: dict[str, Decimal], factor: int) -> None:
     scaled = {name: amount * factor for name, amount in period.items()}
@@ -76,6 +78,7 @@ def test_scaling_all_money_changes_nothing(timing: FlowTiming, fee_basis: FeeBas
     )
 
 
+@settings(max_examples=30)
 @given(timings, amounts, amounts, flows, flows, amounts)
 def test_splitting_a_period_where_no_flow_falls_changes_nothing(
     timing: FlowTiming, begin: Decimal, middle: Decimal, inflow: Decimal, outflow: Decimal, end: Decimal
@@ -94,7 +97,7 @@ def test_splitting_a_period_where_no_flow_falls_changes_nothing(
         assert whole[name] == split[name] or abs(whole[name] - split[name]) <= EPSILON * max(1, abs(whole[name])), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(timings, histories, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[str, Any]], stream: Any) -> None:
     shuffled = list(rows)
@@ -103,7 +106,7 @@ def test_the_order_of_rows_does_not_matter(timing: FlowTiming, rows: list[dict[s
     assert series_of(timing, rows).equals(series_of(timing, sorted(rows, key=lambda row: (row["as_of_date"], row["account_id"]))))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(timings, histories)
 def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[dict[str, Any]]) -> None:
     lazy = sub_period_returns(net_flows(positions(*rows).lazy()), timing=timing, fee_basis=FeeBasis.NET, weight=weight_of(timing))
@@ -119,6 +122,7 @@ def test_lazy_frames_give_what_eager_ones_give(timing: FlowTiming, rows: list[di
     )
 
 
+@settings(max_examples=30)
 @given(
     st.sampled_from([timing for timing in FlowTiming if timing is not FlowTiming.INFLOW_START_OUTFLOW_END]),
     amounts,
@@ -148,6 +152,7 @@ def test_a_deposit_on_the_last_day_is_neutral_at_the_end_of_the_day(begin: Decim
     assert without == with_deposit
 
 
+@settings(max_examples=30)
 @given(timings, st.lists(periods, min_size=2, max_size=10), st.data())
 def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]], data: st.DataObject) -> None:
     """The index over all periods is the index over the first times the index over the others."""
@@ -160,10 +165,18 @@ def test_linking_is_associative(timing: FlowTiming, history: list[dict[str, Any]
 
 
 wild = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, -1.0, 5e-324, 1.7e308]))
+ordinary = st.tuples(st.floats(1, 1e9), st.floats(0, 1e3), st.floats(0, 1e3), st.floats(1, 1e9), st.floats(0, 1e2))
+mostly_ordinary = st.builds(
+    lambda row, value, places: tuple(value if place in places else one for place, one in enumerate(row)),
+    ordinary,
+    wild,
+    st.sets(st.integers(0, 4), max_size=2),
+)
 
 
-@settings(max_examples=200)
-@given(timings, fee_bases, st.lists(st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
+@accepts_at_least(0.4)
+@settings(max_examples=60)
+@given(timings, fee_bases, st.lists(mostly_ordinary | st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
 def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_basis: FeeBasis, rows: list[tuple[Any, ...]]) -> None:
     names = ("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.Float64()), orient="row").with_columns(
@@ -171,9 +184,16 @@ def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_bas
     )
     found = sub_period_returns(frame, timing=timing, fee_basis=fee_basis, weight=weight_of(timing))
     assert found.filter((pl.col("return_status") == "OK") != pl.col("calculated_twrr").is_not_null()).is_empty()
-    with suppress(ValueError):
-        figures = twrr_series(found, schedule=a_schedule()).series.drop(names).select(pl.col(pl.Float64()))
-        assert figures.select(pl.all().is_finite().all()).row(0) == (True,) * figures.width
+    counted("returns", found["calculated_twrr"].drop_nulls().len(), found.height)
+    try:
+        series = twrr_series(found, schedule=a_schedule()).series
+    except ValueError as refused:
+        assert "passes what a Float64 holds" in str(refused)  # noqa: PT017 - most are taken, and counted
+        counted("histories", 0)
+        return
+    figures = series.drop(names).select(pl.col(pl.Float64()))
+    assert figures.select(pl.all().is_finite().all()).row(0) == (True,) * figures.width
+    counted("histories", 1)
 
 
 def test_a_history_that_passes_what_a_float_holds_is_refused() -> None:

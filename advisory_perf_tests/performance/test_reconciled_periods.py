@@ -180,6 +180,7 @@ def test_the_rows_after_a_total_loss_compare_with_nothing(period: ReturnPeriod, 
         (date(2024, 1, 2), [], LATE_START),  # the first may be missing
         (date(2024, 1, 3), [date(2024, 1, 1)], LATE_START),
         (date(2024, 1, 3), [date(2024, 1, 1), date(2024, 1, 2)], None),  # as in Scotland or Japan
+        (date(2022, 1, 3), [date(2022, 1, 3)], None),  # the year begins on a Saturday, and Monday is its first weekday
     ],
 )
 def test_a_history_that_begins_after_the_holidays_has_the_whole_period(first: date, holidays: list[date], note: str | None) -> None:

@@ -32,7 +32,7 @@ rows_of = st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from("AB"), st.sa
 doubts = st.sets(st.tuples(st.sampled_from(NAMES), st.sampled_from(("A", "B", None)), st.sampled_from((*DAYS, None))), max_size=3)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(rows_of, doubts, st.booleans())
 def test_it_is_what_it_says_row_by_row(delivered: set[Row], quarantined: set[Row], by_month: bool) -> None:
     of = {row[0]: row[1:] for row in VERSIONS.rows()}

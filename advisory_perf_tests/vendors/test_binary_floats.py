@@ -110,7 +110,7 @@ amounts_of_any_length = st.lists(
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(meant=amounts_of_any_length)
 @example(meant=list(map(Decimal, ["12345678901234.56", "1234567890123456.78", "500000000000000.01", "123456789012.3456", "0.3", "-0.01"])))
 def test_a_decimal_in_a_float_is_that_decimal_or_no_amount(kind: str, meant: list[Decimal]) -> None:
@@ -125,7 +125,7 @@ def test_a_decimal_in_a_float_is_that_decimal_or_no_amount(kind: str, meant: lis
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(terms=st.lists(st.lists(st.integers(-(10**11), 10**11), min_size=1, max_size=8), min_size=1, max_size=20))
 @example(terms=[[10, 20], [30, -10, -20], [5_000_000, 3, -3], [1, 1, 1]])
 def test_a_sum_of_floats_is_the_sum_of_the_cents_or_no_amount(kind: str, terms: list[list[int]]) -> None:
@@ -135,7 +135,7 @@ def test_a_sum_of_floats_is_the_sum_of_the_cents_or_no_amount(kind: str, terms: 
         assert found in (Decimal(sum(row)) / 100, "E_PRECISION")
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(cents=st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=30))
 @example(cents=[1234567891, 30000001, 104000003, 10000, 131072_00, 99999_99])
 def test_an_amount_in_a_float_of_32_bits_is_that_amount_or_none(cents: list[int]) -> None:
@@ -202,8 +202,9 @@ def test_a_number_of_any_length_is_an_amount_or_quarantined(text: str, numbers: 
 def test_a_word_on_floats_is_for_formats_that_need_it(file_format: str, numbers: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"numbers: (binary_floats|round_to) is for"):
         a_feed_of(file_format, **numbers)
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="less than or equal to 4"):
         a_feed_of("json", round_to=5)
+    assert a_feed_of("json", round_to=4).numbers.round_to == 4
 
 
 def test_a_control_figure_is_read_by_the_same_word() -> None:
@@ -233,7 +234,7 @@ def test_detection_proposes_the_word_where_a_file_shows_noise(text: str, *, is_n
     assert amounts_read.to_list() == [round(Decimal(text), 1)]
 
 
-@settings(max_examples=50)
+@settings(max_examples=12)
 @given(texts=st.lists(st.one_of(st.floats(-1e12, 1e12).map(repr), decimals.map(str)), min_size=1, max_size=20))
 @pytest.mark.parametrize("numbers", [{"round_to": 2}, {"binary_floats": "15_digits"}, {"round_to": 0, "binary_floats": "15_digits"}])
 @pytest.mark.parametrize("scale", [1, 1000, "0.01"])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,7 @@ file_lines = st.lists(
 )
 
 
+@accepts_at_least(0.1)
 @settings(max_examples=50)
 @given(file_lines)
 def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Line]) -> None:
@@ -80,6 +82,7 @@ def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Lin
     unread = {line.key for line in lines if line.code}
     agreed = [texts for key, texts in claims.items() if len(texts) == 1 and key not in unread]
 
+    counted("positions", result.positions.height, len(lines))
     assert codes(result) == expected
     assert result.read == len(lines)
     assert result.footer == sum(line.is_footer for line in lines)

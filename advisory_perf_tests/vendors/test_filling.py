@@ -146,3 +146,17 @@ def test_a_day_that_every_line_shares_tells_no_row_from_a_line_of_sums() -> None
 def test_a_number_and_a_whole_key_are_never_filled(columns: dict[str, Any], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         a_feed(columns)
+
+
+def test_below_a_line_that_cannot_be_read_only_the_first_group_may_lack_its_label() -> None:
+    """The label of the first rows may stand in the unread line; that of the next group cannot, since its own begins below."""
+    feed = a_feed({name: {"from": name, "fill": "down", "absent": "null"} for name in ("portfolio_id", "client_id")})
+    row = "2024-06-28,100,0,0,101"
+    lines = ["A0,2024-06-28,1", f"A1,{row},P1,", f"A2,{row},,", f"A3,{row},P2,", f"A4,{row},P2,C2", f"A5,{row},,"]
+    result = judged("\n".join([f"{HEADER},portfolio_id,client_id", *lines]) + "\n", feed)
+    assert codes(result) == {2: "E_FIELDS", 3: "E_GROUP", 4: "E_GROUP"}
+    assert result.positions.select("account_id", "portfolio_id", "client_id").rows() == [
+        ("A3", "P2", None),
+        ("A4", "P2", "C2"),
+        ("A5", "P2", "C2"),
+    ]

@@ -12,6 +12,7 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.judging import judge
 from advisory_perf.vendors.numbers import plain
 from advisory_perf.vendors.sources import Numbers
+from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed
 from advisory_perf_tests.vendors.test_fuzzed_cells import raw_of
 
@@ -91,7 +92,8 @@ def read(texts: list[str], numbers: dict[str, Any], currency: str = "USD") -> li
     return [codes.get(line) or found[line] for line in range(2, len(texts) + 2)]
 
 
-@settings(max_examples=120)
+@accepts_at_least(0.6)
+@settings(max_examples=80)
 @given(amounts=st.lists(figures, min_size=1, max_size=12), style=styles, data=st.data())
 def test_an_amount_in_any_notation_of_its_feed_is_that_amount_or_none(amounts: list[Decimal], style: Style, data: st.DataObject) -> None:
     if style.decimals < 2:
@@ -103,8 +105,10 @@ def test_an_amount_in_any_notation_of_its_feed_is_that_amount_or_none(amounts: l
         assert value in (amount, "E_NUMBER"), text
         is_between = style.sign and style.sign_behind and style.negative in {"behind", "DR"}
         assert value == amount or (amount < 0 and is_between), text
+        counted("amounts", value == amount)
 
 
+@accepts_at_least(0.3)
 @settings(max_examples=60)
 @given(amounts=st.lists(figures, min_size=1, max_size=12), style=styles, data=st.data())
 def test_where_the_column_tells_the_mark_amounts_are_read_or_the_column_is_refused(
@@ -121,6 +125,7 @@ def test_where_the_column_tells_the_mark_amounts_are_read_or_the_column_is_refus
     found = read(texts, numbers, CURRENCIES.get(style.sign, "USD"))
     for amount, text, value in zip(amounts, texts, found, strict=True):
         assert value in (amount, "E_NUMBER", "E_NUMBER_AMBIGUOUS", "E_PRECISION"), text
+        counted("amounts", value == amount)
 
 
 @pytest.mark.parametrize("dash", DASHES)

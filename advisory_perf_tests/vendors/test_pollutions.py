@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 SAMPLE = 41
 """Every so manieth variant is part of the fast tests."""
-SHARE = 4
+SHARE = 40
 """Of the others one of so many; ``python -m bench.pollutions`` tries each."""
 
 
@@ -36,9 +36,9 @@ def test_a_sample_of_pollutions_is_equal_conserved_or_refused() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_thousands_of_pollutions_are_equal_conserved_or_refused(style: str) -> None:
+def test_further_pollutions_are_equal_conserved_or_refused(style: str) -> None:
     of_the_style = [variant for variant in variants() if variant.style == style]
     polluted = Random(style).sample(of_the_style, len(of_the_style) // SHARE)
     counts = outcomes(polluted)
-    assert counts.total() == len(polluted) > 500
+    assert counts.total() == len(polluted) > 40
     assert counts["conserved"] > counts["refused"] / 2, "a broken row is quarantined where the others can be divided"

@@ -3,12 +3,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, judge
+from advisory_perf.vendors.raw import Reading
 from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.vendors.stating import with_stated
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, judged, notices, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 
@@ -188,3 +193,20 @@ def test_the_day_of_a_file_can_stand_in_the_name_of_its_sheet() -> None:
     content = a_book(("Notes", [["nothing"]]), ("As of 20240628", [HEADER, *ROWS]))
     assert days(content, feed) == [DAY, DAY]
     assert "states nothing for 'day' in its sheet" in refusal(a_book(("Data", [HEADER, *ROWS])), feed).sentence
+
+
+@pytest.mark.parametrize(("path", "day"), [("2024-06-28/acme_1.csv", "2024-06-28"), ("", "2024-06-27")])
+def test_a_value_in_the_path_is_that_of_the_whole_path_or_of_the_name_without_one(path: str, day: str) -> None:
+    feed = stating(day={"in": "path", "pattern": r"([0-9]{4}-[0-9]{2}-[0-9]{2})"})
+    raw = pl.DataFrame({"line_number": [2], "misfit": [None], "mark": [None], "cell:id": ["A1"]})
+    reading = Reading(feed, "acme_2024-06-27.csv", Bounds(), path=path)
+    assert with_stated(raw, reading)["cell:day"].to_list() == [day]
+
+
+@pytest.mark.parametrize("name", ["day", "Day", " DAY "])
+def test_a_column_of_a_stated_values_name_in_any_spelling_is_refused(name: str) -> None:
+    raw = pl.DataFrame({"line_number": [2], "misfit": [None], "mark": [None], f"cell:{name}": ["2024-06-28"]})
+    files = {"patterns": ["acme_*"], "format": "csv", "stated": {"Day": {"in": "file_name", "pattern": "acme_(.+)"}}}
+    reading = Reading(a_feed({"as_of_date": "Day"}, files=files), "acme_2024-06-27.csv", Bounds())
+    with pytest.raises(DeliveryRejectedError, match="has a column 'Day', which the feed says is stated in the file_name"):
+        with_stated(raw, reading)

@@ -103,7 +103,7 @@ class Figures:
         least = _ONE_SIGNED if field in {CONTRIBUTIONS, DISTRIBUTIONS} else _MOSTLY_ONE_SIGNED
         if positive >= least:
             return 1
-        return -1 if positive <= 1 - least and field != "income" else 0
+        return -1 if 1 - positive >= least and field != "income" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Seen:
     @property
     def mostly_holds(self) -> bool:
         """Whether hardly any of these rows speaks against it."""
-        return self.rows - self.holding <= max(1, self.rows * (1 - HOLDS))
+        return self.rows - self.holding <= 1 or self.holding >= self.rows * HOLDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,14 @@ def proposed(content: bytes, *, file_name: str = FILE_NAME) -> Proposal:
     return propose([(file_name, content)], compute=sub_period_returns)
 
 
+@cache
+def _proposed_once(content: bytes) -> Proposal:
+    return proposed(content)
+
+
 def proposed_of(given: Sequence[Position], names: Mapping[str, str] = NAMES) -> Proposal:
-    """What is proposed for positions under the names."""
-    return proposed(a_file([cells(row) for row in given], names))
+    """What is proposed for positions under the names; worked out once for equal files."""
+    return _proposed_once(a_file([cells(row) for row in given], names))
 
 
 def renamed(**names: str) -> dict[str, str]:

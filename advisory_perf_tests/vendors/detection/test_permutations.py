@@ -28,7 +28,7 @@ def shuffles(draw: st.DrawFn) -> dict[str, str]:
     return {**names, **dict(zip(moved, (names[field] for field in draw(st.permutations(moved))), strict=True))}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     names=shuffles(), book=st.sampled_from(sorted(BOOKS)), left_out=st.sampled_from([(), ("vendor_twrr",), ("appreciation",), ("fees",)])
 )
