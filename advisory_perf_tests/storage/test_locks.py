@@ -300,7 +300,7 @@ def test_who_writes_under_a_turn_keeps_it_until_the_transaction_ends(warehouse: 
                 admin.execute("SELECT pg_terminate_backend(%s, 5000)", [one.session])
             waiting = pool.submit(other.take, "a lane")
             until_blocked(warehouse, waiting)
-            with warehouse.connect() as also:
+            with impatient(warehouse).connect() as also:
                 one.confirm(also)
         assert waiting.result()
 
