@@ -255,3 +255,30 @@ def test_a_vendors_deliveries_begin_with_the_first_that_landed(ledger: Ledger) -
     land(ledger, "later", january(1), january(1), received_at=ARRIVAL.replace(hour=12))
     land(ledger, "first", january(5), january(5))
     assert beginning(ledger.warehouse, "alpha") == Beginning(ARRIVAL, january(1))
+
+
+# incomplete deliveries ------------------------------------------------------------------------------------------------
+
+
+def lacks(ledger: Ledger, delivery_id: str, count: int, code: str = "DQ_INCOMPLETE") -> None:
+    """So much is missing from the delivery."""
+    with ledger.warehouse.connect() as connection:
+        connection.execute(
+            "INSERT INTO data_quality_issues (etl_log_id, issue_type, issue_description, severity)"
+            " SELECT id, %s, 'lacks ' || number, 'HIGH' FROM etl_processing_log CROSS JOIN generate_series(1, %s) AS number"
+            " WHERE delivery_id = %s",
+            [code, count, delivery_id],
+        )
+
+
+@pytest.mark.parametrize(("count", "says"), [(3, "lacks 1; lacks 2; lacks 3"), (4, "lacks 1; lacks 2; lacks 3; and 1 more")])
+@pytest.mark.parametrize("quarantined", [0, 1])
+def test_an_incomplete_delivery_is_told_with_three_things_and_its_quarantine_besides(
+    ledger: Ledger, count: int, says: str, quarantined: int
+) -> None:
+    land(ledger, "one", january(1), january(1), quarantined=quarantined)
+    lacks(ledger, "one", count)
+    publish(ledger, january(1), january(31))
+    found = {alert.code: alert.message for alert in alerts(ledger)}
+    assert found.pop("INCOMPLETE_DELIVERY") == f"alpha, one.csv: {says}"
+    assert list(found) == ["DELIVERY_WITH_ISSUES"] * quarantined

@@ -15,6 +15,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage import export_forms
 from advisory_perf.storage.exporting import ExportFormat, export_relation, exportable_relations
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.storage.waiting import impatient
 
 pytestmark = pytest.mark.slow
 
@@ -264,3 +265,13 @@ def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe_where_it_is_asked_
     assert [row["note"] for row in rows] == [*(f"'{text}" for text in FORMULAS), *GUARDED.values(), "a=1", "'=1", "1-1", "", "a; b"]
     assert {row["money"] for row in rows} == {"-1.0000"}
     assert [row["note"] for row in csv_rows(stocked, "samples")][: len(FORMULAS)] == FORMULAS, "to the byte where it is not"
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+def test_the_settings_of_a_database_change_nothing_of_an_export(stocked: Warehouse, form: ExportFormat) -> None:
+    """Its dates, its encoding, its strings and the digits of its numbers are always ours."""
+    options = (
+        "-c datestyle=German -c extra_float_digits=-9 -c client_encoding=LATIN1 -c standard_conforming_strings=off -c timezone=Asia/Tokyo"
+    )
+    where = "note = 'back\\slash' OR id < 3"
+    assert exported(impatient(stocked, options), "samples", form, where) == exported(stocked, "samples", form, where)

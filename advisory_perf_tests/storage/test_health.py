@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -270,14 +270,14 @@ def test_an_empty_ledger_is_good(warehouse: Warehouse) -> None:
     assert not bad(findings)
 
 
-def test_a_delivery_under_way_for_half_an_hour_is_good(warehouse: Warehouse) -> None:
-    land(warehouse, "a", hours_ago=0.5)
-    assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.5, is_landed=True)))
+def test_a_delivery_under_way_for_almost_an_hour_is_good(warehouse: Warehouse) -> None:
+    land(warehouse, "a", hours_ago=0.98)
+    assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.98, is_landed=True)))
 
 
 def test_deliveries_under_way_for_more_than_an_hour_are_named_with_what_to_do(warehouse: Warehouse) -> None:
-    land(warehouse, "a", hours_ago=1.1)
-    ledger = land(warehouse, "b", hours_ago=2, is_landed=True)
+    land(warehouse, "a", hours_ago=1.01)
+    ledger = land(warehouse, "b", hours_ago=1.01, is_landed=True)
     received, processing = bad(ledger_health(warehouse, ledger))
     assert received.says.startswith("alpha a.csv: 1 delivery is RECEIVED for more than an hour; start the daemon")
     assert processing.says.startswith("alpha b.csv: 1 delivery is PROCESSING for more than an hour; they have landed")
@@ -326,9 +326,12 @@ def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_trouble(ware
 def test_a_landing_that_has_been_writing_for_long_is_told(warehouse: Warehouse) -> None:
     ledger = land(warehouse, "a-1", hours_ago=0.5, is_landed=True)
     number = note_landing(warehouse, "alpha", "a-1", run_id="run")
+    later = "UPDATE landing_writes SET begun_at = begun_at - make_interval(mins => %s) WHERE id = %s"
+    with warehouse.connect() as connection:
+        connection.execute(later, [59, number])
     assert not bad(ledger_health(warehouse, ledger))
     with warehouse.connect() as connection:
-        connection.execute("UPDATE landing_writes SET begun_at = begun_at - interval '61 minutes' WHERE id = %s", [number])
+        connection.execute(later, [2, number])
     (finding,) = bad(ledger_health(warehouse, ledger))
     assert finding.says.startswith("the rows of alpha a-1 are in doubt, since a landing began to write them more than an hour ago")
 
@@ -383,10 +386,10 @@ def test_an_alert_that_the_channel_does_not_take_is_wrong_with_the_reason(wareho
 
 
 def test_an_alert_that_nobody_tries_to_send_is_wrong_after_an_hour(warehouse: Warehouse) -> None:
-    an_alert(warehouse, datetime.now(UTC))
+    an_alert(warehouse, datetime.now(UTC) - timedelta(minutes=59))
     assert said_of_alerts(warehouse, "https://hooks.example.com/x")["waiting"][0]
     with warehouse.connect() as connection:
-        connection.execute("UPDATE alerts SET created_at = created_at - interval '61 minutes'")
+        connection.execute("UPDATE alerts SET created_at = created_at - interval '2 minutes'")
     is_good, says = said_of_alerts(warehouse, "https://hooks.example.com/x")["waiting"]
     assert (is_good, says.partition("; ")[2]) == (False, "nobody tries to, so start the daemon")
 

@@ -1,4 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -278,14 +277,6 @@ def test_a_published_delivery_counts_until_its_new_landing_is_done(ledger: Ledge
     assert [entry.delivery_id for entry in ledger.touching("alpha", january(1), january(1))] == ["one"]
     land(ledger, "one", january(1), january(1))
     assert status(ledger, "one") == "PROCESSING"
-
-
-def test_of_two_claims_at_once_on_the_same_bytes_one_row_a_name_results(ledger: Ledger) -> None:
-    claims = [identity("one", sha256="same"), identity("one", sha256="same")]
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(lambda claim: ledger.claim(**claim).outcome, claims))
-    assert outcomes == [ClaimOutcome.TAKEN, ClaimOutcome.TAKEN]
-    assert len(ledger.entries()) == 1
 
 
 def test_issues_are_the_quarantined_rows_and_replace_earlier_ones(warehouse: Warehouse, ledger: Ledger) -> None:

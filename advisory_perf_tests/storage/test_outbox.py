@@ -8,6 +8,7 @@ from advisory_perf.contracts.alerts import Alert
 from advisory_perf.contracts.conventions import Severity
 from advisory_perf.storage.outbox import KeptAlert, Outbox, Waiting
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.storage.waiting import impatient
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +154,7 @@ def test_an_alert_that_another_transaction_holds_is_passed_over_and_nobody_waits
     outbox.update(raised=[an_alert("one"), an_alert("two")])
     with warehouse.connect() as elsewhere:
         elsewhere.execute("SELECT FROM alerts WHERE alert_key = 'one' FOR UPDATE")
-        assert [alert.message for alert in leased(outbox, now)] == ["two broke"]
+        assert [alert.message for alert in leased(Outbox(impatient(warehouse)), now)] == ["two broke"]
 
 
 def test_while_an_alert_is_being_sent_a_load_can_write_to_it(outbox: Outbox, now: datetime) -> None:

@@ -51,9 +51,9 @@ def test_turns_end_with_the_block_even_one_that_fails(warehouse: Warehouse) -> N
     def failing() -> None:
         with Turns(warehouse) as turns:
             turns.take("a delivery")
-            raise KeyError
+            raise KeyError("own")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="own"):
         failing()
     with Turns(warehouse) as other:
         other.wait("a delivery")
@@ -101,7 +101,10 @@ def test_a_turn_that_was_cut_off_is_still_held_until_somebody_takes_it(warehouse
                 other.confirm(connection)
             with warehouse.connect() as connection, pytest.raises(LostTurnError, match="took over a lane while"):
                 one.confirm(connection)
-        with warehouse.connect() as connection, pytest.raises(LostTurnError):  # also once the other has given it back
+        with (
+            warehouse.connect() as connection,
+            pytest.raises(LostTurnError, match="took over a lane"),
+        ):  # also once the other has given it back
             one.confirm(connection)
 
 
@@ -113,7 +116,7 @@ def test_no_turn_is_taken_over_while_what_it_stands_for_is_written(warehouse: Wa
             other.wait("a lane")
         other.give_back()
         other.wait("a lane")
-        with pytest.raises(LostTurnError), one.kept():
+        with pytest.raises(LostTurnError, match="took over a lane"), one.kept():
             pytest.fail("nothing is written")
 
 
@@ -141,7 +144,7 @@ def test_what_was_done_in_the_keepers_transaction_does_not_stand_once_somebody_m
                     assert not is_taken_over or other.take("a lane")
 
         write("first", is_cut=False)
-        with pytest.raises(WarehouseOutageError):
+        with pytest.raises(WarehouseOutageError, match="took over a lane" if is_taken_over else "the lake is written again"):
             write("second", is_cut=True)
         if is_taken_over:
             with pytest.raises(LostTurnError, match="took over a lane"):

@@ -1,0 +1,335 @@
+"""What a publication changes, in every table of the warehouse, and that it changes nothing of another vendor's."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+import polars as pl
+import pytest
+from dagster import AssetKey
+from psycopg import sql
+
+from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
+from advisory_perf.definitions import open_platform
+from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
+from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
+from advisory_perf.orchestration.platform import Platform, lane_turn
+from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.storage.breaks import sign_off
+from advisory_perf.storage.frames import names
+from advisory_perf.storage.turns import Turns
+from advisory_perf.storage.warehouse import Warehouse, lock_publication
+from advisory_perf.vendors.judging import Delivery, judge
+from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
+from advisory_perf_tests.storage.waiting import until_blocked
+
+pytestmark = pytest.mark.slow
+
+THIRD, FIFTH = days(3, 5)
+CAME = datetime(2025, 3, 6, 6, tzinfo=UTC)
+
+BOTH_BREAK = csv(
+    "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.20000",
+    "B,2025-03-03,200.00,0.00,0.00,5.00,205.00,0.30000",
+    "A,2025-03-05,110.00,90.00,0.00,11.00,211.00,0.10000",
+)
+"""Two accounts whose returns are 0.10 and 0.025, and a flow of more than half of the base."""
+UNREADABLE = "C,2025-03-03,x,0.00,0.00,5.00,205.00,0.02500\n"
+MENDED = csv(
+    "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000",
+    "B,2025-03-03,200.00,0.00,0.00,5.00,205.00,0.02500",
+    "B,2025-03-05,205.00,0.00,0.00,0.00,205.00,0.00000",
+)
+"""The returns as they ought to be, and the day on which one account was missing."""
+
+
+@dataclass
+class Output:
+    """What an IO manager is told of an asset's output."""
+
+    asset_key: AssetKey
+    asset_partitions_def: dg.PartitionsDefinition
+    asset_partition_keys: list[str]
+    run_id: str = "run"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def add_output_metadata(self, metadata: dict[str, Any]) -> None:
+        """What is told of the run."""
+        self.metadata |= metadata
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a lane has computed, and how many rows its publication inserted, updated, deleted and left."""
+
+    stages: dict[str, pl.DataFrame]
+    rows: list[int]
+
+
+def land(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
+    """As a landing does it."""
+    feed, came = platform.feeds[vendor], CAME + timedelta(hours=later)
+    known = {"delivery_id": name, "file_name": f"{vendor}_{name}.csv", "file_path": name, "vendor": vendor, "sha256": f"bytes of {name}"}
+    platform.ledger.claim(**known, size_bytes=1, received_at=came, run_id="run")  # type: ignore[arg-type]
+    judged = judge(read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came))
+    for table, frame in ((DELIVERED_POSITIONS, judged.positions), (QUARANTINED_ROWS, judged.quarantined)):
+        output = Output(AssetKey([vendor, table.name]), delivery_partitions(feed), [name])
+        PublishingIOManager(platform, Turns(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
+    platform.ledger.landed(
+        name,
+        read=judged.read,
+        accepted=judged.positions.height,
+        quarantined=judged.quarantined.height,
+        duplicate=judged.duplicate,
+        footer=judged.footer,
+        as_of_dates=judged.positions["as_of_date"].unique().to_list(),
+        issues=judged.quarantined,
+    )
+
+
+def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked: str | None = None) -> Published:
+    """As a lane does it, from the first stage to the publication; a rule blocks what one of them has computed."""
+    feed = platform.feeds[vendor]
+    windows = range_of_days(first, last, feed)
+    keys = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+    made: dict[str, pl.DataFrame] = {}
+    changes: dict[str, Any] = {}
+    with Turns(platform.warehouse) as turns:
+        turns.wait(lane_turn(vendor))
+        for stage in STAGES:
+            name, pending = stage.table.name, platform.ledger.pending(vendor)
+            frame, _ = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
+            output = Output(AssetKey([vendor, name]), window_partitions(feed), keys)
+            PublishingIOManager(platform, turns).handle_output(cast("dg.OutputContext", output), frame)
+            made[name], changes = frame, output.metadata
+            if name != blocked:
+                platform.ledger.taken_up(pending, by=name, after=[table.name for table in stage.inputs], first=first, last=last)
+    return Published(made, [changes[f"{name}_by_run"] for name in ("inserted", "updated", "deleted", "unchanged")])
+
+
+@pytest.fixture
+def platform(tmp_path: Path, warehouse_url: str) -> Platform:
+    """Of acme and of beta, which have accounts of the same names."""
+    settings = settings_with_acme(tmp_path, warehouse_url)
+    beta = acme_as_data(vendor="beta", title="Beta", files={"patterns": ["beta_*"], "format": "csv"})
+    (tmp_path / "feeds" / "beta.yaml").write_text(json.dumps(beta), encoding="utf-8")
+    return open_platform(settings)
+
+
+OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "vendor", "landing_writes": "vendor"}
+OF_ENTRIES = ("data_quality_issues", "delivered_days")
+
+
+def tables(warehouse: Warehouse) -> list[str]:
+    """Every table, and every view that keeps rows; no partitions and none of the migrations."""
+    found = warehouse.query(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm') AND NOT relispartition"
+        " AND relname NOT LIKE '%%yoyo%%' ORDER BY 1",
+        [],
+    )
+    return found["relname"].to_list()
+
+
+def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table that is the vendor's, with all its columns."""
+    found = {}
+    for table in tables(warehouse):
+        if table == "turns":
+            where = "subject LIKE '%%' || %s"
+        elif table in OF_ENTRIES:
+            where = "etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %s)"
+        else:
+            where = f"{OWNER.get(table, 'data_source')} = %s"
+        rows = warehouse.query(f"SELECT to_jsonb(t)::text AS row FROM {table} AS t WHERE {where}", [vendor])["row"].to_list()  # type: ignore[arg-type]
+        found[table] = sorted((json.loads(row, parse_float=str) for row in rows), key=str)
+    return found
+
+
+SHOWN = {
+    "accounts": ("account_id", "currency", "first_as_of_date", "last_as_of_date", "is_open"),
+    "alerts": ("code", "severity", "delivery_id", "is_over", "sent_at"),
+    "break_sign_offs": ("account_id", "field_name", "variance", "signed_off_by"),
+    "daily_vendor_totals": (
+        *("as_of_date", "currency", "accounts", "accounts_with_breaks"),
+        *("beginning_market_value", "ending_market_value", "net_flow"),
+    ),
+    "data_quality_issues": ("delivery_id", "account_id", "as_of_date", "issue_type", "line_number"),
+    "delivered_days": ("delivery_id", "as_of_date"),
+    "delivery_factors": ("delivery_id", "as_of_date", "field_name", "factor"),
+    "etl_processing_log": (
+        *("delivery_id", "status", "records_read", "records_processed", "records_failed", "records_inserted", "records_updated"),
+        *("pending_first_date", "pending_last_date"),
+    ),
+    "lake_writes": ("run_id",),
+    "landing_writes": ("run_id",),
+    "performance_data": ("account_id", "as_of_date", "delivery_id", "reconciliation_status"),
+    "performance_data_history": ("account_id", "as_of_date", "delivery_id", "superseded_by_delivery_id", "reconciliation_status"),
+    "reconciliation_breaks": (
+        *("account_id", "field_name", "first_as_of_date", "last_as_of_date", "status", "resolved_on", "resolved_by_delivery_id"),
+        *("variance", "signed_off_by"),
+    ),
+    "reconciliation_results": ("account_id", "as_of_date", "field_name", "within_tolerance"),
+    "turns": ("subject",),
+}
+"""Every table; those that are published have all their columns compared besides."""
+
+
+def shown(warehouse: Warehouse, vendor: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The vendor's rows without what differs from run to run; no table that is empty."""
+    found = of_vendor(warehouse, vendor)
+    assert set(found) == set(SHOWN)
+    names = {row["id"]: row["delivery_id"] for row in found["etl_processing_log"]}
+    for table in OF_ENTRIES:
+        found[table] = [{**row, "delivery_id": names[row["etl_log_id"]]} for row in found[table]]
+    found["alerts"] = [{**row, "is_over": row["resolved_at"] is not None} for row in found["alerts"]]
+    return {
+        table: sorted((tuple(row[column] for column in SHOWN[table]) for row in rows), key=str) for table, rows in found.items() if rows
+    }
+
+
+def stands_as_computed(warehouse: Warehouse, vendor: str, made: Published) -> bool:
+    """Whether both published tables hold every column of every row as the lane has computed it, and no other row."""
+    rows = sql.SQL("SELECT {} FROM {} WHERE data_source = %s ORDER BY {}")
+    return all(
+        warehouse.query(rows.format(names(table.column_names), names([table.name]), names(table.key)), [vendor]).equals(
+            made.stages[table.name].select(table.column_names).sort(table.key)
+        )
+        for table in (PERFORMANCE_DATA, RECONCILIATION_RESULTS)
+    )
+
+
+def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None = None) -> dict[str, list[tuple[Any, ...]]]:
+    """What a vendor has whose file of two breaks is published."""
+    third, fifth = "2025-03-03", "2025-03-05"
+    of_b = (None, None, "-0.275000000000", signed)
+    accepted = {"break_sign_offs": [("B", "twrr", "-0.275000000000", signed)]}
+    unreadable = [(delivery, "C", third, "E_NUMBER", 5)]
+    return {
+        "accounts": [("A", "USD", third, fifth, True), ("B", "USD", third, third, True)],
+        "alerts": [("DELIVERY_WITH_ISSUES", "LOW", delivery, False, None)],
+        "daily_vendor_totals": [
+            (third, "USD", 2, 2, "300.0000", "315.0000", "0.0000"),
+            (fifth, "USD", 1, 0, "110.0000", "211.0000", "90.0000"),
+        ],
+        "data_quality_issues": [
+            (delivery, "A", fifth, "DQ_LARGE_FLOW", None),
+            (delivery, "B", fifth, "DQ_ACCOUNT_MISSING", None),
+            *unreadable[:quarantined],
+        ],
+        "delivered_days": [(delivery, third), (delivery, fifth)],
+        "etl_processing_log": [(delivery, "COMPLETED_WITH_ISSUES", 3 + quarantined, 3, quarantined, 3, 0, None, None)],
+        "performance_data": [
+            ("A", third, delivery, "COMPLETED_WITH_ISSUES"),
+            ("A", fifth, delivery, "COMPLETED"),
+            ("B", third, delivery, "COMPLETED_WITH_ISSUES"),
+        ],
+        "reconciliation_breaks": [
+            ("A", "twrr", third, third, "RESOLVED", fifth, delivery, "-0.100000000000", None),
+            ("B", "twrr", third, third, "SIGNED_OFF" if signed else "OPEN", *of_b),
+        ],
+        "reconciliation_results": [
+            ("A", third, "ending_market_value", True),
+            ("A", third, "twrr", False),
+            ("A", fifth, "ending_market_value", True),
+            ("A", fifth, "twrr", True),
+            ("B", third, "ending_market_value", True),
+            ("B", third, "twrr", False),
+        ],
+        **(accepted if signed else {}),
+    }
+
+
+def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """What acme has once its second file is published; status, counts and pending days of that one."""
+    third, fifth = "2025-03-03", "2025-03-05"
+    return {
+        "accounts": [("A", "USD", third, fifth, True), ("B", "USD", third, fifth, True)],
+        "alerts": [("DELIVERY_WITH_ISSUES", "LOW", "a1", True, None)],
+        "daily_vendor_totals": [
+            (third, "USD", 2, 0, "300.0000", "315.0000", "0.0000"),
+            (fifth, "USD", 2, 0, "315.0000", "416.0000", "90.0000"),
+        ],
+        "data_quality_issues": [("a1", "A", fifth, "DQ_LARGE_FLOW", None)],
+        "delivered_days": [("a1", third), ("a1", fifth), ("a2", third), ("a2", fifth)],
+        "etl_processing_log": [("a1", "COMPLETED", 3, 3, 0, 3, 0, None, None), ("a2", status, 3, 3, 0, *counts)],
+        "performance_data": [
+            ("A", third, "a2", "COMPLETED"),
+            ("A", fifth, "a1", "COMPLETED"),
+            ("B", third, "a2", "COMPLETED"),
+            ("B", fifth, "a2", "COMPLETED"),
+        ],
+        "performance_data_history": [
+            ("A", third, "a1", "a2", "COMPLETED_WITH_ISSUES"),
+            ("B", third, "a1", "a2", "COMPLETED_WITH_ISSUES"),
+        ],
+        "reconciliation_breaks": [
+            ("A", "twrr", third, third, "RESOLVED_BY_RESTATEMENT", third, "a2", "-0.100000000000", None),
+            ("B", "twrr", third, third, "RESOLVED_BY_RESTATEMENT", third, "a2", "-0.275000000000", None),
+        ],
+        "reconciliation_results": [
+            (account, day, name, True) for account in "AB" for day in (third, fifth) for name in ("ending_market_value", "twrr")
+        ],
+    }
+
+
+def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform: Platform) -> None:
+    warehouse = Warehouse(platform.warehouse.url)
+
+    def neighbour_under_way() -> dict[str, list[dict[str, Any]]]:
+        """What another lane is about to publish, or has published since: nobody else may mend it."""
+        with warehouse.connect() as connection:
+            connection.execute("UPDATE accounts SET last_as_of_date = '2025-03-04' WHERE data_source = 'beta' AND account_id = 'A'")
+            connection.execute(
+                "INSERT INTO delivery_factors (data_source, delivery_id, as_of_date, field_name, factor, accounts, accounts_compared)"
+                " SELECT 'beta', 'b1', '2025-03-03', 'ending_market_value', 2, 9, 9 FROM accounts WHERE data_source = 'beta' LIMIT 1"
+            )
+        return of_vendor(warehouse, "beta")
+
+    land(platform, "acme", "a1", BOTH_BREAK)
+    land(platform, "beta", "b1", BOTH_BREAK + UNREADABLE)
+    landed = neighbour_under_way()
+    first = publish(platform, "acme", THIRD, FIFTH)
+    assert of_vendor(warehouse, "beta") == landed
+    assert shown(warehouse, "acme") == after_the_first("a1")
+    assert stands_as_computed(warehouse, "acme", first)
+    assert first.rows == [3, 0, 0, 0]
+
+    published = of_vendor(warehouse, "acme")
+    assert publish(platform, "beta", THIRD, FIFTH).rows == [3, 0, 0, 0]
+    assert of_vendor(warehouse, "acme") == published
+    assert shown(warehouse, "beta") == after_the_first("b1", quarantined=1)
+    (break_id,) = warehouse.query("SELECT break_id FROM reconciliation_breaks WHERE data_source = 'beta' AND account_id = 'B'").row(0)
+    sign_off(warehouse, break_id, by="Ann", reason="known")
+    assert of_vendor(warehouse, "acme") == published
+    assert shown(warehouse, "beta") == after_the_first("b1", quarantined=1, signed="Ann")
+
+    land(platform, "acme", "a2", MENDED, later=1)
+    signed = neighbour_under_way()
+    second = publish(platform, "acme", THIRD, FIFTH, blocked="twrr_series")
+    assert shown(warehouse, "acme") == after_the_second("PROCESSING", 0, 0, "2025-03-03", "2025-03-05")
+    assert stands_as_computed(warehouse, "acme", second)
+    assert second.rows == [1, 2, 0, 1]
+    assert publish(platform, "acme", THIRD, FIFTH).rows == [0, 0, 0, 4]
+    assert shown(warehouse, "acme") == after_the_second("COMPLETED", 1, 2, None, None)
+    assert of_vendor(warehouse, "beta") == signed
+
+
+def test_the_register_waits_for_a_publication_and_then_says_what_that_has_published(platform: Platform) -> None:
+    land(platform, "acme", "a1", BOTH_BREAK)
+    publish(platform, "acme", THIRD, FIFTH)
+    warehouse, output = Warehouse(platform.warehouse.url), Output(AssetKey(["accounts"]), window_partitions(platform.feeds["acme"]), [])
+    with ThreadPoolExecutor(1) as pool, warehouse.connect() as publication:
+        lock_publication(publication, "acme")
+        publication.execute("DELETE FROM reconciliation_results WHERE as_of_date = %s", [FIFTH])
+        publication.execute("DELETE FROM performance_data WHERE as_of_date = %s", [FIFTH])
+        register = pool.submit(AccountsIOManager(platform).handle_output, cast("dg.OutputContext", output), pl.DataFrame())
+        until_blocked(warehouse, register)
+        publication.commit()
+        register.result()
+    assert output.metadata == {"changed": 1}
+    assert shown(warehouse, "acme")["accounts"] == [(account, "USD", "2025-03-03", "2025-03-03", True) for account in "AB"]
