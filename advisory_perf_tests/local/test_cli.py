@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.samples.deliveries import make_samples
-from advisory_perf_tests.local.commands import Outcome, command, line_with
+from advisory_perf_tests.local.commands import Outcome, command, line_with, started
 from advisory_perf_tests.storage.receivers import a_mail_server, a_webhook
 
 OF_DAYS = ("demo", "run", "export", "feeds", "quarantine", "breaks", "alerts")
@@ -70,6 +70,12 @@ def test_help_names_every_command() -> None:
     assert (outcome.code, outcome.err) == (0, "")
     for name in (*COMMANDS, "--home"):
         assert name in outcome.out
+
+
+def test_the_script_does_what_its_function_does_in_a_fork(tmp_path: Path) -> None:
+    for arguments, code in ((["feeds", "check"], 0), (["nonsense"], 2), (["feeds", "check", tmp_path / "missing.yaml"], 2)):
+        by_script = started(*arguments, home=tmp_path / "home")
+        assert (by_script, by_script.code) == (command(*arguments, home=tmp_path / "home"), code)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
