@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,15 @@ def test_a_good_address_of_any_form_is_read(address: str) -> None:
 
 
 def test_good_addresses_of_others_are_taken() -> None:
-    check_dagsters_address("postgresql+psycopg2://user:p%40ss@db:5432/dagster")
-    check_dagsters_address("postgresql://user@/dagster?host=/run/x")
+    for address in ("postgresql+psycopg2://user:p%40ss@db:5432/dagster", "postgresql://user@/dagster?host=/run/x"):
+        assert refusal(check_dagsters_address, address) is None, address
     for endpoint in ("http://127.0.0.1:5000", "https://minio.example.com", "http://minio:9000/", "http://[::1]:9000"):
-        check_endpoint(endpoint)
+        assert refusal(check_endpoint, endpoint) is None, endpoint
+
+
+def refusal(check: Callable[[str], None], address: str) -> str | None:
+    try:
+        check(address)
+    except SettingsError as error:
+        return str(error)
+    return None

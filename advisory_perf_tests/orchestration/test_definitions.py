@@ -81,6 +81,8 @@ def test_without_a_warehouse_the_error_says_how_to_get_one(tmp_path: Path) -> No
 
 def test_every_definition_can_be_loaded_together(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
+    jobs = {job.name for job in definitions.get_repository_def().get_all_jobs()}
+    assert {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} < jobs
 
 
 # assets ---------------------------------------------------------------------------------------------------------------
