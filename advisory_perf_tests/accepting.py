@@ -1,7 +1,8 @@
 """Properties that cannot pass by refusing everything: they count what they accept, and a floor of its share is asserted.
 
 A property of what is accepted says nothing of draws that are refused. ``accepts_at_least`` stands above ``@given``, the property calls
-``counted`` for what it drew, and once all of its examples have passed the accepted share of each label has to reach the floor.
+``counted`` for what it drew, and once all of its examples have passed the accepted share of each label has to reach the floor. Its
+examples are the same in every run (``derandomize``), so that the share is.
 """
 
 import functools

@@ -174,8 +174,8 @@ mostly_ordinary = st.builds(
 )
 
 
-@accepts_at_least(0.4)
-@settings(max_examples=60)
+@accepts_at_least(0.15)
+@settings(derandomize=True, max_examples=60)
 @given(timings, fee_bases, st.lists(mostly_ordinary | st.tuples(wild, wild, wild, wild, wild), min_size=1, max_size=5))
 def test_no_nan_or_infinity_leaves_whatever_comes_in(timing: FlowTiming, fee_basis: FeeBasis, rows: list[tuple[Any, ...]]) -> None:
     names = ("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees")

@@ -64,7 +64,7 @@ file_lines = st.lists(
 
 
 @accepts_at_least(0.1)
-@settings(max_examples=50)
+@settings(derandomize=True, max_examples=50)
 @given(file_lines)
 def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Line]) -> None:
     result = judged("\n".join([f"{HEADER},name", *(line.text for line in lines)]) + "\n", FEED)

@@ -64,6 +64,10 @@ def test_a_file_without_a_header_has_one_column_of_days_and_one_of_accounts() ->
     alike = told(text([["AC1", "2025-01-01", *row[2:]] for row in rows]))
     assert alike is not None
     assert alike.header[0] == "column 1", "no account stands twice on a day"
+    two_alike = told(text([rows[0], ["AC0", rows[0][1], *rows[1][2:]], *rows[2:]]))
+    assert two_alike is not None
+    assert two_alike.header[0] == "column 1", "not even once"
+    assert told(text([row[1:5] for row in rows])) is None, "a day and three amounts alone"
 
 
 @pytest.mark.parametrize(("lines", "is_told"), [(3, True), (2, False)])

@@ -75,7 +75,7 @@ def check(layout: Layout) -> bool:
 
 
 @accepts_at_least(0.1)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(derandomize=True, max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(layouts())
 def test_nothing_that_is_filled_in_is_wrong(layout: Layout) -> None:
     counted("layouts that are told whole", check(layout))
