@@ -145,7 +145,7 @@ def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any
             where = "etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %s)"
         else:
             where = f"{OWNER.get(table, 'data_source')} = %s"
-        rows = warehouse.query(f"SELECT to_jsonb(t)::text AS row FROM {table} AS t WHERE {where}", [vendor])["row"].to_list()  # type: ignore[arg-type]
+        rows = warehouse.query(f"SELECT to_jsonb(t)::text AS row FROM {table} AS t WHERE {where}", [vendor])["row"].to_list()
         found[table] = sorted((json.loads(row, parse_float=str) for row in rows), key=str)
     return found
 

@@ -1,9 +1,11 @@
 """Who may land a delivery and who may reject it: every state that the ledger may know the file in, by both."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.warehouse import Warehouse
@@ -98,3 +100,15 @@ def test_a_published_delivery_that_became_a_duplicate_stays_one_when_its_days_ar
     assert publish(ledger, january(1), january(9)) == ["first", "copy"]
     assert (status(ledger, "first"), status(ledger, "copy")) == ("DUPLICATE", "COMPLETED")
     assert ledger.pending("alpha") == []
+
+
+@pytest.mark.parametrize("ask", [take, reject])
+@pytest.mark.parametrize("others", [{"sha256": "others"}, {"file_name": "y.csv"}, {"vendor": "beta"}], ids=str)
+def test_an_id_that_is_another_deliverys_is_refused_and_changes_nothing(
+    ledger: Ledger, ask: Callable[..., ClaimOutcome], others: dict[str, str]
+) -> None:
+    take(ledger, "first", **SAME)
+    before = ledger.entries()
+    with pytest.raises(WarehouseError, match=r"first is the id of another delivery, x\.csv of alpha; put the file into incoming/ again"):
+        ask(ledger, "first", **{**SAME, **others})
+    assert ledger.entries() == before

@@ -177,16 +177,17 @@ def test_a_file_that_is_not_the_one_that_was_listed_is_neither_read_nor_deleted(
     assert lake.read(listed.path) == b"gold"
 
 
-def test_a_file_of_the_same_size_and_second_is_another_file(lake: Lake) -> None:
+@pytest.mark.parametrize(("is_in_its_place", "later"), [(False, 1), (True, 0)], ids=["written over", "in its place"])
+def test_a_file_of_the_same_size_and_second_is_another_file(lake: Lake, later: int, *, is_in_its_place: bool) -> None:
     (listed,) = lake.files("incoming/")
     path = incoming(lake) / "good.csv"
-    path.write_bytes(b"gold")
-    os.utime(path, ns=(0, listed_ns(path) + 1))
+    since = path.stat().st_mtime_ns
+    written = path.with_name("gold.csv") if is_in_its_place else path
+    written.write_bytes(b"gold")
+    os.utime(written, ns=(0, since + later))
+    written.replace(path)
     assert not lake.delete_listed(listed)
-
-
-def listed_ns(path: Path) -> int:
-    return path.stat().st_mtime_ns
+    assert path.read_bytes() == b"gold"
 
 
 def test_a_file_that_somebody_still_writes_is_neither_read_nor_deleted_until_he_closes_it(lake: Lake) -> None:

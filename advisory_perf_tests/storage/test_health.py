@@ -320,7 +320,11 @@ def test_published_rows_of_a_delivery_that_the_ledger_does_not_know_are_told(war
 
 def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_trouble(warehouse: Warehouse) -> None:
     publish(warehouse, date(2024, 2, 29))
-    assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.1, is_landed=True)))
+    ledger = land(warehouse, "b", hours_ago=0.1, is_landed=True)
+    assert not bad(ledger_health(warehouse, ledger))
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE etl_processing_log SET pending_first_date = '2024-02-27', pending_last_date = '2024-02-28'")
+    assert [finding.subject for finding in bad(ledger_health(warehouse, ledger))] == ["ledger: published rows"]
 
 
 def test_a_landing_that_has_been_writing_for_long_is_told(warehouse: Warehouse) -> None:

@@ -189,3 +189,59 @@ def test_what_some_recipients_took_is_sent_and_says_who_was_refused(outbox: Outb
 def test_a_lower_severity_than_is_sent_does_not_wait(outbox: Outbox) -> None:
     outbox.update(raised=[an_alert(severity=Severity.LOW)])
     assert outbox.waiting(Severity.MEDIUM) == Waiting(0, None, None)
+
+
+# looking --------------------------------------------------------------------------------------------------------------
+
+
+def test_open_windows_and_keys_are_those_of_the_code_that_are_not_over(outbox: Outbox) -> None:
+    first, second = date(2025, 3, 1), date(2025, 3, 2)
+    outbox.update(
+        raised=[
+            an_alert("later", window=second),
+            an_alert("earlier", window=first),
+            an_alert("over", window=date(2025, 3, 3)),
+            an_alert("no window"),
+            an_alert("another's", vendor="zeta", window=date(2025, 3, 4)),
+            an_alert("of another code", code="E_TORN", window=date(2025, 3, 5)),
+        ]
+    )
+    outbox.update(resolved=["over"])
+    assert outbox.open_windows("acme", "E_FORMAT") == [first, second]
+    assert outbox.open_keys("E_FORMAT") == ["later", "earlier", "no window", "another's"]
+
+
+def test_what_waits_is_told_since_its_oldest_with_why_the_latest_attempt_failed(
+    outbox: Outbox, warehouse: Warehouse, now: datetime
+) -> None:
+    outbox.update(raised=[an_alert("one"), an_alert("two"), an_alert("three")])
+    one, two, three = (alert.id for alert in leased(outbox, now))
+    for failed, why in ((two, "the latest"), (one, "an earlier one")):
+        outbox.failed([failed], why=why)
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE alerts SET next_attempt_at = next_attempt_at + interval '1 hour' WHERE id = %s", [two])
+        connection.execute("UPDATE alerts SET created_at = %s WHERE id = %s", [SINCE, two])
+    assert outbox.waiting(Severity.LOW) == Waiting(3, SINCE, "the latest")
+    outbox.sent([two], to="x")
+    outbox.failed([two], why="too late")
+    found = outbox.waiting(Severity.LOW)
+    assert (found.count, found.last_error) == (2, "an earlier one")
+    assert {alert.id: alert.last_error for alert in outbox.alerts(only_open=False)} == {one: "an earlier one", two: None, three: None}
+
+
+def test_a_person_resolves_what_is_open_once(outbox: Outbox) -> None:
+    outbox.update(raised=[an_alert("one"), an_alert("two")])
+    one, two = (alert.id for alert in outbox.alerts(only_open=True))
+    assert outbox.resolve(one)
+    (resolved,) = (alert.resolved_at for alert in outbox.alerts(only_open=False) if alert.id == one)
+    assert not outbox.resolve(one)
+    assert not outbox.resolve(two + 1)
+    assert [(alert.id, alert.resolved_at) for alert in outbox.alerts(only_open=False)] == [(one, resolved), (two, None)]
+
+
+def test_what_is_resolved_again_stays_resolved_since_the_first_time(outbox: Outbox) -> None:
+    outbox.update(raised=[an_alert("one")])
+    outbox.update(resolved=["one"])
+    (before,) = outbox.alerts(only_open=False)
+    outbox.update(resolved=["one"])
+    assert outbox.alerts(only_open=False) == [before]
