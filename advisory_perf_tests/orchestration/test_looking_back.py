@@ -13,7 +13,8 @@ import pytest
 from advisory_perf.contracts.conventions import ReconciledField
 from advisory_perf.contracts.tables import TWRR_SERIES
 from advisory_perf.errors import LakeOutageError
-from advisory_perf.orchestration import before, stages, unfinished
+from advisory_perf.orchestration import before, stages, unfinished, upkeep
+from advisory_perf.orchestration.attempts import FINISHED
 from advisory_perf.orchestration.before import linking_states, opening_states, stored_before
 from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.upkeep import partitions_to_remove, run_may_go
@@ -140,6 +141,22 @@ def test_a_run_or_a_partition_goes_when_it_ended_before_the_time_and_not_at_it()
     assert [goes(processing_end_time=NOON - more) for more in (0 * SECOND, SECOND)] == [False, True]
     assert [goes(processing_end_time=NOON, processing_start_time=NOON - SECOND), goes(processing_end_time=NOON - SECOND)] == [False, True]
     assert [goes(processing_start_time=one, received_at=NOON - SECOND) for one in (NOON, None)] == [False, True], "of what never ended"
+
+
+def test_a_pass_of_the_upkeep_sweeps_turns_and_what_was_staged_and_asks_for_old_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = Mock()
+    monkeypatch.setattr(upkeep, "sweep_turns", swept)
+    settings = Mock(run_days=30)
+    lake = Mock(files=Mock(return_value=[]))
+    platform = Mock(settings=settings, lake=lake, feeds={}, ledger=Mock(entries=list))
+    instance = Mock(get_run_ids=Mock(return_value=[]), fetch_materializations=Mock(return_value=Mock(records=[])))
+    assert upkeep.keep_up(platform, instance, now=NOON) == upkeep.Removed(0, 0, 0, is_complete=True)
+    assert swept.call_args.args == (platform.warehouse, NOON)
+    assert lake.sweep_staging.call_args.args == (NOON - timedelta(days=1),)
+    assert lake.files.call_args.args == ("incoming/",)
+    asked = instance.get_run_ids.call_args.args[0]
+    assert (asked.updated_before, set(asked.statuses)) == (NOON - timedelta(days=30), set(FINISHED))
+    assert {status.value for status in FINISHED} == {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 # stages ---------------------------------------------------------------------------------------------------------------
