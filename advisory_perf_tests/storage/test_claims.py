@@ -112,3 +112,12 @@ def test_an_id_that_is_another_deliverys_is_refused_and_changes_nothing(
     with pytest.raises(WarehouseError, match=r"first is the id of another delivery, x\.csv of alpha; put the file into incoming/ again"):
         ask(ledger, "first", **{**SAME, **others})
     assert ledger.entries() == before
+
+
+def test_of_two_that_landed_with_the_same_bytes_a_third_repeats_the_first(ledger: Ledger) -> None:
+    for name in ("first", "second"):
+        assert ledger.claim(**identity(name, sha256="same bytes"), bytes_say_all=False).outcome is ClaimOutcome.TAKEN
+    with ledger.warehouse.connect() as connection:
+        connection.execute("UPDATE etl_processing_log SET status = 'PROCESSING'")
+    message = ledger.claim(**identity("third", sha256="same bytes")).entry.error_message
+    assert message == "holds the same bytes as first.csv (delivery first); nothing was changed"
