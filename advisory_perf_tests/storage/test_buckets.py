@@ -112,7 +112,7 @@ def test_an_object_that_is_not_the_one_that_was_listed_is_neither_read_nor_delet
     lake.write("incoming/acme/x.csv", ROWS)
     (listed,) = lake.files("incoming/")
     lake.write("incoming/acme/x.csv", ROWS.replace(b"2", b"3"))
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match=r"incoming/acme/x\.csv"):
         lake.read_listed(listed)
     assert not lake.delete_listed(listed)
     assert lake.exists(listed.path)
@@ -169,7 +169,7 @@ def test_a_stale_listing_gives_no_bytes_of_another_object(lake: Lake, proxy: S3P
     lake.write("incoming/acme/x.csv", ROWS.replace(b"2", b"3"))
     proxy.faults = Faults(stale_listings=1)
     (stale,) = lake.files("incoming/")
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match=r"incoming/acme/x\.csv"):
         lake.read_listed(stale)
 
 

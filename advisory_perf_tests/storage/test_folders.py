@@ -130,7 +130,7 @@ def test_what_is_no_regular_file_is_told_and_neither_listed_nor_read(
     assert paths(lake) == ["incoming/acme/good.csv"]
     assert [odd.path for odd in lake.listing("incoming/").odd] == ["incoming/acme/x.csv"]
     for path in ("incoming/acme/x.csv", "incoming/acme/x.csv/secret.csv"):
-        with pytest.raises(LakeError):
+        with pytest.raises(LakeError, match=r"incoming/acme/x\.csv"):
             lake.read(path)
     assert (outside / "secret.csv").read_bytes() == b"secret"
 
@@ -141,7 +141,7 @@ def test_a_vendors_folder_that_is_a_link_is_told_and_not_followed(lake: Lake, ou
         listing = lake.listing(prefix)
         assert [odd.path for odd in listing.odd] == ["incoming/beta"]
         assert all(file.path.startswith("incoming/acme/") for file in listing.files)
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match="incoming/beta"):
         lake.delete(["incoming/beta/secret.csv"])
     assert (outside / "secret.csv").exists()
 
@@ -150,7 +150,7 @@ def test_a_link_that_takes_a_files_place_after_the_listing_is_not_followed(lake:
     (listed,) = lake.files("incoming/")
     (incoming(lake) / "good.csv").unlink()
     (incoming(lake) / "good.csv").symlink_to(outside / "secret.csv")
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match=r"incoming/acme/good\.csv"):
         lake.read_listed(listed)
     assert not lake.delete_listed(listed)
     assert (outside / "secret.csv").exists()
@@ -161,9 +161,9 @@ def test_a_folder_that_becomes_a_link_after_the_listing_is_not_followed(lake: La
     listed = next(file for file in lake.files("incoming/") if file.name == "secret.csv")
     (incoming(lake) / "sub").rename(incoming(lake) / "moved")
     (incoming(lake) / "sub").symlink_to(outside)
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match="incoming/acme/sub"):
         lake.read_listed(listed)
-    with pytest.raises(LakeError):
+    with pytest.raises(LakeError, match="incoming/acme/sub"):
         lake.delete_listed(listed)
     assert (outside / "secret.csv").exists()
 

@@ -217,7 +217,7 @@ def test_tables_of_before_the_roles_become_the_owners(empty_url: str, tmp_path: 
     owners = dict(Warehouse(empty_url).query("SELECT relname, relowner::regrole::text FROM pg_class WHERE relkind IN ('r', 'p')").rows())
     assert owners["performance_data_2024_02"] == owners["etl_processing_log"] == OWNER
     assert owners["somebody_elses"] == "postgres"
-    with Warehouse(empty_url, READER).connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with Warehouse(empty_url, READER).connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege, match="somebody_elses"):
         connection.execute(sql.SQL("SELECT * FROM somebody_elses"))
 
 

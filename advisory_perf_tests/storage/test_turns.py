@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from advisory_perf.errors import LostTurnError, TurnHeldError, WarehouseError, WarehouseOutageError
@@ -87,6 +88,7 @@ def test_a_turn_that_is_held_is_confirmed_in_any_transaction(warehouse: Warehous
         one.wait("a lane")
         one.wait("a delivery")
         one.confirm(connection)
+        assert connection.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS, "in that very transaction"
 
 
 def test_a_turn_that_was_cut_off_is_still_held_until_somebody_takes_it(warehouse: Warehouse) -> None:

@@ -316,9 +316,9 @@ def test_an_error_in_the_block_undoes_it(warehouse: Warehouse) -> None:
     def insert_and_fail() -> None:
         with warehouse.connect() as connection:
             connection.execute("INSERT INTO accounts (data_source, account_id) VALUES ('alpha', 'A-1')")
-            raise KeyError
+            raise KeyError("of the block")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="of the block"):
         insert_and_fail()
     assert warehouse.query("SELECT * FROM accounts").is_empty()
 
