@@ -88,6 +88,13 @@ def test_a_file_of_the_same_name_with_other_bytes_ends_nothing(ledger: Ledger) -
     assert [alert.delivery_id for alert in alerts(ledger)] == ["monday"]
 
 
+def test_the_same_bytes_that_land_for_one_vendor_end_no_trouble_of_another(ledger: Ledger) -> None:
+    reject(ledger, "of beta", vendor="beta", sha256="the same")
+    reject(ledger, "of alpha", sha256="the same")
+    land(ledger, "again", january(1), january(1), sha256="the same")
+    assert [alert.delivery_id for alert in alerts(ledger)] == ["of beta"]
+
+
 def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_land_where_they_belong(ledger: Ledger) -> None:
     ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown"))
     land(ledger, "y", january(1), january(1), vendor="beta")
