@@ -1,6 +1,7 @@
 """What a publication closes, counts and follows in the ledger is its own vendor's, and only what its rows hold."""
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -22,7 +23,7 @@ def ledger(warehouse: Warehouse) -> Ledger:
 
 def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str, outcome: str = "COMPLETED") -> pl.DataFrame:
     """Beta's published rows of the first of January, in place of all others."""
-    of_it = {"data_source": "beta", "delivery_id": delivery_id, "reconciliation_status": outcome}
+    of_it: dict[str, Any] = {"data_source": "beta", "delivery_id": delivery_id, "reconciliation_status": outcome}
     rows = rows_of(PERFORMANCE_DATA, *(valuation(account, january(1), **of_it) for account in accounts))
     replace_slice(warehouse, PERFORMANCE_DATA, rows, vendor="beta", first=JANUARY, last=FEBRUARY)
     return rows
@@ -81,3 +82,16 @@ def test_what_is_in_doubt_is_noted_with_the_vendors_own_delivery(ledger: Ledger)
     ledger.recompute(LakeWrite(0, "alpha", january(1), january(5), "cut off"))
     (alpha,), (beta,) = ledger.pending("alpha"), ledger.pending("beta")
     assert (alpha.pending_first_date, beta.pending_first_date) == (january(1), january(5))
+
+
+def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_lanes_to_the_lane(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(5), january(5))
+    with warehouse.connect() as connection:
+        for line in (None, 3):
+            connection.execute(
+                "INSERT INTO data_quality_issues (etl_log_id, issue_type, line_number, severity, issue_description)"
+                " SELECT id, 'DQ_STALE_VALUE', %s, 'MEDIUM', 'told' FROM etl_processing_log",
+                [line],
+            )
+    ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
+    assert warehouse.query("SELECT line_number FROM data_quality_issues").rows() == [(None,)]

@@ -113,6 +113,9 @@ def test_alerts_are_leased_oldest_first_and_no_more_than_asked_for(outbox: Outbo
     assert [alert.message for alert in leased(outbox, now, at_most=2)] == ["one broke", "two broke"]
     assert [alert.message for alert in leased(outbox, now, at_most=2)] == ["three broke"]
     assert leased(outbox, now) == []
+    for name in ("four", "five"):
+        outbox.update(raised=[an_alert(name)])
+    assert [alert.message for alert in leased(outbox, now, at_most=1)] == ["four broke"]
 
 
 def test_only_what_matters_enough_is_leased(outbox: Outbox, now: datetime) -> None:
