@@ -100,7 +100,7 @@ def test_a_line_of_one_cell_that_may_belong_to_the_last_cell_above_makes_its_row
     [
         ("A", False, True),
         ("A,7", False, False),
-        ('"7"x', True, True),
+        ('"7"5', True, True),
         ('7,"x\nA"y', False, True),
         ('"7\nA,1"x', True, False),
     ],

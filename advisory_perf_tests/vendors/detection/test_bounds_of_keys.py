@@ -200,3 +200,9 @@ def test_an_account_may_lack_its_portfolio_on_some_rows_and_no_amount_is_a_text(
         "Account Name": False,
         "Account Description": True,
     }
+
+
+def test_an_account_without_any_portfolio_has_not_several() -> None:
+    found = whose("Portfolio ID", ["A1", "A2", "A3"], ["P1", None, None])
+    assert found is not None
+    assert found.is_settled

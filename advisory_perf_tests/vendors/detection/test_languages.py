@@ -18,6 +18,7 @@ from advisory_perf.vendors.detection.naming import file_names, vendor_of
         ("kontoxdatum", ()),
         ("kontoschlussdatum", ()),
         ("jahreswert", ()),
+        ("nrkonto", ()),
         ("konto xyz", ()),
         ("konto von gestern", ()),
         ("benchmark index", ()),
