@@ -1,5 +1,6 @@
 """The exact histories and returns that all sample vendors share, against numbers worked by hand."""
 
+from calendar import monthrange
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -135,3 +136,72 @@ def test_month_ends_know_the_leap_year_and_the_turn_of_the_year() -> None:
 
 def test_business_days_end_before_a_weekend() -> None:
     assert business_days(date(2024, 6, 30), 2) == (date(2024, 6, 27), date(2024, 6, 28))
+
+
+@pytest.mark.parametrize("timing", [timing for timing in FlowTiming if timing is not FlowTiming.WEIGHTED])
+def test_a_closing_day_takes_its_flow_at_the_end_under_every_timing(timing: FlowTiming) -> None:
+    assert a_month(beginning=1_000, ending=0, out=1_100).exact_return(timing) == Fraction(10, 100)
+
+
+def test_a_negative_base_has_no_return() -> None:
+    assert a_month(beginning=-1_000, ending=-900).exact_return(FlowTiming.END_OF_DAY) is None
+    assert a_month(beginning=1_000, ending=10, out=2_000).exact_return(FlowTiming.START_OF_DAY) is None
+
+
+def test_a_closed_account_ends_on_a_date_of_the_later_half_that_is_never_skipped() -> None:
+    dates = month_ends(date(2024, 12, 31), 12)
+    sparse = account_histories(Random(1), dates, replace(BOOK, close_every=2, skip_percent=100))
+    closings = [history[-1].as_of_date for history in sparse[1::2]]
+    assert all(day in dates[6:] for day in closings)
+    assert len(set(closings)) > 1
+    assert [len(history) for history in sparse] == [1, 2] * 15
+
+
+def test_flows_are_mostly_none_sometimes_one_and_rarely_both() -> None:
+    rows = [row for history in account_histories(Random(1), month_ends(date(2024, 12, 31), 24), BOOK) for row in history[1:-1]]
+    into, out, both = (
+        sum(map(condition, rows)) / len(rows)
+        for condition in (
+            lambda row: row.contributions > 0,
+            lambda row: row.distributions > 0,
+            lambda row: row.contributions > 0 and row.distributions > 0,
+        )
+    )
+    assert (round(into, 1), round(out, 1)) in {(0.1, 0.1), (0.2, 0.1)}
+    assert 0.01 < both < 0.06
+
+
+def monthly(*months: tuple[int, int], beginning: int = 100_000) -> list[Position]:
+    """An account that earns 1 % in each of the months, the first of which may begin with nothing."""
+    rows: list[Position] = []
+    for year, month in months:
+        day = date(year, month, monthrange(year, month)[1])
+        value = beginning if not rows else 100_000
+        rows.append(a_month(day, beginning=value, ending=101_000, paid_in=0 if value else 100_000))
+    return rows
+
+
+YEAR = [(2024, month) for month in range(2, 13)] + [(2025, 1)]
+
+
+@pytest.mark.parametrize(
+    ("positions", "months"),
+    [
+        (monthly((2024, 1), *YEAR), 12),
+        (monthly((2023, 12), (2024, 1), *YEAR), 12),
+        (monthly(*YEAR), 12),
+        (monthly(*YEAR, beginning=0), None),
+        (monthly(*YEAR[1:]), None),
+        (monthly((2024, 1), *YEAR[:5], *YEAR[6:]), 11),
+        ([*monthly((2024, 1), *YEAR), *monthly((2024, 1))], None),
+    ],
+)
+def test_a_year_begins_with_a_valuation_at_the_end_of_the_month_before_it(positions: list[Position], months: int | None) -> None:
+    found = vendor_truth({}, positions, FlowTiming.END_OF_DAY).accounts["T1"].twrr_1y
+    assert found == (None if months is None else Fraction(101, 100) ** months - 1)
+
+
+def test_a_return_that_the_vendor_gives_against_none_of_ours_is_a_break_and_one_that_lacks_is_none() -> None:
+    nothing = a_month(beginning=0, ending=0)
+    assert vendor_truth({}, [nothing], FlowTiming.MID_DAY).breaks["twrr"] == 0
+    assert vendor_truth({}, [replace(nothing, vendor_twrr=Decimal(0))], FlowTiming.MID_DAY).breaks["twrr"] == 1

@@ -80,6 +80,13 @@ def test_the_other_columns_of_the_file_decide_where_they_agree() -> None:
     assert judged(text, with_fees()).positions["fees"].item() == Decimal(1234)
 
 
+def test_a_column_that_tells_its_mark_keeps_it_beside_one_of_the_other() -> None:
+    text = f'{HEADER},fee\nA1,2024-06-28,100.25,0,0,"101,50","1.5"\n'
+    position = judged(text, with_fees()).positions.row(0, named=True)
+    amounts = [position[name] for name in ("beginning_market_value", "ending_market_value", "fees")]
+    assert amounts == [Decimal("100.25"), Decimal("101.50"), Decimal("1.5")]
+
+
 def test_columns_that_differ_decide_nothing_for_a_third() -> None:
     text = f'{HEADER},fee\nA1,2024-06-28,100.00,0,0,"101,50",1.234\n'
     assert refusal(text, with_fees()).code == "E_NUMBER_AMBIGUOUS"
@@ -123,7 +130,25 @@ def test_the_day_in_the_files_name_settles_it_where_it_is_the_latest_by_one_form
     assert days_of(judged(a_file_of_days("03/04/2024"), feed, Delivery("d1", name, DELIVERY.received_at))) == [day]
 
 
-@pytest.mark.parametrize("name", ["acme_20240505.csv", "acme_20249999.csv", "acme_1.csv"])
+def test_the_latest_of_several_days_is_held_against_the_day_in_the_name() -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
+    content = a_file_of_days("02/03/2024", "03/04/2024")  # 2 March and 3 April, or 3 February and 4 March
+    for name, days in (
+        ("acme_20240403.csv", [date(2024, 3, 2), date(2024, 4, 3)]),
+        ("acme_20240304.csv", [date(2024, 2, 3), date(2024, 3, 4)]),
+    ):
+        assert days_of(judged(content, feed, Delivery("d1", name, DELIVERY.received_at))) == days
+    assert refusal(content, feed, Delivery("d1", "acme_20240302.csv", DELIVERY.received_at)).code == "E_DATE_AMBIGUOUS"
+
+
+def test_the_day_in_the_name_settles_nothing_where_some_days_are_of_either_format_only() -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
+    content = a_file_of_days("03/04/2024", "13/04/2024", "04/14/2024")
+    for name in ("acme_20240413.csv", "acme_20240414.csv"):
+        assert refusal(content, feed, Delivery("d1", name, DELIVERY.received_at)).code == "E_DATE_AMBIGUOUS"
+
+
+@pytest.mark.parametrize("name", ["acme_20240505.csv", "acme_20249999.csv", "acme_120240403.csv", "acme_202404031.csv", "acme_1.csv"])
 def test_another_day_in_the_name_settles_nothing(name: str) -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
     assert refusal(a_file_of_days("03/04/2024"), feed, Delivery("d1", name, DELIVERY.received_at)).code == "E_DATE_AMBIGUOUS"
@@ -143,6 +168,8 @@ def test_a_year_of_two_digits_is_noticed() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y", "%m/%d/%y"]}})
     assert [notice.code for notice in judged(a_file_of_days("05/31/2024", "06/28/24"), feed).notices] == ["W_TWO_DIGIT_YEAR"]
     assert judged(a_file_of_days("05/31/2024"), feed).notices == ()
+    only = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%y"]}})
+    assert [notice.code for notice in judged(a_file_of_days("06/28/24"), only).notices] == ["W_TWO_DIGIT_YEAR"]
 
 
 @pytest.mark.parametrize(
@@ -227,3 +254,31 @@ def test_a_time_without_a_zone_is_dropped_where_the_feed_has_it_in_its_format() 
 )
 def test_days_with_months_by_name_points_or_nothing_between(form: str, day: str) -> None:
     assert days_of(judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 6, 28)]
+
+
+def test_days_in_a_later_format_beside_one_of_the_first_are_no_other_layout() -> None:
+    feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%d.%m.%Y"]}})
+    assert judged(a_file_of_days("2024-06-28", "27.06.2024", "26.06.2024"), feed).notices == ()
+
+
+def test_the_feeds_own_groups_stay_where_a_column_tells_its_mark() -> None:
+    feed = a_feed({"fees": "fee"}, numbers=OPEN | {"grouping": "'"})
+    result = judged(a_file("1'234.5", "1,234.5"), feed)
+    assert (result.positions["fees"].to_list(), codes(result)) == ([Decimal("1234.5")], {3: "E_NUMBER"})
+
+
+@pytest.mark.parametrize("numbers", [{}, OPEN], ids=["point", "auto"])
+def test_a_return_is_in_no_currency(numbers: dict[str, str]) -> None:
+    feed = a_feed({"fees": "fee", "vendor_twrr": "ret"}, numbers=numbers | {"currency_signs": ["$"]})
+    rows = [f"A{place},2024-06-28,100,0,0,101,$1.25,{ret}" for place, ret in enumerate(["0.01", "$0.01"])]
+    result = judged("\n".join([f"{HEADER},fee,ret", *rows]) + "\n", feed)
+    assert result.positions.select("account_id", "fees").rows() == [("A0", Decimal("1.25"))]
+    assert codes(result) == {3: "E_NUMBER"}
+
+
+def test_instants_in_a_later_format_of_the_feed_are_noticed_where_the_vendors_day_is_known() -> None:
+    formats = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
+    files = {"patterns": ["acme_*"], "format": "csv", "time_zone": "America/New_York"}
+    feed = a_feed({"as_of_date": {"from": "day", "formats": formats}}, files=files)
+    result = judged(a_file_of_days("2024-06-28T21:00:00+00:00"), feed)
+    assert (days_of(result), [notice.code for notice in result.notices]) == ([date(2024, 6, 28)], ["W_LAYOUT_CHANGED"])
