@@ -131,6 +131,7 @@ def test_a_line_above_the_first_row_or_without_a_name_is_no_part_of_any() -> Non
     feed = in_files(BLOCKS)
     above = judged(blocks(a_row("A1"), above="bmv,5\n"), feed)
     assert (codes(above), above.positions["beginning_market_value"].to_list()) == ({2: "E_FIELDS"}, [1])
+    assert above.quarantined["raw_row"].to_list() == ["bmv\t5"], "the line as it stands, and no row made of it"
     nameless = judged(long(a_row("A1")).replace("emv,1\n", "emv,1\nA1,2024-06-28,,7\n"), in_files(BY_KEY))
     assert (codes(nameless)[6], nameless.positions.height) == ("E_FIELDS", 1)
 
