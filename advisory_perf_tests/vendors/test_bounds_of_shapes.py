@@ -194,7 +194,7 @@ def test_where_no_day_stands_in_the_rows_a_line_without_a_figure_ends_a_section(
 
 
 def test_a_footer_with_a_day_ends_a_section_all_the_same() -> None:
-    content = ["Account: A1", f"{HEADER},note", "2024-06-27,1,0,0,2,", "2024-06-28,1,0,0,2,Total", "2024-06-28,2,0,0,3,"]
+    content = ["Account: A1", f"{HEADER},note", "2024-06-27,1,0,0,2,", "2024-06-26,1,0,0,2,Total", "2024-06-28,2,0,0,3,"]
     footer = [{"column": "note", "starts_with": ["Total"]}]
     assert titled(*content, footer=footer) == [("A1", 3)]
     assert titled(*content[:3], content[4], footer=footer) == [("A1", 3), ("A1", 4)]
