@@ -45,3 +45,5 @@ def test_a_seed_gives_the_same_large_file_again() -> None:
 def test_a_file_without_accounts_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 of each"):
         bulk_csv(accounts=0, days=5, last_day=LAST_DAY, seed=5)
+    with pytest.raises(ValueError, match="at least 1 of each"):
+        bulk_csv(accounts=5, days=0, last_day=LAST_DAY, seed=5)

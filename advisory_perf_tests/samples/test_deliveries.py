@@ -255,3 +255,10 @@ def test_the_smallest_samples_can_be_made() -> None:
 def test_too_few_days_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 account, 1 month and 4 days"):
         make_samples(seed=1, last_month=LAST_MONTH, days=3)
+    with pytest.raises(ValueError, match="25 accounts, 0 months"):
+        make_samples(seed=1, accounts=25, last_month=LAST_MONTH, months=0)
+
+
+def test_every_thirteenth_document_from_the_first_on_lacks_its_return(samples: Samples) -> None:
+    lacking = [place for place, row in enumerate(documents(samples)) if "'time_weighted': None" in str(row["reporting"]["returns"])]
+    assert lacking == list(range(0, len(documents(samples)), 13))

@@ -4,16 +4,17 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.json_text import JsonText
+from advisory_perf.vendors.feed import Feed
+from advisory_perf.vendors.json_text import Decimals, JsonText
 from advisory_perf.vendors.raw import Reading
-from advisory_perf_tests.vendors.scenarios import a_feed_of
+from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of
 
 MEBIBYTE = 1 << 20
 
 
-def text_of(content: str | bytes, nesting: int = 64) -> JsonText:
+def text_of(content: str | bytes, nesting: int = 64, feed: Feed | None = None) -> JsonText:
     given = content.encode() if isinstance(content, str) else content
-    return JsonText(given, Reading(a_feed_of("json"), "acme_1.json", Bounds(nesting=nesting)))
+    return JsonText(given, Reading(feed or a_feed_of("json"), "acme_1.json", Bounds(nesting=nesting)))
 
 
 def refused(content: str | bytes, nesting: int = 64, *, skip: bool = False) -> str:
@@ -31,7 +32,9 @@ def refused(content: str | bytes, nesting: int = 64, *, skip: bool = False) -> s
 
 
 @pytest.mark.parametrize("skip", [False, True])
-@pytest.mark.parametrize("content", ["[[[1]]]", '{"a": {"b": {"c": 1}}}', '[{"a": [1]}, 2]', '[[["[[[["]]]', "[[1], [2], [3], [4]]"])
+@pytest.mark.parametrize(
+    "content", ["[[[1]]]", '{"a": {"b": {"c": 1}}}', '[{"a": [1]}, 2]', '[[["[[[["]]]', "[[[1]], [[2]]]", "[[1], [2], [3], [4]]"]
+)
 def test_a_document_is_nested_in_as_many_levels_as_the_bound(content: str, *, skip: bool) -> None:
     assert refused(content, 3, skip=skip) == ""
     assert refused(f"[{content}]", 4, skip=skip) == ""
@@ -88,3 +91,13 @@ def test_a_name_that_stands_twice_is_told_where_the_feed_reads_it_and_kept_where
     assert (twice, list(value.values())) == (None, ["1", "2", "3"])
     assert text_of('{"ID": 1, "ID": 2}').value()[1] == "ID"
     assert text_of('[{"id": 1}, {"id": 2}]').value()[1] is None
+
+
+def test_a_number_with_a_point_is_told_from_a_text_where_the_feeds_texts_have_a_comma() -> None:
+    content = '[1.5, "1.5", 1e3, 15]'
+    with_comma = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"decimal_mark": ","})
+    for feed, are_numbers in ((with_comma, [True, False, True, False]), (None, [False] * 4)):
+        values = text_of(content, feed=feed).value()[0]
+        assert isinstance(values, list)
+        assert values == ["1.5", "1.5", "1e3", "15"]
+        assert [isinstance(one, Decimals) for one in values] == are_numbers

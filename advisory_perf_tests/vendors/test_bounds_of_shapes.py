@@ -131,6 +131,7 @@ def test_a_line_above_the_first_row_or_without_a_name_is_no_part_of_any() -> Non
     feed = in_files(BLOCKS)
     above = judged(blocks(a_row("A1"), above="bmv,5\n"), feed)
     assert (codes(above), above.positions["beginning_market_value"].to_list()) == ({2: "E_FIELDS"}, [1])
+    assert above.quarantined["raw_row"].to_list() == ["bmv\t5"], "the line as it stands, and no row made of it"
     nameless = judged(long(a_row("A1")).replace("emv,1\n", "emv,1\nA1,2024-06-28,,7\n"), in_files(BY_KEY))
     assert (codes(nameless)[6], nameless.positions.height) == ("E_FIELDS", 1)
 
@@ -193,7 +194,7 @@ def test_where_no_day_stands_in_the_rows_a_line_without_a_figure_ends_a_section(
 
 
 def test_a_footer_with_a_day_ends_a_section_all_the_same() -> None:
-    content = ["Account: A1", f"{HEADER},note", "2024-06-27,1,0,0,2,", "2024-06-28,1,0,0,2,Total", "2024-06-28,2,0,0,3,"]
+    content = ["Account: A1", f"{HEADER},note", "2024-06-27,1,0,0,2,", "2024-06-26,1,0,0,2,Total", "2024-06-28,2,0,0,3,"]
     footer = [{"column": "note", "starts_with": ["Total"]}]
     assert titled(*content, footer=footer) == [("A1", 3)]
     assert titled(*content[:3], content[4], footer=footer) == [("A1", 3), ("A1", 4)]

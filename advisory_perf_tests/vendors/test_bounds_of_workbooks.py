@@ -118,6 +118,7 @@ def test_a_formula_has_a_value_or_comes_to_an_empty_text(content: str, *, is_rea
         ("?00", False),
         ("000-00-0000", True),
         ("&quot;00&quot;0", False),
+        ("&amp;quot;x&amp;quot;00", True),
         ("0;00", False),
         ("[Red]0", False),
         (r"\00", False),

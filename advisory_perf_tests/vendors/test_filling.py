@@ -113,6 +113,7 @@ def test_a_line_of_sums_is_never_given_an_account() -> None:
         (["", "", "", ""], False),
         (["", "P1", "", "P2"], False),
         (["P1", "P1", "", "P2"], False),
+        (["P1", "P1", "", "P2", ""], False),
         (["P1", "P2", "P3", "P4", "P5", ""], False),
     ],
 )

@@ -1,7 +1,10 @@
 """What a person is told of rows that were taken: of which columns, how often, and of nothing that was not so."""
 
+import io
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 import pytest
 
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged
@@ -31,6 +34,23 @@ def test_the_notice_of_rounding_counts_the_amounts_that_it_changed(fees: list[st
         columns = {"fees": {"from": "fee", "blank": "null", "sign": sign}}
         assert of_fees(*fees, columns=columns, numbers={"round_to": round_to}) == [("W_ROUNDED", f"amounts were {says}")]
     assert of_fees("1.3", "7", "null", numbers={"round_to": round_to}) == []
+
+
+def test_an_amount_that_money_cannot_carry_or_a_float_does_not_keep_was_rounded_too() -> None:
+    assert of_fees("1.23456", "1.2345", numbers={"round_to": 4})[0][1].endswith("1 of fee")
+    content = io.BytesIO()
+    row: dict[str, Any] = {"id": ["A1"], "day": ["2024-06-28"], "bmv": [100], "in": [0], "out": [0], "emv": [101]}
+    arrow_parquet.write_table(pa.table({**row, "fee": [12345678901.123456]}), content)
+    feed = a_feed(FEE, files={"patterns": ["acme_*"], "format": "parquet"}, numbers={"round_to": 4})
+    (notice,) = judged(content.getvalue(), feed).notices
+    assert notice.sentence.endswith("rounded to 4 decimals, as numbers: round_to in the feed has it: 1 of fee")
+
+
+def test_an_amount_beside_a_rounded_one_is_not_counted_in_whatever_sign() -> None:
+    feed = a_feed({"fees": {"from": "fee", "sign": -1}}, files={"patterns": ["acme_*"], "format": "json"}, numbers={"round_to": 2})
+    content = '[{"id": "A1", "day": "2024-06-28", "bmv": 100.256, "in": 0, "out": 0, "emv": 101, "fee": 1.25}]'
+    (notice,) = judged(content, feed).notices
+    assert notice.sentence.endswith("has it: 1 of bmv")
 
 
 def test_scientific_notation_is_told_in_either_case_and_of_its_columns_only() -> None:

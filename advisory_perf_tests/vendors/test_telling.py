@@ -282,3 +282,10 @@ def test_instants_in_a_later_format_of_the_feed_are_noticed_where_the_vendors_da
     feed = a_feed({"as_of_date": {"from": "day", "formats": formats}}, files=files)
     result = judged(a_file_of_days("2024-06-28T21:00:00+00:00"), feed)
     assert (days_of(result), [notice.code for notice in result.notices]) == ([date(2024, 6, 28)], ["W_LAYOUT_CHANGED"])
+
+
+def test_the_day_in_the_name_is_held_against_the_days_that_instants_fall_on_where_the_vendor_is() -> None:
+    files = {"patterns": ["acme_*"], "format": "csv", "time_zone": "America/New_York"}
+    feed = a_feed({"as_of_date": {"from": "day", "formats": [f"{form} %H:%M%z" for form in BOTH]}}, files=files)
+    delivery = Delivery("d1", "acme_20240402.csv", DELIVERY.received_at)
+    assert days_of(judged(a_file_of_days("03/04/2024 01:00+0000"), feed, delivery)) == [date(2024, 4, 2)]
