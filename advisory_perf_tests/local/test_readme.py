@@ -1,6 +1,11 @@
 """What the README shows has to work."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from advisory_perf.vendors.registry import read_feed
 
@@ -15,9 +20,24 @@ def test_the_example_feed_is_valid_and_shorter_than_forty_lines(tmp_path: Path) 
     assert read_feed(feed).vendor == "acme"
 
 
-def test_every_command_that_the_readme_names_exists() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("demo", "test", "dev", "setup", "test-fast", "check", "bench", "contracts"):
-        assert f"make {target}" in readme
-        assert f"\n{target}:" in makefile
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_everything_that_a_page_says_can_be_made_can_be(page: str) -> None:
+    text, makefile = ((ROOT / name).read_text(encoding="utf-8") for name in (page, "Makefile"))
+    targets = set(re.findall(r"\bmake ([a-z-]+)", text))
+    assert {"test", "test-fast", "check"} <= targets
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+
+
+def test_every_target_that_people_use_stands_on_a_page() -> None:
+    pages = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    for target in ("demo", "test", "dev", "setup", "test-fast", "check", "bench", "mutants"):
+        assert f"make {target}" in pages, target
+
+
+def test_every_program_beside_the_tests_explains_itself() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    programs = set(re.findall(r"`python -m (advisory_perf_tests\.\w+)", text))
+    assert programs == {"advisory_perf_tests.faults", "advisory_perf_tests.soak", "advisory_perf_tests.fuzzing"}
+    for program in programs:
+        done = subprocess.run([sys.executable, "-W", "ignore", "-m", program, "--help"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("usage:"), program
