@@ -25,6 +25,17 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+_OF_STORES = {"warehouse_url", "second_warehouse_url", "empty_url", "server_home", "s3"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a database, a server or a bucket of its own is slow, wherever it stands."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not _OF_STORES.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Bytes are named by their number: an archive's bytes hold its time, and differ between two workers that collect."""
     return f"{len(val)} bytes" if isinstance(val, bytes) else None

@@ -54,6 +54,7 @@ def test_nothing_that_is_shown_is_invisible_or_ends_a_line(text: str) -> None:
     assert len(seen.splitlines()) <= 1
 
 
+@pytest.mark.slow
 def test_of_all_characters_those_that_cannot_be_seen_are_told_as_one() -> None:
     """By what is shown, by the names of files, and by what names and values do not differ by, in Python and in Polars."""
     fillers = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}

@@ -156,6 +156,7 @@ defs = dg.Definitions(jobs=[a_job])
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     file = tmp_path / "a_job.py"
     file.write_text(A_JOB, encoding="utf-8")
