@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from advisory_perf_tests.environment import without_settings
+
 COMMAND = Path(sys.executable).parent / "advisory-perf"
 _PATIENCE_SECONDS = 900
 _PROCESSES = get_context("forkserver")
@@ -56,11 +58,10 @@ def started(*arguments: str | Path, home: Path | None = None, **environment: str
 
 
 def _environment(home: Path | None, given: Mapping[str, str | Path]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
     told = {name: str(value) for name, value in given.items()}
     if home is not None:
         told["ADVISORY_PERF_HOME"] = str(home)
-    return {**kept, **told, "COLUMNS": "160"}
+    return {**without_settings(), **told, "COLUMNS": "160"}
 
 
 def _main(arguments: Sequence[str], environment: dict[str, str], out: str, err: str) -> None:

@@ -16,6 +16,7 @@ from advisory_perf.local import progress
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import Outcome as Done
 from advisory_perf.settings import Settings
+from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.local.commands import Outcome
 from advisory_perf_tests.orchestration.scenarios import World
 
@@ -51,7 +52,6 @@ def _opening(world: World) -> Callable[..., object]:
 
 def in_process(*arguments: str | Path, world: World | None = None, **environment: str | Path) -> Outcome:
     """Runs the command to its end, with nothing of ours in the environment but what is given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
     given = {name: str(value) for name, value in environment.items()}
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     code: object = 0
@@ -60,7 +60,7 @@ def in_process(*arguments: str | Path, world: World | None = None, **environment
             settings = world.platform.settings
             given = {"ADVISORY_PERF_HOME": str(settings.home), "ADVISORY_PERF_FEEDS_DIR": str(settings.feeds_dir), **given}
             stack.enter_context(patch(OPENING, _opening(world)))
-        stack.enter_context(patch.dict(os.environ, {**kept, **given, "COLUMNS": "160"}, clear=True))
+        stack.enter_context(patch.dict(os.environ, {**without_settings(), **given, "COLUMNS": "160"}, clear=True))
         stack.enter_context(patch.object(sys, "argv", ["advisory-perf", *map(str, arguments)]))
         stack.enter_context(redirect_stdout(out))
         stack.enter_context(redirect_stderr(err))

@@ -1,6 +1,5 @@
 """A minute of `python -m advisory_perf_tests.soak`, which runs longer by hand, and that its yardstick is one."""
 
-import os
 import random
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.soaking.deliveries import Deliveries, write_feeds
 from advisory_perf_tests.soaking.undisturbed import undisturbed
 from advisory_perf_tests.states import differences
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.slow
 
 def test_random_deliveries_under_random_trouble_end_as_if_nothing_had_happened() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "1", "--lake", "bucket"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=without_settings(), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended as if nothing had happened" in done.stdout
 

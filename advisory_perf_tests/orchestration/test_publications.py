@@ -16,11 +16,15 @@ from psycopg import sql
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.definitions import open_platform
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
+from advisory_perf.orchestration.landing import claimed, landed
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
 from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.frames import names
+from advisory_perf.storage.lake import ARCHIVE
+from advisory_perf.storage.objects import LakeFile
+from advisory_perf.storage.receiving import Arrival
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse, lock_publication
 from advisory_perf.vendors.judging import Delivery, judge
@@ -74,22 +78,13 @@ class Published:
 def land(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
     """As a landing does it."""
     feed, came = platform.feeds[vendor], CAME + timedelta(hours=later)
-    known = {"delivery_id": name, "file_name": f"{vendor}_{name}.csv", "file_path": name, "vendor": vendor, "sha256": f"bytes of {name}"}
-    platform.ledger.claim(**known, size_bytes=1, received_at=came, run_id="run")  # type: ignore[arg-type]
+    arrival = Arrival(name, vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
+    claimed(platform, arrival, f"bytes of {name}", "run")
     judged = judge(read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came))
     for table, frame in ((DELIVERED_POSITIONS, judged.positions), (QUARANTINED_ROWS, judged.quarantined)):
         output = Output(AssetKey([vendor, table.name]), delivery_partitions(feed), [name])
         PublishingIOManager(platform, Turns(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
-    platform.ledger.landed(
-        name,
-        read=judged.read,
-        accepted=judged.positions.height,
-        quarantined=judged.quarantined.height,
-        duplicate=judged.duplicate,
-        footer=judged.footer,
-        as_of_dates=judged.positions["as_of_date"].unique().to_list(),
-        issues=judged.quarantined,
-    )
+    landed(platform, arrival, judged)
 
 
 def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked: str | None = None) -> Published:

@@ -1,6 +1,5 @@
 """`advisory-perf dev` of a soak: its processes, its databases, and whether everything in it has settled."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import psycopg
 from advisory_perf.definitions import open_platform
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.settings import Settings
+from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.local.test_dev import processes_of_home
 from advisory_perf_tests.soaking.deliveries import VENDORS
 from advisory_perf_tests.soaking.lakes import SoakedLake
@@ -124,7 +124,7 @@ def running(folder: Path, feeds: Path, lake: SoakedLake, environment: Mapping[st
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("ADVISORY_PERF_", "DAGSTER_"))}
+    own = without_settings()
     command = [sys.executable, "-P", "-m", "advisory_perf", "--home", str(home), "dev", "--port", str(port)]
     with (folder / "dev.log").open("wb") as log:
         process = subprocess.Popen(

@@ -1,6 +1,5 @@
 """Alerts about deliveries: written with the ledger's entry or not at all, one a trouble, and over when it is."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
@@ -18,6 +17,7 @@ from advisory_perf.storage.outbox import KeptAlert, Outbox
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import ARRIVAL, identity, january, land, publish, status
+from advisory_perf_tests.storage.waiting import until_blocked
 
 pytestmark = pytest.mark.slow
 
@@ -176,16 +176,6 @@ def rows_of_status(reconciliation_status: str, day: date) -> pl.DataFrame:
     return rows_of(PERFORMANCE_DATA, valuation("A-1", day, reconciliation_status=reconciliation_status))
 
 
-def wait_for_blocked(warehouse: Warehouse, count: int) -> None:
-    """Until so many connections wait for a lock."""
-    for _ in range(500):
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        if warehouse.query(waiting).item() == count:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"{count} connections never waited")
-
-
 def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_other_in_one_order(ledger: Ledger) -> None:
     land(ledger, "one", january(1), january(1), quarantined=1)
     land(ledger, "two", january(2), january(2), quarantined=1)
@@ -204,9 +194,9 @@ def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_oth
     with ThreadPoolExecutor(2) as pool, ledger.warehouse.connect() as blocker:
         blocker.execute("SELECT FROM alerts WHERE id = %s FOR UPDATE", [first])
         sender = pool.submit(Outbox(ledger.warehouse).sent, [first, second], to="https://example.com")
-        wait_for_blocked(ledger.warehouse, 1)
+        until_blocked(ledger.warehouse, sender)
         publication = pool.submit(follow)
-        wait_for_blocked(ledger.warehouse, 2)
+        until_blocked(ledger.warehouse, sender, publication)
         blocker.commit()
         sender.result(timeout=30)
         publication.result(timeout=30)

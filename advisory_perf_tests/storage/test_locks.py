@@ -278,7 +278,7 @@ def test_an_alert_that_was_resolved_while_it_waited_is_not_resolved_again(wareho
 
 
 def test_who_waits_for_a_turn_gets_it_when_it_is_given_back_and_no_sooner(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
-    with Turns(warehouse) as one, Turns(warehouse) as other:
+    with Turns(warehouse) as other, Turns(warehouse) as one:  # one ends first, or a failure would wait for ever
         one.wait("a lane")
         waiting = pool.submit(other.wait, "a lane")
         until_blocked(warehouse, waiting)
