@@ -25,12 +25,12 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-_OF_STORES = {"warehouse_url", "second_warehouse_url", "empty_url", "server_home", "s3"}
+_OF_STORES = {"postgres", "server_home", "s3"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a database, a server or a bucket of its own is slow, wherever it stands."""
+    """What needs a database, a server or a bucket is slow, wherever it stands."""
     for item in items:
         if isinstance(item, pytest.Function) and not _OF_STORES.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.slow)

@@ -1,18 +1,20 @@
 """A lane: the assets of one vendor by window, made from its feed. One body serves every stage of every vendor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.orchestration.checks import audited, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
-from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
+from advisory_perf.orchestration.partitions import WindowRange, range_of_keys, window_partitions
 from advisory_perf.orchestration.platform import TURNS, Platform, lane_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.ledger import Ledger
 from advisory_perf.vendors.feed import Feed
 
 WAREHOUSE_POOL = "warehouse"
@@ -73,11 +75,16 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited(findings, dg.Output(frame, metadata=metadata), key)
-        if not is_blocked(findings):
-            days = {"first": windows.first_day, "last": windows.last_day}
-            platform.ledger.under(context.resources.turns).taken_up(pending, by=stage.table.name, after=list(upstream), **days)
+        taken_up(platform.ledger.under(context.resources.turns), pending, stage, windows, findings)
 
     return stage_asset
+
+
+def taken_up(ledger: Ledger, pending: Sequence[LedgerEntry], stage: Stage, windows: WindowRange, findings: Sequence[Finding]) -> None:
+    """Says of the deliveries that were pending that the stage has their rows, unless a hard rule has kept its output back."""
+    if not is_blocked(findings):
+        inputs = [table.name for table in stage.inputs]
+        ledger.taken_up(pending, by=stage.table.name, after=inputs, first=windows.first_day, last=windows.last_day)
 
 
 def _further_deps(stage: Stage, feed: Feed) -> list[dg.AssetDep]:

@@ -26,6 +26,8 @@ from advisory_perf.storage import processes
 from advisory_perf.storage.processes import identity_of
 from advisory_perf_tests.storage.test_processes import clock_is_set
 
+pytestmark = pytest.mark.slow
+
 ON_THIS_MACHINE = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/nowhere/code.sock"})}
 
 
@@ -155,8 +157,6 @@ defs = dg.Definitions(jobs=[a_job])
 """
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     file = tmp_path / "a_job.py"
     file.write_text(A_JOB, encoding="utf-8")

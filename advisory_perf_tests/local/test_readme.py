@@ -34,6 +34,7 @@ def test_every_target_that_people_use_stands_on_a_page() -> None:
         assert f"make {target}" in pages, target
 
 
+@pytest.mark.slow
 def test_every_program_beside_the_tests_explains_itself() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     programs = set(re.findall(r"`python -m (advisory_perf_tests\.\w+)", text))

@@ -213,6 +213,7 @@ DEAF = "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTER
 WITH_CHILD = f"subprocess.Popen([sys.executable, '-c', {UP + DEAF + READY + 'time.sleep(600)'!r}])\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [READY, DEAF + READY, WITH_CHILD + READY], ids=["obedient", "deaf", "with a deaf child"])
 def test_nothing_is_left_of_children_that_are_ended(tmp_path: Path, program: str) -> None:
     part = child(tmp_path, UP + program + "time.sleep(600)")
@@ -222,6 +223,7 @@ def test_nothing_is_left_of_children_that_are_ended(tmp_path: Path, program: str
     assert alive_in(part.sessions) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_child_had_started_goes_on_until_the_end(tmp_path: Path) -> None:
     part = child(tmp_path, UP + WITH_CHILD + READY + "time.sleep(600)")
     started([part], tmp_path, 2)
@@ -235,6 +237,7 @@ def test_what_a_killed_child_had_started_goes_on_until_the_end(tmp_path: Path) -
     assert alive_in(part.sessions) == []
 
 
+@pytest.mark.slow
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     program = UP + READY + "time.sleep(600)"
     parent = (

@@ -15,8 +15,10 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.definitions import open_platform
+from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.landing import claimed, landed
+from advisory_perf.orchestration.lanes import taken_up
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
 from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
@@ -50,6 +52,9 @@ MENDED = csv(
     "B,2025-03-05,205.00,0.00,0.00,0.00,205.00,0.00000",
 )
 """The returns as they ought to be, and the day on which one account was missing."""
+
+
+HARD = Rule("hard", "a rule that blocks what breaks it", hard=True)
 
 
 @dataclass
@@ -98,12 +103,12 @@ def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked
         turns.wait(lane_turn(vendor))
         for stage in STAGES:
             name, pending = stage.table.name, platform.ledger.pending(vendor)
-            frame, _ = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
+            frame, found = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
             output = Output(AssetKey([vendor, name]), window_partitions(feed), keys)
             PublishingIOManager(platform, turns).handle_output(cast("dg.OutputContext", output), frame)
             made[name], changes = frame, output.metadata
-            if name != blocked:
-                platform.ledger.taken_up(pending, by=name, after=[table.name for table in stage.inputs], first=first, last=last)
+            findings = [*found, *([Finding(HARD, pl.DataFrame(), checked=1, passed=False)] if name == blocked else [])]
+            taken_up(platform.ledger.under(turns), pending, stage, windows, findings)
     return Published(made, [changes[f"{name}_by_run"] for name in ("inserted", "updated", "deleted", "unchanged")])
 
 

@@ -134,33 +134,35 @@ def test_our_null_against_a_return_of_theirs_is_a_break_of_an_undefined_base() -
 
 
 @pytest.mark.parametrize("timing", FlowTiming)
-@pytest.mark.parametrize("vendor_twrr", [0.0, -0.0, 0.000001, 0.01, -1.0, None])
-@pytest.mark.parametrize("amounts", list(product((0, 100), repeat=4)), ids=str)
-def test_nothing_earned_on_nothing_is_no_break_and_anything_else_is(
-    amounts: tuple[int, ...], vendor_twrr: float | None, timing: FlowTiming
-) -> None:
+def test_nothing_earned_on_nothing_is_no_break_and_anything_else_is(timing: FlowTiming) -> None:
     """Of beginning, inflow, outflow and ending: without money, or where it only passed through, a vendor's 0 says the same as our null."""
-    begin, inflow, outflow, end = amounts
-    frame = figures(
+    returns = (0.0, -0.0, 0.000001, 0.01, -1.0, None)
+    given_rows = [
         {
+            "account_id": f"A{place:02}",
             "beginning_market_value": begin,
             "contributions": inflow,
             "distributions": outflow,
             "ending_market_value": end,
             "vendor_twrr": vendor_twrr,
-        },
-        timing=timing,
-    )
+        }
+        for place, (*(begin, inflow, outflow, end), vendor_twrr) in enumerate(product(*[(0, 100)] * 4, returns))
+    ]
+    frame = figures(*given_rows, timing=timing)
     found = results(frame, {TWRR: POINT}, timing=timing, weight=Decimal("0.25") if timing is FlowTiming.WEIGHTED else None)
-    row, is_undefined = found.row(0, named=True), frame["calculated_twrr"][0] is None
-    if vendor_twrr is None:
-        assert (row["within_tolerance"], row["notes"]) == (None, NOT_COMPARED)
-    elif is_undefined and begin == end == 0 and inflow == outflow and vendor_twrr == 0:
-        assert (row["within_tolerance"], row["notes"], row["likely_cause"]) == (None, NOTHING_INVESTED, None)
-    elif is_undefined:
-        assert (row["within_tolerance"], row["likely_cause"]) == (False, "UNDEFINED_BASE")
-    else:
-        assert row["within_tolerance"] is (abs(frame["calculated_twrr"][0] - vendor_twrr) <= 0.0001)
+    assert found["account_id"].to_list() == [row["account_id"] for row in given_rows]
+    for given_row, ours, row in zip(given_rows, frame["calculated_twrr"], found.iter_rows(named=True), strict=True):
+        begin, inflow, outflow, end, vendor_twrr = list(given_row.values())[1:]
+        expected: tuple[bool | None, str | None]
+        if vendor_twrr is None:
+            expected = (None, NOT_COMPARED)
+        elif ours is None and begin == end == 0 and inflow == outflow and vendor_twrr == 0:
+            expected = (None, NOTHING_INVESTED)
+        else:
+            expected = (ours is not None and abs(ours - vendor_twrr) <= 0.0001, None)
+        assert (row["within_tolerance"], row["notes"]) == expected, given_row
+        if ours is None:
+            assert row["likely_cause"] == ("UNDEFINED_BASE" if row["within_tolerance"] is False else None), given_row
 
 
 def test_a_null_on_both_sides_is_not_compared() -> None:

@@ -96,16 +96,57 @@ def test_other_bytes_of_the_same_length_are_an_error(lake: Lake, monkeypatch: py
         lake.read_listed(listed)
 
 
-def test_an_object_in_parts_is_read_though_its_tag_is_no_digest(s3: str, lake: Lake) -> None:
-    s3_client = client(s3)
-    place = {"Bucket": "lake", "Key": "performance/incoming/acme/x.csv"}
+def put_in_parts(s3: str, content: bytes) -> None:
+    """One part is enough for a tag that is no digest."""
+    s3_client, place = client(s3), {"Bucket": "lake", "Key": "performance/incoming/acme/x.csv"}
     upload = s3_client.create_multipart_upload(**place)["UploadId"]
-    tag = s3_client.upload_part(**place, UploadId=upload, PartNumber=1, Body=ROWS)["ETag"]
+    tag = s3_client.upload_part(**place, UploadId=upload, PartNumber=1, Body=content)["ETag"]
     s3_client.complete_multipart_upload(**place, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]})
+
+
+def test_an_object_in_parts_is_read_though_its_tag_is_no_digest(s3: str, lake: Lake) -> None:
+    put_in_parts(s3, ROWS)
     (listed,) = lake.files("incoming/")
     assert listed.etag.endswith('-1"')
     assert lake.read_listed(listed) == ROWS
     assert lake.delete_listed(listed)
+
+
+@pytest.mark.parametrize(("kind", "is_read"), [("COMPOSITE", True), ("FULL_OBJECT", False)])
+def test_a_checksum_of_the_parts_checksums_is_none_of_the_bytes(
+    s3: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, kind: str, *, is_read: bool
+) -> None:
+    put_in_parts(s3, ROWS)
+    (listed,) = lake.files("incoming/")
+    s3_client = client(s3)
+
+    def head_object(**place: str) -> dict[str, Any]:
+        return {**s3_client.head_object(**place), "ChecksumType": kind, "ChecksumSHA256": "of other bytes"}
+
+    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(head_object=head_object))  # noqa: SLF001
+    if is_read:
+        assert lake.read_listed(listed) == ROWS
+    else:
+        with pytest.raises(LakeError, match="other bytes than it has by its ChecksumSHA256"):
+            lake.read_listed(listed)
+
+
+@pytest.mark.parametrize("later", [ROWS + b"D,4\n", ROWS.replace(b"2", b"3")], ids=["longer", "as long"])
+def test_bytes_are_not_compared_with_the_checksum_of_a_later_object(
+    s3: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, later: bytes
+) -> None:
+    """It comes between the bytes and the look at the checksum, which is that of what was never read."""
+    put_in_parts(s3, ROWS)
+    (listed,) = lake.files("incoming/")
+    s3_client = client(s3)
+
+    def head_object(**place: str) -> Any:
+        put_in_parts(s3, later)
+        return s3_client.head_object(**place)
+
+    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(head_object=head_object))  # noqa: SLF001
+    with pytest.raises(LakeError, match="has changed since it was listed"):
+        lake.read_listed(listed)
 
 
 def test_an_object_that_is_not_the_one_that_was_listed_is_neither_read_nor_deleted(lake: Lake) -> None:

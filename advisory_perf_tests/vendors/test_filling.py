@@ -115,6 +115,8 @@ def test_a_line_of_sums_is_never_given_an_account() -> None:
         (["P1", "P1", "", "P2"], False),
         (["P1", "P1", "", "P2", ""], False),
         (["P1", "P2", "P3", "P4", "P5", ""], False),
+        (["P1", "P2", "P3", "", "P4", " "], True),
+        (["P1", "P2", "P3", "", "P4", "P5", ""], False),
     ],
 )
 def test_labels_that_look_printed_once_are_noticed_where_the_feed_is_silent(portfolios: list[str], *, is_noticed: bool) -> None:
@@ -122,6 +124,29 @@ def test_labels_that_look_printed_once_are_noticed_where_the_feed_is_silent(port
     content = "\n".join([LABELLED, *rows, ""])
     assert ("W_GROUP_LABEL" in noticed(content, a_feed_of_groups())) == is_noticed
     assert noticed(content, a_feed({"portfolio_id": {"from": "pf", "fill": "none"}}, ignored=["client", "name"])) == []
+
+
+def test_a_line_of_totals_has_no_blank_cell_that_repeats_a_label() -> None:
+    feed = a_feed_of_groups(footer=[{"column": "client", "starts_with": ["Total"]}])
+    rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", "C2,P2,A2,2024-05-31,1,0,0,2,y"]
+    assert noticed("\n".join([LABELLED, *rows, "Total,,,,2,0,0,4,", ""]), feed) == []
+    assert noticed("\n".join([LABELLED, *rows, "C3,,A3,2024-05-31,1,0,0,2,z", ""]), feed) == ["W_GROUP_LABEL"]
+
+
+def test_a_new_account_ends_its_name_wherever_that_stands() -> None:
+    columns = {"account_id": {"from": "id", **DOWN}, "account_name": {"from": "name", **DOWN}}
+    rows = ["x,A1,2024-05-31,1,0,0,2", ",,2024-06-28,2,0,0,3", ",A2,2024-05-31,1,0,0,2"]
+    raw = read("\n".join([f"name,{HEADER}", *rows, ""]), a_feed(columns))
+    assert cells(raw, "id") == ["A1", "A1", "A2"]
+    assert cells(raw, "name") == ["x", "x", None]
+
+
+def test_a_cell_of_spaces_is_a_blank_one() -> None:
+    rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", "C1,  ,  ,2024-06-28,2,0,0,3,x", "C1,,  ,  ,3,0,0,5,"]
+    feed = a_feed_of_groups("portfolio_id", "account_id")
+    result = judged("\n".join([LABELLED, *rows, ""]), feed)
+    assert result.positions.select("account_id", "portfolio_id").rows() == [("A1", "P1")] * 2
+    assert codes(result) == {4: "E_REQUIRED"}
 
 
 def test_an_account_without_a_name_of_its_own_is_no_group() -> None:

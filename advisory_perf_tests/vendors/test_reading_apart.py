@@ -22,6 +22,8 @@ from advisory_perf_tests.vendors.bombs import parquet_of_one_long_text
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of
 from advisory_perf_tests.vendors.whole_files import whole_files
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(memory_bytes=1 << 30, seconds=600)
 
 
