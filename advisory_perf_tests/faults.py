@@ -39,6 +39,7 @@ from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
 from advisory_perf.storage.schema import migrate
 from advisory_perf_tests.disturbances import WAYS, disturb
+from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv
 from advisory_perf_tests.states import State, differences, state_of, without_staged
 
@@ -131,14 +132,14 @@ class Installation:
         paths = [self.folder / f"acme_{first_number + place}.csv" for place in range(len(contents))]
         for path, content in zip(paths, contents, strict=True):
             path.write_text(content, encoding="utf-8")
-        with dg.DagsterInstance.ephemeral() as instance:
+        with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
             _check(run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda _name, _of: None))
 
     def replay(self) -> None:
         """`advisory-perf quarantine replay`, in this process."""
         entries = to_replay(self.platform.ledger.entries(), list(self.platform.feeds), vendor="acme", delivery_id=None)
-        with dg.DagsterInstance.ephemeral() as instance:
+        with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
             _check(replay(runs, entries, ["acme"], landed=lambda _: None, lane_done=lambda _name, _of: None))
 

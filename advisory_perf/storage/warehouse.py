@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, LiteralString
 
 import polars as pl
@@ -18,6 +19,7 @@ from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESU
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
 from advisory_perf.storage.addresses import OF_POSTGRESQL, parts_of
 from advisory_perf.storage.commits import commit, first_line
+from advisory_perf.storage.connections import Connections
 from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 from advisory_perf.storage.register import insert_missing_accounts
 from advisory_perf.storage.roles import Role, act_as
@@ -48,46 +50,29 @@ class Warehouse:
         """Keep the URL; libpq's forms all do, Unix sockets included. Without a role, the login acts as itself."""
         self.url = url
         self.role = role
+        self._connections = Connections(partial(_opened, url, role))
 
     @contextmanager
     def connect(self, after: str = "nothing was written, so try again") -> Iterator[psycopg.Connection]:
-        """Give a connection whose block is one transaction, in UTC.
+        """Give a connection whose block is one transaction, in UTC; it is kept for the next block if all goes well.
 
         Raises ``WarehouseError`` when the warehouse cannot be reached, breaks off, or refuses a statement; ``after`` says
         what one that breaks off leaves to be done.
         """
-        connection = self.open()
-        with self.telling(after), connection:
-            connection.execute("SET TIME ZONE 'UTC'")
+        with self.telling(after), self._connections.lent() as connection:
             yield connection
             commit(connection, self.open)
 
     def open(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Open a connection that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""
-        parts = parts_of(self.url)
-        if parts is None:
-            raise WarehouseError(f"the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to {OF_POSTGRESQL}")
-        patience: dict[str, Any] = _KEEPALIVE if "connect_timeout" in parts else {**_KEEPALIVE, "connect_timeout": CONNECT_SECONDS}
-        connection: psycopg.Connection | None = None
-        try:
-            connection = psycopg.connect(self.url, autocommit=True, **patience)
-            if self.role is not None:
-                act_as(connection, self.role)
-            connection.autocommit = autocommit
-        except (psycopg.Error, WarehouseError) as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, WarehouseError):
-                raise
-            raise WarehouseOutageError(
-                f"the warehouse at {self.place} cannot be reached ({first_line(error)}); start it, or set its URL to one that answers"
-            ) from error
+        """Open a connection, in UTC, that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""
+        connection = _opened(self.url, self.role)
+        connection.autocommit = autocommit
         return connection
 
     def reach(self) -> None:
         """Raise ``WarehouseError`` when the warehouse does not answer."""
-        with self.connect():
-            pass
+        with self.connect() as connection:
+            connection.execute("SELECT 1")
 
     @contextmanager
     def telling(self, after: str = "try again") -> Iterator[None]:
@@ -116,8 +101,7 @@ class Warehouse:
     @property
     def place(self) -> str:
         """Host and database, without user and password, for messages."""
-        parts = parts_of(self.url)
-        return "an unreadable URL" if parts is None else f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+        return _place(self.url)
 
     def publish(
         self,
@@ -161,6 +145,35 @@ class Warehouse:
         """Give the result of a query that fits in memory; numeric stays Decimal, also an empty result is typed."""
         with self.connect() as connection:
             return queried(connection, statement, params)
+
+
+def _place(url: str) -> str:
+    parts = parts_of(url)
+    return "an unreadable URL" if parts is None else f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+
+
+def _opened(url: str, role: Role | None) -> psycopg.Connection:
+    """A connection in UTC that acts as the role; ``WarehouseError`` where there is none to be had."""
+    parts = parts_of(url)
+    if parts is None:
+        raise WarehouseError(f"the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to {OF_POSTGRESQL}")
+    patience: dict[str, Any] = _KEEPALIVE if "connect_timeout" in parts else {**_KEEPALIVE, "connect_timeout": CONNECT_SECONDS}
+    connection: psycopg.Connection | None = None
+    try:
+        connection = psycopg.connect(url, autocommit=True, **patience)
+        if role is not None:
+            act_as(connection, role)
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.autocommit = False
+    except (psycopg.Error, WarehouseError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, WarehouseError):
+            raise
+        raise WarehouseOutageError(
+            f"the warehouse at {_place(url)} cannot be reached ({first_line(error)}); start it, or set its URL to one that answers"
+        ) from error
+    return connection
 
 
 def lock_publication(connection: psycopg.Connection, vendor: str) -> None:

@@ -18,6 +18,7 @@ from advisory_perf.samples.truth import SampleFile, VendorTruth
 from advisory_perf.settings import Settings
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.instances import forgetful
 
 PROVENANCE = ("delivery_id", "file_name")
 """Differs between two installations that got the same deliveries at different times."""
@@ -46,7 +47,7 @@ class Passing:
 
     def instance(self) -> AbstractContextManager[dg.DagsterInstance]:
         """Of Dagster, for as long as it is used."""
-        return dg.DagsterInstance.ephemeral()
+        return forgetful()
 
 
 def passing(home: Path, warehouse_url: str, **settings: object) -> Passing:

@@ -25,6 +25,7 @@ from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 
 VENDOR = "acme"
@@ -202,10 +203,10 @@ class World:
 
 
 @contextmanager
-def a_world(folder: Path, warehouse_url: str, **settings: Any) -> Iterator[World]:
-    """An installation in a folder, on a database with the schema, that prints nothing of its runs."""
+def a_world(folder: Path, warehouse_url: str, *, recording: bool = False, **settings: Any) -> Iterator[World]:
+    """An installation in a folder, on a database with the schema, that prints nothing of its runs; ``recording`` what they make."""
     chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() if recording else forgetful() as instance:
         yield World(open_platform(chosen), build_definitions(chosen), instance)
 
 

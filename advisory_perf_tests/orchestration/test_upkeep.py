@@ -1,7 +1,9 @@
 """What of Dagster's own storage goes when it is old, and what stays."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,7 +23,7 @@ from advisory_perf.orchestration.upkeep import (
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, an_entry, csv, days
+from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, an_entry, csv, days
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=90)
@@ -80,6 +82,13 @@ def test_partitions_go_of_deliveries_that_ended_long_ago_and_of_files_that_nobod
 
 def later(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
+
+
+@pytest.fixture
+def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
+    """One whose instance records what the page shows."""
+    with a_world(tmp_path, warehouse_url, recording=True) as made:
+        yield made
 
 
 def events(world: World) -> int:

@@ -5,14 +5,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import dagster as dg
-
 from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.unclaimed import unclaimed_config
 from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
 from advisory_perf.storage.schema import migrate
+from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import World
 from advisory_perf_tests.soaking.deliveries import VENDORS, Delivery
 from advisory_perf_tests.states import TABLES, State, state_of, without_staged
@@ -45,7 +44,7 @@ def _window_of(line: str) -> str | None:
 def undisturbed(folder: Path, feeds: Path, deliveries: Sequence[Delivery], *, one_by_one: bool = False) -> State:
     """The state after they were landed in their order of arrival, and each lane has run; ``one_by_one``: after each of them."""
     folder.mkdir()
-    with EmbeddedPostgres(folder / "home") as server, dg.DagsterInstance.ephemeral() as instance, warnings.catch_warnings():
+    with EmbeddedPostgres(folder / "home") as server, forgetful() as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         migrate(server.url())
         settings = Settings(home=folder / "home", feeds_dir=feeds, warehouse_url=server.url(), log_level="CRITICAL")

@@ -52,7 +52,7 @@ def published_on(warehouse: Warehouse, day: date, **accounts: int) -> None:
     publish(warehouse, **accounts)
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     with warehouse.connect() as connection:
-        connection.execute("SET session_replication_role = replica")  # the trigger would write the present time
+        connection.execute("SET LOCAL session_replication_role = replica")  # the trigger would write the present time
         for table, column in (("performance_data", "updated_at"), ("performance_data_history", "superseded_at")):
             connection.execute(
                 sql.SQL("UPDATE {} SET {} = %s WHERE {} > now() - interval '1 hour'").format(
