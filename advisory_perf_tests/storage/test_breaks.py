@@ -347,7 +347,7 @@ slices = st.dictionaries(st.sampled_from(DAYS), st.sampled_from(["0", "7", "8", 
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(st.lists(slices, min_size=1, max_size=6))
 def test_breaks_say_what_the_results_do_however_these_have_come(shared_warehouse: Warehouse, each: list[dict[date, Outcome]]) -> None:
     made = delivered(shared_warehouse, *each)
@@ -364,7 +364,7 @@ steps = st.tuples(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everything_does(
     shared_warehouse: Warehouse, each: list[tuple[date, Outcome, str | None, bool]]

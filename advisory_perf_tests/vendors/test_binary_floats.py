@@ -234,7 +234,7 @@ def test_detection_proposes_the_word_where_a_file_shows_noise(text: str, *, is_n
     assert amounts_read.to_list() == [round(Decimal(text), 1)]
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(texts=st.lists(st.one_of(st.floats(-1e12, 1e12).map(repr), decimals.map(str)), min_size=1, max_size=20))
 @pytest.mark.parametrize("numbers", [{"round_to": 2}, {"binary_floats": "15_digits"}, {"round_to": 0, "binary_floats": "15_digits"}])
 @pytest.mark.parametrize("scale", [1, 1000, "0.01"])

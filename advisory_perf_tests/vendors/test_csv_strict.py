@@ -150,7 +150,7 @@ texts = st.text(alphabet="a,\"\n\r\\'7 =", max_size=8)
 
 
 @accepts_at_least(0.3)
-@settings(derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=100)
 @given(st.lists(st.lists(texts, min_size=3, max_size=3), min_size=1, max_size=8))
 def test_what_a_writer_of_csv_writes_is_never_broken_unless_it_holds_rows(rows: list[list[str]]) -> None:
     for quoting in (csv.QUOTE_ALL, csv.QUOTE_MINIMAL):
@@ -168,7 +168,7 @@ texts_of_records = st.lists(records, min_size=1, max_size=6).map("\n".join)
 
 
 @accepts_at_least(0.3)
-@settings(derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=100)
 @given(texts_of_records | st.text(alphabet='ab",\n\r', max_size=60))
 def test_a_text_without_broken_records_is_read_alike_by_a_strict_reader(text: str) -> None:
     content = f"{text}\n".encode()

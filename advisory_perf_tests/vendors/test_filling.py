@@ -38,7 +38,7 @@ groups = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tree=groups)
 def test_labels_printed_once_are_those_of_labels_on_every_row(tree: list[tuple[int, list[tuple[int, list[int]]]]]) -> None:
     full, once = [], []

@@ -90,7 +90,7 @@ def test_the_feed_says_the_factor_and_whether_to_be_told_only() -> None:
 values = st.integers(10_000, 10**9).map(lambda units: Decimal(units) / 100)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(values, st.integers(-30, 30)), min_size=2, max_size=8), st.data())
 def test_a_unit_that_goes_wrong_on_one_day_is_found_and_no_other_day(steps: list[tuple[Decimal, int]], data: st.DataObject) -> None:
     """A history of moves of up to 30 % a day in which one day is in thousands, or in thousandths."""

@@ -37,7 +37,7 @@ def keyed(*names: str, rows_at: str = "") -> Any:
     return a_feed_of("json", json={"key_as": list(names), "rows_at": rows_at})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     accounts=st.dictionaries(st.from_regex(r"[A-Z][0-9]{1,6}", fullmatch=True), st.lists(st.integers(1, 28), unique=True, max_size=3)),
     by_day=st.booleans(),
@@ -78,7 +78,7 @@ def test_a_row_that_names_its_account_itself_is_a_misfit_and_an_account_twice_lo
 instants = st.datetimes(datetime(2020, 2, 1), datetime(2024, 6, 29), timezones=st.just(UTC))  # noqa: DTZ001 - bounds have none
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @example(instant=datetime(2020, 2, 1, tzinfo=UTC), zone="America/New_York", form="seconds")
 @example(instant=datetime(2020, 2, 1, 1, tzinfo=UTC), zone="America/New_York", form="milliseconds")
 @given(

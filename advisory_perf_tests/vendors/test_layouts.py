@@ -47,7 +47,7 @@ def values(content: str | bytes, feed: Feed) -> list[tuple[Any, ...]]:
     ).rows()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows=tables, delimiter=st.sampled_from(DELIMITERS), line_end=st.sampled_from(LINE_ENDS))
 def test_any_delimiter_and_line_end_give_the_cells_of_the_plain_file(rows: list[list[str]], delimiter: str, line_end: str) -> None:
     if set(delimiter) & set(line_end):
@@ -97,7 +97,7 @@ def test_marks_that_leave_open_where_a_line_ends_are_no_layout(layout: dict[str,
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows=tables, is_excel=st.booleans())
 def test_a_file_without_a_header_has_the_rows_of_one_with_it(rows: list[list[str]], *, is_excel: bool) -> None:
     rows = [[*row[:-1], "x"] for row in rows]
@@ -167,7 +167,7 @@ def test_a_row_above_the_header_is_never_passed_over_as_a_preamble(above: int) -
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     groups=st.lists(st.lists(st.tuples(amounts, amounts), min_size=1, max_size=4), min_size=1, max_size=5),
     repeats_header=st.booleans(),
@@ -215,7 +215,7 @@ def as_lines(rows: list[list[str]], names: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rows=tables, order=st.randoms(use_true_random=False), is_sorted=st.booleans())
 def test_lines_of_a_name_and_a_value_are_the_rows_of_the_plain_file(rows: list[list[str]], order: Any, *, is_sorted: bool) -> None:
     rows = [[*row[:-1], "x"] for row in rows]

@@ -160,11 +160,12 @@ def a_file(kind: str, names: Sequence[str], *rows: Sequence[str]) -> bytes:
 
 @pytest.mark.parametrize(("kind", "spelling"), list(product(FORMATS, SPELLINGS)))
 def test_a_name_in_any_spelling_is_the_column_of_the_feed(kind: str, spelling: str) -> None:
-    """15 spellings of each of six names and of all of them, in five kinds of file: 525 files, all read as the clean one is."""
+    """15 spellings of all six names and of two of them alone, in five kinds of file: 225 files, all read as the clean one is."""
     feed, respell = the_feed(kind), SPELLINGS[spelling]
     clean = judged(a_file(kind, NAMES, ROW, OTHER), feed)
     assert (clean.positions.height, clean.notices) == (2, ())
-    for changed in [*([name] for name in NAMES), NAMES]:
+    place = list(SPELLINGS).index(spelling) + list(FORMATS).index(kind)
+    for changed in ([NAMES[place % len(NAMES)]], [NAMES[(place + 3) % len(NAMES)]], NAMES):
         names = [respell(name) if name in changed else name for name in NAMES]
         result = judged(a_file(kind, names, ROW, OTHER), feed)
         assert result.positions.equals(clean.positions), (kind, spelling, changed)

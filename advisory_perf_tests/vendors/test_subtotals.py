@@ -60,7 +60,7 @@ def shows(row: Row) -> int:
 CALLED = ["P{} total", "SUBTOTAL {}", "Summe P{}", "P{}"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(portfolios=sections, called=st.sampled_from(CALLED), days=days, has_portfolio=st.booleans(), has_grand_total=st.booleans())
 def test_every_subtotal_of_two_rows_or_more_is_found_and_no_account(
     portfolios: list[list[tuple[Decimal, ...]]], called: str, days: int, *, has_portfolio: bool, has_grand_total: bool
@@ -89,7 +89,7 @@ def test_every_subtotal_of_two_rows_or_more_is_found_and_no_account(
         assert found == named | unnamed
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(portfolios=sections, called=st.sampled_from(CALLED), has_portfolio=st.booleans())
 def test_subtotals_above_their_rows_are_found_as_those_below_are(
     portfolios: list[list[tuple[Decimal, ...]]], called: str, *, has_portfolio: bool
@@ -106,7 +106,7 @@ def test_subtotals_above_their_rows_are_found_as_those_below_are(
         assert found == totals
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(portfolios=sections, has_portfolio=st.booleans())
 def test_a_delivery_without_subtotals_raises_no_alarm(portfolios: list[list[tuple[Decimal, ...]]], *, has_portfolio: bool) -> None:
     rows = [row for section in accounts_of(portfolios) for row in section if shows(row) >= 8]

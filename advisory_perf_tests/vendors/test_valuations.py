@@ -19,7 +19,7 @@ def a_row(account: str, day: str, ending: str = "100.00") -> str:
     return f"{account},{day},100.00,0.00,0.00,{ending}"
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(
     st.dictionaries(st.tuples(st.sampled_from("ABC"), st.sampled_from(DAYS)), st.sampled_from(["100.00", "120.00", "many"]), min_size=1),
 )
