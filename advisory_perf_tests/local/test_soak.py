@@ -1,4 +1,4 @@
-"""A minute of `python -m advisory_perf_tests.soak`, which runs longer by hand, and that its yardstick is one."""
+"""Half a minute of `python -m advisory_perf_tests.soak`, which runs longer by hand, and that its yardstick is one."""
 
 import random
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_random_deliveries_under_random_trouble_end_as_if_nothing_had_happened() -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "1", "--lake", "bucket"]
+    command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "0.5", "--lake", "bucket"]
     done = subprocess.run(command, capture_output=True, text=True, env=without_settings(), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended as if nothing had happened" in done.stdout
