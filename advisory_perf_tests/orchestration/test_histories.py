@@ -101,6 +101,7 @@ RUNS = st.lists(
         st.sampled_from([0.001, 0.01, 1, 23, 25]),
         st.integers(1, 9),
     ),
+    min_size=4,
     max_size=25,
 )
 

@@ -176,7 +176,7 @@ def test_a_day_costs_its_part_of_what_a_month_does(samples: Samples) -> None:
 
 def test_from_the_restated_day_on_returns_have_six_decimals(samples: Samples) -> None:
     longest = {
-        name.removeprefix("vendor_d_2024").removesuffix(".parquet"): max(len(f"{value:.8f}".rstrip("0")) for value in frame["TWRReturn"].abs())
+        name.removeprefix("vendor_d_2024").removesuffix(".parquet"): max(len(f"{one:.8f}".rstrip("0")) for one in frame["TWRReturn"].abs())
         for name, frame in days(samples).items()
     }
     assert {name: digits - 2 for name, digits in longest.items() if name >= "0620"} == {

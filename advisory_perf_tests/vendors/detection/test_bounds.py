@@ -164,7 +164,7 @@ FIELDS = ("beginning_market_value", "contributions", "distributions", "vendor_ne
 
 
 def ten_rows_of(net_where_nothing_flows: list[str], earned: list[str]) -> Amounts:
-    """Columns under the names of their fields, of which the identity holds with a gain of one: four inflows, four outflows, two rows without."""
+    """Columns named after their fields, whose identity holds with a gain of one: four inflows, four outflows, two rows without."""
     into, out = ["5"] * 4 + ["0"] * 6, ["0"] * 4 + ["3"] * 4 + ["0"] * 2
     net = ["5"] * 4 + ["-3"] * 4 + net_where_nothing_flows
     begin = [str(100 + 7 * place) for place in range(10)]
