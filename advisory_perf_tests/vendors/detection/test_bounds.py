@@ -170,7 +170,7 @@ def ten_rows_of(net_where_nothing_flows: list[str], earned: list[str]) -> Amount
     begin = [str(100 + 7 * place) for place in range(10)]
     end = [str(int(one) + int(plus) - int(minus) + 1) for one, plus, minus in zip(begin, into, out, strict=True)]
     columns = dict(zip(FIELDS, (begin, into, out, net, earned, end), strict=True))
-    return Amounts(figures(**columns), {name: (Reading(name, Strength.EXACT),) for name in FIELDS})
+    return Amounts(figures("0.01", **columns), {name: (Reading(name, Strength.EXACT),) for name in FIELDS})
 
 
 @pytest.mark.parametrize(("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED)])
