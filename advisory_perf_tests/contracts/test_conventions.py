@@ -100,6 +100,11 @@ def test_the_days_of_a_schedule() -> None:
     assert {day for day, row in by_day.items() if row["is_near_month_end"]} == {27, 28, 29, 30, 31}
 
 
+def test_a_month_in_which_nothing_is_due_ends_on_its_last_day_only() -> None:
+    found = a_schedule(*(date(2024, 5, day) for day in range(1, 32))).days(date(2024, 5, 1), date(2024, 6, 28))
+    assert found.filter("is_month_end")["day"].to_list() == [date(2024, 5, 31), date(2024, 6, 28)]
+
+
 def test_a_holiday_of_a_month_before_the_first_day_is_known() -> None:
     """The close before a day lies a month back at most: as far as a break of every day of a month."""
     closed = [date(2024, 5, day) for day in range(1, 29)]

@@ -72,6 +72,12 @@ def test_new_money_begins_an_episode_of_its_own(timing: FlowTiming) -> None:
     assert found["twrr_ytd_over_gap"].to_list() == [False] * 3 + [None] * 2 + [False]
 
 
+@pytest.mark.parametrize(("beginning", "starts_within"), [("0", True), ("500", True), ("500.01", False)])
+def test_a_month_that_began_with_the_new_money_alone_was_not_lived_through_whole(beginning: str, *, starts_within: bool) -> None:
+    found = series(an_account(month(6, beginning, "500", "0", "1010")))
+    assert found["starts_within_window"].to_list() == [True] * 3 + [starts_within]
+
+
 def test_a_feed_may_link_over_the_empty_time() -> None:
     found = series(REOPENED, reopening=Reopening.LINK)
     assert found["cumulative_twrr"].to_list() == about(0.0, 0.1, 0.21, 0.21, 0.21, 1.21 * 1.02 - 1)

@@ -121,6 +121,19 @@ def test_the_first_of_several_files_is_no_short_window_until_the_next_window_beg
     assert short(found([*usual, half, ALL], files=[3, 3, 3, 1, 3])) == [3]
 
 
+def test_a_closed_account_counts_as_long_as_its_last_window_is_one_of_those_before() -> None:
+    """The median of the five windows before is 9 at the sixth and the seventh window; one was closed in those of the sixth."""
+    ten = {**holding(*range(9)), "A09": 0}
+    windows = [ten, *[holding(*range(9))] * 3, holding(*range(8)), holding(*range(7)), holding(*range(7))]
+    assert short(found(windows, share=0.2)) == [6]
+
+
+def test_an_account_in_quarantine_is_one_of_those_that_the_missing_are_a_share_of() -> None:
+    quarantined = [(f"A{number:02}", 1) for number in range(5, 10)]
+    result = found([holding(*range(10)), holding(*range(5)), holding(0, 1, 2, 3, 5, 6, 7, 8, 9)], quarantined=quarantined, share=0.15)
+    assert (missing(result), short(result)) == ([("A04", 2)], [])
+
+
 def test_one_window_of_a_few_accounts_tells_no_usual_number() -> None:
     result = found([holding(1, 2), holding(1)])
     assert (missing(result), short(result)) == ([("A02", 1)], [])

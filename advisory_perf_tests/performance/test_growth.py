@@ -40,6 +40,7 @@ def test_rows_stay_in_their_order_however_they_come() -> None:
         grown = growth_of(1, returns(*order))
         assert grown.drop("growth").equals(returns(*order))
         assert {(row["account_id"], row["as_of_date"]): row["growth"] for row in grown.to_dicts()} == expected
+        assert growth_of(1, returns(*order).lazy()).collect().equals(grown)
 
 
 values = st.one_of(st.floats(-1, 3), st.sampled_from([None, float("nan"), float("inf"), -2.0, 1.7e308]))

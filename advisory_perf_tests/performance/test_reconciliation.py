@@ -218,7 +218,13 @@ def test_other_causes_of_a_return_that_breaks(vendor_twrr: float, expected: str 
 
 @pytest.mark.parametrize(
     ("vendor_net_flow", "contributions", "expected"),
-    [("500", "0", "MISSING_FLOW"), ("-500", "500", "SIGN"), ("500.02", "500", "ROUNDING"), ("400", "500", "UNEXPLAINED")],
+    [
+        ("500", "0", "MISSING_FLOW"),
+        ("-500", "500", "SIGN"),
+        ("500.02", "500", "ROUNDING"),
+        ("400", "500", "UNEXPLAINED"),
+        ("250", "500", "UNEXPLAINED"),  # off by as much as it is, but there is one
+    ],
 )
 def test_causes_of_a_net_flow_that_breaks(vendor_net_flow: str, contributions: str, expected: str) -> None:
     assert outcome(NET_FLOW, CENT, contributions=contributions, vendor_net_flow=vendor_net_flow)["likely_cause"] == expected

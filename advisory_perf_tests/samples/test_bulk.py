@@ -3,7 +3,7 @@
 import csv
 import io
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from itertools import groupby
 
@@ -27,6 +27,7 @@ def test_every_account_has_every_calendar_day_and_consistent_figures() -> None:
         for line in history:
             bmv, paid_in, out, income, gain, fee, other, emv = (Decimal(cell) for cell in line[4:12])
             assert last in {None, bmv}
+            assert fee == (bmv * 28 / 10**6).quantize(Decimal("0.01"), ROUND_FLOOR), "about 1 % a year"
             assert bmv + paid_in - out + income + gain - fee + other == emv > 0
             exact = Fraction(emv - bmv - paid_in + out) / Fraction(bmv + (paid_in - out) / 2)
             assert line[13] == f"{Decimal(round(exact * 10**8)).scaleb(-8):.8f}"

@@ -157,6 +157,35 @@ def test_the_workbook_has_the_rows_the_truth_counts_then_a_total_and_a_note(samp
     assert below_header.height == filled.height + 1
 
 
+def test_the_workbooks_total_is_that_of_its_ending_values(samples: Samples) -> None:
+    ending = [round(Decimal(str(cell)), 2) for cell in sheet(samples).slice(5).to_series(11).drop_nulls()]
+    assert (len(ending), ending[-1]) == (25 * 12 + 1, sum(ending[:-1]))
+
+
+def test_a_day_costs_its_part_of_what_a_month_does(samples: Samples) -> None:
+    """28 and 600 parts per million of what the account begins with."""
+    for frame in days(samples).values():
+        cents = (pl.col(name).cast(pl.Float64) * 100 for name in ("Fees", "BeginMarketValue"))
+        fee, beginning = (each.round().cast(pl.Int64) for each in cents)
+        assert frame.select((fee == beginning * 28 // 10**6).all()).item()
+    for row in documents(samples):
+        reporting = json.loads(json.dumps(row["reporting"], default=str), parse_int=Decimal)
+        invested = Decimal(reporting["market_values"]["beginning"]) or Decimal(reporting["cash_flows"]["contributions"])
+        assert Decimal(reporting["performance"]["fees_paid"]) * 100 == int(invested * 100) * 600 // 10**6
+
+
+def test_from_the_restated_day_on_returns_have_six_decimals(samples: Samples) -> None:
+    longest = {
+        name.removeprefix("vendor_d_2024").removesuffix(".parquet"): max(len(f"{one:.8f}".rstrip("0")) for one in frame["TWRReturn"].abs())
+        for name, frame in days(samples).items()
+    }
+    assert {name: digits - 2 for name, digits in longest.items() if name >= "0620"} == {
+        "0620": 8,
+        "0621": 8,
+        **dict.fromkeys(("0624", "0625", "0626", "0627", "0628", "0624_v2"), 6),
+    }
+
+
 def test_the_workbook_mixes_dates_and_amounts_as_text_with_noisy_numbers(samples: Samples) -> None:
     data = sheet(samples).slice(5, 25 * 12)
     assert data.to_series(3).str.contains(r"^\d\d/\d\d/2024$|^\d\d/\d\d/2023$").any()

@@ -14,6 +14,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
 
 pytestmark = pytest.mark.slow
@@ -347,11 +348,13 @@ slices = st.dictionaries(st.sampled_from(DAYS), st.sampled_from(["0", "7", "8", 
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15)
+@accepts_at_least(0.7)
+@settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.lists(slices, min_size=1, max_size=6))
 def test_breaks_say_what_the_results_do_however_these_have_come(shared_warehouse: Warehouse, each: list[dict[date, Outcome]]) -> None:
     made = delivered(shared_warehouse, *each)
     assert live(made.breaks(*FUNCTION_OF_RESULTS)) == runs(made.outcomes)
+    counted("histories with a break", bool(runs(made.outcomes)))
     names = made.breaks("break_id", "status", "created_at", "updated_at")
     assert len({row[0] for row in names}) == len(names)
     made.publish(min(made.outcomes), max(made.outcomes))
@@ -364,7 +367,8 @@ steps = st.tuples(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=10)
+@accepts_at_least(0.7)
+@settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everything_does(
     shared_warehouse: Warehouse, each: list[tuple[date, Outcome, str | None, bool]]
@@ -386,6 +390,7 @@ def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everythi
     assert of_subject(made, "A") == [row[:4] for row in runs(own)]
     assert of_subject(made, None) == [row[:4] for row in runs({day: "1" if day in made.factors else "0" for day in made.outcomes})]
     before = made.breaks()
+    counted("histories with a break", bool(before))
     with shared_warehouse.connect() as connection:
         connection.execute("SELECT bring_breaks_up_to_date(%s, '-infinity', 'infinity')", [made.name])
     assert made.breaks() == before

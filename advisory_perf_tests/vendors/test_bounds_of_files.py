@@ -7,7 +7,8 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.bounds import Bounds, Limits, cells_allowed
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.vendors.csv_text import refuse_too_large
+from advisory_perf.vendors.raw import DEEPEST_HEADER, Reading
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.sheet_xml import SHEET_COLUMNS, SHEET_ROWS
 from advisory_perf.vendors.unpacking import Inflation, entries
@@ -57,6 +58,14 @@ def test_a_file_of_as_many_rows_as_the_bound_is_read(name: str) -> None:
     file = whole_files()[name]
     assert fits(file, rows=len(ROWS))
     assert not fits(file, rows=len(ROWS) - 1)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_lines_are_counted_before_any_is_read_whatever_ends_them(end: bytes) -> None:
+    """With as many above the rows as a header may stand below."""
+    most = 10 + DEEPEST_HEADER
+    assert refused(lambda: refuse_too_large(end * most, a_reading(rows=10))) == ""
+    assert f"has {most + 1:,} lines" in refused(lambda: refuse_too_large(end * (most + 1), a_reading(rows=10)))
 
 
 @pytest.mark.parametrize("name", [*PLAIN, "xlsx"])

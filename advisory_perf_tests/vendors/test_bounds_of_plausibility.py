@@ -10,7 +10,7 @@ from advisory_perf.contracts.columns import MONEY
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
-from advisory_perf_tests.vendors.scenarios import a_feed, judged, refusal
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 
 FURTHER = {name: name for name in ("income", "appreciation", "fees", "other_adjustments", "vendor_twrr", "benchmark_return")}
 
@@ -192,7 +192,7 @@ def test_rows_of_one_account_are_no_wrong_column_where_another_row_is_good() -> 
         refuse_one_account(conflicting.clear(), conflicting, feed, "acme_1.csv")
 
 
-@pytest.mark.parametrize(("adjustment", "is_taken"), [("0", True), ("0.0001", False), ("-0.0001", False), ("0.01", False)])
+@pytest.mark.parametrize(("adjustment", "is_taken"), [("0", True), ("0.0001", False), ("-0.0001", False), ("0.01", False), ("", False)])
 def test_only_the_exact_identity_confirms_a_last_cell_without_a_line_end(adjustment: str, *, is_taken: bool) -> None:
     names = ("income", "appreciation", "fees", "other_adjustments")
     header = "id,day,bmv,in,out,income,appreciation,fees,other_adjustments,emv"
@@ -202,3 +202,13 @@ def test_only_the_exact_identity_confirms_a_last_cell_without_a_line_end(adjustm
         assert judged(content, feed).positions.height == 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
+
+
+@pytest.mark.parametrize(("last", "is_taken"), [("101.50 EUR", True), ("101.50", False), ("101.50 EU", False)])
+def test_a_last_cell_is_whole_with_what_stands_behind_the_others(last: str, *, is_taken: bool) -> None:
+    content = f"{HEADER}\nA1,2024-06-28,100,0,0,101.50 EUR\nA2,2024-06-28,100,0,0,101.40 EUR\nB1,2024-06-28,100,0,0,{last}"
+    feed = a_feed(numbers={"currency_signs": ["EUR"], "trailing_minus": False}, currency="EUR")
+    if is_taken:
+        assert judged(content, feed).positions.height == 3
+    else:
+        assert refusal(content, feed).code == "E_TORN"

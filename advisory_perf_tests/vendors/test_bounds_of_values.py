@@ -93,10 +93,15 @@ def test_a_flow_explains_a_jump_on_its_own_side_only(flow: int) -> None:
     assert jumping((0, "1000000", inflow, outflow, "1000")) == ([] if flow == 2 else [0])
 
 
+@pytest.mark.parametrize(("outflow", "begin", "is_jump"), [("99900", "0.1", True), ("99950", "0.05", False)])
+def test_what_an_outflow_may_have_left_is_a_hundred_or_more_where_the_rest_jumps(outflow: str, begin: str, *, is_jump: bool) -> None:
+    assert jumping((0, "100000", "0", "0", "100000"), (1, begin, "0", outflow, begin)) == ([1] if is_jump else [])
+
+
 # subtotals
 
 
-def summing(*rows: tuple[str, str], names: tuple[str, ...] = ()) -> list[int]:
+def summing(*rows: tuple[str, str], names: tuple[str, ...] = (), portfolios: tuple[str | None, ...] = ()) -> list[int]:
     """The places of the rows that sum others, each of its beginning and ending value, on one day without flows."""
     accounts = [names[place] if place < len(names) else f"A{place}" for place in range(len(rows))]
     frame = pl.DataFrame(
@@ -106,8 +111,15 @@ def summing(*rows: tuple[str, str], names: tuple[str, ...] = ()) -> list[int]:
             "ending_market_value": pl.Series([Decimal(end) for _, end in rows], dtype=MONEY),
         }
         | {name: pl.Series([Decimal(0)] * len(rows), dtype=MONEY) for name in ("contributions", "distributions")}
+        | ({"portfolio_id": pl.Series(portfolios, dtype=pl.String())} if portfolios else {})
     )
     return subtotals(frame).arg_true().to_list()
+
+
+@pytest.mark.parametrize(("portfolio", "found"), [("P1", [2]), (None, [])])
+def test_rows_without_a_portfolio_are_none_together(portfolio: str | None, found: list[int]) -> None:
+    rows = [("1000", "500"), ("77", "88"), ("1234", "5678"), ("234", "5178"), ("99", "66")]
+    assert summing(*rows, portfolios=(portfolio, "P2", portfolio, portfolio, "P2")) == found
 
 
 @pytest.mark.parametrize(("begins", "ends", "is_one"), [("1234", "5678", True), ("1234", "567", False), ("1234", "5670", False)])

@@ -73,6 +73,15 @@ def test_a_footer_without_totals_is_not_held_against_anything() -> None:
     assert judged(a_file("Total,,1,2,3,4"), a_feed(footer=[{"column": "id", "starts_with": ["Total"]}])).notices == ()
 
 
+def test_a_footer_that_leaves_a_required_cell_blank_is_no_position_of_the_account_it_is_about() -> None:
+    feed = a_feed({"account_name": "name"}, footer=[{"column": "name", "starts_with": ["Total"]}])
+    rows = [f"{row},x" for row in ROWS]
+    content = "\n".join([f"{HEADER},name", *rows, "P1,2024-06-28,150.00,{flow},1.00,157.50,Total P1", ""])
+    result = judged(content.format(flow=""), feed)
+    assert (counts(result), codes(result), result.notices) == ((3, 2, 1), {}, ())
+    assert notices(judged(content.format(flow="6.00"), feed)) == ["W_FOOTER_POSITION"]
+
+
 def test_a_sum_is_read_in_the_notation_scale_and_sign_of_its_column() -> None:
     rows = f'{HEADER}\nA1,2024-06-28,3000000,0,"(1,000.5)",2000000\nTotal,,,,"(1,000.50)",\n'
     feed = a_feed({"distributions": {"from": "out", "sign": -1, "scale": 1000}}, numbers={"grouping": ","}, footer=TOTALS)
@@ -98,6 +107,8 @@ def test_rows_that_are_quarantined_or_repeated_count_for_the_vendors_sum_all_the
     assert (repeated.duplicate, repeated.notices) == (1, ())
     no_id = judged(a_file(",2024-06-28,1,0,0,1.00", "TRAILER,3,158.50"), with_trailer())
     assert (codes(no_id), no_id.notices) == ({4: "E_REQUIRED"}, ())
+    blank = judged(a_file("A3,2024-06-28,1,0,0,", "TRAILER,3,157.50"), with_trailer())
+    assert (codes(blank), blank.notices) == ({4: "E_REQUIRED"}, ()), "a blank cell adds nothing to a sum"
 
 
 COUNTED = {"count": r"^Rows:\s*(\S.*?),*$"}

@@ -226,12 +226,21 @@ def test_control_characters_show_a_windows_encoding() -> None:
     feed = a_feed_of("csv", {"account_name": "name"}, csv={"encoding": "latin-1"})
     error = rejection(f"{HEADER},name\n{GOOD},5 €\n".encode("cp1252"), feed)
     assert (error.code, "control character in line 2" in error.sentence) == ("E_ENCODING", True)
+    for byte in (0x7F, 0x80, 0x84, 0x85, 0x86, 0x9F, 0xA0):
+        content = f"{HEADER},name\n{GOOD},5 ".encode() + bytes([byte]) + b"5\n"
+        if byte in {0x7F, 0x85, 0xA0}:  # the second ends lines on mainframes
+            assert cells(read(content, feed), "name") == [f"5 {chr(byte)}5"]
+        else:
+            assert rejection(content, feed).code == "E_ENCODING"
 
 
 def test_a_few_characters_in_an_encoding_of_several_bytes_may_be_utf8_by_chance() -> None:
     feed = a_feed_of("csv", {"account_name": "name"}, csv={"encoding": "gbk"})
     assert cells(read(f"{HEADER},name\n{GOOD},联通\n".encode("gbk"), feed), "name") == ["联通"]
     assert rejection(f"{HEADER},name\n{GOOD},联通公司股份\n".encode(), feed).code == "E_ENCODING"
+    for name in ("通通通", "通酮通酮"):
+        assert cells(read(f"{HEADER},name\n{GOOD},{name}\n".encode("gbk"), feed), "name") == [name]
+    assert rejection(f"{HEADER},name\n{GOOD},通酮瞳\n".encode("gbk"), feed).code == "E_ENCODING", "three different ones are no chance"
 
 
 @pytest.mark.parametrize("end", ["\n\x1a", "\r\n\x1a", "\n\x1a\x1a\x1a", "\n\x1a\n", "\x1a", "\x1a\r\n", "\r\n\x1a\r\n"])

@@ -69,6 +69,7 @@ def test_labels_printed_once_are_those_of_labels_on_every_row(tree: list[tuple[i
     [
         ("Total,,,,300,0,0,300,", None),
         (",,,,300,0,0,300,", None),
+        (LABELLED, None),
         ("C2,P2,A3,2024-05-31,1,0,0", "E_GROUP"),
         ("C2,P2,A3,2024-05-31,1,000,0,0,2,", "E_GROUP"),
     ],

@@ -137,6 +137,14 @@ def test_a_long_text_in_few_cells_is_no_bomb() -> None:
     assert read_raw_rows(content, EXCEL, "x").height == 29_998
 
 
+@pytest.mark.parametrize("lengths", [(1_000_000, 1), (1, 1_000_000)])
+def test_of_several_parts_with_texts_the_longest_one_at_a_place_counts(lengths: tuple[int, int]) -> None:
+    parts = {f"xl/texts{length}.xml": f'<?xml version="1.0"?><sst><si><t>{"x" * length}</t></si></sst>' for length in lengths}
+    shown = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(3, 103))
+    error = rejection(workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW) + shown), parts), EXCEL)
+    assert (error.code, "shows 100,000,000 characters" in error.sentence) == ("E_TOO_LARGE", True)
+
+
 @pytest.mark.parametrize("further", ["<!DOCTYPE x>", "<!-- comment --><!DOCTYPE x SYSTEM 'x.dtd'>"])
 def test_any_document_type_in_any_part_is_refused(further: str) -> None:
     content = workbook_of_parts(sheet_xml(rows_xml(NAMES, ROW)), {"docProps/app.xml": f"{further}<x/>"})

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -23,7 +23,7 @@ from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, judged, noti
 
 NAMES = ["id", "day", "bmv", "in", "out", "emv"]
 ZONES = ["America/New_York", "UTC", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kolkata"]
-OFFSETS = [timedelta(0), timedelta(hours=5, minutes=30), timedelta(hours=-5), timedelta(hours=14)]
+OFFSETS = [timedelta(0), timedelta(hours=5, minutes=30), timedelta(hours=-5), timedelta(hours=-3, minutes=-30), timedelta(hours=14)]
 
 
 def a_feed_of(file_format: str, zone: str, form: str = "%Y-%m-%dT%H:%M:%S%.f%z") -> Feed:
@@ -74,6 +74,7 @@ some_days = st.lists(st.dates(date(2021, 1, 1), date(2024, 6, 27)), min_size=1, 
 @pytest.mark.parametrize("file_format", WRITERS)
 @settings(max_examples=10)
 @given(written=some_days, offset=st.sampled_from(OFFSETS))
+@example(written=[date(2024, 5, 31)], offset=timedelta(hours=-3, minutes=-30))
 def test_a_column_of_midnights_is_a_column_of_days(file_format: str, zone: str, written: list[date], offset: timedelta) -> None:
     instants = [datetime(each.year, each.month, each.day, tzinfo=timezone(offset)) for each in written]
     moved = any(instant.astimezone(ZoneInfo(zone)).date() != day for instant, day in zip(instants, written, strict=True))

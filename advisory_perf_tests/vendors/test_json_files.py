@@ -115,7 +115,13 @@ def test_a_column_that_no_row_has_is_refused_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [document(a_row(emv="?")).replace('"?"', '1, "emv": 2'), document(a_row(**{"a.b": 1}, a={"b": 2}))], ids=["plain", "with points"]
+    "row",
+    [
+        document(a_row(emv="?")).replace('"?"', '1, "emv": 2'),
+        document(a_row(**{"a.b": 1}, a={"b": 2})),
+        document(a_row(x={"emv": "?"}, note="?")).replace('{"emv": "?"', '{"emv": 1, "emv": 2').replace('"?"', '1, "note": 2'),
+    ],
+    ids=["plain", "with points", "within an object, beside a name that nobody reads"],
 )
 def test_a_row_in_which_a_key_stands_twice_is_a_misfit_and_keeps_its_text(row: str) -> None:
     raw = read(row.replace("]", f", {json.dumps(a_row())}]"), FEED)

@@ -45,6 +45,17 @@ def german(amount: Decimal) -> str:
     return f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
 
 
+@pytest.mark.parametrize(("amount", "is_sure"), [("70368744177663", True), ("70368744177664", False)])
+@pytest.mark.parametrize(("file_format", "made"), [("excel", a_workbook), ("json", a_document)])
+def test_a_whole_amount_is_doubted_where_a_number_cell_keeps_no_cent(
+    file_format: str, made: Callable[..., bytes], amount: str, *, is_sure: bool
+) -> None:
+    result = judged(made([Decimal(amount)]), a_feed_for(file_format, {}))
+    is_exact = is_sure or file_format == "json"
+    assert result.positions["fees"].to_list() == ([Decimal(amount)] if is_exact else [])
+    assert set(codes(result).values()) == (set() if is_exact else {"E_PRECISION"})
+
+
 figures = st.integers(-(10**9), 10**9).flatmap(
     lambda units: st.sampled_from([0, 1, 2, 3]).map(lambda digits: Decimal(units).scaleb(-digits))
 )

@@ -104,3 +104,7 @@ def test_the_files_own_day_as_a_serial_number_follows_the_epoch(*, epoch_1904: b
     number = serial(DAY, epoch_1904=epoch_1904)
     content = xlsx([["As of", number], [*NAMES], ["A1", number, 100, 0, 0, 101]], epoch_1904=epoch_1904, as_dates=False)
     assert days(content, feed) == [DAY]
+    stated = {"stated": {"day": {"in": "preamble", "pattern": r"As of (\S+)"}}}
+    feed = a_feed_of_serials(**stated, day_must_match={"stated": "day", "formats": ["excel_serial"], "rows": "day"})
+    content = xlsx([["As of", number], ["id", *NAMES[2:]], ["A1", 100, 0, 0, 101]], epoch_1904=epoch_1904, as_dates=False)
+    assert days(content, feed) == [DAY], "that is the day of the rows, and counted once"

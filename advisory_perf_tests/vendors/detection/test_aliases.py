@@ -69,6 +69,8 @@ def test_values_that_do_not_say_of_which_day_are_candidates_for_both_ends() -> N
     for header in ("Market Value", "Value ($)", "Total Value", "NAV", "Balance"):
         assert [one.field for one in readings(header)] == ["ending_market_value", "beginning_market_value"]
         assert exact_field(header) is None
+    for header in ("Prior Market Value", "Previous Value"):  # where the rows are of the day before, it is the ending one
+        assert {one.field for one in readings(header)} == {"ending_market_value", "beginning_market_value"}
 
 
 def test_no_name_is_exact_for_two_fields() -> None:

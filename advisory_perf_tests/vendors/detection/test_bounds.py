@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.vendors.detection.aliases import Strength
+from advisory_perf.vendors.detection.aliases import Reading, Strength
 from advisory_perf.vendors.detection.arithmetic import (
     HOLDS,
     LEAST_ROWS,
@@ -22,6 +22,8 @@ from advisory_perf.vendors.detection.arithmetic import (
     residual,
     roll_forward,
 )
+from advisory_perf.vendors.detection.assigning import Amounts
+from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import day_formats, looks_numeric, notation, printed_digits, share
 from advisory_perf.vendors.raw import cell
 from advisory_perf.vendors.sources import Numbers
@@ -158,6 +160,30 @@ def test_what_the_identity_misses_is_named_where_it_would_hold_on_nine_of_ten_ro
 # what cells look like
 
 
+FIELDS = ("beginning_market_value", "contributions", "distributions", "vendor_net_flow", "appreciation", "ending_market_value")
+
+
+def ten_rows_of(net_where_nothing_flows: list[str], earned: list[str]) -> Amounts:
+    """Columns named after their fields, whose identity holds with a gain of one: four inflows, four outflows, two rows without."""
+    into, out = ["5"] * 4 + ["0"] * 6, ["0"] * 4 + ["3"] * 4 + ["0"] * 2
+    net = ["5"] * 4 + ["-3"] * 4 + net_where_nothing_flows
+    begin = [str(100 + 7 * place) for place in range(10)]
+    end = [str(int(one) + int(plus) - int(minus) + 1) for one, plus, minus in zip(begin, into, out, strict=True)]
+    columns = dict(zip(FIELDS, (begin, into, out, net, earned, end), strict=True))
+    return Amounts(figures("0.01", **columns), {name: (Reading(name, Strength.EXACT),) for name in FIELDS})
+
+
+@pytest.mark.parametrize(("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED)])
+def test_a_net_flow_where_nothing_flows_speaks_against_its_column(net: list[str], status: Status) -> None:
+    assert ten_rows_of(net, ["1"] * 10).assigned(None)["vendor_net_flow"].status is status
+
+
+@pytest.mark.parametrize(("blanks", "failing", "is_zero"), [(3, 0, True), (2, 0, False), (3, 1, False), (10, 1, True)])
+def test_blanks_are_zero_where_the_identity_holds_on_three_of_them(blanks: int, failing: int, *, is_zero: bool) -> None:
+    amounts = ten_rows_of(["0", "0"], ["9"] * failing + ["1"] * (10 - failing))
+    assert amounts.blank_is_zero(pl.Series([place < blanks for place in range(10)])) is is_zero
+
+
 @pytest.mark.parametrize(("flags", "part"), [([True, None, False, True], 0.5), ([], 0.0), ([None], 0.0), ([True], 1.0)])
 def test_a_share_counts_what_is_unknown_as_false(flags: list[bool | None], part: float) -> None:
     assert share(pl.Series(flags, dtype=pl.Boolean())) == part
@@ -186,3 +212,10 @@ def test_fewer_decimals_are_those_of_the_column_where_every_fifth_cell_has_them(
     texts = ["1.5"] * short + ["1.25"] * (10 - short)
     found = printed_digits(pl.DataFrame({cell("x"): texts}), "x", Numbers())
     assert found.to_list() == [digits] * short + [2] * (10 - short)
+
+
+@pytest.mark.parametrize(("whole", "digits"), [(2, 0), (1, 2)])
+def test_blank_cells_are_none_that_have_no_decimals(whole: int, digits: int) -> None:
+    texts = ["1"] * whole + ["1.25"] * (10 - whole) + [""] * 10
+    found = printed_digits(pl.DataFrame({cell("x"): texts}), "x", Numbers())
+    assert found.to_list()[:10] == [digits] * whole + [2] * (10 - whole)

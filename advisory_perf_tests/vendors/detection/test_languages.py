@@ -15,6 +15,7 @@ from advisory_perf.vendors.detection.naming import file_names, vendor_of
         ("kontonummer", ("account number",)),
         ("bewertungsdatum", ("valuation date",)),
         ("kontoesdatum", ("account date",)),
+        ("endbestand", ("ending value",)),
         ("kontoxdatum", ()),
         ("kontoschlussdatum", ()),
         ("jahreswert", ()),
