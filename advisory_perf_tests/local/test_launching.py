@@ -34,8 +34,10 @@ ON_THIS_MACHINE = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": "/n
 @contextmanager
 def a_process() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -77,6 +79,16 @@ def test_a_run_of_a_command_or_of_another_machine_is_left_alone(instance: dg.Dag
         process.wait()
         for tags in ({}, {GRPC_INFO_TAG: json.dumps({"host": "elsewhere", "port": 4000})}):
             assert after_monitoring(instance, a_started_run(instance, process.pid, tags)) is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_outlives_the_process_of_one_of_its_steps(instance: dg.DagsterInstance) -> None:
+    with a_process() as process, a_process() as step:
+        run = a_started_run(instance, process.pid, ON_THIS_MACHINE)
+        instance.report_engine_event("Executing step in a process of its own", run, EngineEventData.in_process(step.pid))
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
+        step.kill()
+        step.wait()
+        assert after_monitoring(instance, run) is dg.DagsterRunStatus.STARTED
 
 
 def worker_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
