@@ -35,7 +35,7 @@ dev: setup ## the whole platform on this machine: UI, daemon, sensors
 	$(BIN)/advisory-perf --home $(HOME_DIR) dev
 
 test: setup-dev ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup-dev ## the tests that run no whole installation
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
