@@ -34,10 +34,12 @@ demo: setup ## four vendors' deliveries, from file to warehouse, in a fresh home
 dev: setup ## the whole platform on this machine: UI, daemon, sensors
 	$(BIN)/advisory-perf --home $(HOME_DIR) dev
 
+test test-fast: export PYTHONDONTWRITEBYTECODE = # what is compiled once serves all that the tests start
+
 test: setup-dev ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-fast: setup-dev ## the tests that run no whole installation
+test-fast: setup-dev ## the tests that need no store and no process of their own
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: setup-dev ## ruff

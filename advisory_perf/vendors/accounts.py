@@ -16,6 +16,8 @@ def case_notices(rows: pl.DataFrame, feed: Feed, file_name: str, known: pl.DataF
     delivered = rows.select("account_id").drop_nulls().unique()
     accounts = delivered if known is None else pl.concat([delivered, known.select("account_id")]).unique()
     folded = pl.col("account_id").str.to_lowercase()
+    if accounts.select(folded.n_unique()).item() == accounts.height:
+        return []
     twins = accounts.group_by(folded.alias("folded")).agg(pl.col("account_id").sort()).filter(pl.col("account_id").list.len() > 1)
     twins = twins.filter(pl.col("account_id").list.eval(pl.element().is_in(delivered["account_id"].implode())).list.any()).sort("folded")
     if twins.is_empty():

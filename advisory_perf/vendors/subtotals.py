@@ -60,7 +60,7 @@ def without_subtotals(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[p
 def subtotals(rows: pl.DataFrame, called_total: pl.Series | None = None) -> pl.Series:
     """Which of the rows, in the file's order, sum others; ``called_total`` are those of which the feed says so by a footer rule."""
     found = pl.repeat(value=False, n=rows.height, eager=True)
-    days = _suspect_days(rows)
+    days = _suspect_days(rows) if rows.height > 1 else rows.clear()
     if days.is_empty():
         return found
     by_name = called_totals(rows) if called_total is None else called_totals(rows) | called_total
@@ -72,6 +72,8 @@ def subtotals(rows: pl.DataFrame, called_total: pl.Series | None = None) -> pl.S
         .join(days, on=_DAY, how="semi", maintain_order="left")
     )
     left = left.with_columns(_digits(left).alias("digits"))
+    if not (left["by_name"] | (left["digits"] >= _LEAST_DIGITS)).any():
+        return found  # what shows fewer digits sums others by chance
     places: list[int] = []
     for _ in range(_LEVELS):
         level = _of_rows_above(left) or _of_groups(left) or _of_rows_below(left)
