@@ -21,6 +21,7 @@ from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from sqlalchemy.exc import OperationalError
 
+from advisory_perf.local import launching
 from advisory_perf.local.launching import WORKER_TAG
 from advisory_perf.storage import processes
 from advisory_perf.storage.processes import identity_of
@@ -169,7 +170,10 @@ defs = dg.Definitions(jobs=[a_job])
 """
 
 
-def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "_LOOKS", 6_000)  # of a slow machine the daemon asks later
     file = tmp_path / "a_job.py"
     file.write_text(A_JOB, encoding="utf-8")
     with WorkspaceProcessContext(instance, PythonFileTarget(str(file), None, str(tmp_path), "here")) as context:
