@@ -92,16 +92,19 @@ def test_an_account_that_is_off_by_something_else_does_not_tell_the_factor() -> 
     assert float(found["factor"]) == pytest.approx(1.08)
 
 
-@pytest.mark.parametrize(("breaking", "told"), [(10, 12), (9, 0)])
-def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(breaking: int, told: int) -> None:
+@pytest.mark.parametrize(("breaking", "half_unit", "told", "breaks"), [(10, "0.005", 12, 10), (9, "0.005", 0, 0), (10, "0.5", 12, 0)])
+def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(
+    breaking: int, half_unit: str, told: int, breaks: int
+) -> None:
+    """Within half a unit of the vendor's, none of them breaks."""
     rolled = pl.DataFrame(
         {"account_id": [f"A{place}" for place in range(12)], "data_source": "acme", "delivery_id": "d1", "as_of_date": DAY}
-        | {"previous_ending_market_value": [Decimal("100.00")] * 12, "vendor_value_half_unit": [Decimal("0.005")] * 12}
+        | {"previous_ending_market_value": [Decimal("100.00")] * 12, "vendor_value_half_unit": [Decimal(half_unit)] * 12}
         | {"beginning_market_value": [Decimal("100.02") if place < breaking else Decimal("100.01") for place in range(12)]}
     )
     found = roll_forwards(rolled)
     assert found.height == told
-    assert found["is_break"].sum() == (breaking if told else 0)
+    assert found["is_break"].sum() == breaks
 
 
 # completeness

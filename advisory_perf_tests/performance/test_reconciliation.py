@@ -290,3 +290,9 @@ def test_what_is_published_without_any_comparison_stays_pending() -> None:
     frame = figures({})
     row = published(frame, results(frame, {})).row(0, named=True)
     assert (row["reconciliation_status"], row["twrr_tolerance_check"], row["twrr_variance"]) == ("PENDING", None, None)
+
+
+def test_a_row_of_which_nothing_compares_stays_pending_beside_others() -> None:
+    frame = figures({"account_id": "A1", "ending_market_value": 101, "appreciation": 1, "vendor_twrr": 0.01}, {"account_id": "A2"})
+    rows = published(frame, results(frame, {TWRR: POINT}))
+    assert rows["reconciliation_status"].to_list() == ["COMPLETED", "PENDING"]

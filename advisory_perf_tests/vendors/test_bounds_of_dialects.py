@@ -30,8 +30,8 @@ def test_cells_names_and_lines_of_another_dialect_are_what_they_were() -> None:
         {"account_name": "na\x01me"}, files={"patterns": ["acme_*"], "format": "csv", "csv": {"delimiter": "||", "line_end": "#@"}}
     )
     text, head, row = "A \x01\x02 B\nC\rD", HEADER.replace(",", "||"), ROW.replace(",", "||")
-    raw = read(f"{head}||na\x01me#@{row}||{text}#@A2||x||y\nz#@", feed)
-    assert cells(raw, "na\x01me") == [text, None]
+    raw = read(f'{head}||na\x01me||"no||te"#@{row}||{text}||n#@A2||x||y\nz#@', feed)
+    assert (cells(raw, "na\x01me"), cells(raw, "no||te")) == ([text, None], ["n", None])
     assert misfits(raw) == {3: "A2||x||y\nz"}
 
 

@@ -68,6 +68,11 @@ def test_lines_are_counted_before_any_is_read_whatever_ends_them(end: bytes) -> 
     assert f"has {most + 1:,} lines" in refused(lambda: refuse_too_large(end * (most + 1), a_reading(rows=10)))
 
 
+def test_columns_are_counted_in_the_first_lines_before_any_is_read() -> None:
+    assert refused(lambda: refuse_too_large(b"a\na,b\n", a_reading(columns=2))) == ""
+    assert "has 3 columns in line 2" in refused(lambda: refuse_too_large(b"a\na,b,c\n", a_reading(columns=2)))
+
+
 @pytest.mark.parametrize("name", [*PLAIN, "xlsx"])
 def test_a_file_of_as_many_columns_as_the_bound_is_read(name: str) -> None:
     file = whole_files()[name]

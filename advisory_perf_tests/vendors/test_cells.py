@@ -324,6 +324,7 @@ def test_money_in_thousands_or_pence_is_scaled_exactly_or_reported(text: str, sc
         ("2.74%", "fraction", 0.0274),
         ("2.74 %", "percent", 0.0274),
         ("(2.74%)", "percent", -0.0274),
+        ("(2.74%)", "fraction", -0.0274),
         ("-0.5%", None, -0.005),
         ("2.74%", "basis_points", "E_NUMBER"),
         ("274", "basis_points", 0.0274),

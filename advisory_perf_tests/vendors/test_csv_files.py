@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.vendors.csv_text import fewest_misfits
 from advisory_perf.vendors.layouts import Csv
-from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, judged, lines, misfits, read, refusal, rejection
+from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, lines, misfits, read, refusal, rejection
 
 ROW = "A1,2024-06-28,100,0,0,101"
 FILE = f"{HEADER}\n{ROW}\n"
@@ -269,6 +269,10 @@ def test_a_quote_may_stand_behind_a_backslash() -> None:
     assert cells(read(f'{HEADER},name\n{ROW},"Smith, \\"Bud\\" Jr"\n', feed), "name") == ['Smith, "Bud" Jr']
 
 
+def test_a_last_row_whose_quotes_are_broken_is_not_torn() -> None:
+    assert codes(judged(f'{HEADER}\n{ROW}\nA2,"x"y')) == {3: "E_QUOTE"}
+
+
 def test_lines_that_begin_with_their_kind_are_rows_of_the_one_the_feed_names() -> None:
     columns = {"account_id": "Account id", "as_of_date": "Account day"}
     feed = a_feed_of("csv", columns, header_rows=2, csv={"delimiter": "|", "record_prefix": "DL"})
@@ -279,6 +283,8 @@ def test_lines_that_begin_with_their_kind_are_rows_of_the_one_the_feed_names() -
     assert raw["mark"].to_list() == [None, None, None, "E_FIELDS"]
     assert "cell:H2 H3" not in raw.columns
     assert rejection(content).code == "E_HEADER_MISSING"
+    takes_a_row_in = read(f'{content}TR|"1\nDL|A3|2024-06-28|100|0|0|101"\n', feed)
+    assert takes_a_row_in["mark"].to_list() == [None, None, None, "E_FIELDS", "E_FIELDS"]
 
 
 TRADES = "date,account,type,amount\n2024-06-28,A1,BUY,5\n"

@@ -76,9 +76,14 @@ def test_a_quote_that_closes_rows_later_takes_no_row_silently() -> None:
     assert (result.positions["account_id"].to_list(), result.positions["line_number"].to_list()) == (["A3"], [4])
 
 
-def test_rows_that_are_all_quoted_wrongly_are_quarantined_one_by_one() -> None:
-    result = judged(f"{HEADER},name\n" + f'{GOOD}, "n"\n' * 9, NAMED)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_that_are_all_quoted_wrongly_are_quarantined_one_by_one(end: str) -> None:
+    result = judged((f"{HEADER},name\n" + f'{GOOD}, "n"\n' * 9).replace("\n", end), NAMED)
     assert codes(result) == dict.fromkeys(range(2, 11), "E_QUOTE")
+
+
+def test_a_row_of_several_lines_and_too_many_cells_has_no_broken_quote() -> None:
+    assert codes(judged(f'{HEADER},name\n{GOOD},"a\nb",7\n{OTHER},c\n', NAMED)) == {2: "E_FIELDS"}
 
 
 def test_rows_after_a_broken_record_keep_their_lines_and_a_trailer_is_no_part_of_it() -> None:
@@ -95,12 +100,13 @@ def test_a_footer_whose_quote_takes_rows_in_is_no_footer() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [f'{HEADER},"Comment\n{OTHER},x"', f'{HEADER},"Comment"x', f'"Report\n{HEADER},x\n{OTHER},y"\n{HEADER},x']
+    ("header", "line"),
+    [(f'{HEADER},"Comment\n{OTHER},x"', 1), (f'{HEADER},"Comment"x', 1), (f'"Report\n{HEADER},x\n{OTHER},y"\n{HEADER},x', 4)],
 )
-def test_rows_do_not_hide_in_the_header_or_above_it(header: str) -> None:
+def test_rows_do_not_hide_in_the_header_or_above_it(header: str, line: int) -> None:
     error = rejection(f"{header}\n{GOOD},a\n")
     assert error.code == "E_FORMAT"
-    assert "rows may hide" in error.sentence
+    assert f"in line {line} or above is broken, so that rows may hide" in error.sentence
 
 
 def test_a_row_above_the_header_is_refused_and_a_remark_there_is_not() -> None:
@@ -226,6 +232,8 @@ def test_control_characters_show_a_windows_encoding() -> None:
     feed = a_feed_of("csv", {"account_name": "name"}, csv={"encoding": "latin-1"})
     error = rejection(f"{HEADER},name\n{GOOD},5 €\n".encode("cp1252"), feed)
     assert (error.code, "control character in line 2" in error.sentence) == ("E_ENCODING", True)
+    error = rejection(f"{HEADER},name\n{GOOD},{'x' * (5 << 20)}\n{OTHER},5 €\n".encode("cp1252"), feed)
+    assert "control character in line 3" in error.sentence, "lines are counted over all pieces of a text"
     for byte in (0x7F, 0x80, 0x84, 0x85, 0x86, 0x9F, 0xA0):
         content = f"{HEADER},name\n{GOOD},5 ".encode() + bytes([byte]) + b"5\n"
         if byte in {0x7F, 0x85, 0xA0}:  # the second ends lines on mainframes
@@ -264,6 +272,8 @@ def test_a_huge_cell_above_the_header_is_refused_with_its_line() -> None:
         assert error.code == "E_TOO_LARGE"
         assert "in or after line 2" in error.sentence
         assert "field" not in error.sentence
+    below = rejection(f"Trades\n1,2\nPositions\nReport\n{'x' * 140_000}\n{HEADER}\n{GOOD}\n", a_feed_of("csv", csv={"block": "Positions"}))
+    assert "in or after line 5" in below.sentence
 
 
 LAST = {"id": "account_id", "day": "as_of_date", "name": "account_name", "r": "vendor_twrr"}

@@ -96,8 +96,8 @@ def test_one_other_hour_makes_instants_of_a_column(
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
-def test_the_notice_names_a_day_and_the_zone(unit: str) -> None:
-    content = parquet([datetime(2024, 5, 31, tzinfo=UTC)], unit)
+def test_the_notice_names_the_first_day_and_the_zone(unit: str) -> None:
+    content = parquet([datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 5, 31, tzinfo=UTC)], unit)
     found: list[Notice] = []
     read_raw_rows(content, a_feed_of("parquet", "America/New_York"), "acme_1.parquet", notices=found)
     assert "the column 'day' holds midnights only" in found[0].sentence

@@ -158,6 +158,8 @@ def test_with_lines_every_line_is_a_row_and_the_line_number_is_its_own() -> None
     assert lines(raw) == [2, 4, 5]
     assert misfits(raw) == {5: "[1]"}
     assert read(content.rstrip(), LINES).equals(raw)
+    over_lines = json.dumps(a_row(), indent=0)
+    assert lines(read(f"{over_lines}\n{json.dumps(a_row(id='A2'))}\n", LINES)) == [1, 2 + over_lines.count("\n")]
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,9 @@ def test_rows_may_begin_with_a_number_that_the_header_does_not_name() -> None:
     assert values(numbered, feed) == values(in_csv([NAMES, *PLAIN], ",", "\n"), a_layout())
     assert set(codes(judged(numbered, a_layout())).values()) == {"E_FIELDS"}
     assert codes(judged(numbered + "A9,Smith, John,1,0,0,2\n", feed)) == {5: "E_FIELDS"}
+    as_many = numbered + in_csv([*PLAIN], ",", "\n")
+    assert codes(judged(as_many, feed)) == dict.fromkeys(range(5, 5 + len(PLAIN)), "E_FIELDS")
+    assert rejection(as_many + in_csv([*PLAIN[:1]], ",", "\n"), feed).code == "E_DRIFT"
     dropped = rejection(in_csv([NAMES, *PLAIN], ",", "\n"), feed)
     assert (dropped.code, "csv: index_column" in dropped.sentence) == ("E_DRIFT", True)
 

@@ -8,7 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.judging import judge
+from advisory_perf.vendors.parquet_files import read_parquet
+from advisory_perf.vendors.raw import Reading
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, a_feed_of, cells, codes, lines, read, rejection
 
 FEED = a_feed_of("parquet")
@@ -155,3 +159,13 @@ def test_numbers_that_are_none_stay_visible() -> None:
     )
     assert cells(raw, "emv") == ["1.0", "NaN", None]
     assert codes(judge(raw, FEED, DELIVERY)) == {2: "E_NUMBER", 3: "E_REQUIRED"}
+
+
+@pytest.mark.parametrize("long", [(0, 1), (2, 3)])
+def test_texts_that_are_kept_once_count_in_every_group_of_rows(long: tuple[int, int]) -> None:
+    names = ["x" * 1000 if place in long else "y" for place in range(4)]
+    content = io.BytesIO()
+    pl.concat([a_frame(name=name) for name in names]).write_parquet(content, row_group_size=2)
+    assert arrow_parquet.ParquetFile(content).metadata.num_row_groups == 2
+    with pytest.raises(DeliveryRejectedError, match="makes a table of"):
+        read_parquet(content.getvalue(), Reading(a_feed_of("parquet", {"account_name": "name"}), "acme_1", Bounds(table_bytes=2000)))

@@ -228,10 +228,11 @@ def test_a_last_row_without_a_line_end_that_does_not_fit_its_figures_was_cut() -
     "amounts",
     [
         ("0.50", "1000.00", "0.00", "10.00", "0.00", "0.00", "0.00", "1010.50", "0.009995"),
+        ("1.00", "1000.00", "0.00", "10.00", "0.00", "0.00", "0.00", "1011.00", "0.009990"),
         ("1000.00", "0.00", "1010.00", "10.00", "0.00", "0.00", "0.00", "0.00", "0.010000"),
         ("1000.00", "0.00", "1009.50", "10.00", "0.00", "0.00", "0.00", "0.50", "0.010000"),
     ],
-    ids=["funded beside a residual", "closed", "closed but for a residual"],
+    ids=["funded beside a residual", "funded beside the largest residual", "closed", "closed but for a residual"],
 )
 def test_a_funding_or_closing_day_in_the_last_row_fits_its_figures(timing: FlowTiming, amounts: tuple[str, ...]) -> None:
     row = ["A-777", "Trust", "2024-05-31", *amounts[:-1], "0.0100", amounts[-1]]

@@ -95,8 +95,9 @@ def test_a_column_that_is_mostly_negative_is_no_reversal(name: str) -> None:
 def test_a_row_whose_figures_say_that_the_sign_is_the_vendors_stays_in_quarantine() -> None:
     feed = a_feed(COMPONENTS, **NET)
     reversal, by_sign = "A1,2024-06-28,1000,-100,0,905,0,5,0,0", "A2,2024-06-28,1000,0,-100,905,0,5,0,0"
-    result = judged(a_file(reversal, by_sign, header=f"{HEADER},inc,gain,fee,other"), feed)
-    assert codes(result) == {3: "E_SIGN"}
+    either = "A3,2024-06-28,1000,-5,-5,1005,0,5,0,0"
+    result = judged(a_file(reversal, by_sign, either, header=f"{HEADER},inc,gain,fee,other"), feed)
+    assert codes(result) == {3: "E_SIGN"}, "where both signs fit, it is a reversal"
     assert result.positions.select("contributions", "distributions").row(0) == (0, 100)
 
 

@@ -193,6 +193,7 @@ def test_a_line_that_reads_as_a_position_is_no_footer(rule: str, row: Row, becom
     is_row = becomes.startswith("row")
     assert (result.positions.height, result.footer) == ((3, 0) if is_row else (2, 1))
     assert notices(result) == (["W_FOOTER_POSITION"] if becomes.endswith("notice") else [])
+    assert all(f"it is taken as a {'row' if is_row else 'footer'}" in notice.sentence for notice in result.notices)
 
 
 @pytest.mark.parametrize(("bmv", "code"), [("x", "E_NUMBER"), ("1.23456", "E_PRECISION")])

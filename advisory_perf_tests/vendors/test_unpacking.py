@@ -26,6 +26,9 @@ def test_a_file_of_any_format_may_come_packed(name: str) -> None:
 def test_a_gzip_file_of_several_streams_is_all_of_them() -> None:
     half = len(CSV) // 2
     assert cells(read(gzip.compress(CSV[:half]) + gzip.compress(CSV[half:]) + gzip.compress(b"")), "id") == ["A1"]
+    further = gzip.compress(CSV[half:])
+    for end in (1, 2, len(further) - 1):
+        assert rejection(gzip.compress(CSV[:half]) + further[:end]).code == "E_TORN"
 
 
 def test_folders_and_what_macos_adds_are_no_files() -> None:

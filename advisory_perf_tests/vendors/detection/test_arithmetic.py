@@ -78,6 +78,13 @@ def test_the_identity_chooses_among_columns_that_names_allow() -> None:
     assert found.rivals == {}
 
 
+def test_an_amount_within_the_rounding_of_the_identity_is_no_witness() -> None:
+    amounts = figures(b=["100", "100"], c=["0.04", "0.05"], e=["100.04", "100.05"])
+    found = best_identity(amounts, candidates(beginning_market_value="b", contributions="c", ending_market_value="e"), set())
+    assert found is not None
+    assert found.seen["contributions"] == Seen(1, 1)
+
+
 def test_two_columns_with_other_amounts_that_do_as_well_are_rivals() -> None:
     amounts = rolling().amounts.with_columns((pl.col("c") + 1).alias("c2"), (pl.col("g") - 1).alias("g2"))
     both = Figures(rolling().keys, amounts, Decimal("0.01"))

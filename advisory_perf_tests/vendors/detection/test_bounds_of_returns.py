@@ -9,8 +9,13 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.vendors.detection.aliases import name_of
+from advisory_perf.vendors.detection.amounts import FiguresOfFile
 from advisory_perf.vendors.detection.arithmetic import Figures, Seen
 from advisory_perf.vendors.detection.equation import Convention, Verdict, Witness
+from advisory_perf.vendors.detection.keys import Keys
+from advisory_perf.vendors.detection.values import Notation
 
 ASSIGNED = {"beginning_market_value": "bmv", "contributions": "in", "distributions": "out", "ending_market_value": "emv"}
 END, START = FlowTiming.END_OF_DAY, FlowTiming.START_OF_DAY
@@ -120,3 +125,10 @@ def test_a_scale_and_a_sign_are_those_under_which_returns_follow() -> None:
         found = verdict([0.01 * factor] * 6, {END: [0.01] * 6})
         assert found is not None
         assert (found.best.scale, found.best.sign) == (scale, 1 if factor > 0 else -1)
+
+
+def test_of_several_rows_for_an_account_and_day_the_last_one_is_asked() -> None:
+    rows = pl.DataFrame({"cell:emv": ["1.00", "2.00", "3.00"]})
+    keys = Keys(rows, pl.Series([date(2025, 1, 1)] * 3), pl.Series(["A1", "A1", "A2"]), (), rows, rows.clear())
+    asked = FiguresOfFile(keys, {"emv": name_of("emv")}, {"emv": ()}, Notation({}), sub_period_returns)
+    assert asked.sample["cell:emv"].to_list() == ["2.00", "3.00"]

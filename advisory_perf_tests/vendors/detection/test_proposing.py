@@ -104,8 +104,9 @@ def test_returns_that_follow_from_no_row_may_be_of_the_period_that_their_name_ha
     assert (found.status, found.candidates) == (Status.UNDECIDED, (f"{{from: {name}, period: month}}",))
 
 
-def test_a_benchmark_of_another_size_is_left_open() -> None:
-    proposal = proposed(a_file(changed(positions(), benchmark_return=100)))
+@pytest.mark.parametrize("factor", [20, 100])
+def test_a_benchmark_of_another_size_is_left_open(factor: int) -> None:
+    proposal = proposed(a_file(changed(positions(), benchmark_return=factor)))
     assert finding(proposal, "columns.benchmark_return").status is Status.UNDECIDED
     assert "columns.vendor_twrr" in told(proposal)
 
