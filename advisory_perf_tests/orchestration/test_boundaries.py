@@ -24,12 +24,15 @@ from advisory_perf.orchestration.decisions import (
     versions_of_the_same,
     waits_for_landings,
 )
+from advisory_perf.orchestration.landing import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
 from advisory_perf.orchestration.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf.storage.delivered_days import Beginning, FirstArrival
+from advisory_perf.storage.lake import ARCHIVE, INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt
 from advisory_perf.storage.objects import LakeFile, Listing, OddName
+from advisory_perf.storage.receiving import Arrival
 from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
@@ -220,6 +223,16 @@ def test_the_days_of_months_reach_to_the_last_ones_end() -> None:
     monthly = a_feed(cadence="monthly")
     assert deadlines.span(monthly, [date(2025, 1, 1), date(2025, 2, 1)]) == (date(2025, 1, 1), date(2025, 2, 28))
     assert deadlines.span(FEED, [FOURTH, SIXTH]) == (FOURTH, SIXTH)
+
+
+def test_a_time_is_in_the_future_by_more_than_a_minute_and_only_of_a_file_that_has_just_come() -> None:
+    def noted(ahead: timedelta, zone: str) -> list[str]:
+        file = LakeFile(f"{zone}/acme/a.csv", 1, NOON + ahead, "tag")
+        return [notice.code for notice in of_its_time(Arrival("d", "acme", file, NOON))]
+
+    assert noted(MINUTE, INCOMING) == []
+    assert noted(MINUTE + SECOND, INCOMING) == ["W_FUTURE_TIME"]
+    assert noted(HOUR, ARCHIVE) == []
 
 
 # what lasts -----------------------------------------------------------------------------------------------------------

@@ -175,11 +175,16 @@ def reconciled(account: str, day: date, *, passes: bool | None = True, **others:
 def test_reconciliation_results_are_replaced_too_and_need_no_published_row(warehouse: Warehouse) -> None:
     day = date(2024, 1, 31)
     assert put(warehouse, rows_of(RECONCILIATION_RESULTS, reconciled("A-1", day)), RECONCILIATION_RESULTS) == SliceChange(1, 0, 0, 0)
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE reconciliation_results SET reconciliation_date = '2024-02-01'")
+    (before,) = everything(warehouse, "reconciliation_results")
     broken = rows_of(RECONCILIATION_RESULTS, reconciled("A-1", day, passes=False, likely_cause="FLOW_TIMING"))
     assert put(warehouse, broken, RECONCILIATION_RESULTS) == SliceChange(0, 1, 0, 0)
     assert put(warehouse, broken, RECONCILIATION_RESULTS) == SliceChange(0, 0, 0, 1)
     (row,) = everything(warehouse, "reconciliation_results")
     assert (row["within_tolerance"], row["likely_cause"]) == (False, "FLOW_TIMING")
+    assert (row["id"], row["created_at"]) == (before["id"], before["created_at"])
+    assert all(row[name] > before[name] for name in ("updated_at", "reconciliation_date"))
     assert warehouse.query("SELECT currency, is_open FROM accounts").row(0) == ("XXX", True)
 
 
