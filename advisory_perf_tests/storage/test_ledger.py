@@ -161,6 +161,13 @@ def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) ->
     assert status(ledger, "of beta") == "PROCESSING"
 
 
+def test_a_publication_of_fewer_days_than_were_taken_up_closes_nothing(ledger: Ledger) -> None:
+    land(ledger, "one", january(3), january(9))
+    ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=january(3), last=january(9))
+    assert closed_by_publication(ledger, january(4), january(9)) == []
+    assert closed_by_publication(ledger, january(3), january(9)) == ["one"]
+
+
 def test_a_publication_that_stops_before_the_latest_day_closes_nothing(ledger: Ledger) -> None:
     land(ledger, "of the month", january(1), january(9))
     publish(ledger, january(1), january(9))
