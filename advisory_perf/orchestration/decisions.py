@@ -190,17 +190,18 @@ def by_precedence(feed: Feed, entries: Sequence[LedgerEntry]) -> list[LedgerEntr
     """The deliveries in the order in which they count, the last one most.
 
     By arrival; but of one file's versions the higher counts, so a version that comes after a higher one lifts that one to
-    its own arrival. A version says nothing about files of another name.
+    its own arrival. A version says nothing about files of another name, and a name that comes again with the same version, or in a
+    feed without any, lifts nothing: what came in between still counts more than the earlier one.
     """
     versions: dict[str, list[tuple[int, datetime]]] = {}
     for entry in entries:
         name = feed.unversioned(entry.file_name)
         versions.setdefault(name, []).append((feed.version_of(entry.file_name), entry.received_at))
 
-    def order(entry: LedgerEntry) -> tuple[datetime, int, int]:
+    def order(entry: LedgerEntry) -> tuple[datetime, int, datetime, int]:
         own = feed.version_of(entry.file_name)
-        of_file = versions[feed.unversioned(entry.file_name)]
-        return max(arrival for version, arrival in of_file if version <= own), own, entry.id
+        lower = [arrival for version, arrival in versions[feed.unversioned(entry.file_name)] if version < own]
+        return max([entry.received_at, *lower]), own, entry.received_at, entry.id
 
     return sorted(entries, key=order)
 

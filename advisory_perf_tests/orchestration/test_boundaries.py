@@ -24,12 +24,16 @@ from advisory_perf.orchestration.decisions import (
     versions_of_the_same,
     waits_for_landings,
 )
+from advisory_perf.orchestration.landing import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
 from advisory_perf.orchestration.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf.storage.delivered_days import Beginning, FirstArrival
+from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.storage.lake import ARCHIVE, INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt
 from advisory_perf.storage.objects import LakeFile, Listing, OddName
+from advisory_perf.storage.receiving import Arrival
 from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
@@ -142,12 +146,24 @@ def test_of_equal_versions_that_came_at_once_the_later_entry_counts() -> None:
     assert [entry.id for entry in by_precedence(FEED, entries)] == [1, 2, 3]
 
 
-def test_a_version_that_came_after_a_higher_one_lifts_it_to_its_own_arrival_and_no_further() -> None:
-    def at(name: str, minute: int) -> object:
-        return replace(an_entry(name, FOURTH), id=minute, received_at=NOON + minute * MINUTE)
+def at(name: str, minute: int) -> LedgerEntry:
+    return replace(an_entry(name, FOURTH), id=100 - minute, received_at=NOON + minute * MINUTE)
 
+
+def test_a_version_that_came_after_a_higher_one_lifts_it_to_its_own_arrival_and_no_further() -> None:
     entries = [at("day_v2", 1), at("other", 2), at("day_v1", 3), at("third", 4)]
-    assert [entry.delivery_id for entry in by_precedence(VERSIONED, entries)] == ["other", "day_v1", "day_v2", "third"]  # type: ignore[arg-type]
+    assert [entry.delivery_id for entry in by_precedence(VERSIONED, entries)] == ["other", "day_v1", "day_v2", "third"]
+
+
+@pytest.mark.parametrize("feed", [FEED, VERSIONED])
+def test_a_name_that_comes_again_lifts_nothing_over_what_came_in_between(feed: Feed) -> None:
+    entries = [at("daily", 1), at("correction", 2), at("daily", 3)]
+    assert by_precedence(feed, entries) == entries
+
+
+def test_of_equal_versions_that_a_lower_one_lifts_the_later_arrival_counts() -> None:
+    first, again, lower = at("day_v2", 1), at("day_v2", 2), at("day_v1", 3)
+    assert by_precedence(VERSIONED, [again, first, lower]) == [lower, first, again]
 
 
 def test_versions_replace_each_other_only_where_the_feed_says_so_and_the_delivery_has_positions() -> None:
@@ -220,6 +236,16 @@ def test_the_days_of_months_reach_to_the_last_ones_end() -> None:
     monthly = a_feed(cadence="monthly")
     assert deadlines.span(monthly, [date(2025, 1, 1), date(2025, 2, 1)]) == (date(2025, 1, 1), date(2025, 2, 28))
     assert deadlines.span(FEED, [FOURTH, SIXTH]) == (FOURTH, SIXTH)
+
+
+def test_a_time_is_in_the_future_by_more_than_a_minute_and_only_of_a_file_that_has_just_come() -> None:
+    def noted(ahead: timedelta, zone: str) -> list[str]:
+        file = LakeFile(f"{zone}/acme/a.csv", 1, NOON + ahead, "tag")
+        return [notice.code for notice in of_its_time(Arrival("d", "acme", file, NOON))]
+
+    assert noted(MINUTE, INCOMING) == []
+    assert noted(MINUTE + SECOND, INCOMING) == ["W_FUTURE_TIME"]
+    assert noted(HOUR, ARCHIVE) == []
 
 
 # what lasts -----------------------------------------------------------------------------------------------------------

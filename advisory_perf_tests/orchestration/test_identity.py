@@ -204,6 +204,9 @@ def test_what_no_feed_claims_is_rejected_once_under_its_turns(world: World, monk
     (entry,) = world.platform.ledger.entries()
     assert (entry.delivery_id, entry.vendor, entry.size_bytes, entry.run_id) == (delivery_id_of(file), "unknown", len(FIRST), "run")
     assert (entry.error_message, entry.file_path) == (sentence, file.path)
+    again = world.put("x.csv", FIRST, folder="nobody")
+    reject_unclaimed(world.platform, again, run_id="run")
+    assert {file.path.split("/")[2] for file in world.platform.lake.files("error/unknown/")} == {delivery_id_of(again)}
 
 
 # rejections -----------------------------------------------------------------------------------------------------------

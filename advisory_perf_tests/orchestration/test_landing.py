@@ -153,11 +153,14 @@ def test_what_a_person_should_know_of_a_delivery_is_a_check_that_warns(world: Wo
     assert [case["code"] for case in cases(found)] == ["W_NEW_COLUMN", "W_MISSING_OPTIONAL"]
 
 
-def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_them(
+def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_its_own(
     loaded: tuple[World, dg.ExecuteInProcessResult], tmp_path: Path
 ) -> None:
     world, _ = loaded
     strict = world.with_feed(tmp_path / "strict", accounts="known")
+    with strict.administrator.connect() as connection:
+        other = '{"data_source": "vendor_a", "account_id": "Z"}'
+        connection.execute("INSERT INTO accounts SELECT (jsonb_populate_record(a, %s)).* FROM accounts AS a LIMIT 1", [other])
     assert strict.land("acme_2.csv", csv(A_FIFTH.replace("111.00", "111.50"), A_THIRD.replace("A,", "Z,"))).success
     issues = world.rows("data_quality_issues").drop_nulls("line_number").select("account_id", "issue_type").rows()
     assert issues == [("Z", "E_UNKNOWN_ACCOUNT")]

@@ -204,14 +204,20 @@ def test_of_many_failures_the_newest_are_told_the_first_of_them_first(instance: 
 def test_the_latest_failure_is_that_of_the_latest_run_that_ended_badly(instance: dg.DagsterInstance) -> None:
     assert latest_failure(instance, "d") == ("", "no reason was given")
     ran(instance, "d", NOON - HOUR, OWN)
-    ran(instance, "d", NOON, None)
     assert latest_failure(instance, "d") == ("", "its process was lost, or somebody stopped it")
+    stopped(instance)
+    ran(instance, "d", NOON, None)
+    assert latest_failure(instance, "d")[1].startswith("it was ended, by somebody")
 
 
-def test_who_stopped_a_run_is_told_and_that_uses_up_an_attempt(instance: dg.DagsterInstance) -> None:
+def stopped(instance: dg.DagsterInstance) -> None:
     run = instance.create_run_for_job(dg.GraphDefinition(name="nothing").to_job(), tags={SUBJECT_TAG: "d"})
     instance.report_run_canceling(run)
     instance.report_run_failed(run)
+
+
+def test_who_stopped_a_run_is_told_and_that_uses_up_an_attempt(instance: dg.DagsterInstance) -> None:
+    stopped(instance)
     now = datetime.now(UTC) + SECOND
     assert tries_for(instance, "d", now=now).failed == 1
     (told,) = failed_attempts(instance, "d", now=now)

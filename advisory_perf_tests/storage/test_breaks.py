@@ -55,9 +55,11 @@ def test_a_month_that_is_sent_again_does_not_reset_the_age(vendor: Vendor) -> No
     for day in (MAY, JUNE, JULY):
         vendor.deliver({day: "7"})
     before = vendor.breaks("break_id", "first_as_of_date", "valuations", "age_days", "created_at")
+    changed = vendor.breaks("updated_at")
     vendor.deliver({JULY: "7"}, "July once more")
     assert vendor.breaks("break_id", "first_as_of_date", "valuations", "age_days", "created_at") == before
     assert vendor.breaks("delivery_id") == [("July once more",)]
+    assert vendor.breaks("updated_at") > changed
 
 
 def test_a_second_time_changes_nothing(vendor: Vendor) -> None:

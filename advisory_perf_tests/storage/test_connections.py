@@ -86,6 +86,12 @@ def test_a_connection_that_the_server_has_ended_meanwhile_is_replaced(warehouse:
         assert not {session(warehouse), outer.info.backend_pid} & lost
 
 
+def test_a_connection_that_is_kept_for_long_is_renewed(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_RENEWED_AFTER_SECONDS", 0)
+    warehouse = Warehouse(warehouse_url)
+    assert session(warehouse) != session(warehouse)
+
+
 def test_a_connection_is_what_its_role_may_do_however_often_it_is_lent(warehouse: Warehouse) -> None:
     for _ in range(2):
         with Warehouse(warehouse.url, Role.READER).connect() as connection:

@@ -155,9 +155,17 @@ def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) ->
     land(ledger, "inside", january(5), january(9))
     land(ledger, "begins before", january(3), january(9))
     land(ledger, "of beta", january(5), january(9), vendor="beta")
+    land(ledger, "later of beta", january(10), january(12), vendor="beta")
     assert publish(ledger, january(4), january(9)) == ["inside"]
     assert status(ledger, "begins before") == "PROCESSING"
     assert status(ledger, "of beta") == "PROCESSING"
+
+
+def test_a_publication_of_fewer_days_than_were_taken_up_closes_nothing(ledger: Ledger) -> None:
+    land(ledger, "one", january(3), january(9))
+    ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=january(3), last=january(9))
+    assert closed_by_publication(ledger, january(4), january(9)) == []
+    assert closed_by_publication(ledger, january(3), january(9)) == ["one"]
 
 
 def test_a_publication_that_stops_before_the_latest_day_closes_nothing(ledger: Ledger) -> None:
@@ -183,6 +191,16 @@ def test_a_delivery_without_positions_waits_for_no_lane(ledger: Ledger) -> None:
     land(ledger, "all quarantined", None, None, quarantined=9)
     assert status(ledger, "all quarantined") == "COMPLETED_WITH_ISSUES"
     assert ledger.pending("alpha") == []
+
+
+def test_a_delivery_without_positions_waits_for_the_days_of_other_versions(ledger: Ledger) -> None:
+    ledger.claim(**identity("one"))
+    counts = {"read": 0, "accepted": 0, "quarantined": 0, "duplicate": 0, "footer": 0}
+    ledger.landed("one", **counts, as_of_dates=[], issues=NO_ISSUES, also=[january(5), january(3)])
+    (entry,) = ledger.pending("alpha")
+    assert (entry.status, entry.processing_end_time) == ("PROCESSING", None)
+    assert (entry.pending_first_date, entry.pending_last_date) == (january(3), january(5))
+    assert publish(ledger, january(3), january(5)) == ["one"]
 
 
 def test_a_delivery_that_lands_again_with_other_days_asks_for_the_old_ones_too(ledger: Ledger) -> None:
@@ -346,7 +364,8 @@ def test_touching_gives_landed_deliveries_that_overlap_by_arrival(ledger: Ledger
     land(ledger, "elsewhere", january(10), january(12))
     land(ledger, "no position", None, None)
     ledger.claim(**identity("not landed"))
-    assert [entry.delivery_id for entry in ledger.touching("alpha", january(5), january(6))] == ["early", "late"]
+    for last in (january(5), january(6)):
+        assert [entry.delivery_id for entry in ledger.touching("alpha", january(5), last)] == ["early", "late"]
     assert ledger.touching("beta", january(5), january(6)) == []
 
 

@@ -23,10 +23,16 @@ def test_a_first_load_holds_exactly_the_frame(warehouse: Warehouse) -> None:
     assert stored.schema == frame.schema
 
 
-def test_a_first_load_makes_the_partitions_of_its_months_and_the_accounts(warehouse: Warehouse) -> None:
-    put(warehouse, four_valuations())
-    partitions = warehouse.query("SELECT inhrelid::regclass::text AS p FROM pg_inherits WHERE inhparent = 'performance_data'::regclass")
-    assert sorted(partitions["p"]) == ["performance_data_2024_01", "performance_data_2024_02"]
+def test_a_first_load_makes_the_accounts_and_the_partitions_of_its_months_which_others_see_before_its_rows(warehouse: Warehouse) -> None:
+    seen: list[list[str]] = []
+
+    def look(_: object) -> None:
+        statement = "SELECT inhrelid::regclass::text AS p FROM pg_inherits WHERE inhparent = 'performance_data'::regclass ORDER BY p"
+        seen.append(warehouse.query(statement)["p"].to_list())
+
+    warehouse.publish([(PERFORMANCE_DATA, four_valuations())], vendor="alpha", first=JANUARY, last=FEBRUARY, confirm=look)
+    look(None)
+    assert seen == [["performance_data_2024_01", "performance_data_2024_02"]] * 2
     accounts = [(row["account_id"], row["account_name"], row["currency"]) for row in warehouse.query("SELECT * FROM accounts").to_dicts()]
     assert sorted(accounts) == [("A-1", "Account A-1", "USD"), ("A-2", "Account A-2", "USD")]
 
@@ -94,7 +100,7 @@ def test_rows_outside_the_slice_stay(warehouse: Warehouse) -> None:
     assert kept == [("alpha", "A-1", 1), ("alpha", "A-1", 2), ("alpha", "A-2", 1), ("beta", "A-1", 1)]
 
 
-@pytest.mark.parametrize("stranger", [{"data_source": "beta"}, {"as_of_date": date(2024, 3, 1)}])
+@pytest.mark.parametrize("stranger", [{"data_source": "beta"}, {"as_of_date": date(2024, 3, 1)}, {"as_of_date": None}])
 def test_a_row_of_another_vendor_or_time_is_refused(warehouse: Warehouse, stranger: dict[str, Any]) -> None:
     frame = rows_of(PERFORMANCE_DATA, valuation("A-1", JANUARY), {**valuation("A-2", JANUARY), **stranger})
     with pytest.raises(WarehouseError, match="1 of 2 rows for performance_data are not of vendor alpha"):
@@ -175,11 +181,16 @@ def reconciled(account: str, day: date, *, passes: bool | None = True, **others:
 def test_reconciliation_results_are_replaced_too_and_need_no_published_row(warehouse: Warehouse) -> None:
     day = date(2024, 1, 31)
     assert put(warehouse, rows_of(RECONCILIATION_RESULTS, reconciled("A-1", day)), RECONCILIATION_RESULTS) == SliceChange(1, 0, 0, 0)
+    with warehouse.connect() as connection:
+        connection.execute("UPDATE reconciliation_results SET reconciliation_date = '2024-02-01'")
+    (before,) = everything(warehouse, "reconciliation_results")
     broken = rows_of(RECONCILIATION_RESULTS, reconciled("A-1", day, passes=False, likely_cause="FLOW_TIMING"))
     assert put(warehouse, broken, RECONCILIATION_RESULTS) == SliceChange(0, 1, 0, 0)
     assert put(warehouse, broken, RECONCILIATION_RESULTS) == SliceChange(0, 0, 0, 1)
     (row,) = everything(warehouse, "reconciliation_results")
     assert (row["within_tolerance"], row["likely_cause"]) == (False, "FLOW_TIMING")
+    assert (row["id"], row["created_at"]) == (before["id"], before["created_at"])
+    assert all(row[name] > before[name] for name in ("updated_at", "reconciliation_date"))
     assert warehouse.query("SELECT currency, is_open FROM accounts").row(0) == ("XXX", True)
 
 
