@@ -40,7 +40,7 @@ test: setup-dev ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup-dev ## the tests that need no store and no process of their own
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not table" --hypothesis-profile few
 
 lint: setup-dev ## ruff
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ from advisory_perf.storage.warehouse import Warehouse
 _NUMBERS = count(1)
 
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=20)
 settings.load_profile("untimed")
 
 

@@ -8,6 +8,8 @@ import pytest
 from advisory_perf.cli import main
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, NAMES, a_file, cells, positions
 
+pytestmark = pytest.mark.slow
+
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     """Runs the command in this process, and gives its exit code."""

@@ -27,6 +27,8 @@ from websockets.typing import Subprotocol
 from advisory_perf.local.guarding import MOST_BYTES, Hosts, asked_at
 from advisory_perf.local.page import as_served, guarded
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 'mutation { setConcurrencyLimit(concurrencyKey: "planted", limit: 1) }'
 VERSION = "{ version }"
 JSON = "application/json"

@@ -106,6 +106,7 @@ RUNS = st.lists(
 )
 
 
+@pytest.mark.slow
 @accepts_at_least(0.3)
 @settings(derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(past=RUNS, page=st.integers(1, 7), runs=st.integers(1, 7), newest=st.integers(1, 9))

@@ -12,6 +12,8 @@ from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
 from advisory_perf.performance import sub_period_returns
 from advisory_perf_tests.performance.scenarios import positions
 
+pytestmark = pytest.mark.table
+
 SHARE, LARGE = Decimal("0.001"), Decimal("0.1")
 NETTED = [timing for timing in FlowTiming if timing is not FlowTiming.INFLOW_START_OUTFLOW_END]
 CENT = Decimal("0.01")

@@ -6,6 +6,8 @@ import pytest
 
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, codes, judged, notices
 
+pytestmark = pytest.mark.table
+
 ROW = ",2024-06-28,100,0,0,101"
 
 

@@ -12,6 +12,8 @@ from advisory_perf.vendors.jumps import without_jumps
 from advisory_perf.vendors.subtotals import subtotals
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, notices, refusal
 
+pytestmark = pytest.mark.table
+
 FIRST = date(2024, 3, 29)
 MONEY_COLUMNS = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
 

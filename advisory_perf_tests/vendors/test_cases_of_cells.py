@@ -10,6 +10,8 @@ from advisory_perf.vendors.judging import Delivery
 from advisory_perf_tests.vendors.cases import base_feed, base_with, case, rows_with, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import DELIVERY, codes, judged, notices, refusal
 
+pytestmark = pytest.mark.table
+
 MILLION = Decimal("1040000.00")
 BASE_AMOUNTS = {
     "beginning_market_value": "1000000.00",

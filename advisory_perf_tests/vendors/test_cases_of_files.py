@@ -13,6 +13,8 @@ from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.cases import BASE, COLUMNS, HEADER, ROW, base_feed, case, in_files, rows_with, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, notices, refusal
 
+pytestmark = pytest.mark.table
+
 MILLION = Decimal("1040000.00")
 DAY = date(2024, 5, 31)
 CELLS: list[Any] = ["A-1001", DAY, 1000000, 50000, 20000, 3000, 7500, 500, 0, 1040000, 0.0098]

@@ -19,6 +19,8 @@ from advisory_perf_tests.vendors.cases import COLUMNS, FIELDS, ROW, base_feed, c
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book, compound_file, rows_xml, sheet_xml, workbook_of_parts
 
+pytestmark = pytest.mark.table
+
 MILLION = Decimal("1040000.00")
 DAY = date(2024, 5, 31)
 CELLS: list[Any] = ["A-1001", DAY, 1000000, 50000, 20000, 3000, 7500, 500, 0, 1040000, 0.0098]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged
 
+pytestmark = pytest.mark.table
+
 FEES = {"fees": "fee"}
 EUROPEAN = {"decimal_mark": ",", "grouping": "."}
 AMERICAN = {"grouping": ",", "currency_signs": ["$", "US$"], "parentheses_negative": True}

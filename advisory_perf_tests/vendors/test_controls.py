@@ -8,6 +8,8 @@ from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged, notices, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 
+pytestmark = pytest.mark.table
+
 ROWS = ("A1,2024-06-28,100.00,5.00,1.00,106.00", "A2,2024-06-28,50.00,0.00,0.00,51.50")
 TOTALS = [{"column": "id", "starts_with": ["Total"], "totals": True}]
 TRAILER = {"count": r"^TRAILER[,|](\d+)", "totals": {"ending_market_value": r"^TRAILER[,|]\d+[,|]([^,|]+)"}}

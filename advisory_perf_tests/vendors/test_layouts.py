@@ -10,6 +10,8 @@ from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, cells, codes, judged, lines, read, refusal, rejection
 from advisory_perf_tests.vendors.workbook_files import a_book
 
+pytestmark = pytest.mark.table
+
 NAMES = HEADER.split(",")
 DAYS = ("2024-05-31", "2024-06-28")
 DELIMITERS = ("||", "~|~", "::", "\t|\t", "\u00a6", "<>", ";;;", "|~|~|")

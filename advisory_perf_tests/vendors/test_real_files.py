@@ -20,6 +20,8 @@ from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.registry import read_feed
 
+pytestmark = pytest.mark.table
+
 FOLDER = Path(__file__).parent / "real_files"
 RECEIVED = datetime(2025, 4, 2, tzinfo=UTC)
 

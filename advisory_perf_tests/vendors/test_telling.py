@@ -8,6 +8,8 @@ from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged
 from advisory_perf_tests.vendors.scenarios import DELIVERY, HEADER, a_feed, codes, judged, refusal
 
+pytestmark = pytest.mark.table
+
 OPEN = {"decimal_mark": "auto"}
 BOTH = ("%d/%m/%Y", "%m/%d/%Y")
 

@@ -11,6 +11,8 @@ from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.vendors.scenarios import a_feed, judged
 from advisory_perf_tests.vendors.workbook_files import NAMES, binary_workbook, old_workbook
 
+pytestmark = pytest.mark.table
+
 DAY = date(2024, 6, 28)
 EPOCHS = {False: date(1899, 12, 30), True: date(1904, 1, 1)}
 AMOUNTS = ["100", "0", "0", "101"]
