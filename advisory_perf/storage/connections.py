@@ -37,7 +37,7 @@ class Connections:
 
     @contextmanager
     def lent(self) -> Iterator[psycopg.Connection]:
-        """Give one that nobody else has meanwhile, outside of any transaction; it is closed if the block fails."""
+        """Give one that nobody else has meanwhile, outside of any transaction; it is closed if the block fails or has lost it."""
         try:
             lent = self._pool.connect()
         except exc.TimeoutError as error:
@@ -50,7 +50,7 @@ class Connections:
                 connection.rollback()
             lent.invalidate()
             raise
-        lent.close()
+        lent.invalidate() if connection.closed else lent.close()
 
 
 def _noted(_connection: object, entry: ConnectionPoolEntry) -> None:

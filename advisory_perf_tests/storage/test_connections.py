@@ -92,6 +92,17 @@ def test_a_connection_that_is_kept_for_long_is_renewed(warehouse_url: str, monke
     assert session(warehouse) != session(warehouse)
 
 
+def test_a_connection_that_is_lost_within_a_block_that_goes_well_is_not_kept(warehouse_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """As where an answer to a commit is lost, and the server tells another connection that it was written."""
+    lending = Connections(lambda: psycopg.connect(warehouse_url))
+    with lending.lent() as connection:
+        first = connection.info.backend_pid
+        connection.close()
+    with lending.lent() as connection:
+        assert connection.info.backend_pid != first
+    assert caplog.records == []
+
+
 def test_a_connection_is_what_its_role_may_do_however_often_it_is_lent(warehouse: Warehouse) -> None:
     for _ in range(2):
         with Warehouse(warehouse.url, Role.READER).connect() as connection:
