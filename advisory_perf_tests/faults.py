@@ -291,13 +291,13 @@ class Places:
 
 
 SAMPLE = (
-    Places("delivery", "kill", 2, 21),
-    Places("restatement", "kill", 5, 26),
-    Places("backfill", "kill", 1, 41),
-    Places("full delivery that withdraws", "kill", 9, 31),
+    Places("delivery", "kill", 2, 31),
+    Places("restatement", "kill", 31, most=1),
+    Places("backfill", "kill", 42, most=1),
+    Places("full delivery that withdraws", "kill", 40, most=1),
     Places("rejection", "kill", 6, 9),
-    Places("replay", "kill", 3, 37),
-    Places("replay of a rejection", "kill", 9, 25),
+    Places("replay", "kill", 40, most=1),
+    Places("replay of a rejection", "kill", 9, most=1),
     Places("restatement", "cut", 57, most=1),
     Places("delivery", "full", 4, most=1),
     Places("delivery", "short", most=1),
