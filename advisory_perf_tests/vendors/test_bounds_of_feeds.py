@@ -12,6 +12,8 @@ from advisory_perf.errors import FeedError
 from advisory_perf.vendors.registry import read_feed
 from advisory_perf_tests.vendors.scenarios import a_feed, feed_as_data
 
+pytestmark = pytest.mark.table
+
 CONVENTIONS = {"flow_timing": "end_of_day", "fee_basis": "net"}
 FILES = {"patterns": ["acme_*"], "format": "csv"}
 

@@ -21,6 +21,8 @@ from advisory_perf.vendors.sources import Numbers
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 from advisory_perf_tests.vendors.test_cells import FEES, value
 
+pytestmark = pytest.mark.table
+
 
 @pytest.mark.parametrize(
     ("text", "shift", "amount"),

@@ -17,6 +17,8 @@ from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
 from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts
 
+pytestmark = pytest.mark.table
+
 DAY = date(2024, 6, 28)
 ERRORS = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"]
 Sheet = Sequence[Sequence[object]]

@@ -15,6 +15,8 @@ from advisory_perf_tests.vendors.scenarios import feed_as_data
 from advisory_perf_tests.vendors.test_own_sentences import PARSERS_WORDS, damaged
 from advisory_perf_tests.vendors.whole_files import whole_files
 
+pytestmark = pytest.mark.table
+
 LIBRARIES_WORDS = (
     *(word for word in PARSERS_WORDS if word not in {"delimiter", "block"}),
     "straddling", "Extra data", "Unterminated", "char ", "ComputeError", "ParserError", "PanicException", "zipfile", "BadZip", "openpyxl",
