@@ -60,7 +60,9 @@ def without_subtotals(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[p
 def subtotals(rows: pl.DataFrame, called_total: pl.Series | None = None) -> pl.Series:
     """Which of the rows, in the file's order, sum others; ``called_total`` are those of which the feed says so by a footer rule."""
     found = pl.repeat(value=False, n=rows.height, eager=True)
-    days = _suspect_days(rows) if rows.height > 1 else rows.clear()
+    if rows.height <= 1:
+        return found
+    days = _suspect_days(rows)
     if days.is_empty():
         return found
     by_name = called_totals(rows) if called_total is None else called_totals(rows) | called_total

@@ -2,7 +2,9 @@
 
 import gc
 import os
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -29,6 +31,12 @@ def sessions(url: str) -> set[int]:
         return {number for (number,) in connection.execute(statement)}
 
 
+def until_ended(url: str, number: int) -> None:
+    """Returns once the server has ended that session, which it does by itself a moment after its client has gone."""
+    while number in sessions(url):
+        time.sleep(0.005)
+
+
 def broken_off(_: object) -> None:
     raise KeyError("broken off")
 
@@ -49,8 +57,7 @@ def test_what_is_kept_is_closed_with_its_warehouse(warehouse_url: str) -> None:
     assert sessions(warehouse_url) == {held}
     del warehouse
     gc.collect()
-    while held in sessions(warehouse_url):
-        os.sched_yield()
+    until_ended(warehouse_url, held)
 
 
 def test_nothing_of_a_transaction_is_left_to_the_next_one(warehouse: Warehouse) -> None:
@@ -71,8 +78,7 @@ def test_a_connection_whose_transaction_failed_is_not_lent_again(warehouse: Ware
     with pytest.raises(WarehouseError, match="division by zero"), warehouse.connect() as connection:
         connection.execute("SELECT 1 / 0")
     assert session(warehouse) != first
-    while first in sessions(warehouse.url):
-        os.sched_yield()
+    until_ended(warehouse.url, first)
 
 
 def test_a_connection_that_the_server_has_ended_meanwhile_is_replaced(warehouse: Warehouse) -> None:
@@ -128,34 +134,27 @@ def test_a_child_of_a_process_does_not_share_its_connection(warehouse: Warehouse
     assert session(warehouse) == held
 
 
-def test_who_needs_one_more_than_are_lent_at_most_waits_for_it(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_needs_one_more_than_are_lent_at_most_is_told_so(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.1)
     lending = Connections(lambda: psycopg.connect(warehouse_url))
-    blocks = [lending.lent() for _ in range(connections._AT_MOST)]  # noqa: SLF001
-    for block in blocks:
-        block.__enter__()
-    with pytest.raises(WarehouseOutageError, match="all 10 connections to the warehouse are in use"), lending.lent():
-        pass
-    monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 600)
-    waiting = Connections(lambda: psycopg.connect(warehouse_url))
-    others = [waiting.lent() for _ in range(connections._AT_MOST)]  # noqa: SLF001
-    for block in others:
-        block.__enter__()
-    done = threading.Event()
+    with ExitStack() as blocks:
+        for _ in range(connections._AT_MOST):  # noqa: SLF001
+            blocks.enter_context(lending.lent())
+        with pytest.raises(WarehouseOutageError, match="all 10 connections to the warehouse are in use"), lending.lent():
+            pass
+    assert len(sessions(warehouse_url)) == connections._KEPT  # noqa: SLF001
 
-    def ask() -> None:
-        with waiting.lent():
-            done.set()
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    assert not done.wait(0.2)
-    others.pop().__exit__(None, None, None)
-    assert done.wait(600)
-    asking.join()
-    for block in [*blocks, *others]:
-        block.__exit__(None, None, None)
-    assert len(sessions(warehouse_url)) == 4
+def test_who_needs_one_more_than_are_lent_at_most_waits_for_it(warehouse_url: str) -> None:
+    lending = Connections(lambda: psycopg.connect(warehouse_url))
+    with ExitStack() as blocks, ThreadPoolExecutor(1) as others:
+        for _ in range(connections._AT_MOST - 1):  # noqa: SLF001
+            blocks.enter_context(lending.lent())
+        with lending.lent():
+            asking = others.submit(lambda: blocks.enter_context(lending.lent()))
+            assert wait([asking], 0.2).not_done == {asking}
+        asking.result(600)
+    assert len(sessions(warehouse_url)) == connections._KEPT  # noqa: SLF001
 
 
 def test_an_address_that_does_not_answer_is_told_by_its_own_reason_at_once() -> None:
