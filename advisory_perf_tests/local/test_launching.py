@@ -159,10 +159,12 @@ def test_a_launched_run_has_the_identity_of_its_process_as_soon_as_it_tells_its_
 
 A_JOB = """
 import time
+from pathlib import Path
 import dagster as dg
 @dg.op
 def work():
-    time.sleep(2)
+    while not Path(__file__).with_name("enough").exists():
+        time.sleep(0.05)
 @dg.job(executor_def=dg.in_process_executor)
 def a_job():
     work()
@@ -182,7 +184,10 @@ def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_proces
         run = instance.create_run_for_job(
             runpy.run_path(str(file))["a_job"], remote_job_origin=job.get_remote_origin(), job_code_origin=job.get_python_origin()
         )
-        instance.launch_run(run.run_id, workspace)
+        try:
+            instance.launch_run(run.run_id, workspace)
+        finally:
+            (tmp_path / "enough").touch()
         (number,) = {
             event.dagster_event.engine_event_data.metadata["pid"].value
             for event in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)

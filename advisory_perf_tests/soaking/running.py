@@ -56,14 +56,19 @@ class Running:
         """Of the server, as its first user; kept, since the parts that tell it may be down."""
         kept = self.home / "soaked_address"
         if not kept.exists():
-            (told,) = {
-                line.partition(b"?")[2].decode()
-                for number in self.processes(PARTS["daemon"])
-                for line in Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
-                if line.startswith(b"ADVISORY_PERF_WAREHOUSE_URL=")
-            }
+            wait_for(self._addresses, _START_SECONDS, "a daemon that tells the server's address")
+            (told,) = self._addresses()
             kept.write_text(told, encoding="utf-8")
         return f"postgresql://postgres@/{database}?{kept.read_text(encoding='utf-8')}"
+
+    def _addresses(self) -> set[str]:
+        """What the daemon has in its environment; nothing while it becomes another program."""
+        return {
+            line.partition(b"?")[2].decode()
+            for number in self.processes(PARTS["daemon"])
+            for line in Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+            if line.startswith(b"ADVISORY_PERF_WAREHOUSE_URL=")
+        }
 
     def query(self, database: str, statement: LiteralString, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a statement that may write, whatever the server is set to."""

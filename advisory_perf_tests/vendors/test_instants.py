@@ -72,7 +72,7 @@ some_days = st.lists(st.dates(date(2021, 1, 1), date(2024, 6, 27)), min_size=1, 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("file_format", WRITERS)
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(written=some_days, offset=st.sampled_from(OFFSETS))
 @example(written=[date(2024, 5, 31)], offset=timedelta(hours=-3, minutes=-30))
 def test_a_column_of_midnights_is_a_column_of_days(file_format: str, zone: str, written: list[date], offset: timedelta) -> None:
@@ -84,7 +84,7 @@ def test_a_column_of_midnights_is_a_column_of_days(file_format: str, zone: str, 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("file_format", WRITERS)
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(written=some_days, offset=st.sampled_from(OFFSETS), seconds=st.integers(1, 86_399))
 def test_one_other_hour_makes_instants_of_a_column(
     file_format: str, zone: str, written: list[date], offset: timedelta, seconds: int

@@ -6,8 +6,8 @@ one fails on rows on which it holds; the same goes for the columns that serve as
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Protocol, Self
@@ -43,6 +43,8 @@ _ROUNDING = 1.001
 _TELLING = 4
 """A return has to be so many times its rounding before agreeing with it says anything."""
 _ROWS = 400
+_AT_ONCE = 50
+"""Assignments whose returns are computed in one frame, each with its rows."""
 _STEP = 0.01
 """Weights of flows are told to a hundredth."""
 _NEARLY = (1e-6, 1e-5, 1e-4)
@@ -117,6 +119,38 @@ class _Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sample:
+    """The rows whose returns are compared, and what they return under assignments and conventions, each computed once."""
+
+    figures: Figures
+    rows: pl.Series
+    compute: SubPeriodReturns
+    _known: dict[tuple[object, ...], pl.Series] = field(default_factory=dict)
+
+    def positions(self, assignment: Mapping[str, str]) -> pl.DataFrame:
+        """The amounts of an assignment as positions, in the signs of their fields."""
+        positions = self.figures.amounts[self.rows].select(
+            (pl.col(assignment[field]) * (self.figures.orientation(assignment[field], field) or 1)).alias(field)
+            if field in assignment
+            else pl.lit(0).alias(field)
+            for field in _NEEDED
+        )
+        return positions.with_columns(split_flows()) if NET_FLOW in assignment else positions
+
+    def returns(self, assignments: Sequence[Mapping[str, str]], conventions: Sequence[Convention]) -> dict[Convention, pl.Series]:
+        """By convention, the returns under the first assignment, then those under the second, and so on."""
+        which = tuple(tuple(assignment.items()) for assignment in assignments)
+        keys = {one: (which, one.timing, one.fee_basis, one.weight) for one in conventions}
+        if not self._known.keys() >= set(keys.values()):
+            positions = pl.concat([self.positions(assignment) for assignment in assignments])
+            for one, key in keys.items():
+                if key not in self._known:
+                    returned = self.compute(positions, timing=one.timing, fee_basis=one.fee_basis, weight=one.weight)
+                    self._known[key] = returned["calculated_twrr"]
+        return {one: self._known[key] for one, key in keys.items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """A column of printed returns, each rounded to so many ``digits``, beside the figures of the same rows."""
 
@@ -142,24 +176,26 @@ class Witness:
             Convention(timing, basis, scale, sign)
             for timing, basis, scale, sign in itertools.product(_TIMINGS, FeeBasis, _SCALES, (1, -1) if values else (1,))
         ]
-        asked = partial(self._verdict, assignment, rows, sides=sides, values=values)
+        sample = _Sample(self.figures, rows, self.compute)
+        asked = partial(self._verdict, assignment, sample, sides=sides, values=values)
         exact = asked(usual)
         if exact is None or exact.holds:
             return exact
-        weighted = list(self._weighted(assignment, rows))
+        weighted = list(self._weighted(assignment, sample))
         others = itertools.chain(
             [asked([*usual, *weighted])] if weighted else [],
-            (near._verdict(assignment, rows, usual, sides=sides, values=values) for near in self._nearly()),  # noqa: SLF001 - its own
+            (near._verdict(assignment, sample, usual, sides=sides, values=values) for near in self._nearly()),  # noqa: SLF001 - its own
         )
         return next((one for one in others if one is not None and one.holds), exact)
 
     def _nearly(self) -> Iterator[Self]:
         return (replace(self, off=off) for off in _NEARLY)
 
-    def _weighted(self, assignment: Mapping[str, str], rows: pl.Series) -> Iterator[Convention]:
+    def _weighted(self, assignment: Mapping[str, str], sample: _Sample) -> Iterator[Convention]:
         """The weights of flows under which the returns would follow, each with the weights beside it, which must not do as well."""
         net = pl.col(CONTRIBUTIONS) - pl.col(DISTRIBUTIONS)
-        positions = self._positions(assignment, rows).select(pl.all().cast(pl.Float64())).with_columns(self.printed[rows].alias("printed"))
+        positions = sample.positions(assignment).select(pl.all().cast(pl.Float64()))
+        positions = positions.with_columns(self.printed[sample.rows].alias("printed"))
         flowing = positions.filter(net != 0)
         gain = pl.col(ENDING) - pl.col(BEGINNING) - net
         for basis, (scale, factor) in itertools.product(FeeBasis, _SCALES.items()):
@@ -173,31 +209,28 @@ class Witness:
                 yield Convention(FlowTiming.WEIGHTED, basis, scale, 1, one)
 
     def _verdict(
-        self, assignment: Mapping[str, str], rows: pl.Series, conventions: list[Convention], *, sides: bool, values: bool
+        self, assignment: Mapping[str, str], sample: _Sample, conventions: list[Convention], *, sides: bool, values: bool
     ) -> Verdict | None:
         """What the returns say under these conventions; None where figures that are nearly right do not explain them either."""
-        trials = list(self._trials(assignment, rows, conventions))
+        (trials,) = self._trials([assignment], sample, conventions)
         best = max(trials, key=lambda trial: trial.follows.sum())
         if self.off and share(best.follows) < HOLDS:
             return None
         tied = [trial.convention for trial in trials if trial is not best and not _beats(best.follows, trial.follows)]
         likewise = [one for one in conventions if (one.scale, one.sign) == (best.convention.scale, best.convention.sign)]
+        rivals = list(self._other_assignments(assignment, sides=sides, values=values))
         others = []
-        for other in self._other_assignments(assignment, sides=sides, values=values):
-            fitting = [
-                trial.convention
-                for trial in self._trials(other, rows, likewise)
-                if share(trial.follows) >= HOLDS and not _beats(best.follows, trial.follows)
-            ]
+        for other, tried in zip(rivals, self._trials(rivals, sample, likewise), strict=True):
+            fitting = [trial.convention for trial in tried if share(trial.follows) >= HOLDS and not _beats(best.follows, trial.follows)]
             if fitting:
                 others.append(other)
                 tied += fitting
-        amounts = self.figures.amounts[rows]
+        amounts = self.figures.amounts[sample.rows]
         seen = {field: Seen.of(best.follows, amounts[column] != 0) for field, column in assignment.items() if field in _NEEDED}
         has_flow = amounts.select(pl.any_horizontal(pl.col(assignment[field]) != 0 for field in flows_of(assignment))).to_series()
         flowing = Seen.of(best.follows, has_flow)
         tells = (best.convention, *tied)
-        return Verdict(best.convention, share(best.follows), rows.len(), tells, tuple(others), seen, flowing, self.off)
+        return Verdict(best.convention, share(best.follows), sample.rows.len(), tells, tuple(others), seen, flowing, self.off)
 
     def _telling_rows(self, assignment: Mapping[str, str]) -> pl.Series:
         """Places of rows with a return that is no rounding, those with flows first, as many as are needed."""
@@ -215,31 +248,23 @@ class Witness:
         slack = pl.max_horizontal(half_unit, pl.lit(_FLOATS * factor)) + self.off * factor
         return self.digits.rename("digits").to_frame().select(slack.alias("slack"))["slack"]
 
-    def _positions(self, assignment: Mapping[str, str], rows: pl.Series) -> pl.DataFrame:
-        """The amounts of an assignment as positions, in the signs of their fields."""
-        positions = self.figures.amounts[rows].select(
-            (pl.col(assignment[field]) * (self.figures.orientation(assignment[field], field) or 1)).alias(field)
-            if field in assignment
-            else pl.lit(0).alias(field)
-            for field in _NEEDED
-        )
-        return positions.with_columns(split_flows()) if NET_FLOW in assignment else positions
-
-    def _trials(self, assignment: Mapping[str, str], rows: pl.Series, conventions: list[Convention]) -> Iterator[_Trial]:
-        positions = self._positions(assignment, rows)
-        printed = self.printed[rows]
-        slack = {factor: self._slack(factor)[rows] for factor in {_SCALES[one.scale] for one in conventions}}
-        computed: dict[tuple[FlowTiming, FeeBasis, Decimal | None], pl.Series] = {}
-        for one in conventions:
-            if one.fee_basis is FeeBasis.GROSS and FEES not in assignment:
-                continue
-            key = (one.timing, one.fee_basis, one.weight)
-            if key not in computed:
-                returned = self.compute(positions, timing=one.timing, fee_basis=one.fee_basis, weight=one.weight)
-                computed[key] = returned["calculated_twrr"]
-            factor = _SCALES[one.scale]
-            follows = (computed[key] * (factor * one.sign) - printed).abs() <= slack[factor]
-            yield _Trial(one, follows.fill_null(value=False))
+    def _trials(
+        self, assignments: Sequence[Mapping[str, str]], sample: _Sample, conventions: Sequence[Convention]
+    ) -> Iterator[list[_Trial]]:
+        """The trials of each assignment; all have the same fields, so that many are computed as one frame."""
+        height = sample.rows.len()
+        for first in range(0, len(assignments), _AT_ONCE):
+            some = assignments[first : first + _AT_ONCE]
+            rows = pl.concat([sample.rows] * len(some))
+            printed = self.printed[rows]
+            slack = {factor: self._slack(factor)[rows] for factor in {_SCALES[one.scale] for one in conventions}}
+            tried = [one for one in conventions if one.fee_basis is FeeBasis.NET or FEES in some[0]]
+            off = {
+                one: (returned * (_SCALES[one.scale] * one.sign) - printed).abs() for one, returned in sample.returns(some, tried).items()
+            }
+            follows = {one: (by <= slack[_SCALES[one.scale]]).fill_null(value=False) for one, by in off.items()}
+            for place in range(0, rows.len(), height):
+                yield [_Trial(one, found.slice(place, height)) for one, found in follows.items()]
 
     def _other_assignments(self, assignment: Mapping[str, str], *, sides: bool, values: bool) -> Iterator[dict[str, str]]:
         """The same and other columns in other places: as flows and fees, and as market values where those have not been told.

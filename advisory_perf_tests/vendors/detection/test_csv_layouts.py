@@ -182,11 +182,11 @@ def test_a_last_line_without_an_end_is_a_habit_only_where_no_file_has_one(files:
 def test_damage_is_no_dialect() -> None:
     """Of the thousand ways to break a delivery only those that have another layout as a whole are taken for one."""
     found = {}
-    for variant in islice(variants(), 0, None, 9):
+    for variant in islice(variants(), 0, None, 18):
         try:
             files = read_unknown([(FILE_NAME, variant.content)]).files
         except DeliveryRejectedError:
             continue
         found[variant.name] = files.get("csv") or ({"header": "none"} if "header" in files else None)
-    assert len(found) > 500
+    assert len(found) > 250
     assert {name for name, layout in found.items() if layout} <= {"delimiter ';'", "delimiter '\\t'", "delimiter '|'", "no header"}

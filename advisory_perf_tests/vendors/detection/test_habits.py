@@ -228,8 +228,9 @@ def daily(weekends: bool) -> dict[str, Any]:
 
 
 def test_saturdays_and_sundays_are_due_where_all_of_them_have_rows() -> None:
-    assert (daily(weekends=True)["cadence"], daily(weekends=True).get("weekends")) == ("daily", True)
-    assert (daily(weekends=False)["cadence"], daily(weekends=False).get("weekends")) == ("daily", None)
+    whole, weekdays = daily(weekends=True), daily(weekends=False)
+    assert (whole["cadence"], whole.get("weekends")) == ("daily", True)
+    assert (weekdays["cadence"], weekdays.get("weekends")) == ("daily", None)
 
 
 def test_a_column_with_a_reversal_is_still_its_field_and_nothing_lands_in_quarantine() -> None:
