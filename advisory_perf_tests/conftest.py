@@ -1,5 +1,6 @@
 """One embedded PostgreSQL for the session; a database of its own, with the whole schema, for each test that asks."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
@@ -25,6 +26,17 @@ _NUMBERS = count(1)
 settings.register_profile("untimed", deadline=None)
 settings.register_profile("few", deadline=None, max_examples=20)
 settings.load_profile("untimed")
+
+
+_FAST = "not slow and not table"
+_NEVER_FAST = re.compile(r"^pytestmark = .*\bpytest\.mark\.(slow|table)\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test-fast` does not import modules of which it would take no test; that is half of its collection."""
+    if config.option.markexpr != _FAST or collection_path.suffix != ".py":
+        return None
+    return _NEVER_FAST.search(collection_path.read_text(encoding="utf-8")) is not None or None
 
 
 _OF_STORES = {"postgres", "server_home", "s3"}
