@@ -14,10 +14,11 @@ from typing import IO, Any, Self
 
 import psycopg
 
+from advisory_perf.orchestration import io_managers
 from advisory_perf.storage import folders
 from advisory_perf.storage.buckets import Bucket
 from advisory_perf.storage.folders import Folder
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.storage.publication import publish_slices
 
 WAYS = ("kill", "cut", "full", "short", "stop", "stop before a restatement")
 _WRITES = ("write", "rename", "delete", "delete_listed")
@@ -117,7 +118,7 @@ def _hook_commits(before: Callable[[], object] = _nothing, after: Callable[[], o
 def _hook_publications(before: Callable[[], object]) -> None:
     """Before each statement of a publication, also those by which it commits."""
     within = threading.local()
-    published = Warehouse.publish
+    published = publish_slices
 
     def publish(*arguments: Any, **others: Any) -> Any:
         within.is_on = True
@@ -134,7 +135,7 @@ def _hook_publications(before: Callable[[], object]) -> None:
             finally:
                 within.is_on = True
 
-    Warehouse.publish = publish  # type: ignore[method-assign]
+    io_managers.publish_slices = publish  # type: ignore[attr-defined]
     for name in ("execute", "copy"):
         _wrap(psycopg.Cursor, name, before=asked)
 

@@ -3,6 +3,7 @@
 A window is named by its first day. Its number counts days or months, so that ranges of windows are arithmetic.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
@@ -53,3 +54,22 @@ def window_of_number(number: pl.Expr, cadence: Cadence) -> pl.Expr:
     if cadence is Cadence.DAILY:
         return number.cast(pl.Int32()).cast(pl.Date())
     return pl.date(number // 12 + _EPOCH.year, number % 12 + 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRange:
+    """A run's windows, first and last included."""
+
+    first: date
+    last: date
+    cadence: Cadence
+
+    @property
+    def first_day(self) -> date:
+        """The first as-of date in the range."""
+        return self.first
+
+    @property
+    def last_day(self) -> date:
+        """The last as-of date in the range."""
+        return last_day_of(self.last, self.cadence)

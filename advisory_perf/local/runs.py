@@ -17,7 +17,7 @@ from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
-from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
@@ -158,7 +158,7 @@ class LocalRuns:
         windows = pending and windows_touched(self._platform.feeds[vendor], pending, ledger.latest_as_of_date(vendor))
         if not windows:
             return False
-        failure = self._run(lane_job_name(vendor), tags=windows.tags)
+        failure = self._run(lane_job_name(vendor), tags=tags_of(windows))
         if failure:
             raise AdvisoryPerfError(f"{vendor}: the lane from {windows.first} to {windows.last_day} failed: {failure.sentence}")
         return True

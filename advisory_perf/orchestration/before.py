@@ -11,9 +11,8 @@ import polars as pl
 from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN, Table
-from advisory_perf.contracts.windows import last_day_of, next_window, window_of
+from advisory_perf.contracts.windows import WindowRange, last_day_of, next_window, window_of
 from advisory_perf.errors import LakeError, LakeOutageError
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import latest_states
 from advisory_perf.performance.linking import STATE

@@ -9,10 +9,9 @@ from advisory_perf.contracts.codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VER
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, TWRR_SERIES, WHO_AND_WHEN
-from advisory_perf.contracts.windows import window_expr, window_of
+from advisory_perf.contracts.windows import WindowRange, window_expr, window_of
 from advisory_perf.orchestration.before import stored_before
 from advisory_perf.orchestration.decisions import by_precedence
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.completeness import LOOKED_BACK, Incomplete, incomplete_windows
 from advisory_perf.storage.completeness import ISSUES, MissingFindings

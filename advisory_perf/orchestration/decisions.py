@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from advisory_perf.orchestration.partitions import WindowRange, range_of_days
+from advisory_perf.contracts.windows import WindowRange
+from advisory_perf.orchestration.partitions import range_of_days
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt

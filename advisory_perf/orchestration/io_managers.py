@@ -9,10 +9,10 @@ import polars as pl
 import psycopg
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
-from advisory_perf.contracts.windows import window_expr
+from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
-from advisory_perf.orchestration.partitions import WindowRange, range_of_keys
+from advisory_perf.orchestration.partitions import range_of_keys
 from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
 from advisory_perf.orchestration.stages import STAGES, found_in_windows
 from advisory_perf.performance.accounts import account_register
@@ -22,9 +22,9 @@ from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
 from advisory_perf.storage.lake_writes import note_write, strike_off
 from advisory_perf.storage.landing_writes import note_landing, strike_off_landing
+from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import lock_publication, refresh_daily_totals
 
 DELIVERY, WINDOW = "delivery", "window"
 _JUDGED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}
@@ -95,8 +95,13 @@ class PublishingIOManager(LakeIOManager):
             refresh_daily_totals(connection)
             follow_issues(connection, published.changed)  # last, so that no alert is locked for long
 
-        changes = self._platform.warehouse.publish(
-            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)], vendor=vendor, **days, confirm=self._turns.confirm, along=along
+        changes = publish_slices(
+            self._platform.warehouse,
+            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)],
+            vendor=vendor,
+            **days,
+            confirm=self._turns.confirm,
+            along=along,
         )
         counted = {
             f"{name}_by_run": getattr(changes[PERFORMANCE_DATA.name], name) for name in ("inserted", "updated", "deleted", "unchanged")

@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from advisory_perf.contracts.windows import window_expr
+from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.orchestration.checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
-from advisory_perf.orchestration.partitions import WindowRange, range_of_keys, window_partitions
+from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
 from advisory_perf.orchestration.platform import TURNS, Platform, lane_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage

@@ -5,38 +5,13 @@ deliveries come for days and months that are not over.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
 from advisory_perf.contracts.conventions import Cadence
-from advisory_perf.contracts.windows import last_day_of, window_of
+from advisory_perf.contracts.windows import WindowRange, window_of
 from advisory_perf.vendors.feed import Feed
-
-
-@dataclass(frozen=True, slots=True)
-class WindowRange:
-    """A run's windows, first and last included."""
-
-    first: date
-    last: date
-    cadence: Cadence
-
-    @property
-    def first_day(self) -> date:
-        """The first as-of date in the range."""
-        return self.first
-
-    @property
-    def last_day(self) -> date:
-        """The last as-of date in the range."""
-        return last_day_of(self.last, self.cadence)
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The run tags that make Dagster run the whole range in one pass."""
-        return {"dagster/asset_partition_range_start": self.first.isoformat(), "dagster/asset_partition_range_end": self.last.isoformat()}
 
 
 def delivery_partitions(feed: Feed) -> dg.DynamicPartitionsDefinition:
@@ -60,3 +35,11 @@ def range_of_keys(keys: Sequence[str], feed: Feed) -> WindowRange:
 def range_of_days(first: date, last: date, feed: Feed) -> WindowRange:
     """The windows that hold the days from first to last."""
     return WindowRange(window_of(first, feed.cadence), window_of(last, feed.cadence), feed.cadence)
+
+
+def tags_of(windows: WindowRange) -> dict[str, str]:
+    """The run tags that make Dagster run the whole range in one pass."""
+    return {
+        "dagster/asset_partition_range_start": windows.first.isoformat(),
+        "dagster/asset_partition_range_end": windows.last.isoformat(),
+    }

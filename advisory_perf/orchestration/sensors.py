@@ -25,7 +25,7 @@ from advisory_perf.orchestration.giving_up import JOB_NAME as GIVING_UP
 from advisory_perf.orchestration.giving_up import giving_up_config
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
-from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
@@ -190,7 +190,7 @@ def _lane_run(request: LaneRequest, log_level: str) -> dg.RunRequest:
         run_key=f"{request.subject}:{request.attempt}",
         job_name=lane_job_name(request.vendor),
         run_config=printing(log_level),
-        tags={**request.windows.tags, SUBJECT_TAG: request.subject},
+        tags={**tags_of(request.windows), SUBJECT_TAG: request.subject},
     )
 
 

@@ -22,12 +22,11 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
     Table,
 )
-from advisory_perf.contracts.windows import window_expr
+from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence, replacing, versions_of_the_same
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies

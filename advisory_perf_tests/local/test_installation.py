@@ -14,19 +14,21 @@ import psycopg
 import pytest
 from dagster_postgres.utils import DagsterPostgresException
 
+from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.local.installation import INSTANCE_FILE, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
-from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
 from advisory_perf.storage.processes import own_identity
+from advisory_perf.storage.publication import SliceChange
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import pending_migrations
-from advisory_perf.storage.warehouse import SliceChange, Warehouse
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
@@ -282,7 +284,7 @@ def test_a_lane_that_the_warehouse_refuses_says_the_warehouses_sentence(
     def refuse(_warehouse: Warehouse, *_: object, **__: object) -> dict[str, SliceChange]:
         raise WarehouseError("the warehouse refused: the disk is full") from ValueError("a cause that nobody needs to see")
 
-    monkeypatch.setattr(Warehouse, "publish", refuse)
+    monkeypatch.setattr(io_managers, "publish_slices", refuse)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
         run(world, handed_over[:1])
     assert str(caught.value) == "acme: the lane from 2025-03-03 to 2025-03-05 failed: the warehouse refused: the disk is full"

@@ -16,7 +16,7 @@ from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
-from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days
+from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
@@ -148,7 +148,7 @@ class World:
 
     def run_lane(self, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
         """One run of the vendor's lane for the windows of a range of days."""
-        return self._execute(lane_job_name(vendor), tags=range_of_days(first, last, self.platform.feeds[vendor]).tags)
+        return self._execute(lane_job_name(vendor), tags=tags_of(range_of_days(first, last, self.platform.feeds[vendor])))
 
     def run_request(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """What a sensor asked for, as the daemon launches it."""
@@ -169,7 +169,7 @@ class World:
 
     def materialise(self, stage: str, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
         """One asset of the lane by itself, as from the web page."""
-        tags = range_of_days(first, last, self.platform.feeds[vendor]).tags
+        tags = tags_of(range_of_days(first, last, self.platform.feeds[vendor]))
         return self._execute(lane_job_name(vendor), tags=tags, asset_selection=[dg.AssetKey([vendor, stage])])
 
     def run_pending_lane(self, vendor: str = VENDOR) -> None:

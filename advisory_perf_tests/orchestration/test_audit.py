@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.tables import TABLES
+from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.vendors.feed import Feed

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import date
 
 from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
@@ -15,7 +16,7 @@ from advisory_perf.orchestration.decisions import (
     waiting_by_vendor,
     windows_touched,
 )
-from advisory_perf.orchestration.partitions import WindowRange
+from advisory_perf.orchestration.partitions import tags_of
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
@@ -177,7 +178,7 @@ def test_months_run_from_first_day_to_first_day() -> None:
     found = windows_touched(MONTHLY, [an_entry("d", date(2025, 1, 31))], LAST)
     assert found == WindowRange(date(2025, 1, 1), date(2025, 3, 1), Cadence.MONTHLY)
     assert (found.first_day, found.last_day) == (date(2025, 1, 1), LAST)
-    assert found.tags == {
+    assert tags_of(found) == {
         "dagster/asset_partition_range_start": "2025-01-01",
         "dagster/asset_partition_range_end": "2025-03-01",
     }

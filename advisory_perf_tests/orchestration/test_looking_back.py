@@ -12,11 +12,11 @@ import pytest
 
 from advisory_perf.contracts.conventions import ReconciledField
 from advisory_perf.contracts.tables import TWRR_SERIES
+from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import LakeOutageError
 from advisory_perf.orchestration import before, stages, unfinished, upkeep
 from advisory_perf.orchestration.attempts import FINISHED
 from advisory_perf.orchestration.before import linking_states, opening_states, stored_before
-from advisory_perf.orchestration.partitions import WindowRange
 from advisory_perf.orchestration.upkeep import partitions_to_remove, run_may_go
 from advisory_perf.performance.linking import STATE
 from advisory_perf_tests.orchestration.scenarios import an_entry, days

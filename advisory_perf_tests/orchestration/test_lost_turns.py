@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from advisory_perf.errors import LakeError
-from advisory_perf.orchestration import landing
+from advisory_perf.orchestration import io_managers, landing
 from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.storage.lake import Lake
+from advisory_perf.storage.publication import publish_slices
 from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.judging import judge
 from advisory_perf.vendors.reading_apart import read_apart
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
@@ -83,7 +83,7 @@ def values_in_the_lake(world: World, stage: str) -> set[str]:
 def test_a_run_that_was_cut_off_does_not_publish_old_figures_over_new_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.land("acme_1.csv", OLD).success
     with monkeypatch.context() as patched:
-        patched.setattr(Warehouse, "publish", once(lambda: restate(world), Warehouse.publish))
+        patched.setattr(io_managers, "publish_slices", once(lambda: restate(world), publish_slices))
         result = world.run_lane(THIRD, THIRD)
     assert not result.success
     assert "took over lane acme" in why(result)

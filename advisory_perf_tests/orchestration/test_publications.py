@@ -26,9 +26,10 @@ from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.frames import names
 from advisory_perf.storage.lake import ARCHIVE
 from advisory_perf.storage.objects import LakeFile
+from advisory_perf.storage.publication import lock_publication
 from advisory_perf.storage.receiving import Arrival
 from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse, lock_publication
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf.vendors.judging import Delivery, judge
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme

@@ -10,6 +10,7 @@ import polars as pl
 
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.storage.breaks import publish_breaks
+from advisory_perf.storage.publication import publish_slices
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import rows_of, valuation
 
@@ -67,7 +68,8 @@ class Vendor:
                 if first <= day <= last
             ),
         )
-        self.warehouse.publish(
+        publish_slices(
+            self.warehouse,
             [(RECONCILIATION_RESULTS, rows_of(RECONCILIATION_RESULTS, *map(self._result, days))), (PERFORMANCE_DATA, positions)],
             vendor=self.name,
             first=first,

@@ -8,7 +8,8 @@ import polars as pl
 
 from advisory_perf.contracts.columns import Kind
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, Table
-from advisory_perf.storage.warehouse import SliceChange, Warehouse
+from advisory_perf.storage.publication import SliceChange, publish_slices
+from advisory_perf.storage.warehouse import Warehouse
 
 JANUARY = date(2024, 1, 1)
 FEBRUARY = date(2024, 2, 29)
@@ -62,7 +63,7 @@ def put(warehouse: Warehouse, frame: pl.DataFrame, table: Table = PERFORMANCE_DA
 
 def replace_slice(warehouse: Warehouse, table: Table, frame: pl.DataFrame, *, vendor: str, first: date, last: date) -> SliceChange:
     """Publishes one table alone."""
-    return warehouse.publish([(table, frame)], vendor=vendor, first=first, last=last)[table.name]
+    return publish_slices(warehouse, [(table, frame)], vendor=vendor, first=first, last=last)[table.name]
 
 
 def everything(warehouse: Warehouse, relation: str = "performance_data") -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ from advisory_perf.storage.exporting import ExportFormat, export_relation
 from advisory_perf.storage.filters import Filters
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox, write_alerts
+from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.turns import Turns, is_free, sweep_turns
-from advisory_perf.storage.warehouse import Warehouse, lock_publication, refresh_daily_totals
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.breaking import JUNE, MAY, Vendor
 from advisory_perf_tests.storage.scenarios import JANUARY, everything, put, replace_slice, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import identity, land
@@ -99,7 +100,7 @@ def test_a_publication_asks_whose_turn_it_is_once_it_has_the_vendor_to_itself(wa
     slices = {"vendor": "alpha", "first": JANUARY, "last": JANUARY}
 
     def publish(turns: Turns) -> None:
-        warehouse.publish([(PERFORMANCE_DATA, frame)], **slices, confirm=turns.confirm)  # type: ignore[arg-type]
+        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, confirm=turns.confirm)  # type: ignore[arg-type]
 
     with Turns(warehouse) as one, Turns(warehouse, wait_seconds=5) as other:
         one.wait("lane alpha")
@@ -135,7 +136,7 @@ def test_totals_that_two_vendors_refresh_at_once_have_both(warehouse: Warehouse,
     def publish(vendor: str) -> None:
         frame = rows_of(PERFORMANCE_DATA, valuation("A-1", JANUARY, data_source=vendor))
         slices = {"vendor": vendor, "first": JANUARY, "last": JANUARY}
-        warehouse.publish([(PERFORMANCE_DATA, frame)], **slices, along=refresh_daily_totals)  # type: ignore[arg-type]
+        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, along=refresh_daily_totals)  # type: ignore[arg-type]
 
     publish("alpha")
     with warehouse.connect() as first:

@@ -9,8 +9,9 @@ import pytest
 from advisory_perf.contracts.tables import ACCOUNTS, NET_FLOWS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.frames import copy_frame
+from advisory_perf.storage.publication import SliceChange, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts
-from advisory_perf.storage.warehouse import SliceChange, Warehouse, refresh_daily_totals
+from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, everything, four_valuations, put, replace_slice, rows_of, valuation
 
 
@@ -30,7 +31,7 @@ def test_a_first_load_makes_the_accounts_and_the_partitions_of_its_months_which_
         statement = "SELECT inhrelid::regclass::text AS p FROM pg_inherits WHERE inhparent = 'performance_data'::regclass ORDER BY p"
         seen.append(warehouse.query(statement)["p"].to_list())
 
-    warehouse.publish([(PERFORMANCE_DATA, four_valuations())], vendor="alpha", first=JANUARY, last=FEBRUARY, confirm=look)
+    publish_slices(warehouse, [(PERFORMANCE_DATA, four_valuations())], vendor="alpha", first=JANUARY, last=FEBRUARY, confirm=look)
     look(None)
     assert seen == [["performance_data_2024_01", "performance_data_2024_02"]] * 2
     accounts = [(row["account_id"], row["account_name"], row["currency"]) for row in warehouse.query("SELECT * FROM accounts").to_dicts()]

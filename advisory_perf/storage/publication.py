@@ -1,0 +1,189 @@
+"""The one write of a lane: slices, the rows of a vendor between two days, are replaced in one transaction.
+
+A rerun with the same rows touches nothing. What a delivery is and where it stands belongs to ``ledger``, the accounts to ``register``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, LiteralString
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.errors import WarehouseError
+from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
+from advisory_perf.storage.register import insert_missing_accounts
+from advisory_perf.storage.warehouse import Warehouse
+
+_WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
+_SLICED_TABLES = (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceChange:
+    """What the replacement of a slice did, in rows; ``by_delivery`` holds (inserted, updated) per delivery id."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    unchanged: int
+    by_delivery: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def publish_slices(
+    warehouse: Warehouse,
+    slices: Sequence[tuple[Table, pl.DataFrame]],
+    *,
+    vendor: str,
+    first: date,
+    last: date,
+    confirm: Callable[[psycopg.Connection], object] | None = None,
+    along: Callable[[psycopg.Connection], object] | None = None,
+) -> dict[str, SliceChange]:
+    """Make the vendor's rows from ``first`` to ``last`` (both included) of each table exactly those of its frame.
+
+    One transaction, in which ``confirm`` asks first whether it is still this run's turn, and ``along`` does what belongs to it
+    afterwards: rows that are gone are deleted, rows that differ updated, new rows inserted; equal rows keep their id and times. Of
+    performance_data the replaced rows go to performance_data_history. Months without a partition get one beforehand, in a
+    transaction of its own, so that no reader waits for the load.
+
+    Raises ``WarehouseError`` for a frame of another table, vendor or time, and for rows that a check refuses.
+    """
+    checked = [(table, _checked_slice(table, frame, vendor=vendor, first=first, last=last)) for table, frame in slices]
+    place = {"vendor": vendor, "first": first, "last": last}
+    with warehouse.connect() as connection:
+        for table, rows in checked:
+            connection.execute(
+                "SELECT create_monthly_partition(%s::regclass, month) FROM unnest(%s::date[]) AS month",
+                [table.name, _months(rows)],
+            )
+        connection.commit()
+        lock_publication(connection, vendor)
+        if confirm is not None:
+            confirm(connection)
+        changes = {table.name: _replace(connection, table, rows, place) for table, rows in checked}
+        if along is not None:
+            along(connection)
+        return changes
+
+
+def lock_publication(connection: psycopg.Connection, vendor: str) -> None:
+    """Until the transaction ends nobody else changes what is published of the vendor."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"publish {vendor}"])
+
+
+def refresh_daily_totals(connection: psycopg.Connection) -> None:
+    """Bring ``daily_vendor_totals`` up to date with the transaction; readers see the old totals until it ends.
+
+    One at a time from before the view's query sees the tables, or the second would undo the first.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('refresh daily_vendor_totals', 0))")
+    connection.execute("SELECT refresh_daily_vendor_totals()")
+
+
+def _months(rows: pl.DataFrame) -> list[date]:
+    return rows["as_of_date"].dt.truncate("1mo").unique().sort().to_list()
+
+
+def _replace(connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+    insert_missing_accounts(connection, rows)
+    if _slice_holds_rows(connection, table, place):
+        return _apply_difference(connection, table, rows, place)
+    for month in _months(rows):
+        of_month = rows.filter(pl.col("as_of_date").dt.truncate("1mo") == month)
+        # In the order of the key, so that the index of each partition grows at its end.
+        copy_frame(connection, table.name, of_month.sort(table.key))
+    return SliceChange(rows.height, 0, 0, 0, _inserted_by_delivery(rows))
+
+
+def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+    has_delivery = "delivery_id" in table.column_names
+    values = [name for name in table.column_names if name not in table.key]
+    parts = {
+        "table": sql.Identifier(table.name),
+        "slice": sql.SQL("stored.data_source = %(vendor)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s"),
+        "key": names(table.key),
+        "all": names(table.column_names),
+        "all_of_incoming": names(table.column_names, "incoming"),
+        "kept": names((*table.column_names, *_WAREHOUSE_COLUMNS)),
+        "kept_of_stored": names((*table.column_names, *_WAREHOUSE_COLUMNS), "stored"),
+        "delivery": sql.SQL("incoming.delivery_id" if has_delivery else "NULL::text"),
+        "incoming": names(values, "incoming"),
+        "stored": names(values, "stored"),
+        "assignments": assignments(values, "incoming"),
+        "again": sql.SQL(", reconciliation_date = DEFAULT" if table.name == RECONCILIATION_RESULTS.name else ""),
+        "same_row": sql.SQL(" AND ").join(sql.SQL("stored.{0} = difference.{0}").format(sql.Identifier(name)) for name in table.key),
+    }
+
+    def run(statement: LiteralString) -> psycopg.Cursor:
+        return connection.execute(sql.SQL(statement).format(**parts), place)
+
+    copy_to_temporary(connection, "incoming", table, rows)
+    run(
+        "CREATE TEMP TABLE difference ON COMMIT DROP AS "
+        "SELECT {key}, {delivery} AS delivery_id, "
+        "CASE WHEN stored.id IS NULL THEN 'inserted' WHEN incoming.is_incoming IS NULL THEN 'deleted' ELSE 'updated' END "
+        "AS change "
+        "FROM (SELECT *, true AS is_incoming FROM incoming) AS incoming "
+        "FULL JOIN (SELECT * FROM {table} AS stored WHERE {slice}) AS stored USING ({key}) "
+        "WHERE stored.id IS NULL OR incoming.is_incoming IS NULL OR ({incoming}) IS DISTINCT FROM ({stored})"
+    )
+    connection.execute("ANALYZE difference")
+    if table.name == PERFORMANCE_DATA.name:
+        run(
+            "INSERT INTO performance_data_history ({kept}, superseded_by_delivery_id) "
+            "SELECT {kept_of_stored}, nullif(difference.delivery_id, stored.delivery_id) "
+            "FROM {table} AS stored JOIN difference ON {same_row} WHERE {slice} AND difference.change <> 'inserted'"
+        )
+    run("DELETE FROM {table} AS stored USING difference WHERE {same_row} AND {slice} AND difference.change = 'deleted'")
+    run(
+        "UPDATE {table} AS stored SET {assignments}{again} FROM difference JOIN incoming USING ({key}) "
+        "WHERE {same_row} AND {slice} AND difference.change = 'updated'"
+    )
+    run(
+        "INSERT INTO {table} ({all}) SELECT {all_of_incoming} FROM incoming JOIN difference USING ({key}) "
+        "WHERE difference.change = 'inserted'"
+    )
+    counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
+    by_delivery: dict[str, tuple[int, int]] = {}
+    for delivery_id, change, count in run("SELECT delivery_id, change, count(*) FROM difference GROUP BY delivery_id, change").fetchall():
+        counts[change] += count
+        if delivery_id is not None:
+            inserted, updated = by_delivery.get(delivery_id, (0, 0))
+            by_delivery[delivery_id] = (inserted + count, updated) if change == "inserted" else (inserted, updated + count)
+    connection.execute("DROP TABLE incoming, difference")
+    unchanged = rows.height - counts["inserted"] - counts["updated"]
+    return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged, by_delivery)
+
+
+def _slice_holds_rows(connection: psycopg.Connection, table: Table, place: Mapping[str, Any]) -> bool:
+    found = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s)").format(
+            sql.Identifier(table.name)
+        ),
+        place,
+    ).fetchone()
+    return found is not None and bool(found[0])
+
+
+def _checked_slice(table: Table, frame: pl.DataFrame, *, vendor: str, first: date, last: date) -> pl.DataFrame:
+    if table.name not in _SLICED_TABLES:
+        raise WarehouseError(f"{table.name} is not kept in slices; only {' and '.join(_SLICED_TABLES)} are")
+    rows = with_the_columns_of(table, frame)
+    belongs = (pl.col("data_source") == vendor) & pl.col("as_of_date").is_between(first, last)
+    strangers = rows.height - rows.select(belongs.fill_null(value=False).sum()).item()
+    if strangers:
+        raise WarehouseError(
+            f"{strangers} of {rows.height} rows for {table.name} are not of vendor {vendor} from {first} to {last}; "
+            "give the slice its own rows only"
+        )
+    return rows
+
+
+def _inserted_by_delivery(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    if "delivery_id" not in rows.columns:
+        return {}
+    return {delivery_id: (count, 0) for delivery_id, count in rows["delivery_id"].value_counts().iter_rows()}
