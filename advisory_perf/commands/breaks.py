@@ -18,7 +18,7 @@ def breaks_list(
     home: Home = None,
 ) -> None:
     """Prints the breaks, those of whole deliveries and the oldest first."""
-    from advisory_perf.contracts.conventions import BreakStatus
+    from advisory_perf.contracts.enums import BreakStatus
     from advisory_perf.local.breaks import RELATION, breaks_table
 
     known = [*(one.value.lower() for one in BreakStatus), "all"]

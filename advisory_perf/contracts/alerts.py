@@ -6,8 +6,8 @@ The codes here are those of troubles that no file code names; a rejected deliver
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from advisory_perf.contracts.codes import Code
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
+from advisory_perf.contracts.issue_codes import Code
 from advisory_perf.showing import shown
 
 MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has landed for a window whose deadline is over")

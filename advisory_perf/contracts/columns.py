@@ -9,13 +9,13 @@ from enum import Enum
 
 import polars as pl
 
-from advisory_perf.contracts.codes import ROW_CODES
-from advisory_perf.contracts.conventions import (
+from advisory_perf.contracts.enums import (
     Cause,
     ReconciliationStatus,
     ReturnStatus,
     Severity,
 )
+from advisory_perf.contracts.issue_codes import ROW_CODES
 
 MONEY_SCALE = 4
 """Decimal places that money carries from text to table."""

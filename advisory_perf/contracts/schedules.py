@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import DAYS_TO_MONTH_END, Cadence
+from advisory_perf.contracts.enums import DAYS_TO_MONTH_END, Cadence
 
 _SATURDAY = 5
 _LONGEST_BREAK = timedelta(days=31)

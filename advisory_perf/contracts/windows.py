@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 
 _EPOCH = date(1970, 1, 1)
 

@@ -2,7 +2,7 @@
 
 from rich.table import Table
 
-from advisory_perf.contracts.conventions import BreakStatus
+from advisory_perf.contracts.enums import BreakStatus
 from advisory_perf.local.cells import add_row, titled
 from advisory_perf.local.summary import amount
 from advisory_perf.storage.breaks import Break

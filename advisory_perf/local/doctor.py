@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.definitions import open_platform
 from advisory_perf.errors import AdvisoryPerfError, LakeError
 from advisory_perf.local.installation import Installation, open_installation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.local.cells import add_row, titled
 from advisory_perf.storage.conditions import Condition, queried_where

@@ -12,7 +12,7 @@ from functools import partial
 import dagster as dg
 
 from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.errors import ChannelError, TurnHeldError
 from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all

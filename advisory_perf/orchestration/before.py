@@ -9,7 +9,7 @@ from typing import LiteralString
 import polars as pl
 
 from advisory_perf.contracts.columns import TRAILING_YEARS
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN, Table
 from advisory_perf.contracts.windows import WindowRange, last_day_of, next_window, window_of
 from advisory_perf.errors import LakeError, LakeOutageError

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import polars as pl
 
-from advisory_perf.contracts.codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT, Code
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
+from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT, Code
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, TWRR_SERIES, WHO_AND_WHEN
 from advisory_perf.contracts.windows import WindowRange, window_expr, window_of
 from advisory_perf.orchestration.before import stored_before

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice, takewhile
 
 from advisory_perf.contracts.alerts import LATE_FILE, MISSING_FILE, Alert
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_of
 from advisory_perf.storage.delivered_days import Beginning, FirstArrival
 from advisory_perf.vendors.deadlines import Deadline

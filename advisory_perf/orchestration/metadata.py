@@ -8,7 +8,7 @@ import polars as pl
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from advisory_perf.contracts.columns import COLUMNS
-from advisory_perf.contracts.conventions import ReturnStatus
+from advisory_perf.contracts.enums import ReturnStatus
 from advisory_perf.contracts.schemas import pandera_schema
 from advisory_perf.contracts.tables import Table
 from advisory_perf.performance.frames import has_return

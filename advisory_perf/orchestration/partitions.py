@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import WindowRange, window_of
 from advisory_perf.vendors.feed import Feed
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from advisory_perf.contracts.codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, VALUE_JUMP, Code
-from advisory_perf.contracts.conventions import Cause, ReconciledField
+from advisory_perf.contracts.enums import Cause, ReconciledField
+from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, VALUE_JUMP, Code
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
     NET_FLOWS,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from advisory_perf.contracts.conventions import DeliveryStatus
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject

@@ -1,6 +1,6 @@
 """Returns that can be trusted: all that may be asked of this room from outside. docs/returns.md tells what and why."""
 
-from advisory_perf.contracts.conventions import Cadence, DayCount, Deviation, FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.contracts.enums import Cadence, DayCount, Deviation, FeeBasis, FlowTiming, ReturnStatus
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.flows import net_flows

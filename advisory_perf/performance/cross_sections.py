@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import number_expr, window_expr, window_number, window_of_number
 
 

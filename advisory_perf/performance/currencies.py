@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import ReturnStatus
+from advisory_perf.contracts.enums import ReturnStatus
 from advisory_perf.contracts.tables import WHO_AND_WHEN
 from advisory_perf.performance.frames import begins_account
 

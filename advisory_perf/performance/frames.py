@@ -5,7 +5,7 @@ from typing import TypeVar
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import WITH_RETURN
+from advisory_perf.contracts.enums import WITH_RETURN
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 """A frame, eager or lazy: what goes in as one comes out as one."""

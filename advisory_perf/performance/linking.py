@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, overload
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Reopening, ReturnStatus
+from advisory_perf.contracts.enums import Reopening, ReturnStatus
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.closing import with_closures, without_closures

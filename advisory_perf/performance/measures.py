@@ -16,7 +16,7 @@ from typing import overload
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import DayCount, ReturnStatus
+from advisory_perf.contracts.enums import DayCount, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.frames import Frame
 from advisory_perf.performance.growth import growth_of_accounts, linked_by_account

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import DayCount, FlowTiming, RateStatus, ReturnStatus
+from advisory_perf.contracts.enums import DayCount, FlowTiming, RateStatus, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.frames import require
 from advisory_perf.performance.measures import Number, number, rate_of

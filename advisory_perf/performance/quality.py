@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import ReconciledField, ReturnStatus
+from advisory_perf.contracts.enums import ReconciledField, ReturnStatus
 from advisory_perf.contracts.tables import WHO_AND_WHEN
 
 LARGEST_PLAUSIBLE_RETURN = 1.0

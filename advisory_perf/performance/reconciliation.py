@@ -15,7 +15,7 @@ from typing import Self
 import polars as pl
 
 from advisory_perf.contracts.columns import FIGURE
-from advisory_perf.contracts.conventions import (
+from advisory_perf.contracts.enums import (
     Cadence,
     Cause,
     FeeBasis,

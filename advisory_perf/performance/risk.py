@@ -11,7 +11,7 @@ import operator
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Deviation
+from advisory_perf.contracts.enums import Deviation
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.performance.coverage import with_coverage
 from advisory_perf.performance.frames import Frame, finite_or_null, has_return, in_order, is_return, require

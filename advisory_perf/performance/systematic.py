@@ -10,7 +10,7 @@ cause of their own. Money only: a return that is off by a hundred has its own ca
 import polars as pl
 
 from advisory_perf.contracts.columns import FIGURE
-from advisory_perf.contracts.conventions import Cause, ReconciledField
+from advisory_perf.contracts.enums import Cause, ReconciledField
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, WHO_AND_WHEN
 from advisory_perf.performance.quality import ROLL_FORWARD_TOLERANCE
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from random import Random
 
-from advisory_perf.contracts.conventions import Cadence, FlowTiming
+from advisory_perf.contracts.enums import Cadence, FlowTiming
 
 _PPM = 10**6
 _PPB = 10**9

@@ -13,7 +13,7 @@ from math import prod
 from operator import attrgetter
 from typing import Literal
 
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.samples.market import Position, dollars
 
 _ENDING_TOLERANCE_CENTS = 1

@@ -11,7 +11,7 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from advisory_perf.contracts.conventions import Cadence, FlowTiming
+from advisory_perf.contracts.enums import Cadence, FlowTiming
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, with_vendor_return
 from advisory_perf.samples.truth import FileTruth, SampleFile, VendorSamples, vendor_truth
 

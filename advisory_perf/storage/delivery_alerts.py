@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
-from advisory_perf.contracts.codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
-from advisory_perf.contracts.conventions import DeliveryStatus, Severity
+from advisory_perf.contracts.enums import DeliveryStatus, Severity
+from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
 from advisory_perf.storage.outbox import hold_alerts, write_alerts
 
 _DIGEST = 12

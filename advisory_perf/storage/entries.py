@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from advisory_perf.contracts.codes import COMPLETENESS_CODES
+from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES
 
 
 @dataclass(frozen=True, slots=True)

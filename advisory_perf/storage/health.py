@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from psycopg import sql
 
-from advisory_perf.contracts.conventions import DeliveryStatus, Severity
+from advisory_perf.contracts.enums import DeliveryStatus, Severity
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.storage.channels import channel_of

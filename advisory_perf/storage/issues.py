@@ -12,7 +12,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, SYSTEMATIC_BREAK, VALUE_JUMP, Code
+from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, SYSTEMATIC_BREAK, VALUE_JUMP, Code
 from advisory_perf.storage.frames import copy_frame, names
 from advisory_perf.storage.warehouse import Warehouse
 

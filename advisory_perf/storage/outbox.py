@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from advisory_perf.contracts.alerts import Alert, severities_from
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.storage.warehouse import Warehouse
 
 FIRST_WAIT = timedelta(seconds=30)

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.vendors.layouts import FrozenModel
 
 RESIDUAL_BASE, LARGE_FLOW = Decimal("0.001"), Decimal("0.1")

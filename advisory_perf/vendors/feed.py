@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from advisory_perf.contracts.conventions import Cadence, Reopening, ReturnPeriod
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, meant_by, why_none
+from advisory_perf.contracts.enums import Cadence, Reopening, ReturnPeriod
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.vendors.agreements import Conventions, Tolerances
 from advisory_perf.vendors.contents import NO_FIGURE, Controls, Drift, FooterRule, Plausibility

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import polars as pl
 
-from advisory_perf.contracts.codes import CODES
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.showing import quoted, shown
 from advisory_perf.vendors.accounts import case_notices

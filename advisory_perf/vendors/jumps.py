@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.fields import FLOWS

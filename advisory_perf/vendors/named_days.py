@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_expr, window_of
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.showing import quoted

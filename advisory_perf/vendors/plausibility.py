@@ -11,7 +11,7 @@ from itertools import combinations
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.cells import split_flows

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from advisory_perf.contracts.columns import MONEY_SCALE
-from advisory_perf.contracts.conventions import ReturnPeriod
+from advisory_perf.contracts.enums import ReturnPeriod
 from advisory_perf.vendors.expressions import compiled
 from advisory_perf.vendors.layouts import FrozenModel
 

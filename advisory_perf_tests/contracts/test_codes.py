@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from advisory_perf.contracts.alerts import ALERT_CODES, Alert, is_rejection, severities_from
-from advisory_perf.contracts.codes import CODES, COMPLETENESS_CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
+from advisory_perf.contracts.issue_codes import CODES, COMPLETENESS_CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
 
 OF_SEVERITY = {
     Severity.CRITICAL: """

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import (
+from advisory_perf.contracts.enums import (
     DAYS_TO_MONTH_END,
     WITH_RETURN,
     Cadence,

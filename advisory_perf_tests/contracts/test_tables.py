@@ -3,8 +3,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.codes import CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
 from advisory_perf.contracts.columns import COLUMNS, MONEY, Kind
+from advisory_perf.contracts.issue_codes import CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
 from advisory_perf.contracts.tables import QUARANTINED_ROWS, TABLES, Table
 
 every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.errors import ChannelError
 from advisory_perf.orchestration.arriving import arrived
 from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, waiting_by_vendor

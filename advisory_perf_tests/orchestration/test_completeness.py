@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.codes import LANE_CODES
+from advisory_perf.contracts.issue_codes import LANE_CODES
 from advisory_perf.orchestration.completeness import file_issues
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf_tests.orchestration.scenarios import World, a_world, csv

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import date
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.orchestration.decisions import (
     LandingRequest,

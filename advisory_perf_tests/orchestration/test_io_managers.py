@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.definitions import open_platform

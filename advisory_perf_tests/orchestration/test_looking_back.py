@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.contracts.enums import ReconciledField
 from advisory_perf.contracts.tables import TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import LakeOutageError

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from advisory_perf.contracts.alerts import SENSOR_RED, Alert
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.errors import ChannelError
 from advisory_perf.orchestration import alerting
 from advisory_perf.orchestration.decisions import Tries, lane_subject

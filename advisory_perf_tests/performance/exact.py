@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, Reopening
+from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, Reopening
 from advisory_perf.contracts.schedules import Schedule
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import Cadence, ReturnStatus
+from advisory_perf.contracts.enums import Cadence, ReturnStatus
 from advisory_perf.contracts.schedules import Schedule
 
 _MONEY = (

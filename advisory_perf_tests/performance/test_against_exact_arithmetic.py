@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, Reopening
+from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, Reopening
 from advisory_perf.performance import net_flows, sub_period_returns, twrr_series
 from advisory_perf_tests.performance.exact import Conventions, Row, differences, exact_series
 from advisory_perf_tests.performance.scenarios import a_schedule, positions

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import FIGURE
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReturnStatus
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.completeness import incomplete_windows
 from advisory_perf.performance.linking import twrr_series

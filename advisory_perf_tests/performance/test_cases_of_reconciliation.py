@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import Cause, FeeBasis, FlowTiming, ReconciledField, ReturnStatus
+from advisory_perf.contracts.enums import Cause, FeeBasis, FlowTiming, ReconciledField, ReturnStatus
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.quality import roll_forward_failures
 from advisory_perf.performance.reconciliation import Allowance, reconcile

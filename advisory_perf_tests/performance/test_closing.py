@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, Reopening
+from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, Reopening
 from advisory_perf.performance import excess_returns, monthly_returns, net_flows, sub_period_returns, twrr_series
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.performance.quality import undefined_returns

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.performance import net_flows, sub_period_returns, twrr_series
 from advisory_perf.performance.cross_sections import latest_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies

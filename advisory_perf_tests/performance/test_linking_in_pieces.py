@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import Cadence, Reopening
+from advisory_perf.contracts.enums import Cadence, Reopening
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.contracts.windows import last_day_of, window_of
 from advisory_perf.performance import twrr_series

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import DayCount, ReturnStatus
+from advisory_perf.contracts.enums import DayCount, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.measures import Number, annual_rate, annualised_return, growth_of, link_returns
 

@@ -12,7 +12,7 @@ import pyxirr
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import DayCount, FeeBasis, FlowTiming, RateStatus, ReturnStatus
+from advisory_perf.contracts.enums import DayCount, FeeBasis, FlowTiming, RateStatus, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.measures import Number, annual_rate
 from advisory_perf.performance.money_weighted import internal_rate_of_return, modified_dietz

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.performance import twrr_series
 from advisory_perf_tests.performance.scenarios import a_return, a_schedule, returns

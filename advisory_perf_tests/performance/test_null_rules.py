@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence, Deviation, ReconciledField
+from advisory_perf.contracts.enums import Cadence, Deviation, ReconciledField
 from advisory_perf.performance import growth_of, link_returns
 from advisory_perf.performance.closing import with_closures
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies

@@ -4,7 +4,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import ReconciledField
+from advisory_perf.contracts.enums import ReconciledField
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.quality import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming, ReconciledField, Reopening, ReturnPeriod
+from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, ReconciledField, Reopening, ReturnPeriod
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.reconciliation import LATE_START, NOTHING_INVESTED, OVER_GAP, Allowance, incomparable, published, reconcile

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.performance.flows import net_flows

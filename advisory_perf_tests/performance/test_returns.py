@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.performance import sub_period_returns
 from advisory_perf_tests.performance.exact import LIMIT, Conventions, exact_return
 from advisory_perf_tests.performance.scenarios import positions

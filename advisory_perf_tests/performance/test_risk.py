@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import Cadence, Deviation
+from advisory_perf.contracts.enums import Cadence, Deviation
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.performance import risk, twrr_series
 from advisory_perf.performance.risk import tracking_error, volatility

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.quality import breaks, rolled_forward
 from advisory_perf.performance.reconciliation import Allowance, reconcile

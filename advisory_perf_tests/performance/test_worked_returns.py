@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import DayCount, FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import DayCount, FeeBasis, FlowTiming
 from advisory_perf.performance.measures import annual_rate, annualised_return, growth_of, link_returns
 from advisory_perf.performance.money_weighted import internal_rate_of_return, modified_dietz
 from advisory_perf.performance.returns import sub_period_returns

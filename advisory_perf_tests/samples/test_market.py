@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence, FlowTiming
+from advisory_perf.contracts.enums import Cadence, FlowTiming
 from advisory_perf.samples.market import (
     Account,
     Book,

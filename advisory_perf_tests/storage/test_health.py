@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.storage import health
 from advisory_perf.storage.health import Finding, alerts_health, lake_health, ledger_health, partition_health, warehouse_health

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from advisory_perf.contracts.conventions import (
+from advisory_perf.contracts.enums import (
     BreakStatus,
     Cause,
     DeliveryStatus,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import Cadence
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import FeedError
 from advisory_perf.vendors.deadlines import Deadline

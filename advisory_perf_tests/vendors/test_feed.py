@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import FlowTiming, ReconciledField, Reopening
+from advisory_perf.contracts.enums import FlowTiming, ReconciledField, Reopening
 from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Judged

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.vendors.detection.aliases import Name, Reading, Strength, candidates_for
 from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, FEES, Figures
 from advisory_perf.vendors.detection.assigning import Amounts, Assigned

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.vendors.cells import split_flows
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.currencies import MINOR_UNITS
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.vendors.detection.announced import amounts_of
 from advisory_perf.vendors.detection.arithmetic import BEGINNING, COEFFICIENT, ENDING, LEAST_WITNESSES
 from advisory_perf.vendors.detection.findings import Finding, Status

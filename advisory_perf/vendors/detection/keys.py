@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import polars as pl
 
-from advisory_perf.contracts.conventions import Cadence
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, SIGNS, WITHDRAWN
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.vendors.dates import has_time_zone
 from advisory_perf.vendors.detection.aliases import CURRENCIES, Reading, Strength, candidates_for, name_of
 from advisory_perf.vendors.detection.findings import Finding, Status

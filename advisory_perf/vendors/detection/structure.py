@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
-from advisory_perf.contracts.conventions import Cadence, FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.vendors.arrow_text import has_text
 from advisory_perf.vendors.bounds import Bounds

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.samples.market import Position, dollars
 from advisory_perf_tests.vendors.detection.scenarios import cells, gross_of_fees, positions
 

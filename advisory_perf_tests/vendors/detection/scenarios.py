@@ -14,7 +14,7 @@ import yaml
 from polars.testing import assert_frame_equal
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import Cadence, FlowTiming
+from advisory_perf.contracts.enums import Cadence, FlowTiming
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, month_ends, with_vendor_return
 from advisory_perf.vendors.detection.findings import Finding, Status

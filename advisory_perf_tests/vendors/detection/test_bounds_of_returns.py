@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.vendors.detection.aliases import name_of
 from advisory_perf.vendors.detection.amounts import FiguresOfFile

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.samples.market import Position, with_vendor_return
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.proposing import Proposal

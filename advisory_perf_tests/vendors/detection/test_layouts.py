@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from advisory_perf.contracts.conventions import FeeBasis
+from advisory_perf.contracts.enums import FeeBasis
 from advisory_perf.vendors.detection.rendering import as_yaml
 from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, judge

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf_tests.vendors.detection.scenarios import FIGURES, NAMES, columns, confirmed, gross_of_fees, positions, proposed_of
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from advisory_perf.contracts.conventions import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.samples.market import Position, dollars
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.proposing import Proposal

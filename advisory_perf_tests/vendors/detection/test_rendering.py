@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.contracts.conventions import FlowTiming
+from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import FeedError
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.deliveries import make_samples

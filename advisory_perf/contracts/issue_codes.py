@@ -5,7 +5,7 @@ What a lane finds in published rows changes no figure and keeps nothing back.
 
 from dataclasses import dataclass
 
-from advisory_perf.contracts.conventions import Severity
+from advisory_perf.contracts.enums import Severity
 
 
 @dataclass(frozen=True, slots=True)
