@@ -90,10 +90,10 @@ def _end(handed: "Sequence[Handed]") -> None:
 
 
 def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Handed]":
+    from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.progress import run_with_progress
     from advisory_perf.local.summary import console, summary
-    from advisory_perf.vendors.registry import load_feeds
 
     _check_vendor(vendor, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
@@ -208,7 +208,7 @@ def feeds_check(
     file: Annotated[Path | None, typer.Argument(help="One feed file; by default every known feed.", exists=True, dir_okay=False)] = None,
 ) -> None:
     """Validates feed files."""
-    from advisory_perf.vendors.registry import load_feeds, read_feed
+    from advisory_perf.feeds.registry import load_feeds, read_feed
 
     feeds = [read_feed(file)] if file is not None else list(load_feeds(settings_of(context, None).feeds_dir).values())
     for feed in feeds:
@@ -229,8 +229,8 @@ def feeds_detect(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
 ) -> None:
     """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""
+    from advisory_perf.feeds.agreements import RESIDUAL_BASE
     from advisory_perf.performance.returns import sub_period_returns
-    from advisory_perf.vendors.agreements import RESIDUAL_BASE
     from advisory_perf.vendors.detection.proposing import propose
     from advisory_perf.vendors.detection.rendering import as_yaml
 
@@ -271,11 +271,11 @@ def quarantine_replay(
     home: Home = None,
 ) -> None:
     """Lands kept deliveries again with the present feeds, as if they came now, and runs their lanes."""
+    from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.progress import replay_with_progress
     from advisory_perf.local.quarantine import lanes_to_replay, to_replay
     from advisory_perf.local.summary import console, summary
-    from advisory_perf.vendors.registry import load_feeds
 
     if vendor is not None and delivery is not None:
         raise typer.BadParameter("a delivery has its vendor; give one of --vendor and --delivery", param_hint="--delivery")

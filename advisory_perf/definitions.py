@@ -8,6 +8,7 @@ import warnings
 import dagster as dg
 
 from advisory_perf.errors import SettingsError
+from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.giving_up import giving_up_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
@@ -25,7 +26,6 @@ from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.roles import Role
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf.vendors.registry import load_feeds
 
 
 def open_platform(settings: Settings) -> Platform:

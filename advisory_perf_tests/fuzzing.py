@@ -26,7 +26,7 @@ import polars as pl
 import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of

@@ -18,8 +18,8 @@ import polars as pl
 import xlsxwriter
 import yaml
 
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.samples.bulk import bulk_csv
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, judge
 from advisory_perf.vendors.reading import read_raw_rows
 

@@ -6,6 +6,7 @@ from functools import partial
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.definitions import open_platform
 from advisory_perf.errors import AdvisoryPerfError, LakeError
+from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.local.installation import Installation, open_installation
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.daemon_health import daemon_health
@@ -18,7 +19,6 @@ from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf.vendors.registry import load_feeds
 
 
 def examine(settings: Settings) -> list[Finding]:

@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
+from advisory_perf.feeds.registry import feed_for
 from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
@@ -30,7 +31,6 @@ from advisory_perf.storage.objects import LakeFile, oddity_of
 from advisory_perf.storage.processes import is_running, own_identity
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
-from advisory_perf.vendors.registry import feed_for
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"

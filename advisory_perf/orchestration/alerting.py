@@ -14,6 +14,7 @@ import dagster as dg
 from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.errors import ChannelError, TurnHeldError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
@@ -34,7 +35,6 @@ from advisory_perf.storage.objects import Listing
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.storage.turns import sweep_turns
-from advisory_perf.vendors.feed import Feed
 
 _WATCH_SECONDS = 30
 _SEND_SECONDS = 15

@@ -14,6 +14,7 @@ import polars as pl
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.decisions import versions_of_the_same
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
@@ -37,7 +38,6 @@ from advisory_perf.storage.receiving import (
 )
 from advisory_perf.storage.turns import Turns
 from advisory_perf.vendors.bounds import Bounds, Limits
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import cell_columns, unmapped_columns

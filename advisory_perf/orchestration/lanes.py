@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
@@ -15,7 +16,6 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.vendors.feed import Feed
 
 WAREHOUSE_POOL = "warehouse"
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import WindowRange, window_of
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 
 
 def delivery_partitions(feed: Feed) -> dg.DynamicPartitionsDefinition:

@@ -24,6 +24,7 @@ from advisory_perf.contracts.tables import (
 )
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.errors import LandingUnderWayError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.decisions import by_precedence, replacing, versions_of_the_same
@@ -54,7 +55,6 @@ from advisory_perf.performance.systematic import common_factors, comparisons, ga
 from advisory_perf.performance.versions import without_replaced
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.landing_writes import being_landed
-from advisory_perf.vendors.feed import Feed
 
 NOTHING_COMPARED = "nothing compared"
 

@@ -2,8 +2,8 @@
 
 import polars as pl
 
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.notices import Notice
 
 _SHOWN = 3

@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as arrow_compute
 
+from advisory_perf.feeds.date_formats import are_days
+from advisory_perf.feeds.file_layout import known_zone
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.binary_floats import APPROXIMATE, amounts_as_text, identifiers_as_text
-from advisory_perf.vendors.dates import are_days
-from advisory_perf.vendors.layouts import known_zone
 from advisory_perf.vendors.raw import Reading
 from advisory_perf.vendors.telling import midnight_notice
 

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, MONEY_SCALE
-from advisory_perf.vendors.sources import Numbers
+from advisory_perf.feeds.sources import Numbers
 
 APPROXIMATE: Final = "\u2248"
 """Stands before a number whose last digits are those of a binary float, and not of any decimal that was meant."""

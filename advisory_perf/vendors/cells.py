@@ -13,16 +13,16 @@ import polars as pl
 
 from advisory_perf.contracts.columns import LARGEST_RETURN, MONEY
 from advisory_perf.contracts.currencies import MINOR_DIGITS
+from advisory_perf.feeds.date_formats import first_of, within_reach
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS, IDENTIFIERS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS
+from advisory_perf.feeds.names import INVISIBLE
+from advisory_perf.feeds.sources import INDIAN, Source
 from advisory_perf.vendors import denominations
 from advisory_perf.vendors import numbers as notation
 from advisory_perf.vendors.binary_floats import APPROXIMATE, plainly_meant
-from advisory_perf.vendors.dates import first_of, within_reach
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FLOWS, IDENTIFIERS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS
-from advisory_perf.vendors.names import INVISIBLE
 from advisory_perf.vendors.numbers import DECIMAL, INFINITE, SCIENTIFIC, is_blank
 from advisory_perf.vendors.raw import bare, cell
-from advisory_perf.vendors.sources import INDIAN, Source
 from advisory_perf.vendors.telling import Told, ToldNumbers
 
 CELL_ERROR = r"^#(N/A|\u00a1?[^\W\d_]+(?:/0)?[!?]|GETTING_DATA|[A-Z][A-Za-z]+)$"

@@ -11,11 +11,11 @@ from decimal import Decimal
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.contents import FooterRule
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.vendors.cells import stripped
-from advisory_perf.vendors.contents import FooterRule
 from advisory_perf.vendors.denominations import as_printed
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import MONEY_FIELDS
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.numbers import figure, is_blank
 from advisory_perf.vendors.raw import MARK, MISFIT, cell, cell_columns

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from advisory_perf.vendors.layouts import Csv
+from advisory_perf.feeds.file_layout import Csv
 from advisory_perf.vendors.raw import MISFIT, Reading, cell, cell_columns, set_aside
 
 _STAND_INS = (*range(0x01, 0x09), *range(0x0E, 0x1A))

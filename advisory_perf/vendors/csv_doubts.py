@@ -8,10 +8,10 @@ its figures are asked in ``plausibility``.
 
 import polars as pl
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.vendors.controls import is_footer
 from advisory_perf.vendors.csv_strict import BROKEN
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.vendors.raw import CELL, MARK, MISFIT, cell, cell_columns, set_aside
 
 _NUMBERS = {*MONEY_FIELDS, *RETURN_FIELDS, NET_FLOW}

@@ -17,14 +17,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from advisory_perf.feeds.file_layout import Csv
+from advisory_perf.feeds.names import listed
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.csv_dialects import Dialect, dialect_of
 from advisory_perf.vendors.csv_doubts import in_doubt, says_its_end
 from advisory_perf.vendors.csv_strict import BROKEN, Broken, broken_records, end_of_lines, refuse_a_broken_header, replaced, without
 from advisory_perf.vendors.csv_text import Blocks, count_of, fewest_misfits, has_lone_returns, refuse_too_large, text_of
 from advisory_perf.vendors.headers import named_header, notice_units_above, other_width, refuse_a_header, refuse_rows_above
-from advisory_perf.vendors.layouts import Csv
-from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import (
     DEEPEST_HEADER,
     LINE_NUMBER,

@@ -16,7 +16,7 @@ from itertools import islice
 import polars as pl
 import pyarrow as pa
 
-from advisory_perf.vendors.layouts import Csv
+from advisory_perf.feeds.file_layout import Csv
 from advisory_perf.vendors.raw import Header, Reading
 
 BROKEN = "E_QUOTE"

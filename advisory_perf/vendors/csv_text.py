@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.file_layout import Csv
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.layouts import Csv
 from advisory_perf.vendors.raw import DEEPEST_HEADER, Reading
 
 _BOMS = (

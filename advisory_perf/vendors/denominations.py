@@ -10,9 +10,9 @@ from functools import cache
 import polars as pl
 
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_DIGITS, MINOR_UNITS, WITHDRAWN, meant_by, why_none
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.sources import Source
 from advisory_perf.vendors.raw import bare, cell
-from advisory_perf.vendors.sources import Source
 
 _SENTENCES = {code: why_none(code) for code in (*MINOR_UNITS, *WITHDRAWN)}
 _DIGITS = {code: unit.digits for code, unit in MINOR_UNITS.items()}

@@ -7,10 +7,10 @@ they may be, or without a name.
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.names import listed
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.names import listed
+from advisory_perf.feeds.suggestions import proposed_changes
 from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.proposals import proposed_changes
 from advisory_perf.vendors.raw import cell, cell_columns, unmapped_columns
 
 _UNNAMED = "unnamed "

@@ -16,12 +16,12 @@ import fastexcel
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.feeds.names import listed
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.binary_floats import APPROXIMATE, approximate, is_beyond_cents
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.vendors.headers import named_header, notice_units_above, other_width, refuse_a_header, refuse_rows_above
-from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.numbers import of_number
 from advisory_perf.vendors.old_workbooks import OLD_EXCEL, look_through_old
 from advisory_perf.vendors.pivoting import are_among

@@ -10,9 +10,9 @@ Without the key nothing is filled, and a notice names the columns in which it lo
 
 import polars as pl
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import KEY, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.vendors.controls import is_footer
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import KEY, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell
 
 (_ACCOUNT, _DAY), _OF_THE_ACCOUNT = KEY, ("account_name", "currency")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from advisory_perf.feeds.contents import FooterRule
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.names import folded
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.contents import FooterRule
 from advisory_perf.vendors.controls import has_control_figures, is_named
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.names import folded
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import LINE_NUMBER, MISFIT, bare, cell
 from advisory_perf.vendors.subtotals import TOTAL_LABEL, subtotals

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.date_formats import first_of
+from advisory_perf.feeds.fields import KEY, MONEY_FIELDS
+from advisory_perf.feeds.names import listed
+from advisory_perf.feeds.units import unit_in
 from advisory_perf.vendors.cells import CELL_ERROR
-from advisory_perf.vendors.dates import first_of
-from advisory_perf.vendors.fields import KEY, MONEY_FIELDS
-from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import Header, Reading
-from advisory_perf.vendors.units import unit_in
 
 _DIGIT = re.compile(r"\d")
 _FEWEST_NAMES, _LONGEST_LINE = 3, 200

@@ -13,14 +13,14 @@ from typing import cast
 
 import polars as pl
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import IDENTIFIERS
+from advisory_perf.feeds.file_layout import Json
+from advisory_perf.feeds.names import folded, folded_path
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.binary_floats import APPROXIMATE
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import IDENTIFIERS
 from advisory_perf.vendors.json_text import Decimals, JsonText
-from advisory_perf.vendors.layouts import Json
-from advisory_perf.vendors.names import folded, folded_path
 from advisory_perf.vendors.numbers import of_number
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, feed_spellings, missing_columns, without_blank_lines
 from advisory_perf.vendors.stating import with_stated

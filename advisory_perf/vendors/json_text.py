@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.names import folded, repeated
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.names import folded, repeated
 from advisory_perf.vendors.raw import Reading, feed_spellings
 
 _PIECE = 1 << 20

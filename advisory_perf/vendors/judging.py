@@ -12,6 +12,8 @@ import polars as pl
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import KEY, MONEY_FIELDS, NET_FLOW, PRECISION, PROVENANCE
 from advisory_perf.showing import quoted, shown
 from advisory_perf.vendors.accounts import case_notices
 from advisory_perf.vendors.binary_floats import APPROXIMATE, surely
@@ -19,8 +21,6 @@ from advisory_perf.vendors.cells import Field, fields, half_unit, in_case, split
 from advisory_perf.vendors.controls import control_notices, is_footer
 from advisory_perf.vendors.denominations import in_major_units
 from advisory_perf.vendors.drift import drift_notices
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import KEY, MONEY_FIELDS, NET_FLOW, PRECISION, PROVENANCE
 from advisory_perf.vendors.footers import reconsidered, suspects
 from advisory_perf.vendors.jumps import without_jumps
 from advisory_perf.vendors.named_days import day_notices

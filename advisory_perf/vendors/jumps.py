@@ -12,9 +12,9 @@ from datetime import date
 import polars as pl
 
 from advisory_perf.contracts.enums import Cadence
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FLOWS
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import LINE_NUMBER
 

@@ -14,10 +14,10 @@ import polars as pl
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_expr, window_of
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.date_formats import first_of
+from advisory_perf.feeds.expressions import without
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.dates import first_of
-from advisory_perf.vendors.expressions import without
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import bare, cell
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 import polars as pl
 
 from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, MONEY, MONEY_SCALE
+from advisory_perf.feeds.sources import INDIAN, Numbers
 from advisory_perf.vendors.binary_floats import meant, surely
 from advisory_perf.vendors.raw import bare
-from advisory_perf.vendors.sources import INDIAN, Numbers
 
 CENTS = 2
 INFINITE = r"(?i)^[+-]?inf(inity)?$"

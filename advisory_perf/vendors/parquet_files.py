@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as arrow_compute
 import pyarrow.parquet as arrow_parquet
 
+from advisory_perf.feeds.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.feeds.names import folded, folded_path
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.arrow_text import days_as_text, has_text, texts_of, type_name
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
-from advisory_perf.vendors.names import folded, folded_path
 from advisory_perf.vendors.numbers import of_numbers
 from advisory_perf.vendors.pivoting import are_among
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, cell, column_names, missing_columns, without_blank_lines

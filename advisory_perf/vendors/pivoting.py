@@ -10,14 +10,14 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from advisory_perf.feeds.fields import MONEY_FIELDS
+from advisory_perf.feeds.file_layout import Pivot
+from advisory_perf.feeds.names import folded
+from advisory_perf.feeds.units import unit_in
 from advisory_perf.vendors.bounds import cells_allowed
 from advisory_perf.vendors.controls import is_footer
-from advisory_perf.vendors.fields import MONEY_FIELDS
-from advisory_perf.vendors.layouts import Pivot
-from advisory_perf.vendors.names import folded
 from advisory_perf.vendors.plausibility import tell_of_unit
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns, missing_columns, set_aside
-from advisory_perf.vendors.units import unit_in
 
 _ROW, _NAME, _VALUE = "row", "name", "value"
 _CELLS_A_LINE = 16

@@ -13,15 +13,15 @@ import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.sources import Source
+from advisory_perf.feeds.units import PERCENT, Unit, unit_in
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.cells import split_flows
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, Reading, bare, cell
-from advisory_perf.vendors.sources import Source
 from advisory_perf.vendors.torn import TORN, is_whole, last_field
-from advisory_perf.vendors.units import PERCENT, Unit, unit_in
 
 _ADDED = ("beginning_market_value", "contributions", "income", "appreciation", "other_adjustments")
 _SUBTRACTED = ("distributions", "fees", "ending_market_value")

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.file_layout import Unpivot
+from advisory_perf.feeds.names import INVISIBLE, folded, listed, repeated, visible, without_repeats
+from advisory_perf.feeds.suggestions import proposed_changes, renamed_by_a_unit
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.layouts import Unpivot
-from advisory_perf.vendors.names import INVISIBLE, folded, listed, repeated, visible, without_repeats
 from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.proposals import proposed_changes, renamed_by_a_unit
 
 LINE_NUMBER = "line_number"
 MISFIT = "misfit"

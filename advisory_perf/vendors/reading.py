@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import polars as pl
 
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.showing import quoted
 from advisory_perf.vendors.bounds import TEXT_VIEW, Bounds
 from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.excel_files import read_excel
 from advisory_perf.vendors.faults import parser_faults
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.filling import filled
 from advisory_perf.vendors.json_files import read_json
 from advisory_perf.vendors.notices import Notice

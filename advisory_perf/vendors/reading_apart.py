@@ -25,8 +25,8 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, ReaderLostError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.bounds import Bounds, Limits
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.reader import LENGTHS, READY
 

@@ -7,9 +7,9 @@ so is E_SIGN, and so is a delivery without the figures to ask, in which most of 
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS
 from advisory_perf.vendors.cells import moved_flows
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FLOWS
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.plausibility import COMPONENTS, identity_holds
 from advisory_perf.vendors.raw import LINE_NUMBER

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
+from advisory_perf.feeds.date_formats import first_of
+from advisory_perf.feeds.expressions import matches
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.names import folded, listed
 from advisory_perf.vendors.controls import is_footer
-from advisory_perf.vendors.dates import first_of
-from advisory_perf.vendors.expressions import matches
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.names import folded, listed
 from advisory_perf.vendors.raw import CELL, LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns
 
 _FIGURES = ("beginning_market_value", "ending_market_value", "net_flow", "contributions", "distributions")

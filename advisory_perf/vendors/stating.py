@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
+from advisory_perf.feeds.names import folded, listed
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.names import folded, listed
 from advisory_perf.vendors.raw import CELL, Reading, cell, cell_columns
 
 

@@ -10,8 +10,8 @@ import polars as pl
 
 from advisory_perf.contracts.columns import MONEY_SCALE
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FLOWS, NET_FLOW
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import LINE_NUMBER
 

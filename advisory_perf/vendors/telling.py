@@ -13,10 +13,7 @@ from itertools import combinations
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.showing import quoted
-from advisory_perf.vendors import numbers as notation
-from advisory_perf.vendors.binary_floats import meant, surely
-from advisory_perf.vendors.dates import (
+from advisory_perf.feeds.date_formats import (
     AS_WRITTEN,
     EXCEL_SERIAL,
     are_days,
@@ -26,11 +23,14 @@ from advisory_perf.vendors.dates import (
     parsed,
     written_instants,
 )
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.feeds.sources import Numbers
+from advisory_perf.showing import quoted
+from advisory_perf.vendors import numbers as notation
+from advisory_perf.vendors.binary_floats import meant, surely
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.raw import bare, cell
-from advisory_perf.vendors.sources import Numbers
 
 _CORE = r"([0-9.,]*[0-9][0-9.,]*)"
 _BY_POINT = r"^(?:[0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:\.[0-9]*)?$"

@@ -8,9 +8,9 @@ from datetime import date
 
 import polars as pl
 
-from advisory_perf.vendors.dates import EXCEL_SERIAL
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.date_formats import EXCEL_SERIAL
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.vendors.raw import MARK, bare, cell, cell_columns
 
 TORN = "E_TORN"

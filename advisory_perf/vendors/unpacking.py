@@ -10,8 +10,8 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 
+from advisory_perf.feeds.names import listed
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.names import listed
 from advisory_perf.vendors.raw import Reading
 
 ZIP, EMPTY_ZIP, GZIP = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"

@@ -8,15 +8,15 @@ from functools import reduce
 
 import polars as pl
 
+from advisory_perf.feeds.fields import MONEY_FIELDS
+from advisory_perf.feeds.file_layout import Unpivot
+from advisory_perf.feeds.names import folded, visible
+from advisory_perf.feeds.sources import Numbers
+from advisory_perf.feeds.units import unit_in
 from advisory_perf.vendors.bounds import cells_allowed
-from advisory_perf.vendors.fields import MONEY_FIELDS
-from advisory_perf.vendors.layouts import Unpivot
-from advisory_perf.vendors.names import folded, visible
 from advisory_perf.vendors.numbers import is_blank
 from advisory_perf.vendors.plausibility import tell_of_unit
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns
-from advisory_perf.vendors.sources import Numbers
-from advisory_perf.vendors.units import unit_in
 
 _ROWS_A_CELL = 16
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 
 
 def with_several_valuations(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed) -> pl.Series:

@@ -9,10 +9,10 @@ import re
 
 import polars as pl
 
-from advisory_perf.vendors.dates import EXCEL_SERIAL
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.layouts import Unpivot
-from advisory_perf.vendors.names import matched, visible
+from advisory_perf.feeds.date_formats import EXCEL_SERIAL
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.file_layout import Unpivot
+from advisory_perf.feeds.names import matched, visible
 from advisory_perf.vendors.pivoting import are_among
 from advisory_perf.vendors.raw import CELL, cell, cell_columns
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.feeds.registry import PACKAGE_FEEDS
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf.storage.embedded import EmbeddedPostgres
@@ -24,7 +25,6 @@ from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.heartbeat import read_heartbeat
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf.vendors.registry import PACKAGE_FEEDS
 
 pytestmark = pytest.mark.slow
 

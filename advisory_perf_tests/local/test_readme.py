@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf.vendors.registry import read_feed
+from advisory_perf.feeds.registry import read_feed
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,6 +10,7 @@ import pytest
 from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, TurnHeldError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration import deadlines, decisions, held_turns, long_tries, red_sensors
 from advisory_perf.orchestration.arriving import Arrived, arrived, odd_name_alerts
 from advisory_perf.orchestration.attempts import told_by
@@ -34,7 +35,6 @@ from advisory_perf.storage.lake import ARCHIVE, INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt
 from advisory_perf.storage.objects import LakeFile, Listing, OddName
 from advisory_perf.storage.receiving import Arrival
-from advisory_perf.vendors.feed import Feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 

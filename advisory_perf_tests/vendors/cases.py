@@ -7,7 +7,7 @@ that differs.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import codes, judged
 
 _Test = TypeVar("_Test", bound=Callable[..., None])

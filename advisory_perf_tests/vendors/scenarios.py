@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, Judged, judge
 from advisory_perf.vendors.raw import CELL, LINE_NUMBER, MISFIT
 from advisory_perf.vendors.reading import read_raw_rows

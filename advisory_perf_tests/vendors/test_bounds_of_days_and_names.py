@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError, ReaderLostError
+from advisory_perf.feeds.suggestions import proposed_changes, renamed_by_a_unit
 from advisory_perf.vendors.bounds import Limits
 from advisory_perf.vendors.named_days import day_notices
-from advisory_perf.vendors.proposals import proposed_changes, renamed_by_a_unit
 from advisory_perf.vendors.raw import cell
 from advisory_perf.vendors.reading_apart import Death
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.csv_dialects import dialect_of
 from advisory_perf.vendors.csv_doubts import says_its_end
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.raw import Reading
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, misfits, read
 

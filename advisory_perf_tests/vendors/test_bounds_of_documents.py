@@ -3,8 +3,8 @@
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.json_text import Decimals, JsonText
 from advisory_perf.vendors.raw import Reading
 from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from advisory_perf.errors import FeedError
-from advisory_perf.vendors.registry import read_feed
+from advisory_perf.feeds.registry import read_feed
 from advisory_perf_tests.vendors.scenarios import a_feed, feed_as_data
 
 pytestmark = pytest.mark.table

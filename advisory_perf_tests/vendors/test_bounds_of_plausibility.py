@@ -8,7 +8,7 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 

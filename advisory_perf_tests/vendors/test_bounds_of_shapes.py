@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors import bounds as allowed
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import a_feed, cells, codes, judged, lines, misfits, read
 

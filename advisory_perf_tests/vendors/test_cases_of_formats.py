@@ -12,7 +12,7 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 import xlsxwriter
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.file_layout import Csv
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.csv_files import read_csv
 from advisory_perf.vendors.csv_strict import Grammar, broken_records
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.layouts import Csv
 from advisory_perf.vendors.raw import Reading
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.accepting import accepts_at_least, counted

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.raw import MARK
 from advisory_perf_tests.vendors.scenarios import a_feed_of, read
 from advisory_perf_tests.vendors.whole_files import ROWS, csv_text, whole_files

@@ -8,8 +8,8 @@ import pytest
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import FeedError
-from advisory_perf.vendors.deadlines import Deadline
-from advisory_perf.vendors.registry import read_feed
+from advisory_perf.feeds.deadline import Deadline
+from advisory_perf.feeds.registry import read_feed
 from advisory_perf_tests.vendors.scenarios import a_feed
 
 NEW_YORK = "America/New_York"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.expressions import all_found, compiled, first_found, matches, without
-from advisory_perf.vendors.layouts import Stated, Unpivot
-from advisory_perf.vendors.names import matched
+from advisory_perf.feeds.expressions import all_found, compiled, first_found, matches, without
+from advisory_perf.feeds.file_layout import Stated, Unpivot
+from advisory_perf.feeds.names import matched
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import a_feed_of
 

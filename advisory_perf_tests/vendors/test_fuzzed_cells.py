@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell
 from advisory_perf_tests.accepting import accepts_at_least, counted

@@ -16,7 +16,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, codes, judged
 from advisory_perf_tests.vendors.workbook_files import binary_workbook, old_workbook

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.judging import judge
 from advisory_perf.vendors.notices import Notice
 from advisory_perf.vendors.reading import read_raw_rows

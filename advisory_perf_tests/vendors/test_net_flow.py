@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import codes, feed_as_data, judged, notices, refusal
 
 pytestmark = pytest.mark.slow

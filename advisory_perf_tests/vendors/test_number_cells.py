@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of, cells, codes, judged, read
 from advisory_perf_tests.vendors.workbook_files import a_book

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of, read, rejection
 from advisory_perf_tests.vendors.whole_files import whole_files
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from advisory_perf.errors import DeliveryRejectedError, FeedError
-from advisory_perf.vendors.registry import feed_for, load_feeds, read_feed
+from advisory_perf.feeds.registry import feed_for, load_feeds, read_feed
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 
 WEIGHTED = {"flow_timing": "weighted", "fee_basis": "net", "weight": 0.25}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged, notices, refusal
 
 pytestmark = pytest.mark.slow

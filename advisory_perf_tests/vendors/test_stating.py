@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, judge
 from advisory_perf.vendors.raw import Reading
 from advisory_perf.vendors.reading import read_raw_rows

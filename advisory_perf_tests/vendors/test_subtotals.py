@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.judging import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, judged, notices, refusal
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 import xlsxwriter
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import a_feed, judged
 from advisory_perf_tests.vendors.workbook_files import NAMES, binary_workbook, old_workbook
 

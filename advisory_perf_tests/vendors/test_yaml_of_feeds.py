@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from advisory_perf.errors import FeedError
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.registry import read_feed
-from advisory_perf.vendors.sources import Source
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import read_feed
+from advisory_perf.feeds.sources import Source
 
 FEED = """
 vendor: acme

@@ -10,7 +10,7 @@ from functools import cache
 import polars as pl
 import xlsxwriter
 
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of
 
 ROWS = [

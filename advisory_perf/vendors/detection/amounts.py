@@ -11,6 +11,9 @@ from decimal import Decimal
 import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.feeds.fields import NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.sources import Numbers
+from advisory_perf.feeds.units import PERCENT, RATES
 from advisory_perf.vendors.detection.aliases import Name, Reading, Strength, candidates_for
 from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, FEES, Figures
 from advisory_perf.vendors.detection.assigning import Amounts, Assigned
@@ -25,9 +28,6 @@ from advisory_perf.vendors.detection.values import (
     returns,
     share,
 )
-from advisory_perf.vendors.fields import NET_FLOW, RETURN_FIELDS
-from advisory_perf.vendors.sources import Numbers
-from advisory_perf.vendors.units import PERCENT, RATES
 
 SAMPLE_ROWS = 20_000
 """So many rows are enough for arithmetic, and keep a file of any length to seconds."""

@@ -12,6 +12,7 @@ from typing import Self
 
 import polars as pl
 
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW
 from advisory_perf.vendors.detection.aliases import Reading, Strength
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,
@@ -36,7 +37,6 @@ from advisory_perf.vendors.detection.arithmetic import (
 from advisory_perf.vendors.detection.equation import Verdict
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import share
-from advisory_perf.vendors.fields import FLOWS, NET_FLOW
 
 _OWN_NET_FLOW = "vendor_net_flow"
 

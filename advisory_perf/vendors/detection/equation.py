@@ -15,6 +15,7 @@ from typing import Protocol, Self
 import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW
 from advisory_perf.vendors.cells import split_flows
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,
@@ -31,7 +32,6 @@ from advisory_perf.vendors.detection.arithmetic import (
     Seen,
 )
 from advisory_perf.vendors.detection.values import share
-from advisory_perf.vendors.fields import FLOWS, NET_FLOW
 
 _NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, NET_FLOW, ENDING, FEES)
 _SCALES = {"fraction": 1, "percent": 100, "basis_points": 10_000}

@@ -17,6 +17,8 @@ import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FIELDS, FLOWS, NET_FLOW
 from advisory_perf.vendors.arrow_text import has_text
 from advisory_perf.vendors.bounds import Bounds
 from advisory_perf.vendors.detection.aliases import readings
@@ -25,8 +27,6 @@ from advisory_perf.vendors.detection.headers import Layout, header_in, no_header
 from advisory_perf.vendors.detection.json_layouts import json_layout
 from advisory_perf.vendors.detection.naming import file_names, vendor_of
 from advisory_perf.vendors.faults import parser_faults
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.fields import FIELDS, FLOWS, NET_FLOW
 from advisory_perf.vendors.raw import CELL, DEEPEST_HEADER, HEADER_SEARCH_ROWS, LINE_NUMBER, MARK, MISFIT, Reading, cell_columns
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf.vendors.unpacking import unpacked

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.feeds.sources import Numbers
 from advisory_perf.vendors.detection.aliases import Reading, Strength
 from advisory_perf.vendors.detection.arithmetic import (
     HOLDS,
@@ -26,7 +27,6 @@ from advisory_perf.vendors.detection.assigning import Amounts
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import day_formats, looks_numeric, notation, printed_digits, share
 from advisory_perf.vendors.raw import cell
-from advisory_perf.vendors.sources import Numbers
 
 
 def figures(unit: str = "0.01", **columns: list[str]) -> Figures:

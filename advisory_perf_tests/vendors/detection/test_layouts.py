@@ -9,8 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from advisory_perf.contracts.enums import FeeBasis
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.vendors.detection.rendering import as_yaml
-from advisory_perf.vendors.feed import Feed
 from advisory_perf.vendors.judging import Delivery, judge
 from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.accepting import accepts_at_least, counted

@@ -15,11 +15,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, meant_by, why_none
 from advisory_perf.contracts.enums import Cadence, Reopening, ReturnPeriod
 from advisory_perf.contracts.schedules import Schedule
-from advisory_perf.vendors.agreements import Conventions, Tolerances
-from advisory_perf.vendors.contents import NO_FIGURE, Controls, Drift, FooterRule, Plausibility
-from advisory_perf.vendors.dates import has_time_zone, tells_days, tells_months
-from advisory_perf.vendors.deadlines import Deadline
-from advisory_perf.vendors.fields import (
+from advisory_perf.feeds.agreements import Conventions, Tolerances
+from advisory_perf.feeds.contents import NO_FIGURE, Controls, Drift, FooterRule, Plausibility
+from advisory_perf.feeds.date_formats import has_time_zone, tells_days, tells_months
+from advisory_perf.feeds.deadline import Deadline
+from advisory_perf.feeds.fields import (
     FIELDS,
     FLOWS,
     IDENTIFIERS,
@@ -31,9 +31,9 @@ from advisory_perf.vendors.fields import (
     RETURN_FIELDS,
     VENDOR_RETURN,
 )
-from advisory_perf.vendors.layouts import Files, FrozenModel
-from advisory_perf.vendors.names import folded
-from advisory_perf.vendors.sources import Numbers, Source
+from advisory_perf.feeds.file_layout import Files, FrozenModel
+from advisory_perf.feeds.names import folded
+from advisory_perf.feeds.sources import Numbers, Source
 
 _WEEK, _BUSINESS_MONTH = 7, 20
 

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from advisory_perf.feeds.expressions import matches
 from advisory_perf.showing import ignored_class, quoted
-from advisory_perf.vendors.expressions import matches
 
 _SOFT_HYPHEN = "\u00ad"
 INVISIBLE = rf"\s{ignored_class(besides=_SOFT_HYPHEN)}"

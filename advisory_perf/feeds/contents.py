@@ -8,9 +8,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from advisory_perf.vendors.expressions import compiled
-from advisory_perf.vendors.fields import MONEY_FIELDS
-from advisory_perf.vendors.layouts import FrozenModel
+from advisory_perf.feeds.expressions import compiled
+from advisory_perf.feeds.fields import MONEY_FIELDS
+from advisory_perf.feeds.file_layout import FrozenModel
 
 
 class FooterRule(FrozenModel):

@@ -7,10 +7,10 @@ mean the same is the vendor's word.
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.names import listed, visible
+from advisory_perf.feeds.units import unit_in
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.feed import Feed
-from advisory_perf.vendors.names import listed, visible
-from advisory_perf.vendors.units import unit_in
 
 _ALIKE = 0.6
 

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from advisory_perf.errors import DeliveryRejectedError, FeedError
-from advisory_perf.vendors.feed import Feed
+from advisory_perf.feeds.feed import Feed
 
-PACKAGE_FEEDS = Path(__file__).parent / "feeds"
+PACKAGE_FEEDS = Path(__file__).parent / "definitions"
 
 
 _MOST_BYTES, _DEEPEST, _MOST_NODES = 256 << 10, 20, 20_000

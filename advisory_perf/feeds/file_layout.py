@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from advisory_perf.vendors.dates import tells_days
-from advisory_perf.vendors.expressions import all_found, compiled, first_found, without
-from advisory_perf.vendors.names import folded, matched
+from advisory_perf.feeds.date_formats import tells_days
+from advisory_perf.feeds.expressions import all_found, compiled, first_found, without
+from advisory_perf.feeds.names import folded, matched
 
 _PACKED = (".gz", ".zip")
 _VALUE_GROUP = "column"
