@@ -27,8 +27,8 @@ import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged, judge
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of
 from advisory_perf_tests.vendors.test_fuzzed_cells import CURRENCIES, NOTATIONS, tokens, written
 

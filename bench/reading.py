@@ -19,9 +19,9 @@ import xlsxwriter
 import yaml
 
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, judge
 from advisory_perf.samples.bulk import bulk_csv
-from advisory_perf.vendors.judging import Delivery, judge
-from advisory_perf.vendors.reading import read_raw_rows
 
 FEED = Path(__file__).parent / "feeds" / "bulk.yaml"
 LAST_DAY = date(2025, 6, 30)

@@ -15,6 +15,11 @@ import polars as pl
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.limits import Bounds, Limits
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
+from advisory_perf.ingestion.reading_apart import read_apart
+from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.decisions import versions_of_the_same
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
@@ -37,11 +42,6 @@ from advisory_perf.storage.receiving import (
     sha256_of,
 )
 from advisory_perf.storage.turns import Turns
-from advisory_perf.vendors.bounds import Bounds, Limits
-from advisory_perf.vendors.judging import Delivery, Judged, judge
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.raw import cell_columns, unmapped_columns
-from advisory_perf.vendors.reading_apart import read_apart
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
 COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)

@@ -18,6 +18,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf.local.installation import INSTANCE_FILE, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration import io_managers
@@ -30,7 +31,6 @@ from advisory_perf.storage.publication import SliceChange
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import pending_migrations
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf.vendors.judging import Judged, judge
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
 
 pytestmark = pytest.mark.slow

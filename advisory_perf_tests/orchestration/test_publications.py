@@ -15,6 +15,8 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.definitions import open_platform
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, judge
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.landing import claimed, landed
@@ -30,8 +32,6 @@ from advisory_perf.storage.publication import lock_publication
 from advisory_perf.storage.receiving import Arrival
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse
-from advisory_perf.vendors.judging import Delivery, judge
-from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
 from advisory_perf_tests.storage.waiting import until_blocked
 

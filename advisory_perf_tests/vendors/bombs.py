@@ -20,7 +20,7 @@ import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of
 from advisory_perf_tests.vendors.whole_files import whole_files, zipped
 from advisory_perf_tests.vendors.workbook_files import (

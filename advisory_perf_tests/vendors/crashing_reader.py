@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from advisory_perf.vendors import reading
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.reader import main
+from advisory_perf.ingestion import reader
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.raw_frame import Reading
+from advisory_perf.ingestion.reader_process import main
 
-HONEST = reading._READERS["csv"]  # noqa: SLF001 - the place of a parser
+HONEST = reader._READERS["csv"]  # noqa: SLF001 - the place of a parser
 
 
 class PanicException(BaseException):
@@ -73,7 +73,7 @@ def obeying(content: bytes, told: Reading) -> pl.DataFrame:
     return HONEST(content, told)
 
 
-reading._READERS["csv"] = obeying  # noqa: SLF001 - likewise
+reader._READERS["csv"] = obeying  # noqa: SLF001 - likewise
 
 if __name__ == "__main__":
     assert "polars" in sys.modules

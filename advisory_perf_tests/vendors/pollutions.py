@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Delivery, judge
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, judge
 
 HEADER = ("Account ID", "Name", "As Of Date", "Beginning MV", "Contributions", "Distributions", "TWRR", "Client", "Ending MV")
 ROWS = (

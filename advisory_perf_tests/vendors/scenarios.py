@@ -9,10 +9,10 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.judging import Delivery, Judged, judge
-from advisory_perf.vendors.raw import CELL, LINE_NUMBER, MISFIT
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import CELL, LINE_NUMBER, MISFIT
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 
 HEADER = "id,day,bmv,in,out,emv"
 DELIVERY = Delivery("d1", "acme_1.csv", datetime(2024, 6, 30, 23, tzinfo=UTC))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.cells import fields
-from advisory_perf.vendors.telling import Told, ToldNumbers
+from advisory_perf.ingestion.parsing.fields import fields
+from advisory_perf.ingestion.parsing.notation import Told, ToldNumbers
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import a_feed
 from advisory_perf_tests.vendors.test_fuzzed_cells import days_in, raw_of

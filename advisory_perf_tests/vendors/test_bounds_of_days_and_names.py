@@ -9,10 +9,10 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError, ReaderLostError
 from advisory_perf.feeds.suggestions import proposed_changes, renamed_by_a_unit
-from advisory_perf.vendors.bounds import Limits
-from advisory_perf.vendors.named_days import day_notices
-from advisory_perf.vendors.raw import cell
-from advisory_perf.vendors.reading_apart import Death
+from advisory_perf.ingestion.limits import Limits
+from advisory_perf.ingestion.raw_frame import cell
+from advisory_perf.ingestion.reading_apart import Death
+from advisory_perf.ingestion.validation.named_days import day_notices
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.csv_dialects import dialect_of
-from advisory_perf.vendors.csv_doubts import says_its_end
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.ingestion.formats.csv_dialects import dialect_of
+from advisory_perf.ingestion.formats.csv_doubts import says_its_end
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import Reading
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, misfits, read
 
 ROW = "A1,2024-06-28,100,0,0,101"

@@ -4,9 +4,9 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.json_text import Decimals, JsonText
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.ingestion.formats.json_scanner import Decimals, JsonText
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import Reading
 from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of
 
 MEBIBYTE = 1 << 20

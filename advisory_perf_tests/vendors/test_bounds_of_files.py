@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.bounds import Bounds, Limits, cells_allowed
-from advisory_perf.vendors.csv_text import refuse_too_large
-from advisory_perf.vendors.raw import DEEPEST_HEADER, Reading
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.sheet_xml import SHEET_COLUMNS, SHEET_ROWS
-from advisory_perf.vendors.unpacking import Inflation, entries
-from advisory_perf.vendors.workbooks import most_shown, refuse_too_much_shown, refuse_wide_grid
+from advisory_perf.ingestion.formats.archives import Inflation, entries
+from advisory_perf.ingestion.formats.csv_decoding import refuse_too_large
+from advisory_perf.ingestion.formats.sheet_xml import SHEET_COLUMNS, SHEET_ROWS
+from advisory_perf.ingestion.formats.xlsx_guard import most_shown, refuse_too_much_shown, refuse_wide_grid
+from advisory_perf.ingestion.limits import Bounds, Limits, cells_allowed
+from advisory_perf.ingestion.raw_frame import DEEPEST_HEADER, Reading
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, rejection_within
 from advisory_perf_tests.vendors.whole_files import ROWS, WholeFile, whole_files, zipped
 

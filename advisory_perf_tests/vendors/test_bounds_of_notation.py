@@ -13,11 +13,11 @@ from advisory_perf.feeds.date_formats import first_of, within_reach
 from advisory_perf.feeds.deadline import Deadline
 from advisory_perf.feeds.expressions import compiled
 from advisory_perf.feeds.sources import Numbers
-from advisory_perf.vendors.binary_floats import APPROXIMATE, amounts_as_text, identifiers_as_text, is_beyond_cents, meant
-from advisory_perf.vendors.denominations import currency_of
-from advisory_perf.vendors.named_days import day_notices
-from advisory_perf.vendors.numbers import exact_money, expanded, figure, plain
-from advisory_perf.vendors.reversals import netted
+from advisory_perf.ingestion.parsing.binary_floats import APPROXIMATE, amounts_as_text, identifiers_as_text, is_beyond_cents, meant
+from advisory_perf.ingestion.parsing.denominations import currency_of
+from advisory_perf.ingestion.parsing.numbers import exact_money, expanded, figure, plain
+from advisory_perf.ingestion.validation.named_days import day_notices
+from advisory_perf.ingestion.validation.reversals import netted
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 from advisory_perf_tests.vendors.test_cells import FEES, value
 

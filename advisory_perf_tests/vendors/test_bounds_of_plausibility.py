@@ -9,7 +9,7 @@ import pytest
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
+from advisory_perf.ingestion.validation.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 
 FURTHER = {name: name for name in ("income", "appreciation", "fees", "other_adjustments", "vendor_twrr", "benchmark_return")}

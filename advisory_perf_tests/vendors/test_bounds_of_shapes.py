@@ -6,9 +6,9 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors import bounds as allowed
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion import limits as allowed
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import a_feed, cells, codes, judged, lines, misfits, read
 
 NAMES = ("bmv", "in", "out", "emv")

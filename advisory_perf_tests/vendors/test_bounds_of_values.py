@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.vendors.jumps import without_jumps
-from advisory_perf.vendors.subtotals import subtotals
+from advisory_perf.ingestion.validation.jumps import without_jumps
+from advisory_perf.ingestion.validation.subtotals import subtotals
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, notices, refusal
 
 pytestmark = pytest.mark.table

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.old_workbooks import records_of
-from advisory_perf.vendors.old_workbooks import text_lengths as old_text_lengths
-from advisory_perf.vendors.raw import Reading, cell
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.sheet_xml import XmlPart, column_number, length_shown, parsed, text_lengths
-from advisory_perf.vendors.workbook_days import counted_from_1900
+from advisory_perf.ingestion.formats.sheet_xml import XmlPart, column_number, length_shown, parsed, text_lengths
+from advisory_perf.ingestion.formats.workbook_days import counted_from_1900
+from advisory_perf.ingestion.formats.xls_guard import records_of
+from advisory_perf.ingestion.formats.xls_guard import text_lengths as old_text_lengths
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.raw_frame import Reading, cell
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import a_feed, a_feed_of, cells, rejection
 from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, a_book
 

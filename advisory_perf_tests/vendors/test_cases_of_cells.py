@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.vendors.judging import Delivery
+from advisory_perf.ingestion.validation.rows import Delivery
 from advisory_perf_tests.vendors.cases import base_feed, base_with, case, rows_with, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import DELIVERY, codes, judged, notices, refusal
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.cases import BASE, COLUMNS, HEADER, ROW, base_feed, case, in_files, rows_with, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, notices, refusal
 

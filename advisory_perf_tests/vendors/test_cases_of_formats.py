@@ -13,8 +13,8 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row
 from advisory_perf_tests.vendors.scenarios import cells, codes, judged, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book, compound_file, rows_xml, sheet_xml, workbook_of_parts

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, codes, judged, notices, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 

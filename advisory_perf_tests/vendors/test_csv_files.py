@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.file_layout import Csv
-from advisory_perf.vendors.csv_text import fewest_misfits
+from advisory_perf.ingestion.formats.csv_decoding import fewest_misfits
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, lines, misfits, read, refusal, rejection
 
 ROW = "A1,2024-06-28,100,0,0,101"

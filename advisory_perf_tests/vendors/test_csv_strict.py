@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.file_layout import Csv
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.csv_files import read_csv
-from advisory_perf.vendors.csv_strict import Grammar, broken_records
-from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.formats.csv_reader import read_csv
+from advisory_perf.ingestion.formats.csv_strict import Grammar, broken_records
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import Reading
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, lines, read, refusal, rejection
 

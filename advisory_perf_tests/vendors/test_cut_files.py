@@ -5,7 +5,7 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.raw import MARK
+from advisory_perf.ingestion.raw_frame import MARK
 from advisory_perf_tests.vendors.scenarios import a_feed_of, read
 from advisory_perf_tests.vendors.whole_files import ROWS, csv_text, whole_files
 

@@ -14,7 +14,7 @@ from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, WITHDRAWN, m
 from advisory_perf.errors import FeedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import read_feed
-from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, HEADER, a_feed, codes, feed_as_data, judged, refusal
 from advisory_perf_tests.vendors.test_fuzzed_cells import raw_of

@@ -1,6 +1,6 @@
 import pytest
 
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, notices, refusal
 
 FEES = {"fees": {"from": "Fees", "absent": "zero"}}

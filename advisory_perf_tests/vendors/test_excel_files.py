@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged, judge
+from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
 from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts

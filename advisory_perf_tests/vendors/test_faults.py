@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from advisory_perf.vendors import reading
+from advisory_perf.ingestion import reader
 from advisory_perf_tests.vendors.scenarios import a_feed, rejection
 from advisory_perf_tests.vendors.whole_files import whole_files
 
@@ -58,7 +58,7 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def reader(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setitem(reading._READERS, "csv", reader)  # noqa: SLF001 - the place of a parser
+    monkeypatch.setitem(reader._READERS, "csv", reader)  # noqa: SLF001 - the place of a parser
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
@@ -79,7 +79,7 @@ def test_a_panic_of_rust_is_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_mistake_of_this_code_is_never_taken_for_a_damaged_file(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     raising(error, monkeypatch)
     with pytest.raises(type(error), match=f"^{re.escape(str(error))}"):
-        reading.read_raw_rows(b"x", a_feed(), "acme_1.csv")
+        reader.read_raw_rows(b"x", a_feed(), "acme_1.csv")
 
 
 READ_ALL = """
@@ -128,4 +128,4 @@ def test_no_library_speaks_to_a_terminal_over_odd_files() -> None:
 
 def test_every_format_has_a_name_in_the_refusal() -> None:
     for whole in whole_files().values():
-        assert whole.feed.files.format in reading._NAMES  # noqa: SLF001 - what the sentence is made of
+        assert whole.feed.files.format in reader._NAMES  # noqa: SLF001 - what the sentence is made of

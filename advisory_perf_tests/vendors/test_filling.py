@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, cells, codes, judged, read
 
 LABELLED = f"client,pf,{HEADER},name"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged, judge
-from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT, cell
+from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell
+from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed
 

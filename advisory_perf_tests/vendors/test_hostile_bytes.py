@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.raw import LINE_NUMBER, MARK, MISFIT
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import HEADER
 from advisory_perf_tests.vendors.whole_files import ROWS, WholeFile, whole_files, zipped

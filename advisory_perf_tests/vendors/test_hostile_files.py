@@ -16,11 +16,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.ingestion.formats.archives import Inflation
+from advisory_perf.ingestion.formats.xls_guard import records_of, text_lengths
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.showing import quoted
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.old_workbooks import records_of, text_lengths
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.unpacking import Inflation
 from advisory_perf_tests.vendors.bombs import BOMBS, EXCEL, LINEAR, PLACES, entity_of_a_file
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, rejection, rejection_within
 from advisory_perf_tests.vendors.whole_files import ROWS, whole_files, zipped

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, codes, judged
 from advisory_perf_tests.vendors.workbook_files import binary_workbook, old_workbook
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import judge
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.reading import read_raw_rows
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, judged, notices
 
 NAMES = ["id", "day", "bmv", "in", "out", "emv"]

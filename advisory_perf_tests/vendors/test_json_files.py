@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.judging import judge
+from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of, cells, codes, lines, misfits, read, rejection
 

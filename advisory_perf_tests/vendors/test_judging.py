@@ -7,7 +7,7 @@ import pytest
 
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
-from advisory_perf.vendors.judging import Delivery
+from advisory_perf.ingestion.validation.rows import Delivery
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of, codes, judged
 
 GOOD = "A1,2024-06-28,100,5,0,106"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.ingestion.limits import Bounds
 from advisory_perf_tests.vendors.scenarios import (
     HEADER,
     a_feed,

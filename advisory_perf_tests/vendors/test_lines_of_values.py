@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged
 from advisory_perf_tests.vendors.workbook_files import a_book
 

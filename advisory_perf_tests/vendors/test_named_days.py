@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.vendors.judging import Delivery
-from advisory_perf.vendors.named_days import Named, days_in_name
+from advisory_perf.ingestion.validation.named_days import Named, days_in_name
+from advisory_perf.ingestion.validation.rows import Delivery
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, notices, refusal
 
 JANUARY = Named(date(2025, 1, 1), date(2025, 1, 31))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.names import folded
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.showing import quoted, shown
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.reading import read_raw_rows
 from advisory_perf_tests.vendors.scenarios import a_feed, cells, codes, judged, notices, read, refusal, rejection
 from advisory_perf_tests.vendors.workbook_files import a_book
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.sources import Numbers
-from advisory_perf.vendors.judging import judge
-from advisory_perf.vendors.numbers import plain
+from advisory_perf.ingestion.parsing.numbers import plain
+from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed
 from advisory_perf_tests.vendors.test_fuzzed_cells import raw_of

@@ -11,13 +11,13 @@ import pytest
 from advisory_perf.feeds.expressions import matches
 from advisory_perf.feeds.names import matched, without_repeats
 from advisory_perf.feeds.sources import Numbers
-from advisory_perf.vendors.arrow_text import texts_of
-from advisory_perf.vendors.denominations import currency_of, why_no_currency
+from advisory_perf.ingestion.formats.arrow_text import texts_of
+from advisory_perf.ingestion.parsing.denominations import currency_of, why_no_currency
+from advisory_perf.ingestion.parsing.numbers import currency_mark, exact_money, is_blank, plain
+from advisory_perf.ingestion.raw_frame import cell
+from advisory_perf.ingestion.validation.named_days import days_in_name
+from advisory_perf.ingestion.validation.schema_drift import drift_notices
 from advisory_perf.vendors.detection.values import blanks, days, instant_format, money, returns, share
-from advisory_perf.vendors.drift import drift_notices
-from advisory_perf.vendors.named_days import days_in_name
-from advisory_perf.vendors.numbers import currency_mark, exact_money, is_blank, plain
-from advisory_perf.vendors.raw import cell
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, read
 
 NUMBERS = Numbers.model_validate({"blanks": ["n/a", "-"], "currency_signs": ["$"]})

@@ -9,10 +9,10 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.judging import judge
-from advisory_perf.vendors.parquet_files import read_parquet
-from advisory_perf.vendors.raw import Reading
+from advisory_perf.ingestion.formats.parquet_reader import read_parquet
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import Reading
+from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, a_feed_of, cells, codes, lines, read, rejection
 
 FEED = a_feed_of("parquet")

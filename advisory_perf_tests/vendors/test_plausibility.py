@@ -11,7 +11,7 @@ import pytest
 from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, codes, judged, notices, refusal
 
 pytestmark = pytest.mark.slow

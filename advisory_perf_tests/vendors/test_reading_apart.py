@@ -13,11 +13,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from advisory_perf.errors import DeliveryRejectedError, ReaderLostError
-from advisory_perf.vendors import reading_apart
-from advisory_perf.vendors.bounds import Bounds, Limits
-from advisory_perf.vendors.notices import Notice
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.reading_apart import Death, ReaderFaultError, end_idle_readers, read_apart
+from advisory_perf.ingestion import reading_apart
+from advisory_perf.ingestion.limits import Bounds, Limits
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.reading_apart import Death, ReaderFaultError, end_idle_readers, read_apart
 from advisory_perf_tests.vendors.bombs import parquet_of_one_long_text
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, a_feed_of
 from advisory_perf_tests.vendors.whole_files import whole_files

@@ -16,9 +16,9 @@ import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.registry import read_feed
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.vendors.judging import Delivery, Judged, judge
-from advisory_perf.vendors.reading import read_raw_rows
 
 pytestmark = pytest.mark.table
 

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.judging import Delivery, judge
-from advisory_perf.vendors.raw import Reading
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.stating import with_stated
+from advisory_perf.ingestion.file_constants import with_stated
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import Reading
+from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.rows import Delivery, judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, judged, notices, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Judged
+from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf_tests.vendors.scenarios import a_feed, judged, notices, refusal
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.vendors.judging import Delivery, Judged
+from advisory_perf.ingestion.validation.rows import Delivery, Judged
 from advisory_perf_tests.vendors.scenarios import DELIVERY, HEADER, a_feed, codes, judged, refusal
 
 pytestmark = pytest.mark.table

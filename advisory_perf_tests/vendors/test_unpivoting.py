@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from advisory_perf.vendors.bounds import Bounds
-from advisory_perf.vendors.judging import judge
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed, cells, judged, lines, misfits, read, rejection, rejection_within
 from advisory_perf_tests.vendors.workbook_files import a_book
 

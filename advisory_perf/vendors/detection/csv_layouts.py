@@ -15,9 +15,9 @@ from dataclasses import replace
 import polars as pl
 
 from advisory_perf.feeds.sources import Source
+from advisory_perf.ingestion.raw_frame import DEEPEST_HEADER, HEADER_SEARCH_ROWS
 from advisory_perf.vendors.detection.headers import Header, Layout, header_in, no_header
 from advisory_perf.vendors.detection.values import day_formats, looks_numeric, share
-from advisory_perf.vendors.raw import DEEPEST_HEADER, HEADER_SEARCH_ROWS
 
 ENCODINGS = ("cp1252", "iso-8859-15", "mac-roman")
 """Single-byte encodings, of which no byte tells which one it is."""

@@ -16,7 +16,7 @@ import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
-from advisory_perf.vendors.cells import split_flows
+from advisory_perf.ingestion.parsing.fields import split_flows
 from advisory_perf.vendors.detection.arithmetic import (
     BEGINNING,
     COEFFICIENT,

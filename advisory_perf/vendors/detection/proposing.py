@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from advisory_perf.feeds.fields import REQUIRED_FIELDS, RETURN_FIELDS
+from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf.vendors.detection.aliases import Reading, candidates_for, name_of, readings
 from advisory_perf.vendors.detection.amounts import FiguresOfFile, conventions
 from advisory_perf.vendors.detection.announced import Announcements, amounts_of
@@ -23,7 +24,6 @@ from advisory_perf.vendors.detection.keys import currency, tell_keys, texts
 from advisory_perf.vendors.detection.naming import vendor_of
 from advisory_perf.vendors.detection.structure import Table, read_unknown
 from advisory_perf.vendors.detection.values import Notation, held, looks_numeric, notation
-from advisory_perf.vendors.raw import cell
 
 
 @dataclass(frozen=True, slots=True)

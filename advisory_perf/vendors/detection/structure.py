@@ -19,17 +19,17 @@ from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FIELDS, FLOWS, NET_FLOW
-from advisory_perf.vendors.arrow_text import has_text
-from advisory_perf.vendors.bounds import Bounds
+from advisory_perf.ingestion.formats.archives import unpacked
+from advisory_perf.ingestion.formats.arrow_text import has_text
+from advisory_perf.ingestion.formats.parser_errors import parser_faults
+from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.raw_frame import CELL, DEEPEST_HEADER, HEADER_SEARCH_ROWS, LINE_NUMBER, MARK, MISFIT, Reading, cell_columns
+from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.vendors.detection.aliases import readings
 from advisory_perf.vendors.detection.csv_layouts import DIALECTS, csv_layout, is_ended, may_be, with_dialect
 from advisory_perf.vendors.detection.headers import Layout, header_in, no_header
 from advisory_perf.vendors.detection.json_layouts import json_layout
 from advisory_perf.vendors.detection.naming import file_names, vendor_of
-from advisory_perf.vendors.faults import parser_faults
-from advisory_perf.vendors.raw import CELL, DEEPEST_HEADER, HEADER_SEARCH_ROWS, LINE_NUMBER, MARK, MISFIT, Reading, cell_columns
-from advisory_perf.vendors.reading import read_raw_rows
-from advisory_perf.vendors.unpacking import unpacked
 
 FILE = "file"
 """The column of a table that names the file of each row."""

@@ -15,9 +15,9 @@ import polars as pl
 
 from advisory_perf.feeds.date_formats import EPOCHS, EXCEL_SERIAL, are_days, parsed, written_instants
 from advisory_perf.feeds.sources import INDIAN, Numbers
-from advisory_perf.vendors.binary_floats import meant
-from advisory_perf.vendors.numbers import DASHES, SCIENTIFIC, exact_money, expanded, is_blank, plain
-from advisory_perf.vendors.raw import cell
+from advisory_perf.ingestion.parsing.binary_floats import meant
+from advisory_perf.ingestion.parsing.numbers import DASHES, SCIENTIFIC, exact_money, expanded, is_blank, plain
+from advisory_perf.ingestion.raw_frame import cell
 
 _MOSTLY = 0.9
 _COMMON = 0.2

@@ -8,6 +8,7 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.feeds.sources import Numbers
+from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf.vendors.detection.aliases import Reading, Strength
 from advisory_perf.vendors.detection.arithmetic import (
     HOLDS,
@@ -26,7 +27,6 @@ from advisory_perf.vendors.detection.arithmetic import (
 from advisory_perf.vendors.detection.assigning import Amounts
 from advisory_perf.vendors.detection.findings import Status
 from advisory_perf.vendors.detection.values import day_formats, looks_numeric, notation, printed_digits, share
-from advisory_perf.vendors.raw import cell
 
 
 def figures(unit: str = "0.01", **columns: list[str]) -> Figures:

@@ -1,0 +1,281 @@
+"""Whether a delivery's figures fit the columns they stand in: names are confirmed by arithmetic, never by likeness.
+
+Two equations are asked. The market value identity: beginning + contributions - distributions + income + appreciation - fees
++ other adjustments = ending. The return equation: the vendor's return earns the gain on the base of the feed's flow timing,
+within ten basis points. Both are about a whole delivery; one row that breaks is the reconciliation's business. These are
+coarse comparisons, in floats: no value is made here.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import polars as pl
+
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.sources import Source
+from advisory_perf.feeds.units import PERCENT, Unit, unit_in
+from advisory_perf.ingestion.formats.torn import TORN, is_whole, last_field
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.parsing.fields import split_flows
+from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, Reading, bare, cell
+from advisory_perf.showing import quoted
+
+_ADDED = ("beginning_market_value", "contributions", "income", "appreciation", "other_adjustments")
+_SUBTRACTED = ("distributions", "fees", "ending_market_value")
+COMPONENTS = (*_ADDED, *_SUBTRACTED)
+_EITHER_SIGN = ("income", "appreciation", "fees", "other_adjustments")
+_CENT = 0.01
+_NOTHING = 0.00005
+"""Half a unit of the last digit that money carries."""
+_RETURN_TOLERANCE = 0.001
+"""Ten basis points of the base: coarser than any reconciliation, finer than any income that is taken for a flow."""
+_MOST_FAILING = 0.05
+_MOST_UNEXPLAINED = 0.20
+"""A vendor with errors in every tenth row is to be reconciled; one with more has other columns than it says."""
+_LEAST_ROWS = 20
+"""Fewer rows tell of swapped columns only by holding once the columns change places."""
+_LEAST_TELLING = 3
+"""Returns of one row or two fit by chance under one of the many swaps; an identity to the cent does not."""
+_REQUIRED_MONEY = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
+_SAMPLE = 5000
+_LEAST_CONFLICTS = 5
+"""Two rows for one account and day are a conflict; this many, and nothing else, are no accounts."""
+_SCALES = (100, 10_000)
+_LEAST_RETURN = 0.001
+_LEAST_RATIOS = 5
+"""One return that is a hundred times too large is a break; several are a scale."""
+_LARGEST_USUAL_RETURN = 10.0
+"""Returns of more than 1000 % in most rows are percent or basis points."""
+
+
+def plausibility_notices(good: pl.DataFrame, feed: Feed, file_name: str) -> list[Notice]:
+    """What is implausible as notices, or DeliveryRejectedError E_SCALE_AMBIGUOUS or E_HEADER_AMBIGUOUS.
+
+    ``good`` are the typed rows that have every value. A feed that does not map all components of the identity is not asked
+    for it.
+    """
+    where = f"{feed.vendor}, {file_name}"
+    notices = []
+    scale = _scale_doubt(good, feed)
+    if scale is not None:
+        if feed.plausibility.scale == "reject":
+            raise DeliveryRejectedError("E_SCALE_AMBIGUOUS", f"{where}: {scale}")
+        notices.append(Notice("W_SCALE", f"{where}: {scale}"))
+    identity = None if scale is not None else _identity_doubt(good, feed)
+    if identity is not None:
+        code, sentence = identity
+        if feed.plausibility.identity == "reject":
+            raise DeliveryRejectedError(code, f"{where}: {sentence}")
+        notices.append(Notice("W_IDENTITY", f"{where}: {sentence}"))
+    flows = _flow_doubt(good, feed)
+    if flows is not None:
+        notices.append(Notice("W_LARGE_FLOWS", f"{where}: {flows}"))
+    return notices
+
+
+def refuse_torn(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed, file_name: str) -> None:
+    """DeliveryRejectedError E_TORN where no line end closes the last row, and it cannot be read or nothing confirms its last cell."""
+    unread = bad.filter(pl.col(MARK) == TORN)
+    last = good.filter(pl.col(MARK) == TORN)
+    why = "cannot be read" if unread.height else _torn_doubt(good, last, feed) if last.height else None
+    if why is not None:
+        line = pl.concat([unread, last], how="diagonal")[LINE_NUMBER].item()
+        raise DeliveryRejectedError(
+            "E_TORN",
+            f"{feed.vendor}, {file_name}: line {line} has no line end and {why}, so the file may have been cut short; send it whole,"
+            " with a line end, or set `csv: final_newline: never` in the feed if the vendor never writes one",
+        )
+
+
+def _torn_doubt(good: pl.DataFrame, last: pl.DataFrame, feed: Feed) -> str | None:
+    """Why the last row's last cell may be a part of one: its figures contradict it, or nothing confirms it."""
+    field, has_identity = last_field(last, feed), feed.filled_fields >= set(COMPONENTS)
+    figures = _figures(last, feed) if has_identity else None
+    if figures is not None:
+        fits = figures.select(identity_holds().fill_null(value=True)).item() and not (
+            field == "vendor_twrr" and feed.has_sub_period_returns and _fitting(figures, feed) == 0
+        )
+        if not fits:
+            return "does not fit its own figures"
+    if field is None or is_whole(good, field, feed):
+        return None
+    is_exact = (_surplus().abs() < _NOTHING).fill_null(value=False)
+    if figures is not None and field in {*COMPONENTS, NET_FLOW} and figures.select(is_exact).item():
+        return None
+    column = feed.columns[field].from_
+    return f"nothing confirms its last cell, {quoted(last[cell(column)].item() or '')} in {quoted(column)}"
+
+
+def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed, file_name: str) -> None:
+    """DeliveryRejectedError E_HEADER_AMBIGUOUS where all rows contradict each other on one account and day.
+
+    ``good`` are the rows that became positions, ``conflicting`` those that claim a key of which there is another row.
+    """
+    accounts = conflicting["account_id"].unique()
+    different = conflicting.select(pl.struct("as_of_date", *_REQUIRED_MONEY).n_unique()).item()
+    if good.is_empty() and len(accounts) == 1 and different >= _LEAST_CONFLICTS:
+        account = accounts[0]
+        raise DeliveryRejectedError(
+            "E_HEADER_AMBIGUOUS",
+            f"{feed.vendor}, {file_name}: all rows are of the account {quoted(account)} and contradict each other, so the column"
+            f" {quoted(feed.columns['account_id'].from_)} may hold something else, such as the institution; mend the feed",
+        )
+
+
+def identity_holds() -> pl.Expr:
+    """Whether the market value identity holds to a cent for each of its terms; null where a component is."""
+    return _surplus().abs() <= _CENT * len(COMPONENTS)
+
+
+def _surplus() -> pl.Expr:
+    """What the components make beyond the ending market value."""
+    return pl.sum_horizontal(pl.col(_ADDED), ignore_nulls=False) - pl.sum_horizontal(pl.col(_SUBTRACTED), ignore_nulls=False)
+
+
+def _return_holds(feed: Feed) -> pl.Expr:
+    """Whether the vendor's return earns the gain on the base of the feed's flow timing; null without a return."""
+    begin, inflow, outflow = pl.col("beginning_market_value"), pl.col("contributions"), pl.col("distributions")
+    net_flow = inflow - outflow
+    gain = pl.col("ending_market_value") - begin - net_flow
+    if feed.conventions.fee_basis is FeeBasis.GROSS:
+        gain = gain + pl.col("fees")
+    base = {
+        FlowTiming.START_OF_DAY: begin + net_flow,
+        FlowTiming.END_OF_DAY: begin,
+        FlowTiming.MID_DAY: begin + net_flow / 2,
+        FlowTiming.INFLOW_START_OUTFLOW_END: begin + inflow,
+        FlowTiming.WEIGHTED: begin + net_flow * float(feed.conventions.weight or 0),
+    }[feed.conventions.flow_timing]
+    if feed.conventions.flow_timing is not FlowTiming.INFLOW_START_OUTFLOW_END:
+        residual = net_flow.abs() * float(feed.conventions.residual_base)
+        is_funding = (net_flow > 0) & (begin.abs() <= residual)
+        is_closing = (net_flow < 0) & (pl.col("ending_market_value").abs() <= residual)
+        base = pl.when(is_funding).then(begin + net_flow).when(is_closing).then(begin).otherwise(base)
+    return (pl.col("vendor_twrr") * base - gain).abs() <= _RETURN_TOLERANCE * base.abs() + _CENT
+
+
+def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+    """Whether most flows exceed the value they flow into or leave behind, which both equations may allow; or None."""
+    is_large = (pl.col("contributions") > pl.col("beginning_market_value")) | (pl.col("distributions") > pl.col("ending_market_value"))
+    large = good.filter(is_large).height
+    if large * 2 <= good.height:
+        return None
+    names = " or ".join(dict.fromkeys(feed.source_of(name).from_ for name in FLOWS))
+    return f"the flows in {names} exceed the market values beside them in {large} of {good.height} rows; see whether columns are swapped"
+
+
+def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
+    """Code and reason why the columns may not be what their names say, or None."""
+    if not feed.filled_fields >= set(COMPONENTS) or good.is_empty():
+        return None
+    figures = _figures(good, feed)
+    fails = figures.select((~identity_holds()).mean()).item() or 0.0
+    if fails <= _MOST_FAILING and (figures.height < _LEAST_TELLING or _fitting(figures, feed) >= 1 - _MOST_FAILING):
+        return None
+    share = f"the market value identity fails on {fails:.0%} of {figures.height} rows"
+    why = share if fails > _MOST_FAILING else "the vendor's returns do not follow from the values"
+    sample = figures.head(_SAMPLE)
+    as_is = _fitting(sample, feed)
+    for code, remedy, other_reading in _other_readings(sample, feed):
+        fitting = _fitting(other_reading, feed)
+        if fitting >= 1 - _MOST_FAILING and fitting > as_is:
+            return code, f"{why}, and everything holds once {remedy}"
+    if fails > _MOST_UNEXPLAINED and figures.height >= _LEAST_ROWS:
+        return "E_HEADER_AMBIGUOUS", f"{share}; columns may be swapped: mend columns in the feed, or say plausibility: identity: warn"
+    return None
+
+
+def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, str, pl.DataFrame]]:
+    """The figures with one sign turned, or two columns in each other's place: code, what to do, and the figures so read."""
+    source = {name: column.from_ for name, column in feed.columns.items()}
+    has_net = NET_FLOW in feed.columns
+    for name in (*_EITHER_SIGN, *([NET_FLOW] if has_net else [])):
+        remedy = f"the sign of {source[name]} is turned; say sign: {-feed.columns[name].sign} for {name} in the feed"
+        yield "E_SIGN", remedy, _split(figures.with_columns(-pl.col(name)), feed)
+    components = [NET_FLOW, *(name for name in COMPONENTS if name not in FLOWS)] if has_net else COMPONENTS
+    pairs = list(combinations(components, 2))
+    if figures.height >= _LEAST_ROWS and feed.has_sub_period_returns and "benchmark_return" in feed.columns:
+        pairs.append(("vendor_twrr", "benchmark_return"))
+    for one, other in pairs:
+        remedy = f"the columns {source[one]} and {source[other]} change places; send the file with its columns named rightly"
+        yield "E_HEADER_AMBIGUOUS", remedy, _split(figures.rename({one: other, other: one}), feed)
+
+
+def _split(figures: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    return figures.with_columns(split_flows()) if NET_FLOW in feed.columns else figures
+
+
+def _figures(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    net_flow = [NET_FLOW] if NET_FLOW in feed.columns else []
+    return rows.select(pl.col(*COMPONENTS, *net_flow).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns))
+
+
+def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
+    """The share of rows of which both equations hold, as far as they can be asked."""
+    holds = identity_holds().fill_null(value=True)
+    if feed.has_sub_period_returns:
+        holds = holds & _return_holds(feed).fill_null(value=True)
+    share: float = figures.select(holds.mean()).item()
+    return share
+
+
+def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+    """Why values may be printed in another scale than the feed has, or None."""
+    for name, source in feed.columns.items():
+        unit = unit_in(source.from_) if source.scale is None else None
+        if unit is None or not (name in MONEY_FIELDS or (name in RETURN_FIELDS and unit.is_rate)) or _shows_percent(good, source, unit):
+            continue
+        return _unit_doubt(source.from_, unit, name)
+    for name in RETURN_FIELDS:
+        if name not in feed.columns:
+            continue
+        given = good.filter(pl.col(name) != 0)
+        if given.filter(pl.col(name).abs() > _LARGEST_USUAL_RETURN).height * 2 > given.height:
+            return f"most values of {_said(feed, name)} are returns of more than 1000 %; say scale: percent or basis_points in the feed"
+    if not feed.has_sub_period_returns:
+        return None
+    base = pl.col("beginning_market_value") + pl.col("contributions")
+    gain = pl.col("ending_market_value") - base + pl.col("distributions")
+    earned = gain.cast(pl.Float64()) / base.cast(pl.Float64())
+    ratio = good.filter(base > 0).select(earned=earned, ratio=pl.col("vendor_twrr") / earned).filter(pl.col("earned").abs() > _LEAST_RETURN)
+    for scale in _SCALES:
+        for times, word in ((scale, "larger"), (1 / scale, "smaller")):
+            if ratio.filter((pl.col("ratio") / times).is_between(0.8, 1.25)).height * 2 > max(ratio.height, _LEAST_RATIOS):
+                return (
+                    f"most values of {_said(feed, 'vendor_twrr')} are {scale} times {word} than what the values earned;"
+                    " say scale: fraction, percent or basis_points in the feed as the vendor prints them"
+                )
+    return None
+
+
+def tell_of_unit(column: str, unit: Unit, field: str, reading: Reading) -> None:
+    """E_SCALE_AMBIGUOUS, or a notice, by the feed's plausibility, where a name has a unit and the feed no scale for the field."""
+    if reading.feed.plausibility.scale == "reject":
+        raise reading.refused("E_SCALE_AMBIGUOUS", _unit_doubt(column, unit, field))
+    reading.noticed("W_SCALE", _unit_doubt(column, unit, field))
+
+
+def _unit_doubt(column: str, unit: Unit, field: str) -> str:
+    """What is said of a column whose name has a unit that the feed says nothing of."""
+    plain = "fraction" if field in RETURN_FIELDS else "1"
+    said = unit.scale if unit.is_rate == (field in RETURN_FIELDS) else plain
+    return (
+        f"the column {quoted(column)} names a unit {unit.text}, and the feed no scale for {field}; set `scale: {said}` there,"
+        f" or `scale: {plain}` if its figures are printed without it"
+    )
+
+
+def _shows_percent(good: pl.DataFrame, source: Source, unit: Unit) -> bool:
+    """Whether every cell has the percent sign of its column's name itself, so that its scale is told."""
+    if unit.scale != PERCENT or cell(source.from_) not in good.columns:
+        return False
+    texts = bare(pl.col(cell(source.from_))).fill_null("")
+    return bool(good.filter(texts != "").select(texts.str.contains("%", literal=True).all() & (pl.len() > 0)).item())
+
+
+def _said(feed: Feed, name: str) -> str:
+    source = feed.columns[name]
+    return f"the column {quoted(source.from_)}, read as {str(source.scale or 'fraction').replace('_', ' ')},"
