@@ -229,10 +229,10 @@ def feeds_detect(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
 ) -> None:
     """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""
+    from advisory_perf.feed_detection.proposal import propose
+    from advisory_perf.feed_detection.yaml import as_yaml
     from advisory_perf.feeds.agreements import RESIDUAL_BASE
     from advisory_perf.performance.returns import sub_period_returns
-    from advisory_perf.vendors.detection.proposing import propose
-    from advisory_perf.vendors.detection.rendering import as_yaml
 
     compute = partial(sub_period_returns, residual_base=RESIDUAL_BASE)
     proposal = propose([(file.name, file.read_bytes()) for file in files], compute=compute, vendor=vendor)

@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from advisory_perf.feed_detection.values import money, notation
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.raw_frame import cell
-from advisory_perf.vendors.detection.values import money, notation
 from advisory_perf_tests.vendors.scenarios import a_feed, codes, judged, notices
 from advisory_perf_tests.vendors.workbook_files import binary_workbook, old_workbook
 

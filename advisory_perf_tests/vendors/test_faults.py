@@ -85,7 +85,7 @@ def test_a_mistake_of_this_code_is_never_taken_for_a_damaged_file(error: BaseExc
 READ_ALL = """
 import contextlib, io, json
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.detection.structure import read_unknown
+from advisory_perf.feed_detection.structure import read_unknown
 from advisory_perf_tests.vendors import test_arrow_types as arrow, test_instants as instants
 from advisory_perf_tests.vendors.scenarios import a_feed_of, judged
 from advisory_perf_tests.vendors.whole_files import whole_files

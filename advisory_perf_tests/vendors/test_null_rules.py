@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from advisory_perf.feed_detection.values import blanks, days, instant_format, money, returns, share
 from advisory_perf.feeds.expressions import matches
 from advisory_perf.feeds.names import matched, without_repeats
 from advisory_perf.feeds.sources import Numbers
@@ -17,7 +18,6 @@ from advisory_perf.ingestion.parsing.numbers import currency_mark, exact_money, 
 from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf.ingestion.validation.named_days import days_in_name
 from advisory_perf.ingestion.validation.schema_drift import drift_notices
-from advisory_perf.vendors.detection.values import blanks, days, instant_format, money, returns, share
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, read
 
 NUMBERS = Numbers.model_validate({"blanks": ["n/a", "-"], "currency_signs": ["$"]})

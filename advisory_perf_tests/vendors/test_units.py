@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.feed_detection.column_names import name_of
 from advisory_perf.feeds.units import RATES, unit_in
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.vendors.detection.aliases import name_of
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed, judged, refusal
 from advisory_perf_tests.vendors.workbook_files import a_book
 

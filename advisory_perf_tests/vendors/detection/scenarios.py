@@ -15,15 +15,15 @@ from polars.testing import assert_frame_equal
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import Cadence, FlowTiming
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.proposal import Proposal, propose
+from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, month_ends, with_vendor_return
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.proposing import Proposal, propose
-from advisory_perf.vendors.detection.rendering import as_yaml
 
 NAMES = {
     "account_id": "Account Number",

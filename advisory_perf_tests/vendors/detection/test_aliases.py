@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from advisory_perf.feed_detection.column_names import Reading, Strength, name_of, readings
+from advisory_perf.feed_detection.vocabulary import SHORTHANDS, TABLE
 from advisory_perf.feeds.fields import FIELDS
 from advisory_perf.feeds.registry import load_feeds
-from advisory_perf.vendors.detection.aliases import Reading, Strength, name_of, readings
-from advisory_perf.vendors.detection.vocabulary import SHORTHANDS, TABLE
 
 LABELLED = json.loads((Path(__file__).parent / "headers.json").read_text())
 OF_SYSTEMS = json.loads((Path(__file__).parent / "headers_of_systems.json").read_text())

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feed_detection.proposal import Proposal, propose
+from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.vendors.detection.proposing import Proposal, propose
-from advisory_perf.vendors.detection.rendering import as_yaml
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, a_file, cells, positions, proposed, told
 
 pytestmark = pytest.mark.slow

@@ -5,11 +5,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from advisory_perf.feed_detection.control_totals import Announcements
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.structure import FILE
 from advisory_perf.feeds.sources import Numbers, Source
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MISFIT, cell
-from advisory_perf.vendors.detection.announced import Announcements
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.structure import FILE
 
 AMOUNTS = {name: Source.model_validate({"from": column}) for name, column in (("contributions", "in"), ("ending_market_value", "emv"))}
 

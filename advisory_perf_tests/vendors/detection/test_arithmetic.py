@@ -6,10 +6,10 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.feed_detection.column_names import Strength
+from advisory_perf.feed_detection.identities import Figures, Seen, best_identity, missing_terms, roll_forward
+from advisory_perf.feed_detection.return_equation import Witness
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.vendors.detection.aliases import Strength
-from advisory_perf.vendors.detection.arithmetic import Figures, Seen, best_identity, missing_terms, roll_forward
-from advisory_perf.vendors.detection.equation import Witness
 
 DAYS = 6
 ASSIGNMENT = {"beginning_market_value": "b", "contributions": "c", "distributions": "d", "ending_market_value": "e"}

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.feeds.sources import Numbers
-from advisory_perf.ingestion.raw_frame import cell
-from advisory_perf.vendors.detection.aliases import Reading, Strength
-from advisory_perf.vendors.detection.arithmetic import (
+from advisory_perf.feed_detection.column_names import Reading, Strength
+from advisory_perf.feed_detection.field_assignment import Amounts
+from advisory_perf.feed_detection.findings import Status
+from advisory_perf.feed_detection.identities import (
     HOLDS,
     LEAST_ROWS,
     LEAST_WITNESSES,
@@ -24,9 +24,9 @@ from advisory_perf.vendors.detection.arithmetic import (
     residual,
     roll_forward,
 )
-from advisory_perf.vendors.detection.assigning import Amounts
-from advisory_perf.vendors.detection.findings import Status
-from advisory_perf.vendors.detection.values import day_formats, looks_numeric, notation, printed_digits, share
+from advisory_perf.feed_detection.values import day_formats, looks_numeric, notation, printed_digits, share
+from advisory_perf.feeds.sources import Numbers
+from advisory_perf.ingestion.raw_frame import cell
 
 
 def figures(unit: str = "0.01", **columns: list[str]) -> Figures:

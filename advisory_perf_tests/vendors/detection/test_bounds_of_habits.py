@@ -7,12 +7,12 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.habits import habits_of
+from advisory_perf.feed_detection.row_keys import Keys
+from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, cell
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.habits import habits_of
-from advisory_perf.vendors.detection.keys import Keys
-from advisory_perf.vendors.detection.structure import FILE, Table
 
 NAMES = {
     "beginning_market_value": "bmv",

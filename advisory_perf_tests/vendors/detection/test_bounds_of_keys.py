@@ -6,11 +6,11 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
+from advisory_perf.feed_detection.column_names import readings
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.row_keys import Keys, currency, tell_keys, texts
+from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell
-from advisory_perf.vendors.detection.aliases import readings
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.keys import Keys, currency, tell_keys, texts
-from advisory_perf.vendors.detection.structure import FILE, Table
 
 ACCOUNT, DAY = "Account Number", "As Of Date"
 

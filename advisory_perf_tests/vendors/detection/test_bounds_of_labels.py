@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
+from advisory_perf.feed_detection.column_names import readings
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.groups import Labels, with_labels
+from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.ingestion.raw_frame import MISFIT, cell
-from advisory_perf.vendors.detection.aliases import readings
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.groups import Labels, with_labels
-from advisory_perf.vendors.detection.structure import FILE, Table
 
 NAMES = ("Account Number", "As Of Date", "Portfolio ID", "Currency", "Beginning Market Value")
 JANUARY, FEBRUARY = "2025-01-31", "2025-02-28"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.detection.csv_layouts import csv_layout, is_ended, may_be
-from advisory_perf.vendors.detection.headers import Layout, header_in, known_names
-from advisory_perf.vendors.detection.json_layouts import json_layout
+from advisory_perf.feed_detection.csv_layouts import csv_layout, is_ended, may_be
+from advisory_perf.feed_detection.headers import Layout, header_in, known_names
+from advisory_perf.feed_detection.json_layouts import json_layout
 
 NAMES = ["Account Number", "As Of Date", "Beginning Market Value", "Contributions", "Ending Market Value"]
 

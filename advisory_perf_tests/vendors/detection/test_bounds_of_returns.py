@@ -9,13 +9,13 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.feed_detection.amounts import FiguresOfFile
+from advisory_perf.feed_detection.column_names import name_of
+from advisory_perf.feed_detection.identities import Figures, Seen
+from advisory_perf.feed_detection.return_equation import Convention, Verdict, Witness
+from advisory_perf.feed_detection.row_keys import Keys
+from advisory_perf.feed_detection.values import Notation
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.vendors.detection.aliases import name_of
-from advisory_perf.vendors.detection.amounts import FiguresOfFile
-from advisory_perf.vendors.detection.arithmetic import Figures, Seen
-from advisory_perf.vendors.detection.equation import Convention, Verdict, Witness
-from advisory_perf.vendors.detection.keys import Keys
-from advisory_perf.vendors.detection.values import Notation
 
 ASSIGNED = {"beginning_market_value": "bmv", "contributions": "in", "distributions": "out", "ending_market_value": "emv"}
 END, START = FlowTiming.END_OF_DAY, FlowTiming.START_OF_DAY

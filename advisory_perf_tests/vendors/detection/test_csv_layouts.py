@@ -11,7 +11,7 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.detection.structure import Table, read_unknown
+from advisory_perf.feed_detection.structure import Table, read_unknown
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     FILE_NAME,

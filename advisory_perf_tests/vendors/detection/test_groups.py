@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from advisory_perf.vendors.detection.findings import Status
+from advisory_perf.feed_detection.findings import Status
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     NAMES,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from advisory_perf.contracts.enums import FlowTiming
+from advisory_perf.feed_detection.findings import Status
+from advisory_perf.feed_detection.proposal import Proposal
+from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.samples.market import Position, with_vendor_return
-from advisory_perf.vendors.detection.findings import Status
-from advisory_perf.vendors.detection.proposing import Proposal
-from advisory_perf.vendors.detection.rendering import as_yaml
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     NAMES,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from advisory_perf.vendors.detection.languages import in_english, without_accents
-from advisory_perf.vendors.detection.naming import file_names, vendor_of
+from advisory_perf.feed_detection.file_names import file_names, vendor_of
+from advisory_perf.feed_detection.translations import in_english, without_accents
 
 
 @pytest.mark.parametrize(

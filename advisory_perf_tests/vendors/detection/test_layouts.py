@@ -9,10 +9,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from advisory_perf.contracts.enums import FeeBasis
+from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, judge
-from advisory_perf.vendors.detection.rendering import as_yaml
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.vendors.detection.layouts import MONEY, RETURNS, Layout, layouts
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, proposed

@@ -9,8 +9,8 @@ import xlsxwriter
 import yaml
 
 from advisory_perf.errors import DeliveryRejectedError, FeedError
+from advisory_perf.feed_detection.structure import read_unknown
 from advisory_perf.feeds.registry import read_feed
-from advisory_perf.vendors.detection.structure import read_unknown
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 from advisory_perf_tests.vendors.test_own_sentences import PARSERS_WORDS, damaged
 from advisory_perf_tests.vendors.whole_files import whole_files

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.feed_detection.findings import Status
+from advisory_perf.feed_detection.proposal import Proposal
 from advisory_perf.samples.market import Position, dollars
-from advisory_perf.vendors.detection.findings import Status
-from advisory_perf.vendors.detection.proposing import Proposal
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     NAMES,

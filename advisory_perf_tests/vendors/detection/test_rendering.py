@@ -9,6 +9,8 @@ from polars.testing import assert_frame_equal
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import FeedError
+from advisory_perf.feed_detection.proposal import propose
+from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import load_feeds, read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
@@ -16,8 +18,6 @@ from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
-from advisory_perf.vendors.detection.proposing import propose
-from advisory_perf.vendors.detection.rendering import as_yaml
 from advisory_perf_tests.vendors.detection.scenarios import (
     FIGURES,
     FILE_NAME,

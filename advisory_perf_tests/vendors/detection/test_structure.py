@@ -6,9 +6,9 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.vendors.detection.csv_layouts import ENCODINGS
-from advisory_perf.vendors.detection.naming import file_names, vendor_of
-from advisory_perf.vendors.detection.structure import Table, read_unknown
+from advisory_perf.feed_detection.csv_layouts import ENCODINGS
+from advisory_perf.feed_detection.file_names import file_names, vendor_of
+from advisory_perf.feed_detection.structure import Table, read_unknown
 
 HEADER = ("Account Number", "As Of Date", "Beginning Market Value", "Contributions", "Withdrawals", "Ending Market Value")
 ROW = ("A1", "2025-01-31", "10.00", "0.00", "0.00", "11.00")

@@ -4,9 +4,9 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from advisory_perf.feed_detection.values import day_formats, days, looks_numeric, money, notation, printed_digits, returns
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.raw_frame import cell
-from advisory_perf.vendors.detection.values import day_formats, days, looks_numeric, money, notation, printed_digits, returns
 
 
 def texts(*given: str | None) -> pl.Series:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from advisory_perf.feed_detection.column_names import Reading, Strength, candidates_for
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.structure import FILE, Table
+from advisory_perf.feed_detection.values import day_formats, share
 from advisory_perf.feeds.sources import Source
 from advisory_perf.ingestion.raw_frame import MISFIT, bare, cell
-from advisory_perf.vendors.detection.aliases import Reading, Strength, candidates_for
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.structure import FILE, Table
-from advisory_perf.vendors.detection.values import day_formats, share
 
 _TEXTS = ("client_id", "portfolio_id", "account_name", "currency")
 _OF_THE_ACCOUNT = ("account_name", "currency")

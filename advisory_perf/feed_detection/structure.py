@@ -17,6 +17,11 @@ import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feed_detection.column_names import readings
+from advisory_perf.feed_detection.csv_layouts import DIALECTS, csv_layout, is_ended, may_be, with_dialect
+from advisory_perf.feed_detection.file_names import file_names, vendor_of
+from advisory_perf.feed_detection.headers import Layout, header_in, no_header
+from advisory_perf.feed_detection.json_layouts import json_layout
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FIELDS, FLOWS, NET_FLOW
 from advisory_perf.ingestion.formats.archives import unpacked
@@ -25,11 +30,6 @@ from advisory_perf.ingestion.formats.parser_errors import parser_faults
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import CELL, DEEPEST_HEADER, HEADER_SEARCH_ROWS, LINE_NUMBER, MARK, MISFIT, Reading, cell_columns
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.vendors.detection.aliases import readings
-from advisory_perf.vendors.detection.csv_layouts import DIALECTS, csv_layout, is_ended, may_be, with_dialect
-from advisory_perf.vendors.detection.headers import Layout, header_in, no_header
-from advisory_perf.vendors.detection.json_layouts import json_layout
-from advisory_perf.vendors.detection.naming import file_names, vendor_of
 
 FILE = "file"
 """The column of a table that names the file of each row."""

@@ -11,16 +11,13 @@ from decimal import Decimal
 import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
-from advisory_perf.feeds.fields import NET_FLOW, RETURN_FIELDS
-from advisory_perf.feeds.sources import Numbers
-from advisory_perf.feeds.units import PERCENT, RATES
-from advisory_perf.vendors.detection.aliases import Name, Reading, Strength, candidates_for
-from advisory_perf.vendors.detection.arithmetic import BEGINNING, ENDING, FEES, Figures
-from advisory_perf.vendors.detection.assigning import Amounts, Assigned
-from advisory_perf.vendors.detection.equation import SubPeriodReturns, Verdict, Witness
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.keys import Keys
-from advisory_perf.vendors.detection.values import (
+from advisory_perf.feed_detection.column_names import Name, Reading, Strength, candidates_for
+from advisory_perf.feed_detection.field_assignment import Amounts, Assigned
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.identities import BEGINNING, ENDING, FEES, Figures
+from advisory_perf.feed_detection.return_equation import SubPeriodReturns, Verdict, Witness
+from advisory_perf.feed_detection.row_keys import Keys
+from advisory_perf.feed_detection.values import (
     Notation,
     blanks,
     money,
@@ -28,6 +25,9 @@ from advisory_perf.vendors.detection.values import (
     returns,
     share,
 )
+from advisory_perf.feeds.fields import NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.sources import Numbers
+from advisory_perf.feeds.units import PERCENT, RATES
 
 SAMPLE_ROWS = 20_000
 """So many rows are enough for arithmetic, and keep a file of any length to seconds."""

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from advisory_perf.feed_detection.amounts import FiguresOfFile, conventions
+from advisory_perf.feed_detection.column_names import Reading, candidates_for, name_of, readings
+from advisory_perf.feed_detection.control_totals import Announcements, amounts_of
+from advisory_perf.feed_detection.file_names import vendor_of
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.groups import with_labels
+from advisory_perf.feed_detection.habits import habits_of
+from advisory_perf.feed_detection.identities import COEFFICIENT
+from advisory_perf.feed_detection.return_equation import SubPeriodReturns
+from advisory_perf.feed_detection.row_keys import currency, tell_keys, texts
+from advisory_perf.feed_detection.structure import Table, read_unknown
+from advisory_perf.feed_detection.values import Notation, held, looks_numeric, notation
 from advisory_perf.feeds.fields import REQUIRED_FIELDS, RETURN_FIELDS
 from advisory_perf.ingestion.raw_frame import cell
-from advisory_perf.vendors.detection.aliases import Reading, candidates_for, name_of, readings
-from advisory_perf.vendors.detection.amounts import FiguresOfFile, conventions
-from advisory_perf.vendors.detection.announced import Announcements, amounts_of
-from advisory_perf.vendors.detection.arithmetic import COEFFICIENT
-from advisory_perf.vendors.detection.equation import SubPeriodReturns
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.groups import with_labels
-from advisory_perf.vendors.detection.habits import habits_of
-from advisory_perf.vendors.detection.keys import currency, tell_keys, texts
-from advisory_perf.vendors.detection.naming import vendor_of
-from advisory_perf.vendors.detection.structure import Table, read_unknown
-from advisory_perf.vendors.detection.values import Notation, held, looks_numeric, notation
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feed_detection.column_names import Strength, readings
 from advisory_perf.ingestion.raw_frame import DEEPEST_HEADER, HEADER_SEARCH_ROWS, names_of_columns
-from advisory_perf.vendors.detection.aliases import Strength, readings
 
 KNOWN_NAMES = 2
 """So many column names in a line make it a header: one may be a title."""

@@ -13,13 +13,13 @@ from typing import Any
 
 import polars as pl
 
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.structure import FILE
+from advisory_perf.feed_detection.values import money
 from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.feeds.sources import Numbers, Source
 from advisory_perf.ingestion.parsing.numbers import figure
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MISFIT, cell, cell_columns
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.structure import FILE
-from advisory_perf.vendors.detection.values import money
 
 _LEAST_COUNT = 3
 """A line says 1 or 2 for many reasons."""

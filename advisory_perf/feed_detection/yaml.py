@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import yaml
 
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.proposal import Proposal
 from advisory_perf.feeds.fields import FIELDS
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.proposing import Proposal
 
 _ORDER = (
     "vendor", "title", "cadence", "weekends", "valuations", "first_window", "files", "currency", "minor_units", "numbers", "negative_flows",

@@ -16,10 +16,10 @@ from enum import IntEnum
 from functools import cache, lru_cache
 
 from advisory_perf.contracts.currencies import MINOR_UNITS, SIGNS
+from advisory_perf.feed_detection.translations import in_english, without_accents
+from advisory_perf.feed_detection.vocabulary import ABBREVIATIONS, SHORTHANDS, TABLE
 from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.feeds.units import RATES, unit_in
-from advisory_perf.vendors.detection.languages import in_english, without_accents
-from advisory_perf.vendors.detection.vocabulary import ABBREVIATIONS, SHORTHANDS, TABLE
 
 
 class Strength(IntEnum):

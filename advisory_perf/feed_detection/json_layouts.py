@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feed_detection.headers import KNOWN_NAMES, Layout, known_names
+from advisory_perf.feed_detection.values import day_formats
 from advisory_perf.ingestion.raw_frame import HEADER_SEARCH_ROWS
-from advisory_perf.vendors.detection.headers import KNOWN_NAMES, Layout, known_names
-from advisory_perf.vendors.detection.values import day_formats
 
 _LEAST_KEYS = 3
 _ACCOUNT, _DAY = "account number", "as of date"

@@ -13,9 +13,9 @@ from typing import Self
 
 import polars as pl
 
+from advisory_perf.feed_detection.column_names import Strength
+from advisory_perf.feed_detection.values import share
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
-from advisory_perf.vendors.detection.aliases import Strength
-from advisory_perf.vendors.detection.values import share
 
 BEGINNING, ENDING = "beginning_market_value", "ending_market_value"
 CONTRIBUTIONS, DISTRIBUTIONS = FLOWS

@@ -15,9 +15,7 @@ from typing import Protocol, Self
 import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
-from advisory_perf.feeds.fields import FLOWS, NET_FLOW
-from advisory_perf.ingestion.parsing.fields import split_flows
-from advisory_perf.vendors.detection.arithmetic import (
+from advisory_perf.feed_detection.identities import (
     BEGINNING,
     COEFFICIENT,
     CONTRIBUTIONS,
@@ -31,7 +29,9 @@ from advisory_perf.vendors.detection.arithmetic import (
     Figures,
     Seen,
 )
-from advisory_perf.vendors.detection.values import share
+from advisory_perf.feed_detection.values import share
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW
+from advisory_perf.ingestion.parsing.fields import split_flows
 
 _NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, NET_FLOW, ENDING, FEES)
 _SCALES = {"fraction": 1, "percent": 100, "basis_points": 10_000}

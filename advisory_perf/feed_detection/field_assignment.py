@@ -12,9 +12,9 @@ from typing import Self
 
 import polars as pl
 
-from advisory_perf.feeds.fields import FLOWS, NET_FLOW
-from advisory_perf.vendors.detection.aliases import Reading, Strength
-from advisory_perf.vendors.detection.arithmetic import (
+from advisory_perf.feed_detection.column_names import Reading, Strength
+from advisory_perf.feed_detection.findings import Status
+from advisory_perf.feed_detection.identities import (
     BEGINNING,
     COEFFICIENT,
     DISTRIBUTIONS,
@@ -34,9 +34,9 @@ from advisory_perf.vendors.detection.arithmetic import (
     residual,
     roll_forward,
 )
-from advisory_perf.vendors.detection.equation import Verdict
-from advisory_perf.vendors.detection.findings import Status
-from advisory_perf.vendors.detection.values import share
+from advisory_perf.feed_detection.return_equation import Verdict
+from advisory_perf.feed_detection.values import share
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW
 
 _OWN_NET_FLOW = "vendor_net_flow"
 

@@ -15,16 +15,16 @@ import polars as pl
 
 from advisory_perf.contracts.currencies import MINOR_UNITS
 from advisory_perf.contracts.enums import Cadence
+from advisory_perf.feed_detection.control_totals import amounts_of
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.identities import BEGINNING, COEFFICIENT, ENDING, LEAST_WITNESSES
+from advisory_perf.feed_detection.row_keys import Keys
+from advisory_perf.feed_detection.structure import FILE, Table
+from advisory_perf.feed_detection.values import held, money
 from advisory_perf.feeds.fields import FLOWS, IDENTIFIERS, NET_FLOW
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, cell
 from advisory_perf.ingestion.validation.subtotals import called_totals, subtotals
-from advisory_perf.vendors.detection.announced import amounts_of
-from advisory_perf.vendors.detection.arithmetic import BEGINNING, COEFFICIENT, ENDING, LEAST_WITNESSES
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.keys import Keys
-from advisory_perf.vendors.detection.structure import FILE, Table
-from advisory_perf.vendors.detection.values import held, money
 
 _CENT = Decimal("0.01")
 _SHOWN = 3

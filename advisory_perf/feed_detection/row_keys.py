@@ -15,13 +15,13 @@ import polars as pl
 
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, SIGNS, WITHDRAWN
 from advisory_perf.contracts.enums import Cadence
+from advisory_perf.feed_detection.column_names import CURRENCIES, Reading, Strength, candidates_for, name_of
+from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.structure import FILE, Table
+from advisory_perf.feed_detection.values import are_midnights_of_utc, day_formats, days, held, instant_format, looks_numeric, share
 from advisory_perf.feeds.date_formats import has_time_zone
 from advisory_perf.feeds.sources import Source
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell
-from advisory_perf.vendors.detection.aliases import CURRENCIES, Reading, Strength, candidates_for, name_of
-from advisory_perf.vendors.detection.findings import Finding, Status
-from advisory_perf.vendors.detection.structure import FILE, Table
-from advisory_perf.vendors.detection.values import are_midnights_of_utc, day_formats, days, held, instant_format, looks_numeric, share
 
 UTC_ZONE = "UTC"
 _MOSTLY = 0.9

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from advisory_perf.feed_detection.headers import Header, Layout, header_in, no_header
+from advisory_perf.feed_detection.values import day_formats, looks_numeric, share
 from advisory_perf.feeds.sources import Source
 from advisory_perf.ingestion.raw_frame import DEEPEST_HEADER, HEADER_SEARCH_ROWS
-from advisory_perf.vendors.detection.headers import Header, Layout, header_in, no_header
-from advisory_perf.vendors.detection.values import day_formats, looks_numeric, share
 
 ENCODINGS = ("cp1252", "iso-8859-15", "mac-roman")
 """Single-byte encodings, of which no byte tells which one it is."""
