@@ -7,8 +7,10 @@ import warnings
 
 import dagster as dg
 
+from advisory_perf.addresses import check_endpoint
 from advisory_perf.errors import SettingsError
 from advisory_perf.feeds.registry import load_feeds
+from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.giving_up import giving_up_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
@@ -21,8 +23,6 @@ from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
 from advisory_perf.orchestration.unclaimed import unclaimed_job
 from advisory_perf.orchestration.upkeep import upkeep_job, upkeep_schedule
 from advisory_perf.settings import Settings
-from advisory_perf.storage.addresses import check_endpoint
-from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.roles import Role
 from advisory_perf.storage.warehouse import Warehouse

@@ -14,10 +14,10 @@ from typing import IO, Any, Self
 
 import psycopg
 
+from advisory_perf.lake import folders
+from advisory_perf.lake.buckets import Bucket
+from advisory_perf.lake.folders import Folder
 from advisory_perf.orchestration import io_managers
-from advisory_perf.storage import folders
-from advisory_perf.storage.buckets import Bucket
-from advisory_perf.storage.folders import Folder
 from advisory_perf.storage.publication import publish_slices
 
 WAYS = ("kill", "cut", "full", "short", "stop", "stop before a restatement")

@@ -14,8 +14,8 @@ from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeE
 from advisory_perf.feeds.names import visible
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import bare
+from advisory_perf.lake.objects import oddity_of
 from advisory_perf.showing import LONGEST_NAME, cut, inert, is_unseen, quoted, shown
-from advisory_perf.storage.objects import oddity_of
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES
 

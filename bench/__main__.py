@@ -18,12 +18,12 @@ import polars as pl
 import psycopg
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.lake.store import Lake
 from advisory_perf.local.installation import open_installation
 from advisory_perf.local.runs import LocalRuns
 from advisory_perf.samples.bulk import bulk_csv
 from advisory_perf.settings import Settings
 from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import migrate
 from advisory_perf.storage.warehouse import Warehouse

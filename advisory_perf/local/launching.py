@@ -14,7 +14,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy.exc import SQLAlchemyError
 
-from advisory_perf.storage.processes import identity_of, is_running, number_of
+from advisory_perf.processes import identity_of, is_running, number_of
 
 WORKER_TAG = "advisory_perf/worker"
 _LOOKS, _PAUSE_SECONDS = 20, 0.1

@@ -17,8 +17,8 @@ from threading import Thread
 import psycopg
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.processes import alive_in, identity_of
 from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.processes import alive_in, identity_of
 
 _CONNECT_SECONDS = 3
 _TERMINATED_SECONDS = 5

@@ -14,6 +14,8 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
 from advisory_perf.feeds.registry import feed_for
+from advisory_perf.lake.objects import LakeFile, oddity_of
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.attempts import reason_of
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
@@ -24,11 +26,9 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import refuse_larger
+from advisory_perf.processes import is_running, own_identity
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.landing_writes import landings_in_doubt
-from advisory_perf.storage.objects import LakeFile, oddity_of
-from advisory_perf.storage.processes import is_running, own_identity
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.storage.turns import Turns
 

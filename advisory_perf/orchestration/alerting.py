@@ -15,6 +15,8 @@ from advisory_perf.contracts.alerts import MISSING_FILE, ODD_NAME, STUCK_FILE, T
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.errors import ChannelError, TurnHeldError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.lake.objects import Listing
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
@@ -29,9 +31,7 @@ from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert
 from advisory_perf.orchestration.unread import why_unread
 from advisory_perf.storage.channels import Channel, channel_of
 from advisory_perf.storage.delivered_days import beginning, first_arrivals
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.messages import message_of
-from advisory_perf.storage.objects import Listing
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.storage.turns import sweep_turns

@@ -14,9 +14,9 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RUN_KEY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.library_errors import plain
 from advisory_perf.orchestration.decisions import LONGEST_REST, Tries, rest_after
 from advisory_perf.orchestration.outages import chain_of, is_outage, names_of
-from advisory_perf.storage.saying import plain
 
 SUBJECT_TAG = "advisory_perf/subject"
 CAUSE_TAG, OUTAGE, LOST, OWN = "advisory_perf/cause", "outage", "lost", "own"

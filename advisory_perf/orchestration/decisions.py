@@ -11,11 +11,11 @@ from datetime import date, datetime, timedelta
 
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.lake.objects import LakeFile
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.partitions import range_of_days
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 
 

@@ -20,6 +20,7 @@ from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
 from advisory_perf.ingestion.reading_apart import read_apart
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.decisions import versions_of_the_same
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
@@ -30,7 +31,6 @@ from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
 from advisory_perf.storage.claims import Claim, ClaimOutcome, unknown
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.receiving import (
     Arrival,
     clear_incoming,

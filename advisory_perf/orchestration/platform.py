@@ -7,8 +7,8 @@ import dagster as dg
 
 from advisory_perf.errors import TurnHeldError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.lake.store import Lake
 from advisory_perf.settings import Settings
-from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse

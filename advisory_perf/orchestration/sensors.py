@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
+from advisory_perf.lake.objects import LakeFile
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_of_all
 from advisory_perf.orchestration.clock import right_now
@@ -31,9 +33,7 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import why_unread
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.landing_writes import landings_in_doubt
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 _SECONDS = 5

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from advisory_perf.contracts.alerts import STUCK_FILE, Alert
+from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.decisions import Tries, giving_up_subject
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 

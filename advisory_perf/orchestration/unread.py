@@ -4,9 +4,9 @@ They stay where they are, hold up nothing else, and are taken as soon as what ke
 """
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.showing import quoted
-from advisory_perf.storage.objects import LakeFile
 
 
 def why_unread(platform: Platform, file: LakeFile) -> str | None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from advisory_perf.contracts.enums import DeliveryStatus
+from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
@@ -20,7 +21,6 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.register import ACCOUNTS_KEY
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake import INCOMING
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import sweep_turns
 

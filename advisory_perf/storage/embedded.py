@@ -19,7 +19,7 @@ from filelock import FileLock
 from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.privacy import private
+from advisory_perf.privacy import private
 from advisory_perf.storage.roles import Role
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from advisory_perf.errors import LakeError
-from advisory_perf.storage.lake import ARCHIVE, ERROR, INCOMING, Lake
+from advisory_perf.lake.objects import LakeFile
+from advisory_perf.lake.store import ARCHIVE, ERROR, INCOMING, Lake
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.objects import LakeFile
 
 REASON_ENDING = ".reason.json"
 UNKNOWN_VENDOR = "unknown"

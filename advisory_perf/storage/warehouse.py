@@ -9,8 +9,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from advisory_perf.addresses import OF_POSTGRESQL, parts_of
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
-from advisory_perf.storage.addresses import OF_POSTGRESQL, parts_of
 from advisory_perf.storage.commits import commit, first_line
 from advisory_perf.storage.connections import Connections
 from advisory_perf.storage.frames import queried

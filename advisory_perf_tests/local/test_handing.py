@@ -11,7 +11,7 @@ import pytest
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeOutageError, WarehouseError
 from advisory_perf.local.runs import BY_COMMAND, Handed, LocalRuns, Outcome, _Failure, release_dead_runs, replay, run_files
-from advisory_perf.storage.processes import own_identity
+from advisory_perf.processes import own_identity
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, an_entry, csv, days, noted_waits
 
 pytestmark = pytest.mark.slow

@@ -24,9 +24,9 @@ from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_f
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.processes import own_identity
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
-from advisory_perf.storage.processes import own_identity
 from advisory_perf.storage.publication import SliceChange
 from advisory_perf.storage.roles import Role, address_of
 from advisory_perf.storage.schema import pending_migrations

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from advisory_perf.errors import LakeError
+from advisory_perf.lake.store import Lake
 from advisory_perf.samples.deliveries import make_samples
-from advisory_perf.storage.lake import Lake
 from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, passing, run
 
 pytestmark = pytest.mark.slow

@@ -21,10 +21,10 @@ from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from sqlalchemy.exc import OperationalError
 
+from advisory_perf import processes
 from advisory_perf.local import launching
 from advisory_perf.local.launching import WORKER_TAG
-from advisory_perf.storage import processes
-from advisory_perf.storage.processes import identity_of
+from advisory_perf.processes import identity_of
 from advisory_perf_tests.storage.test_processes import clock_is_set
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.local.parts import Child, Patient, end
 from advisory_perf.local.serving import CODE_SILENCE
 from advisory_perf.local.supervising import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
-from advisory_perf.storage.processes import alive_in, is_alive, number_of
+from advisory_perf.processes import alive_in, is_alive, number_of
 
 NOW = 1_000.0
 SILENCE = CODE_SILENCE

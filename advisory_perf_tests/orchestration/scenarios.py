@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
@@ -21,7 +22,6 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import Turns
 from advisory_perf.storage.warehouse import Warehouse

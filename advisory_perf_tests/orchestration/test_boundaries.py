@@ -11,6 +11,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, TurnHeldError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.lake.objects import LakeFile, Listing, OddName
+from advisory_perf.lake.store import ARCHIVE, INCOMING
 from advisory_perf.orchestration import deadlines, decisions, held_turns, long_tries, red_sensors
 from advisory_perf.orchestration.arriving import Arrived, arrived, odd_name_alerts
 from advisory_perf.orchestration.attempts import told_by
@@ -31,9 +33,7 @@ from advisory_perf.orchestration.partitions import range_of_days, range_of_keys,
 from advisory_perf.orchestration.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf.storage.delivered_days import Beginning, FirstArrival
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake import ARCHIVE, INCOMING
 from advisory_perf.storage.landing_writes import LandingInDoubt
-from advisory_perf.storage.objects import LakeFile, Listing, OddName
 from advisory_perf.storage.receiving import Arrival
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed

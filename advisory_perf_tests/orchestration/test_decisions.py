@@ -4,6 +4,7 @@ from datetime import date
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
@@ -19,7 +20,6 @@ from advisory_perf.orchestration.decisions import (
 )
 from advisory_perf.orchestration.partitions import tags_of
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed

@@ -274,7 +274,7 @@ def test_partitions_of_other_columns_are_no_outage_and_a_lake_that_fails_is_one(
     monkeypatch.setattr(pl.LazyFrame, "collect", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
     assert isinstance(read([str(THIRD)]), LakeOutageError)
     monkeypatch.setattr(pl.LazyFrame, "collect", Mock(side_effect=pl.exceptions.ComputeError("half")))
-    monkeypatch.setattr("advisory_perf.storage.folders.Folder.read", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+    monkeypatch.setattr("advisory_perf.lake.folders.Folder.read", Mock(side_effect=OSError(errno.EIO, "Input/output error")))
     assert isinstance(read([str(THIRD)]), LakeOutageError)
 
 

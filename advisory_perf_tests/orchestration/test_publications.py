@@ -17,6 +17,8 @@ from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA
 from advisory_perf.definitions import open_platform
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, judge
+from advisory_perf.lake.objects import LakeFile
+from advisory_perf.lake.store import ARCHIVE
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.landing import claimed, landed
@@ -26,8 +28,6 @@ from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.frames import names
-from advisory_perf.storage.lake import ARCHIVE
-from advisory_perf.storage.objects import LakeFile
 from advisory_perf.storage.publication import lock_publication
 from advisory_perf.storage.receiving import Arrival
 from advisory_perf.storage.turns import Turns

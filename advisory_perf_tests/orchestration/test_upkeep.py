@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from advisory_perf.errors import LakeOutageError
+from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import SUBJECT_TAG, tries_for
 from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
 from advisory_perf.orchestration.upkeep import (
@@ -21,7 +22,6 @@ from advisory_perf.orchestration.upkeep import (
     says_what_went,
 )
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, an_entry, csv, days
 

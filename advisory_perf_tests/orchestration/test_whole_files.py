@@ -10,12 +10,12 @@ import dagster as dg
 import pytest
 
 from advisory_perf.errors import LakeError, WarehouseError
+from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
 from advisory_perf.orchestration.outages import chain_of, is_outage
 from advisory_perf.storage.claims import ClaimOutcome
-from advisory_perf.storage.lake import Lake
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.storage.turns import Turns

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 from moto.server import ThreadedMotoServer
 
-from advisory_perf.storage.lake import Lake
+from advisory_perf.lake.store import Lake
 from advisory_perf_tests.proxies import Faults, S3Proxy, an_s3_proxy
 from advisory_perf_tests.soaking.deliveries import Delivery
 

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from advisory_perf.errors import LakeError
-from advisory_perf.storage.buckets import Bucket
-from advisory_perf.storage.lake import Lake
-from advisory_perf.storage.objects import LakeFile
+from advisory_perf.lake.buckets import Bucket
+from advisory_perf.lake.objects import LakeFile
+from advisory_perf.lake.store import Lake
 from advisory_perf_tests.proxies import Faults, S3Proxy, an_s3_proxy
 
 ROWS = b"id,day\nA,1\nB,2\nC,3\n"

@@ -16,10 +16,10 @@ import sqlalchemy
 from filelock import FileLock
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.privacy import exposed
+from advisory_perf.processes import own_identity
 from advisory_perf.storage.access_health import privacy_health
 from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
-from advisory_perf.storage.privacy import exposed
-from advisory_perf.storage.processes import own_identity
 from advisory_perf.storage.sockets import is_closed, socket_folder
 from advisory_perf.storage.warehouse import Warehouse
 
@@ -58,7 +58,7 @@ import os, signal, sys, time
 from pathlib import Path
 import psycopg
 from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.processes import is_alive
+from advisory_perf.processes import is_alive
 home = Path(sys.argv[1])
 server = EmbeddedPostgres(home)
 server.start()

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import LakeError, LakeOutageError
-from advisory_perf.storage import folders
-from advisory_perf.storage.lake import Lake
+from advisory_perf.lake import folders
+from advisory_perf.lake.store import Lake
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ PLANTED: dict[str, Callable[[Path, Path], None]] = {
 
 LIST_AS_ANOTHER = """
 import os, sys
-from advisory_perf.storage.folders import Folder
+from advisory_perf.lake.folders import Folder
 os.setgid(65534); os.setuid(65534)
 found = Folder(sys.argv[1]).listing("incoming/")
 print([file.path for file in found.files], [(odd.path, odd.why) for odd in found.odd])
@@ -77,7 +77,7 @@ def test_a_folder_that_its_vendor_has_closed_stops_nobody_else(mode: int, odd: s
 READ_AS_ANOTHER = """
 import os, sys
 from advisory_perf.errors import LakeError, OutageError
-from advisory_perf.storage.lake import Lake
+from advisory_perf.lake.store import Lake
 lake = Lake(sys.argv[1])
 if os.geteuid() == 0:
     os.setgid(65534); os.setuid(65534)
@@ -207,7 +207,7 @@ def test_a_file_that_somebody_still_writes_is_neither_read_nor_deleted_until_he_
 
 def test_another_machines_file_system_cannot_tell_writers(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     (listed,) = lake.files("incoming/")
-    monkeypatch.setattr("advisory_perf.storage.folders._is_remote", lambda _device: True)
+    monkeypatch.setattr("advisory_perf.lake.folders._is_remote", lambda _device: True)
     with (incoming(lake) / "good.csv").open("ab"):
         assert not lake.is_being_written(listed)
 
@@ -380,6 +380,6 @@ def test_bytes_are_on_the_disk_before_their_name_and_the_name_before_a_write_ret
 
 
 def test_a_copy_that_reads_back_otherwise_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advisory_perf.storage.folders.Folder.read", lambda *_: b"other")
+    monkeypatch.setattr("advisory_perf.lake.folders.Folder.read", lambda *_: b"other")
     with pytest.raises(LakeError, match="reads back other bytes"):
         lake.keep("archive/acme/x.csv", b"rows")

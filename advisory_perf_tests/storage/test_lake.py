@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import LakeError, LostTurnError
-from advisory_perf.storage.lake import Lake
+from advisory_perf.lake.store import Lake
 
 FRAME = pl.DataFrame({"a": [1]})
 FILE = "incoming/alpha/x.csv"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisory_perf.storage.objects import is_unfinished, oddity_of
+from advisory_perf.lake.objects import is_unfinished, oddity_of
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from advisory_perf.storage import processes
-from advisory_perf.storage.processes import alive_in, identity_of, is_alive, is_running, own_identity
+from advisory_perf import processes
+from advisory_perf.processes import alive_in, identity_of, is_alive, is_running, own_identity
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import LakeError
-from advisory_perf.storage.lake import Lake
+from advisory_perf.lake.store import Lake
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.receiving import (
     Arrival,

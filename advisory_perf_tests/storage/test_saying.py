@@ -16,7 +16,7 @@ from botocore.config import Config
 from moto.server import ThreadedMotoServer
 from obstore.store import LocalStore, S3Store
 
-from advisory_perf.storage.saying import said_by
+from advisory_perf.library_errors import said_by
 
 CLOSED = "http://127.0.0.1:1"
 NOISE = (

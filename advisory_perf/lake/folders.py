@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from advisory_perf.storage.objects import DEEPEST, BarredError, LakeFile, Listing, ObjectError, OddName, oddity_of
+from advisory_perf.lake.objects import DEEPEST, BarredError, LakeFile, Listing, ObjectError, OddName, oddity_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -19,10 +19,10 @@ import polars as pl
 from obstore.exceptions import BaseError
 
 from advisory_perf.errors import LakeError, LakeOutageError
-from advisory_perf.storage.buckets import Bucket
-from advisory_perf.storage.folders import Folder
-from advisory_perf.storage.objects import BarredError, LakeFile, Listing, ObjectError
-from advisory_perf.storage.saying import said_by
+from advisory_perf.lake.buckets import Bucket
+from advisory_perf.lake.folders import Folder
+from advisory_perf.lake.objects import BarredError, LakeFile, Listing, ObjectError
+from advisory_perf.library_errors import said_by
 
 INCOMING, ARCHIVE, ERROR = "incoming", "archive", "error"
 _STAGING = "_staging"

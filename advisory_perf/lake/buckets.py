@@ -20,7 +20,7 @@ from obstore.store import S3Store
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-from advisory_perf.storage.objects import LakeFile, Listing, ObjectError, OddName, oddity_of
+from advisory_perf.lake.objects import LakeFile, Listing, ObjectError, OddName, oddity_of
 
 _NO_DIGEST = {"aws:kms", "aws:kms:dsse"}
 _MD5_DIGITS = 32
