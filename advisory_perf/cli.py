@@ -182,8 +182,8 @@ def _say(line: str) -> None:
 def migrate(context: typer.Context, home: Home = None) -> None:
     """Brings the warehouse schema up to date."""
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.roles import Role, address_of
-    from advisory_perf.storage.schema import migrate as apply_migrations
+    from advisory_perf.warehouse.migrations import migrate as apply_migrations
+    from advisory_perf.warehouse.roles import Role, address_of
 
     with open_installation(settings_of(context, home), migrating=False) as installation:
         applied = apply_migrations(address_of(installation.settings, Role.OWNER))

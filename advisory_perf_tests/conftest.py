@@ -16,10 +16,10 @@ from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
+from advisory_perf.warehouse.roles import Role
 
 _NUMBERS = count(1)
 

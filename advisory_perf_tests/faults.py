@@ -36,8 +36,8 @@ from advisory_perf.local.quarantine import to_replay
 from advisory_perf.local.runs import LocalRuns, Outcome, replay, run_files
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.settings import Settings
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.schema import migrate
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.disturbances import WAYS, disturb
 from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv

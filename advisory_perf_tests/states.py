@@ -11,7 +11,7 @@ import polars as pl
 from psycopg import sql
 
 from advisory_perf.orchestration.platform import Platform
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 State = dict[str, list[str]]
 

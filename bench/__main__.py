@@ -23,10 +23,10 @@ from advisory_perf.local.installation import open_installation
 from advisory_perf.local.runs import LocalRuns
 from advisory_perf.samples.bulk import bulk_csv
 from advisory_perf.settings import Settings
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.roles import Role, address_of
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
+from advisory_perf.warehouse.roles import Role, address_of
 from bench.reading import LAST_DAY, compare_readers
 
 VENDOR = "bulk"

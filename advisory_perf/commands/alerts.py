@@ -21,7 +21,7 @@ def alerts_list(
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.summary import alerts_table, console
     from advisory_perf.storage.outbox import Outbox
-    from advisory_perf.storage.roles import Role
+    from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:
         console().print(alerts_table(Outbox(installation.warehouse(Role.READER)).alerts(only_open=only_open)))

@@ -40,7 +40,7 @@ def breaks_sign_off(
     from advisory_perf.local.breaks import accepted
     from advisory_perf.local.installation import open_installation
     from advisory_perf.storage.breaks import sign_off
-    from advisory_perf.storage.roles import Role
+    from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:
         typer.echo(accepted(sign_off(installation.warehouse(Role.DESK), break_id, by=by, reason=reason)))

@@ -36,9 +36,9 @@ def export(  # noqa: PLR0913 - an option each
 ) -> None:
     """Streams a warehouse table or view out."""
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.exporting import ExportFormat, export_relation, instant_of
-    from advisory_perf.storage.filters import Filters
-    from advisory_perf.storage.roles import Role
+    from advisory_perf.warehouse.export import ExportFormat, export_relation, instant_of
+    from advisory_perf.warehouse.filters import Filters
+    from advisory_perf.warehouse.roles import Role
 
     if form not in set(ExportFormat):
         raise typer.BadParameter(f"{form} is not one of {', '.join(ExportFormat)}", param_hint="--format")

@@ -14,8 +14,8 @@ from advisory_perf.settings import Settings
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from advisory_perf.storage.conditions import Condition
-    from advisory_perf.storage.warehouse import Warehouse
+    from advisory_perf.warehouse.conditions import Condition
+    from advisory_perf.warehouse.connection import Warehouse
 
 Home = Annotated[
     Path | None,
@@ -43,9 +43,9 @@ def print_or_export(
     """Prints the chosen rows of a relation as a table, or exports them; BadParameter for another form."""
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.summary import console
-    from advisory_perf.storage.conditions import condition
-    from advisory_perf.storage.exporting import ExportFormat, export_relation
-    from advisory_perf.storage.roles import Role
+    from advisory_perf.warehouse.conditions import condition
+    from advisory_perf.warehouse.export import ExportFormat, export_relation
+    from advisory_perf.warehouse.roles import Role
 
     if form not in {"table", *ExportFormat}:
         raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")

@@ -17,8 +17,8 @@ from advisory_perf.storage.access_health import privacy_health, roles_health
 from advisory_perf.storage.health import Finding, alerts_health, lake_health, ledger_health, partition_health, told, warehouse_health
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox
-from advisory_perf.storage.roles import Role, address_of
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.roles import Role, address_of
 
 
 def examine(settings: Settings) -> list[Finding]:

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from advisory_perf.addresses import check_dagsters_address
 from advisory_perf.errors import SettingsError, WarehouseError
 from advisory_perf.library_errors import said_by
 from advisory_perf.packaged import packaged
 from advisory_perf.privacy import private
 from advisory_perf.settings import Settings
-from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
-from advisory_perf.storage.roles import Role, address_of
-from advisory_perf.storage.schema import migrate, pending_migrations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.addresses import check_dagsters_address
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import DAGSTERS_USER, EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate, pending_migrations
+from advisory_perf.warehouse.roles import Role, address_of
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -18,7 +18,7 @@ import psycopg
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.processes import alive_in, identity_of
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 
 _CONNECT_SECONDS = 3
 _TERMINATED_SECONDS = 5

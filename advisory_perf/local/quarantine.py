@@ -7,10 +7,10 @@ from rich.table import Table
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.local.cells import add_row, titled
-from advisory_perf.storage.conditions import Condition, queried_where
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.conditions import Condition, queried_where
+from advisory_perf.warehouse.connection import Warehouse
 
 RELATION = "quarantine"
 

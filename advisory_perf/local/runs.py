@@ -30,7 +30,7 @@ from advisory_perf.processes import is_running, own_identity
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.landing_writes import landings_in_doubt
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"

@@ -12,8 +12,8 @@ from advisory_perf.local.cells import add_row, titled
 from advisory_perf.showing import shown
 from advisory_perf.storage.health import Finding
 from advisory_perf.storage.outbox import KeptAlert
-from advisory_perf.storage.reporting import largest_breaks, pass_rates, vendor_overview
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
 
 if TYPE_CHECKING:
     from advisory_perf.local.runs import Handed

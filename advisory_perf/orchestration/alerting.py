@@ -34,7 +34,7 @@ from advisory_perf.storage.delivered_days import beginning, first_arrivals
 from advisory_perf.storage.messages import message_of
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
-from advisory_perf.storage.turns import sweep_turns
+from advisory_perf.warehouse.locks import sweep_turns
 
 _WATCH_SECONDS = 30
 _SEND_SECONDS = 15

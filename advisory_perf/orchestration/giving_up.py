@@ -18,7 +18,7 @@ from advisory_perf.orchestration.unread import read_whole
 from advisory_perf.showing import shown
 from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.receiving import Arrival, clear_incoming, keep_in_error, sha256_of
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 
 JOB_NAME = "give_up_delivery"
 _OP_NAME = "give_up"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from advisory_perf.contracts.alerts import TURN_HELD, Alert
-from advisory_perf.storage.turns import HeldTurn
+from advisory_perf.warehouse.locks import HeldTurn
 
 LONG = timedelta(hours=1)
 

@@ -20,11 +20,11 @@ from advisory_perf.storage.breaks import publish_breaks
 from advisory_perf.storage.completeness import publish_missing
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.issues import publish_found
-from advisory_perf.storage.lake_writes import note_write, strike_off
 from advisory_perf.storage.landing_writes import note_landing, strike_off_landing
 from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.lake_writes import note_write, strike_off
+from advisory_perf.warehouse.locks import Turns
 
 DELIVERY, WINDOW = "delivery", "window"
 _JUDGED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}

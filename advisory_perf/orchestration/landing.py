@@ -41,7 +41,7 @@ from advisory_perf.storage.receiving import (
     keep_in_error,
     sha256_of,
 )
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
 COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)

@@ -10,8 +10,8 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.store import Lake
 from advisory_perf.settings import Settings
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Turns
 
 
 @dataclass(frozen=True, slots=True)

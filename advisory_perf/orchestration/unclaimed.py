@@ -23,7 +23,7 @@ from advisory_perf.storage.receiving import (
     received_at,
     sha256_of,
 )
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"

@@ -22,7 +22,7 @@ from advisory_perf.orchestration.register import ACCOUNTS_KEY
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf.storage.turns import sweep_turns
+from advisory_perf.warehouse.locks import sweep_turns
 
 JOB_NAME = "upkeep"
 _PAGE = 100

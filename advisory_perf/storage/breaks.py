@@ -14,8 +14,8 @@ from psycopg.rows import class_row
 
 from advisory_perf.contracts.tables import DELIVERY_FACTORS
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.frames import copy_frame, with_the_columns_of
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import copy_frame, with_the_columns_of
 
 
 @dataclass(frozen=True, slots=True)

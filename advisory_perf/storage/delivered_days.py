@@ -11,7 +11,7 @@ from typing import LiteralString
 import psycopg
 
 from advisory_perf.contracts.enums import Cadence, DeliveryStatus
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 LANDED = [DeliveryStatus.PROCESSING, DeliveryStatus.COMPLETED, DeliveryStatus.COMPLETED_WITH_ISSUES]
 

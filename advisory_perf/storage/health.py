@@ -21,8 +21,8 @@ from advisory_perf.storage.channels import channel_of
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox, Waiting
-from advisory_perf.storage.schema import pending_migrations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.migrations import pending_migrations
 
 OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL that the schema is written for."""

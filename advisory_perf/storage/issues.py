@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, SYSTEMATIC_BREAK, VALUE_JUMP, Code
-from advisory_perf.storage.frames import copy_frame, names
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import copy_frame, names
 
 _OF_LINES: LiteralString = "etl_log_id = %(etl_log_id)s AND line_number IS NOT NULL"
 _OF_DAYS: LiteralString = (

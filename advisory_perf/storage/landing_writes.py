@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from advisory_perf.storage.delivered_days import LANDED
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True, slots=True)

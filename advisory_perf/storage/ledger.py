@@ -18,10 +18,10 @@ from advisory_perf.storage.delivered_days import LANDED, replace_days
 from advisory_perf.storage.delivery_alerts import follow_issues, resolve_rejection
 from advisory_perf.storage.entries import SELECT, LedgerEntry, composed, entries_of
 from advisory_perf.storage.issues import replace_issues
-from advisory_perf.storage.lake_writes import LakeWrite, strike_off
 from advisory_perf.storage.landing_writes import end_landing
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
+from advisory_perf.warehouse.locks import Turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from advisory_perf.contracts.alerts import Alert, severities_from
 from advisory_perf.contracts.enums import Severity
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 FIRST_WAIT = timedelta(seconds=30)
 """How long an alert waits after its first failed attempt; twice as long after each further one."""

@@ -14,9 +14,9 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 from advisory_perf.storage.register import insert_missing_accounts
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 
 _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
 _SLICED_TABLES = (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name)

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.tables import ACCOUNTS
-from advisory_perf.storage.frames import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
+from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 
 _TEXTS = ("account_name", "portfolio_id", "client_id", "currency")
 

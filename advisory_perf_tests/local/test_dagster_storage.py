@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from advisory_perf.local.dagster_storage import KeptStorage
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # backfill policies
 

@@ -20,8 +20,8 @@ from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.orchestration.upkeep import Removed
 from advisory_perf.storage.health import Finding
 from advisory_perf.storage.outbox import Outbox
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.commands import Outcome, line_with
 from advisory_perf_tests.local.in_process import OPENING, done_by, in_process, opened
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, World, a_world, csv
@@ -238,7 +238,7 @@ def test_migrating_opens_without_migrating_and_acts_as_the_owner(world: World, m
     opening = Mock()
     opening.return_value.__enter__ = Mock(return_value=type(opened(world))(settings, settings.home))
     opening.return_value.__exit__ = Mock(return_value=None)
-    monkeypatch.setattr("advisory_perf.storage.schema.migrate", migrating)
+    monkeypatch.setattr("advisory_perf.warehouse.migrations.migrate", migrating)
     with patch(OPENING, opening):
         outcome = in_process("migrate")
     assert (outcome.code, outcome.out) == (0, "applied 001_a, 002_b\n")

@@ -28,9 +28,9 @@ from advisory_perf.processes import own_identity
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
 from advisory_perf.storage.publication import SliceChange
-from advisory_perf.storage.roles import Role, address_of
-from advisory_perf.storage.schema import pending_migrations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.migrations import pending_migrations
+from advisory_perf.warehouse.roles import Role, address_of
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
 
 pytestmark = pytest.mark.slow

@@ -26,7 +26,7 @@ from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.settings import Settings
 from advisory_perf.storage.health import Finding
-from advisory_perf.storage.roles import Role
+from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.in_process import opened
 from advisory_perf_tests.orchestration.scenarios import NOWHERE, a_world, settings_with_acme
 

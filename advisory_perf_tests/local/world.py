@@ -17,7 +17,7 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.samples.truth import SampleFile, VendorTruth
 from advisory_perf.settings import Settings
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.instances import forgetful
 
 PROVENANCE = ("delivery_id", "file_name")

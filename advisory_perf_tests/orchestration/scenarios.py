@@ -23,8 +23,8 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
 from advisory_perf.storage.entries import LedgerEntry
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.vendors.scenarios import feed_as_data
 

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, csv, value
 from advisory_perf_tests.vendors.cases import case
 

@@ -15,7 +15,7 @@ from advisory_perf.orchestration.attempts import failed_attempts
 from advisory_perf.orchestration.giving_up import JOB_NAME, giving_up_config
 from advisory_perf.orchestration.unclaimed import reject_unclaimed, unclaimed_config, unclaimed_file
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv, noted_waits
 from advisory_perf_tests.orchestration.test_whole_files import given_up, statuses
 

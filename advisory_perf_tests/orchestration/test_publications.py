@@ -27,11 +27,11 @@ from advisory_perf.orchestration.partitions import delivery_partitions, range_of
 from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.frames import names
 from advisory_perf.storage.publication import lock_publication
 from advisory_perf.storage.receiving import Arrival
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import names
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
 from advisory_perf_tests.storage.waiting import until_blocked
 

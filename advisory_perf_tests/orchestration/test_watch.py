@@ -18,7 +18,7 @@ from advisory_perf.orchestration.pulse import sensors_of, tell
 from advisory_perf.orchestration.red_sensors import RedSensor
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 from advisory_perf_tests.orchestration.test_alerting import at
 from advisory_perf_tests.orchestration.test_long_tries import an_outage

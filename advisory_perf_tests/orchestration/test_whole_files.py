@@ -18,7 +18,7 @@ from advisory_perf.orchestration.outages import chain_of, is_outage
 from advisory_perf.storage.claims import ClaimOutcome
 from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
-from advisory_perf.storage.turns import Turns
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, VENDOR, World, a_world, csv, days, value
 from advisory_perf_tests.proxies import Faults, S3Proxy, an_s3_proxy
 

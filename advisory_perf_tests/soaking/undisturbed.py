@@ -9,8 +9,8 @@ from advisory_perf.definitions import build_definitions, open_platform
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.unclaimed import unclaimed_config
 from advisory_perf.settings import Settings
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.schema import migrate
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import World
 from advisory_perf_tests.soaking.deliveries import VENDORS, Delivery

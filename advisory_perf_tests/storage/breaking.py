@@ -11,7 +11,7 @@ import polars as pl
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.storage.breaks import publish_breaks
 from advisory_perf.storage.publication import publish_slices
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import rows_of, valuation
 
 MAY, JUNE, JULY, AUGUST = date(2024, 5, 31), date(2024, 6, 30), date(2024, 7, 31), date(2024, 8, 31)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.breaking import JULY, JUNE, MAY, Vendor
 
 pytestmark = pytest.mark.slow

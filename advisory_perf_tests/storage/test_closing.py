@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
-from advisory_perf.storage.lake_writes import LakeWrite, note_write, noted_writes
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import STAGE, closed_by_publication, counted, january, land, publish, status
 

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
-from advisory_perf.storage import commits
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse import commits
+from advisory_perf.warehouse.connection import Warehouse
 
 ADD = "INSERT INTO accounts (data_source, account_id) VALUES ('alpha', 'A-1')"
 CUT = psycopg.OperationalError("server closed the connection unexpectedly")

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.conditions import DEEPEST, Compared, Condition, Joined, Name, Not, Parameters, parsed, queried_where, rendered
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.export_forms import OneStatement
-from advisory_perf.storage.exporting import ExportFormat, export_relation
-from advisory_perf.storage.filters import Filters
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.conditions import DEEPEST, Compared, Condition, Joined, Name, Not, Parameters, parsed, queried_where, rendered
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.export import ExportFormat, export_relation
+from advisory_perf.warehouse.export_forms import OneStatement
+from advisory_perf.warehouse.filters import Filters
+from advisory_perf.warehouse.migrations import migrate
+from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.accepting import accepts_at_least, counted
 
 Row = dict[str, Any]

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
-from advisory_perf.storage import connections
-from advisory_perf.storage.connections import Connections
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse import pool
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.pool import Connections
+from advisory_perf.warehouse.roles import Role
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ def test_a_connection_that_the_server_has_ended_meanwhile_is_replaced(warehouse:
 
 
 def test_a_connection_that_is_kept_for_long_is_renewed(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_RENEWED_AFTER_SECONDS", 0)
+    monkeypatch.setattr(pool, "_RENEWED_AFTER_SECONDS", 0)
     warehouse = Warehouse(warehouse_url)
     assert session(warehouse) != session(warehouse)
 
@@ -135,26 +135,26 @@ def test_a_child_of_a_process_does_not_share_its_connection(warehouse: Warehouse
 
 
 def test_who_needs_one_more_than_are_lent_at_most_is_told_so(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "_PATIENCE_SECONDS", 0.1)
     lending = Connections(lambda: psycopg.connect(warehouse_url))
     with ExitStack() as blocks:
-        for _ in range(connections._AT_MOST):  # noqa: SLF001
+        for _ in range(pool._AT_MOST):  # noqa: SLF001
             blocks.enter_context(lending.lent())
         with pytest.raises(WarehouseOutageError, match="all 10 connections to the warehouse are in use"), lending.lent():
             pass
-    assert len(sessions(warehouse_url)) == connections._KEPT  # noqa: SLF001
+    assert len(sessions(warehouse_url)) == pool._KEPT  # noqa: SLF001
 
 
 def test_who_needs_one_more_than_are_lent_at_most_waits_for_it(warehouse_url: str) -> None:
     lending = Connections(lambda: psycopg.connect(warehouse_url))
     with ExitStack() as blocks, ThreadPoolExecutor(1) as others:
-        for _ in range(connections._AT_MOST - 1):  # noqa: SLF001
+        for _ in range(pool._AT_MOST - 1):  # noqa: SLF001
             blocks.enter_context(lending.lent())
         with lending.lent():
             asking = others.submit(lambda: blocks.enter_context(lending.lent()))
             assert wait([asking], 0.2).not_done == {asking}
         asking.result(600)
-    assert len(sessions(warehouse_url)) == connections._KEPT  # noqa: SLF001
+    assert len(sessions(warehouse_url)) == pool._KEPT  # noqa: SLF001
 
 
 def test_an_address_that_does_not_answer_is_told_by_its_own_reason_at_once() -> None:

@@ -14,7 +14,7 @@ from advisory_perf.storage.delivered_days import Beginning, FirstArrival, beginn
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import KeptAlert, Outbox
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import ARRIVAL, identity, january, land, publish, status
 from advisory_perf_tests.storage.waiting import until_blocked

@@ -19,16 +19,16 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.privacy import exposed
 from advisory_perf.processes import own_identity
 from advisory_perf.storage.access_health import privacy_health
-from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
-from advisory_perf.storage.sockets import is_closed, socket_folder
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import DAGSTERS_USER, EmbeddedPostgres
+from advisory_perf.warehouse.sockets import is_closed, socket_folder
 
 pytestmark = pytest.mark.slow
 
 ASK_FROM_ANOTHER_PROCESS = """
 import sys, psycopg
 from pathlib import Path
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])) as server, psycopg.connect(server.url()) as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()[0])
 """
@@ -44,7 +44,7 @@ START_AND_STOP = """
 import os, sys, psutil
 from pathlib import Path
 from advisory_perf.storage import embedded_server
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 embedded_server._STOP_SECONDS = 100_000
 home = Path(sys.argv[1])
 with EmbeddedPostgres(home):
@@ -57,7 +57,7 @@ KILL_AND_START_AGAIN = """
 import os, signal, sys, time
 from pathlib import Path
 import psycopg
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.processes import is_alive
 home = Path(sys.argv[1])
 server = EmbeddedPostgres(home)
@@ -76,7 +76,7 @@ server.stop()
 START = """
 import sys
 from pathlib import Path
-from advisory_perf.storage.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
 EmbeddedPostgres(Path(sys.argv[1])).start()
 """
 
@@ -304,7 +304,7 @@ def test_a_home_of_an_earlier_version_is_closed_and_its_tables_of_dagster_are_da
 
 def test_a_folder_that_lies_where_the_socket_would_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
-    monkeypatch.setattr("advisory_perf.storage.sockets._bases", lambda: iter([Path("/tmp")]))  # noqa: S108 - the one that neighbours share
+    monkeypatch.setattr("advisory_perf.warehouse.sockets._bases", lambda: iter([Path("/tmp")]))  # noqa: S108 - the one that neighbours share
     data, me = tmp_path / ("y" * 120), pwd.getpwuid(os.geteuid())
     made = [socket_folder(data, uid=me.pw_uid, gid=me.pw_gid)]
     try:

@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage import export_forms
-from advisory_perf.storage.exporting import ExportFormat, export_relation, exportable_relations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse import export_forms
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.export import ExportFormat, export_relation, exportable_relations
 from advisory_perf_tests.storage.waiting import impatient
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from advisory_perf.storage.health import Finding, alerts_health, lake_health, le
 from advisory_perf.storage.landing_writes import note_landing
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.migrations import migrate
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ import pytest
 
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.lake_writes import LakeWrite
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.lake_writes import LakeWrite
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.claims import ClaimOutcome, Identity
 from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.storage import health
 from advisory_perf.storage.health import ledger_health, partition_health, warehouse_health
 from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.test_health import bad, land, publish
 from advisory_perf_tests.storage.test_ledger import identity
 

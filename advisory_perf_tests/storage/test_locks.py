@@ -16,16 +16,16 @@ from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.errors import LostTurnError, WarehouseError, WarehouseOutageError
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.claims import ClaimOutcome, claim
-from advisory_perf.storage.conditions import Condition
 from advisory_perf.storage.delivery_alerts import alert_rejection, follow_issues, resolve_rejection
-from advisory_perf.storage.exporting import ExportFormat, export_relation
-from advisory_perf.storage.filters import Filters
 from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.outbox import Outbox, write_alerts
 from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
-from advisory_perf.storage.schema import migrate
-from advisory_perf.storage.turns import Turns, is_free, sweep_turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.conditions import Condition
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.export import ExportFormat, export_relation
+from advisory_perf.warehouse.filters import Filters
+from advisory_perf.warehouse.locks import Turns, is_free, sweep_turns
+from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.storage.breaking import JUNE, MAY, Vendor
 from advisory_perf_tests.storage.scenarios import JANUARY, everything, put, replace_slice, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import identity, land

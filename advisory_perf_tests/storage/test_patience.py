@@ -2,8 +2,8 @@
 
 import pytest
 
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.storage.waiting import impatient
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,7 @@ from advisory_perf.storage.receiving import (
     received_at,
     sha256_of,
 )
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.test_ledger import identity, january, land
 
 ROWS = b"id,day\nA,2024-01-31\n"

@@ -11,11 +11,11 @@ from psycopg.conninfo import make_conninfo
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.storage.access_health import roles_health
-from advisory_perf.storage.embedded import EmbeddedPostgres
-from advisory_perf.storage.exporting import exportable_relations
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.schema import migrate, pending_migrations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.export import exportable_relations
+from advisory_perf.warehouse.migrations import migrate, pending_migrations
+from advisory_perf.warehouse.roles import Role
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from advisory_perf.contracts.enums import (
 )
 from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.schema import migrate, pending_migrations
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.migrations import migrate, pending_migrations
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.performance import FeeBasis, FlowTiming, net_flows, sub_period_returns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 
 @pytest.fixture

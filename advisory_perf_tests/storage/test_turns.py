@@ -8,13 +8,13 @@ import psycopg
 import pytest
 
 from advisory_perf.errors import LostTurnError, TurnHeldError, WarehouseError, WarehouseOutageError
-from advisory_perf.storage.turns import Turns, sweep_turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Turns, sweep_turns
 
 HOLDER = """
 import sys, time
-from advisory_perf.storage.turns import Turns
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.connection import Warehouse
 turns = Turns(Warehouse(sys.argv[1]))
 print(turns.take("a delivery"), flush=True)
 time.sleep(600)

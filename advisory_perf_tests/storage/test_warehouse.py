@@ -8,10 +8,10 @@ import pytest
 
 from advisory_perf.contracts.tables import ACCOUNTS, NET_FLOWS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.frames import copy_frame
 from advisory_perf.storage.publication import SliceChange, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import copy_frame
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, everything, four_valuations, put, replace_slice, rows_of, valuation
 
 
@@ -317,7 +317,7 @@ def test_daily_totals_are_by_day_and_currency_after_a_refresh(warehouse: Warehou
 
 
 def test_a_frame_can_be_copied_into_any_table(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advisory_perf.storage.frames.COPY_ROWS", 2)
+    monkeypatch.setattr("advisory_perf.warehouse.copy.COPY_ROWS", 2)
     with warehouse.connect() as connection:
         connection.execute('CREATE TABLE plain ("odd name" bigint, text_of text)')
         copy_frame(connection, "plain", pl.DataFrame({"text_of": ["a", None, ""], "odd name": [1, 2, 3]}))

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.errors import LostTurnError, TurnHeldError
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 WAIT_SECONDS = 600
 """As long a turn is waited for; then its run fails, and is launched again later."""

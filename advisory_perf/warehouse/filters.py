@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.conditions import Compared, Condition, Joined
+from advisory_perf.warehouse.conditions import Compared, Condition, Joined
 
 
 @dataclass(frozen=True, slots=True)

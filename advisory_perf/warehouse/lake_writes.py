@@ -9,7 +9,7 @@ from datetime import date
 
 import psycopg
 
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.errors import AdvisoryPerfError, WarehouseError
-from advisory_perf.storage.commits import first_line
-from advisory_perf.storage.conditions import EVERY_ROW, Condition, Joined, Parameters, parsed, rendered
-from advisory_perf.storage.export_forms import (
+from advisory_perf.warehouse.commits import first_line
+from advisory_perf.warehouse.conditions import EVERY_ROW, Condition, Joined, Parameters, parsed, rendered
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.export_forms import (
     ARROW_BY_OID,
     NUMERIC,
     OneStatement,
@@ -35,8 +36,7 @@ from advisory_perf.storage.export_forms import (
     write_parquet,
     write_text,
 )
-from advisory_perf.storage.filters import Filters
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.filters import Filters
 
 _MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
 

@@ -9,12 +9,12 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.addresses import OF_POSTGRESQL, parts_of
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
-from advisory_perf.storage.commits import commit, first_line
-from advisory_perf.storage.connections import Connections
-from advisory_perf.storage.frames import queried
-from advisory_perf.storage.roles import Role, act_as
+from advisory_perf.warehouse.addresses import OF_POSTGRESQL, parts_of
+from advisory_perf.warehouse.commits import commit, first_line
+from advisory_perf.warehouse.copy import queried
+from advisory_perf.warehouse.pool import Connections
+from advisory_perf.warehouse.roles import Role, act_as
 
 CONNECT_SECONDS = 10
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}

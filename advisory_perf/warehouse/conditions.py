@@ -22,7 +22,7 @@ from lark.exceptions import VisitError
 from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 LONGEST, DEEPEST = 10_000, 50
 """Characters of a condition, and conditions within each other."""

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
 
 
 def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float | None]:

