@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.contracts.alerts import STUCK_FILE, Alert
+from advisory_perf.alerts.model import STUCK_FILE, Alert
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError
 from advisory_perf.feeds.names import visible
 from advisory_perf.ingestion.notices import Notice

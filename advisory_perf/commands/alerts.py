@@ -18,9 +18,9 @@ def alerts_list(
     home: Home = None,
 ) -> None:
     """Prints the alerts: since when, what broke and why, and whether it was sent."""
+    from advisory_perf.alerts.outbox import Outbox
     from advisory_perf.local.installation import open_installation
     from advisory_perf.local.summary import alerts_table, console
-    from advisory_perf.storage.outbox import Outbox
     from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:
@@ -34,8 +34,8 @@ def alerts_resolve(
     home: Home = None,
 ) -> None:
     """Says of alerts that their trouble is over."""
+    from advisory_perf.alerts.outbox import Outbox
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.outbox import Outbox
 
     with open_installation(settings_of(context, home)) as installation:
         outbox = Outbox(installation.platform().warehouse)
@@ -47,8 +47,8 @@ def alerts_resolve(
 @app.command("test")
 def alerts_test(context: typer.Context, home: Home = None) -> None:
     """Sends a message to the channel that is set, and keeps nothing of it."""
-    from advisory_perf.storage.channels import channel_of
-    from advisory_perf.storage.messages import Message
+    from advisory_perf.alerts.channels import channel_of
+    from advisory_perf.alerts.messages import Message
 
     url = settings_of(context, home).alerts_url
     if url is None:

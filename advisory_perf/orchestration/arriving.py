@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from advisory_perf.contracts.alerts import ODD_NAME, Alert
+from advisory_perf.alerts.model import ODD_NAME, Alert
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, is_unfinished
 from advisory_perf.lake.store import INCOMING

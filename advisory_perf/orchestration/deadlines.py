@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice, takewhile
 
-from advisory_perf.contracts.alerts import LATE_FILE, MISSING_FILE, Alert
+from advisory_perf.alerts.model import LATE_FILE, MISSING_FILE, Alert
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_of
 from advisory_perf.feeds.deadline import Deadline

@@ -6,7 +6,7 @@ A run that is stopped, or hangs, keeps its turn: nobody else may write what it m
 from collections.abc import Sequence
 from datetime import timedelta
 
-from advisory_perf.contracts.alerts import TURN_HELD, Alert
+from advisory_perf.alerts.model import TURN_HELD, Alert
 from advisory_perf.warehouse.locks import HeldTurn
 
 LONG = timedelta(hours=1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from advisory_perf.contracts.alerts import TRIED_FOR_LONG, Alert
+from advisory_perf.alerts.model import TRIED_FOR_LONG, Alert
 from advisory_perf.orchestration.decisions import Tries
 
 LONG = timedelta(hours=1)

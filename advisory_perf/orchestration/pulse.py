@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, InstigatorType, TickStatus
 
-from advisory_perf.contracts.alerts import SENSOR_RED
+from advisory_perf.alerts.model import SENSOR_RED
+from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import WarehouseError
 from advisory_perf.orchestration.attempts import told_by
 from advisory_perf.orchestration.clock import right_now
@@ -20,7 +21,6 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
 from advisory_perf.settings import Settings
 from advisory_perf.storage.heartbeat import Heartbeat, write_heartbeat
-from advisory_perf.storage.outbox import Outbox
 
 _SECONDS = 30
 _TICKS = 40

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, takewhile
 
-from advisory_perf.contracts.alerts import SENSOR_RED, Alert
+from advisory_perf.alerts.model import SENSOR_RED, Alert
 
 PATIENCE = timedelta(minutes=2)
 """So long a sensor may fail: what passes sooner, such as a restart, is nobody's work."""

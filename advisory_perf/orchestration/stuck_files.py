@@ -7,7 +7,7 @@ only the file could not be moved, the alert about the rejection tells it all.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from advisory_perf.contracts.alerts import STUCK_FILE, Alert
+from advisory_perf.alerts.model import STUCK_FILE, Alert
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.decisions import Tries, giving_up_subject

@@ -8,10 +8,10 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.alerts import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
+from advisory_perf.alerts.model import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
+from advisory_perf.alerts.outbox import hold_alerts, write_alerts
 from advisory_perf.contracts.enums import DeliveryStatus, Severity
 from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
-from advisory_perf.storage.outbox import hold_alerts, write_alerts
 
 _DIGEST = 12
 _FIELDS = sql.SQL("id, vendor, file_name, delivery_id, sha256, received_at")

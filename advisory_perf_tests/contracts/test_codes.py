@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from advisory_perf.contracts.alerts import ALERT_CODES, Alert, is_rejection, severities_from
+from advisory_perf.alerts.model import ALERT_CODES, Alert, is_rejection, severities_from
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.contracts.issue_codes import CODES, COMPLETENESS_CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
 

@@ -13,13 +13,13 @@ import dagster as dg
 import pytest
 from dagster_postgres.utils import DagsterPostgresException
 
+from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import ChannelError, SettingsError
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import LocalRuns, _Failure
 from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.orchestration.upkeep import Removed
 from advisory_perf.storage.health import Finding
-from advisory_perf.storage.outbox import Outbox
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.commands import Outcome, line_with
@@ -347,7 +347,7 @@ def test_the_health_is_0_where_all_parts_answer_and_1_with_those_that_do_not(mon
 def test_a_test_of_the_channel_ends_as_the_channel_does(answer: object, outcome: Outcome) -> None:
     channel = Mock(place="a channel")
     channel.send = Mock(side_effect=[answer])
-    with patch("advisory_perf.storage.channels.channel_of", return_value=channel) as chosen:
+    with patch("advisory_perf.alerts.channels.channel_of", return_value=channel) as chosen:
         found = in_process("alerts", "test", ADVISORY_PERF_ALERTS_URL="https://hooks.example.com/x")
     assert (found.code, found.out, found.err[: len(outcome.err)]) == (outcome.code, outcome.out, outcome.err)
     assert chosen.call_args.args == ("https://hooks.example.com/x",)

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from rich.console import Console, RenderableType
 
-from advisory_perf.contracts.alerts import STUCK_FILE, Alert
+from advisory_perf.alerts.model import STUCK_FILE, Alert
+from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.local.breaks import breaks_table
 from advisory_perf.local.quarantine import quarantine_table
 from advisory_perf.local.runs import Handed
@@ -20,7 +21,6 @@ from advisory_perf.local.summary import alerts_table, findings_table, summary
 from advisory_perf.orchestration.metadata import cases_table, range_metadata
 from advisory_perf.showing import shown
 from advisory_perf.storage.health import Finding
-from advisory_perf.storage.outbox import Outbox
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES

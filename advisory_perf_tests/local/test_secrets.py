@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from advisory_perf import cli
+from advisory_perf.alerts.channels import channel_of
 from advisory_perf.errors import AdvisoryPerfError, SettingsError
 from advisory_perf.settings import Settings
-from advisory_perf.storage.channels import channel_of
 from advisory_perf.warehouse.addresses import check_dagsters_address, check_endpoint, parts_of
 from advisory_perf.warehouse.connection import Warehouse
 

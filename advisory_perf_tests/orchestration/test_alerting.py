@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import ChannelError, LakeError, SettingsError
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
-from advisory_perf.storage.outbox import KeptAlert, Outbox
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_audit import broken
 from advisory_perf_tests.storage.receivers import Webhook, a_mail_server, a_webhook

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from advisory_perf.contracts.alerts import TURN_HELD
+from advisory_perf.alerts.model import TURN_HELD
 from advisory_perf.orchestration.held_turns import held_turn_alert, no_longer_held
 from advisory_perf.warehouse.locks import HeldTurn
 

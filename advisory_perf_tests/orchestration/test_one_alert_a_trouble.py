@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
-from advisory_perf.storage.outbox import Outbox
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 from advisory_perf_tests.orchestration.test_completeness import MONTHLY, TEN, load, rows
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import FailedAttempt
@@ -16,7 +17,6 @@ from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
 from advisory_perf.orchestration.outages import chain_of, is_outage
 from advisory_perf.storage.claims import ClaimOutcome
-from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, VENDOR, World, a_world, csv, days, value

@@ -15,11 +15,11 @@ import pytest
 import trustme
 from moto.server import ThreadedMotoServer
 
+from advisory_perf.alerts.channels import channel_of
+from advisory_perf.alerts.messages import Message, message_of
+from advisory_perf.alerts.outbox import KeptAlert
 from advisory_perf.errors import AdvisoryPerfError, ChannelError, SettingsError
 from advisory_perf.settings import Settings
-from advisory_perf.storage.channels import channel_of
-from advisory_perf.storage.messages import Message, message_of
-from advisory_perf.storage.outbox import KeptAlert
 from advisory_perf_tests.storage.receivers import Webhook, a_mail_server, a_webhook
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"

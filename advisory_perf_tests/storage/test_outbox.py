@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.alerts import Alert
+from advisory_perf.alerts.model import Alert
+from advisory_perf.alerts.outbox import KeptAlert, Outbox, Waiting
 from advisory_perf.contracts.enums import Severity
-from advisory_perf.storage.outbox import KeptAlert, Outbox, Waiting
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.waiting import impatient
 

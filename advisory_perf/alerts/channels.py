@@ -20,8 +20,8 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
+from advisory_perf.alerts.messages import Message
 from advisory_perf.errors import ChannelError, SettingsError
-from advisory_perf.storage.messages import Message
 
 _SECONDS = 10
 _SETTING = "ADVISORY_PERF_ALERTS_URL"

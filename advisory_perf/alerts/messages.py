@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from advisory_perf.storage.outbox import KeptAlert
+from advisory_perf.alerts.outbox import KeptAlert
 
 _TOLD_IN_FULL = 3
 """Of one vendor and code; the others are counted, so that a bad day is one message and not a hundred."""

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from advisory_perf.contracts.alerts import Alert, severities_from
+from advisory_perf.alerts.model import Alert, severities_from
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.warehouse.connection import Warehouse
 
