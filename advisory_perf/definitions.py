@@ -7,6 +7,7 @@ import warnings
 
 import dagster as dg
 
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import SettingsError
 from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.lake.store import Lake
@@ -22,7 +23,6 @@ from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
 from advisory_perf.orchestration.unclaimed import unclaimed_job
 from advisory_perf.orchestration.upkeep import upkeep_job, upkeep_schedule
 from advisory_perf.settings import Settings
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.addresses import check_endpoint
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role

@@ -6,6 +6,7 @@ from functools import partial
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.definitions import open_platform
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import AdvisoryPerfError, LakeError
 from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.lake.store import INCOMING, Lake
@@ -16,7 +17,6 @@ from advisory_perf.orchestration.pulse import heartbeat_path
 from advisory_perf.settings import Settings
 from advisory_perf.storage.access_health import privacy_health, roles_health
 from advisory_perf.storage.health import Finding, alerts_health, lake_health, ledger_health, partition_health, told, warehouse_health
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role, address_of
 

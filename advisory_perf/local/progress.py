@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.showing import shown
-from advisory_perf.storage.entries import LedgerEntry
 
 
 def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> Outcome:

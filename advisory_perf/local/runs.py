@@ -12,6 +12,9 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ingestion_writes import landings_in_doubt
+from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
 from advisory_perf.feeds.registry import feed_for
 from advisory_perf.lake.objects import LakeFile, oddity_of
@@ -27,9 +30,6 @@ from advisory_perf.orchestration.unclaimed import reject_unclaimed
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import refuse_larger
 from advisory_perf.processes import is_running, own_identity
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.landing_writes import landings_in_doubt
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.warehouse.locks import Turns
 
 BY_COMMAND = "advisory-perf run"

@@ -16,6 +16,8 @@ from advisory_perf.alerts.messages import message_of
 from advisory_perf.alerts.model import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
+from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
+from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.errors import ChannelError, TurnHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import Listing
@@ -32,8 +34,6 @@ from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.sensors import tries_of_files
 from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.orchestration.unread import why_unread
-from advisory_perf.storage.delivered_days import beginning, first_arrivals
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.warehouse.locks import sweep_turns
 
 _WATCH_SECONDS = 30

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from advisory_perf.alerts.model import ODD_NAME, Alert
+from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, is_unfinished
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.decisions import waiting_by_vendor
 from advisory_perf.showing import cut
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 PATIENCE = timedelta(hours=1)
 """How long a file may keep an unfinished name, or a writer, before a person is told."""

@@ -10,15 +10,15 @@ from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT, Code
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, TWRR_SERIES, WHO_AND_WHEN
 from advisory_perf.contracts.windows import WindowRange, window_expr, window_of
+from advisory_perf.deliveries.completeness import ISSUES, MissingFindings
+from advisory_perf.deliveries.delivered_days import windows_before
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.issues import quarantined_keys
+from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.before import stored_before
-from advisory_perf.orchestration.decisions import by_precedence
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.completeness import LOOKED_BACK, Incomplete, incomplete_windows
-from advisory_perf.storage.completeness import ISSUES, MissingFindings
-from advisory_perf.storage.delivered_days import windows_before
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.issues import quarantined_keys
 
 _COLUMNS = ("account_id", "as_of_date", "ending_market_value", "delivery_id", "file_name")
 

@@ -13,9 +13,9 @@ from itertools import islice, takewhile
 from advisory_perf.alerts.model import LATE_FILE, MISSING_FILE, Alert
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import last_day_of, window_of
+from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.feeds.deadline import Deadline
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.storage.delivered_days import Beginning, FirstArrival
 
 LOOK_BACK = {Cadence.DAILY: 60, Cadence.MONTHLY: 6}
 """How many windows whose deadline is over are looked at, besides those that are known to be missing.

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from advisory_perf.contracts.windows import WindowRange
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ingestion_writes import LandingInDoubt
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.partitions import range_of_days
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.landing_writes import LandingInDoubt
-from advisory_perf.storage.receiving import delivery_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,41 +185,3 @@ def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | N
     if not firsts:
         return None
     return range_of_days(min(firsts), max([*lasts, *([latest] if latest else [])]), feed)
-
-
-def by_precedence(feed: Feed, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-    """The deliveries in the order in which they count, the last one most.
-
-    By arrival; but of one file's versions the higher counts, so a version that comes after a higher one lifts that one to
-    its own arrival. A version says nothing about files of another name, and a name that comes again with the same version, or in a
-    feed without any, lifts nothing: what came in between still counts more than the earlier one.
-    """
-    versions: dict[str, list[tuple[int, datetime]]] = {}
-    for entry in entries:
-        name = feed.unversioned(entry.file_name)
-        versions.setdefault(name, []).append((feed.version_of(entry.file_name), entry.received_at))
-
-    def order(entry: LedgerEntry) -> tuple[datetime, int, datetime, int]:
-        own = feed.version_of(entry.file_name)
-        lower = [arrival for version, arrival in versions[feed.unversioned(entry.file_name)] if version < own]
-        return max([entry.received_at, *lower]), own, entry.received_at, entry.id
-
-    return sorted(entries, key=order)
-
-
-def replacing(feed: Feed, entries: Sequence[LedgerEntry]) -> dict[str, tuple[str, int, bool]]:
-    """Of each delivery with a position its file, version, and whether the file's name holds its day; none where no version replaces."""
-    if feed.files.version is None or feed.files.versions == "changes":
-        return {}
-    return {
-        entry.delivery_id: (feed.unversioned(entry.file_name), feed.version_of(entry.file_name), feed.files.names_its_day(entry.file_name))
-        for entry in entries
-        if entry.first_as_of_date is not None
-    }
-
-
-def versions_of_the_same(feed: Feed, entries: Sequence[LedgerEntry], file_names: Iterable[str]) -> list[LedgerEntry]:
-    """The versions of the named files whose names hold their day, which replace each other on all days that any of them has."""
-    files = {feed.unversioned(name) for name in file_names if feed.files.names_its_day(name)}
-    known = replacing(feed, entries) if files else {}
-    return [entry for entry in entries if entry.delivery_id in known and known[entry.delivery_id][0] in files]

@@ -10,6 +10,10 @@ import psycopg
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.deliveries.alerts import follow_issues
+from advisory_perf.deliveries.completeness import publish_missing
+from advisory_perf.deliveries.ingestion_writes import note_landing, strike_off_landing
+from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import range_of_keys
@@ -17,10 +21,6 @@ from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
 from advisory_perf.orchestration.stages import STAGES, found_in_windows
 from advisory_perf.performance.accounts import account_register
 from advisory_perf.storage.breaks import publish_breaks
-from advisory_perf.storage.completeness import publish_missing
-from advisory_perf.storage.delivery_alerts import follow_issues
-from advisory_perf.storage.issues import publish_found
-from advisory_perf.storage.landing_writes import note_landing, strike_off_landing
 from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts
 from advisory_perf.warehouse.lake_writes import note_write, strike_off

@@ -13,25 +13,9 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
-from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.limits import Bounds, Limits
-from advisory_perf.ingestion.notices import Notice
-from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
-from advisory_perf.ingestion.reading_apart import read_apart
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
-from advisory_perf.lake.store import INCOMING
-from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
-from advisory_perf.orchestration.decisions import versions_of_the_same
-from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
-from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform, bytes_turn, landing_turn
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unread import read_whole
-from advisory_perf.settings import Settings
-from advisory_perf.showing import shown
-from advisory_perf.storage.claims import Claim, ClaimOutcome, unknown
-from advisory_perf.storage.receiving import (
+from advisory_perf.deliveries.claims import Claim, ClaimOutcome, unknown
+from advisory_perf.deliveries.precedence import versions_of_the_same
+from advisory_perf.deliveries.zones import (
     Arrival,
     clear_incoming,
     find_arrival,
@@ -41,6 +25,22 @@ from advisory_perf.storage.receiving import (
     keep_in_error,
     sha256_of,
 )
+from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.limits import Bounds, Limits
+from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
+from advisory_perf.ingestion.reading_apart import read_apart
+from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.lake.store import INCOMING
+from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
+from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.platform import TURNS, Platform, bytes_turn, landing_turn
+from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.unread import read_whole
+from advisory_perf.settings import Settings
+from advisory_perf.showing import shown
 from advisory_perf.warehouse.locks import Turns
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)

@@ -7,6 +7,8 @@ import dagster as dg
 import polars as pl
 
 from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
@@ -14,8 +16,6 @@ from advisory_perf.orchestration.partitions import range_of_keys, window_partiti
 from advisory_perf.orchestration.platform import TURNS, Platform, lane_turn
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.stages import STAGES, Stage
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.ledger import Ledger
 
 WAREHOUSE_POOL = "warehouse"
 

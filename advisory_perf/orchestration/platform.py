@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import TurnHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.store import Lake
 from advisory_perf.settings import Settings
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.locks import Turns
 

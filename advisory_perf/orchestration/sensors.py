@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
+from advisory_perf.deliveries.ingestion_writes import landings_in_doubt
+from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
@@ -33,8 +35,6 @@ from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.orchestration.unread import why_unread
-from advisory_perf.storage.landing_writes import landings_in_doubt
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 _SECONDS = 5
 _LANDINGS_UNDER_WAY = 50

@@ -23,11 +23,13 @@ from advisory_perf.contracts.tables import (
     Table,
 )
 from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ingestion_writes import being_landed
+from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.decisions import by_precedence, replacing, versions_of_the_same
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
@@ -53,8 +55,6 @@ from advisory_perf.performance.reconciliation import Allowance, incomparable, pu
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
 from advisory_perf.performance.versions import without_replaced
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.landing_writes import being_landed
 
 NOTHING_COMPARED = "nothing compared"
 

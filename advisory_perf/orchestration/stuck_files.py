@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from advisory_perf.alerts.model import STUCK_FILE, Alert
+from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.decisions import Tries, giving_up_subject
-from advisory_perf.storage.receiving import UNKNOWN_VENDOR, delivery_id_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from advisory_perf.errors import LakeError
-from advisory_perf.lake.objects import LakeFile, oddity_of
-from advisory_perf.lake.store import INCOMING
-from advisory_perf.orchestration.decisions import waiting_by_vendor
-from advisory_perf.orchestration.platform import Platform, bytes_turn, landing_turn
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unread import read_whole
-from advisory_perf.showing import quoted, shown
-from advisory_perf.storage.receiving import (
+from advisory_perf.deliveries.zones import (
     UNKNOWN_VENDOR,
     Arrival,
     clear_incoming,
@@ -23,6 +15,14 @@ from advisory_perf.storage.receiving import (
     received_at,
     sha256_of,
 )
+from advisory_perf.errors import LakeError
+from advisory_perf.lake.objects import LakeFile, oddity_of
+from advisory_perf.lake.store import INCOMING
+from advisory_perf.orchestration.decisions import waiting_by_vendor
+from advisory_perf.orchestration.platform import Platform, bytes_turn, landing_turn
+from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.unread import read_whole
+from advisory_perf.showing import quoted, shown
 from advisory_perf.warehouse.locks import Turns
 
 JOB_NAME = "reject_unclaimed"

@@ -17,10 +17,10 @@ from advisory_perf.alerts.channels import channel_of
 from advisory_perf.alerts.outbox import Outbox, Waiting
 from advisory_perf.contracts.enums import DeliveryStatus, Severity
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.lake.store import Lake
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import pending_migrations
 

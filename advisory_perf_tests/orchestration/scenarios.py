@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
@@ -21,8 +23,6 @@ from advisory_perf.orchestration.partitions import delivery_partitions, range_of
 from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.settings import Settings
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.instances import forgetful

@@ -9,6 +9,11 @@ import polars as pl
 import pytest
 from dagster_shared.error import SerializableErrorInfo
 
+from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ingestion_writes import LandingInDoubt
+from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
+from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, TurnHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
@@ -18,23 +23,11 @@ from advisory_perf.orchestration.arriving import Arrived, arrived, odd_name_aler
 from advisory_perf.orchestration.attempts import told_by
 from advisory_perf.orchestration.checks import Finding, Rule
 from advisory_perf.orchestration.deadlines import judged_windows, windows_in_question
-from advisory_perf.orchestration.decisions import (
-    LandingRequest,
-    Tries,
-    by_precedence,
-    landings_to_repeat,
-    replacing,
-    versions_of_the_same,
-    waits_for_landings,
-)
+from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_repeat, waits_for_landings
 from advisory_perf.orchestration.landing import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
 from advisory_perf.orchestration.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
-from advisory_perf.storage.delivered_days import Beginning, FirstArrival
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.landing_writes import LandingInDoubt
-from advisory_perf.storage.receiving import Arrival
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 

@@ -10,11 +10,11 @@ import pytest
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
 from advisory_perf.orchestration.arriving import arrived
 from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, waiting_by_vendor
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,

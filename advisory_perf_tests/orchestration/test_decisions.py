@@ -3,13 +3,15 @@ from datetime import date
 
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import WindowRange
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.precedence import by_precedence
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
     Tries,
-    by_precedence,
     deliveries_to_give_up,
     giving_up_subject,
     landings_to_request,
@@ -19,8 +21,6 @@ from advisory_perf.orchestration.decisions import (
     windows_touched,
 )
 from advisory_perf.orchestration.partitions import tags_of
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 

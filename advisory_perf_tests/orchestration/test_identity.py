@@ -8,13 +8,13 @@ from unittest.mock import Mock
 
 import pytest
 
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration import giving_up, landing
 from advisory_perf.orchestration.attempts import failed_attempts
 from advisory_perf.orchestration.giving_up import JOB_NAME, giving_up_config
 from advisory_perf.orchestration.unclaimed import reject_unclaimed, unclaimed_config, unclaimed_file
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv, noted_waits
 from advisory_perf_tests.orchestration.test_whole_files import given_up, statuses

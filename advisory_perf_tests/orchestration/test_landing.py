@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
+from advisory_perf.deliveries.zones import find_arrival
 from advisory_perf.ingestion import reading_apart
 from advisory_perf.ingestion.reading_apart import end_idle_readers
 from advisory_perf.ingestion.validation.rows import Judged, judge
-from advisory_perf.storage.receiving import find_arrival
 from advisory_perf_tests.orchestration.scenarios import (
     A_FIFTH,
     A_THIRD,

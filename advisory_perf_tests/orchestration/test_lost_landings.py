@@ -9,11 +9,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from advisory_perf.deliveries.ingestion_writes import being_landed, noted_landings
+from advisory_perf.deliveries.zones import delivery_id_of, keep_in_error
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration import landing
 from advisory_perf.orchestration.io_managers import AccountsIOManager
-from advisory_perf.storage.landing_writes import being_landed, noted_landings
-from advisory_perf.storage.receiving import delivery_id_of, keep_in_error
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_lost_turns import KilledError, cut_all, cut_everything, once, why
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.orchestration.decisions import by_precedence
-from advisory_perf.storage.entries import LedgerEntry
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf_tests.orchestration.scenarios import (
     A_FIFTH,
     A_THIRD,

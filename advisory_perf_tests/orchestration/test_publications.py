@@ -15,6 +15,7 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.definitions import open_platform
+from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, judge
 from advisory_perf.lake.objects import LakeFile
@@ -28,7 +29,6 @@ from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.publication import lock_publication
-from advisory_perf.storage.receiving import Arrival
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.locks import Turns

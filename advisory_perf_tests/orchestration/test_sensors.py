@@ -6,12 +6,12 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError, LakeOutageError, WarehouseError
 from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import CAUSE_TAG, OWN, reason_of
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.alerting import look_at, odd_names_of
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.unclaimed import reject_unclaimed
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 
 pytestmark = pytest.mark.slow

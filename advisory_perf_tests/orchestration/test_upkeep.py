@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import SUBJECT_TAG, tries_for
@@ -21,8 +23,6 @@ from advisory_perf.orchestration.upkeep import (
     run_may_go,
     says_what_went,
 )
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, an_entry, csv, days
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)

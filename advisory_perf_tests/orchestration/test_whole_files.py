@@ -10,14 +10,14 @@ import dagster as dg
 import pytest
 
 from advisory_perf.alerts.outbox import Outbox
+from advisory_perf.deliveries.claims import ClaimOutcome
+from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.attempts import FailedAttempt
 from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
 from advisory_perf.orchestration.outages import chain_of, is_outage
-from advisory_perf.storage.claims import ClaimOutcome
-from advisory_perf.storage.receiving import delivery_id_of
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, VENDOR, World, a_world, csv, days, value
 from advisory_perf_tests.proxies import Faults, S3Proxy, an_s3_proxy
@@ -222,7 +222,7 @@ def test_a_file_that_has_the_id_of_another_delivery_is_never_cleared_as_that_one
     assert world.land("acme_1.csv", DELIVERY).success
     (entry,) = world.platform.ledger.entries(VENDOR)
     file = world.put("acme_2.csv", csv(A_THIRD))
-    monkeypatch.setattr("advisory_perf.storage.receiving.delivery_id_of", lambda _: entry.delivery_id)
+    monkeypatch.setattr("advisory_perf.deliveries.zones.delivery_id_of", lambda _: entry.delivery_id)
     with pytest.raises(
         WarehouseError, match=r"acme, acme_2\.csv: .* is the id of another delivery, acme_1\.csv of acme; put the file into"
     ):

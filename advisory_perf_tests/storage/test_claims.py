@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.deliveries.claims import ClaimOutcome
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.claims import ClaimOutcome
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.test_ledger import identity, january, land, publish, status
 

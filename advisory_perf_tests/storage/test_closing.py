@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
-from advisory_perf.storage.ledger import Ledger
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation

@@ -9,11 +9,11 @@ import pytest
 
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.deliveries.alerts import follow_issues
+from advisory_perf.deliveries.claims import ClaimOutcome
+from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.claims import ClaimOutcome
-from advisory_perf.storage.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
-from advisory_perf.storage.delivery_alerts import follow_issues
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import ARRIVAL, identity, january, land, publish, status

@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
-from advisory_perf.storage.landing_writes import being_landed, doubt_landing, landings_in_doubt, note_landing, noted_landings
-from advisory_perf.storage.ledger import Ledger
+from advisory_perf.deliveries.ingestion_writes import being_landed, doubt_landing, landings_in_doubt, note_landing, noted_landings
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
-from advisory_perf.storage.entries import LedgerEntry
-from advisory_perf.storage.ledger import Ledger
+from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite
 

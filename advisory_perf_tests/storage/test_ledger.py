@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
+from advisory_perf.deliveries.alerts import follow_issues
+from advisory_perf.deliveries.claims import ClaimOutcome, Identity
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.claims import ClaimOutcome, Identity
-from advisory_perf.storage.delivery_alerts import follow_issues
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import put, rows_of, valuation
 

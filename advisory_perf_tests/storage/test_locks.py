@@ -14,11 +14,11 @@ from psycopg import sql
 
 from advisory_perf.alerts.outbox import Outbox, write_alerts
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.deliveries.alerts import alert_rejection, follow_issues, resolve_rejection
+from advisory_perf.deliveries.claims import ClaimOutcome, claim
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LostTurnError, WarehouseError, WarehouseOutageError
 from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.claims import ClaimOutcome, claim
-from advisory_perf.storage.delivery_alerts import alert_rejection, follow_issues, resolve_rejection
-from advisory_perf.storage.ledger import Ledger
 from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse

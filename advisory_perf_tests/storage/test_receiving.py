@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.errors import LakeError
-from advisory_perf.lake.store import Lake
-from advisory_perf.storage.ledger import Ledger
-from advisory_perf.storage.receiving import (
+from advisory_perf.deliveries.ledger import Ledger
+from advisory_perf.deliveries.zones import (
     Arrival,
     clear_incoming,
     delivery_id_of,
@@ -24,6 +22,8 @@ from advisory_perf.storage.receiving import (
     received_at,
     sha256_of,
 )
+from advisory_perf.errors import LakeError
+from advisory_perf.lake.store import Lake
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.test_ledger import identity, january, land
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from advisory_perf.storage.delivered_days import LANDED
+from advisory_perf.deliveries.delivered_days import LANDED
 from advisory_perf.warehouse.connection import Warehouse
 
 

@@ -12,11 +12,11 @@ from typing import TypedDict
 
 import psycopg
 
+from advisory_perf.deliveries.alerts import alert_rejection, resolve_rejection
+from advisory_perf.deliveries.delivered_days import LANDED, replace_days
+from advisory_perf.deliveries.entries import SELECT, LedgerEntry, entries_of
 from advisory_perf.errors import WarehouseError
 from advisory_perf.showing import shown
-from advisory_perf.storage.delivered_days import LANDED, replace_days
-from advisory_perf.storage.delivery_alerts import alert_rejection, resolve_rejection
-from advisory_perf.storage.entries import SELECT, LedgerEntry, entries_of
 
 
 class Identity(TypedDict):

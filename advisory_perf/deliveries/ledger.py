@@ -12,13 +12,13 @@ from typing import Any, LiteralString, Unpack
 import polars as pl
 import psycopg
 
-from advisory_perf.storage.claims import Claim, Identity, claim, claim_rejection, reject, unknown
-from advisory_perf.storage.completeness import note_empty
-from advisory_perf.storage.delivered_days import LANDED, replace_days
-from advisory_perf.storage.delivery_alerts import follow_issues, resolve_rejection
-from advisory_perf.storage.entries import SELECT, LedgerEntry, composed, entries_of
-from advisory_perf.storage.issues import replace_issues
-from advisory_perf.storage.landing_writes import end_landing
+from advisory_perf.deliveries.alerts import follow_issues, resolve_rejection
+from advisory_perf.deliveries.claims import Claim, Identity, claim, claim_rejection, reject, unknown
+from advisory_perf.deliveries.completeness import note_empty
+from advisory_perf.deliveries.delivered_days import LANDED, replace_days
+from advisory_perf.deliveries.entries import SELECT, LedgerEntry, composed, entries_of
+from advisory_perf.deliveries.ingestion_writes import end_landing
+from advisory_perf.deliveries.issues import replace_issues
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
 from advisory_perf.warehouse.locks import Turns

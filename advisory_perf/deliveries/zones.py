@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import ARCHIVE, ERROR, INCOMING, Lake
-from advisory_perf.storage.ledger import Ledger
 
 REASON_ENDING = ".reason.json"
 UNKNOWN_VENDOR = "unknown"

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT
-from advisory_perf.storage.issues import replace_chosen, with_ledger
+from advisory_perf.deliveries.issues import replace_chosen, with_ledger
 
 ISSUES = pl.DataFrame(
     schema={
