@@ -7,38 +7,19 @@ import warnings
 
 import dagster as dg
 
-from advisory_perf.deliveries.ledger import Ledger
-from advisory_perf.errors import SettingsError
-from advisory_perf.feeds.registry import load_feeds
-from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.giving_up import giving_up_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
 from advisory_perf.orchestration.landing import landing_assets, landing_job
 from advisory_perf.orchestration.lanes import lane_assets, lane_job
-from advisory_perf.orchestration.platform import TURNS, Platform, turns_of_a_run
+from advisory_perf.orchestration.platform import TURNS, turns_of_a_run
 from advisory_perf.orchestration.pulse import pulse_sensor
 from advisory_perf.orchestration.register import accounts_asset
 from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
 from advisory_perf.orchestration.unclaimed import unclaimed_job
 from advisory_perf.orchestration.upkeep import upkeep_job, upkeep_schedule
+from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
-from advisory_perf.warehouse.addresses import check_endpoint
-from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.roles import Role
-
-
-def open_platform(settings: Settings) -> Platform:
-    """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's."""
-    if settings.warehouse_url is None:
-        raise SettingsError(
-            "ADVISORY_PERF_WAREHOUSE_URL is not set; set it to postgresql://…, or start with `advisory-perf dev`, which brings a server"
-        )
-    if settings.s3_endpoint_url is not None:
-        check_endpoint(settings.s3_endpoint_url)
-    warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
-    lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    return Platform(settings, load_feeds(settings.feeds_dir), lake, warehouse, Ledger(warehouse))
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

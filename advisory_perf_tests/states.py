@@ -10,7 +10,7 @@ from io import BytesIO
 import polars as pl
 from psycopg import sql
 
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.platform import Platform
 from advisory_perf.warehouse.connection import Warehouse
 
 State = dict[str, list[str]]

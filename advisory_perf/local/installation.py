@@ -29,7 +29,7 @@ from advisory_perf.warehouse.roles import Role, address_of
 if TYPE_CHECKING:
     import dagster as dg
 
-    from advisory_perf.orchestration.platform import Platform
+    from advisory_perf.platform import Platform
 
 INSTANCE_FILE = packaged("dagster.yaml")
 """The Dagster instance, which is copied into Dagster's home."""
@@ -57,7 +57,7 @@ class Installation:
 
     def platform(self) -> "Platform":
         """Feeds and stores; the warehouse as the writer."""
-        from advisory_perf.definitions import open_platform
+        from advisory_perf.platform import open_platform
 
         return open_platform(self.settings)
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.platform import Platform
 from advisory_perf.showing import shown
 
 

@@ -22,18 +22,19 @@ from advisory_perf.errors import ChannelError, TurnHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import Listing
 from advisory_perf.lake.store import INCOMING
+from advisory_perf.monitoring.attempts import Tries
+from advisory_perf.monitoring.deadlines import Deadlines, judged_windows, span, windows_in_question
+from advisory_perf.monitoring.failed_pipelines import lane_alert, lane_alert_key, lane_has_failed
+from advisory_perf.monitoring.held_locks import LONG, held_turn_alert, no_longer_held
+from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
+from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
+from advisory_perf.monitoring.unread_files import why_unread
 from advisory_perf.orchestration.arriving import odd_name_alerts
 from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, span, windows_in_question
-from advisory_perf.orchestration.decisions import Tries, lane_subject, waiting_by_vendor
-from advisory_perf.orchestration.held_turns import LONG, held_turn_alert, no_longer_held
-from advisory_perf.orchestration.lane_alerts import lane_alert, lane_alert_key, lane_has_failed
-from advisory_perf.orchestration.long_tries import long_tries, long_try_alert
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
 from advisory_perf.orchestration.sensors import tries_of_files
-from advisory_perf.orchestration.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
-from advisory_perf.orchestration.unread import why_unread
+from advisory_perf.platform import Platform
 from advisory_perf.warehouse.locks import sweep_turns
 
 _WATCH_SECONDS = 30

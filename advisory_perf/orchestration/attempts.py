@@ -5,7 +5,6 @@ wait by the thousand. Of each subject only the newest runs are looked at.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, takewhile
 
@@ -15,7 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.library_errors import plain
-from advisory_perf.orchestration.decisions import LONGEST_REST, Tries, rest_after
+from advisory_perf.monitoring.attempts import LONGEST_REST, FailedAttempt, Tries, rest_after
 from advisory_perf.orchestration.outages import chain_of, is_outage, names_of
 
 SUBJECT_TAG = "advisory_perf/subject"
@@ -27,15 +26,6 @@ _EXPIRY = timedelta(days=1)
 _SUBJECTS_A_PAGE, _RUNS_A_PAGE = 500, 1_000
 FINISHED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 FINISHED = (*FINISHED_BADLY, dg.DagsterRunStatus.SUCCESS)
-
-
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
-    """One run that used up an attempt."""
-
-    run_id: str
-    ended_at: str
-    reason: str
 
 
 def tries_for(instance: dg.DagsterInstance, subject: str, *, now: datetime, longest_rest: timedelta = LONGEST_REST) -> Tries:

@@ -17,8 +17,8 @@ from advisory_perf.deliveries.issues import quarantined_keys
 from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.before import stored_before
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.completeness import LOOKED_BACK, Incomplete, incomplete_windows
+from advisory_perf.platform import Platform
 
 _COLUMNS = ("account_id", "as_of_date", "ending_market_value", "delivery_id", "file_name")
 

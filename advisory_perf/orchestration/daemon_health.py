@@ -6,10 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from advisory_perf.monitoring.heartbeat import health_of, read_heartbeat
+from advisory_perf.monitoring.red_sensors import PATIENCE, SILENCE, UNREACHABLE, Sensor, red_sensors
 from advisory_perf.orchestration.pulse import sensors_of
-from advisory_perf.orchestration.red_sensors import PATIENCE, SILENCE, UNREACHABLE, Sensor, red_sensors
 from advisory_perf.storage.health import Finding
-from advisory_perf.storage.heartbeat import health_of, read_heartbeat
 
 QUEUED_FOR = timedelta(minutes=15)
 

@@ -12,11 +12,12 @@ import dagster as dg
 from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.zones import Arrival, clear_incoming, keep_in_error, sha256_of
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.orchestration.attempts import FailedAttempt, failed_attempts
+from advisory_perf.monitoring.attempts import FailedAttempt
+from advisory_perf.monitoring.unread_files import read_whole
+from advisory_perf.orchestration.attempts import failed_attempts
 from advisory_perf.orchestration.landing import arrival_of, settle_known
-from advisory_perf.orchestration.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unread import read_whole
+from advisory_perf.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.locks import Turns
 

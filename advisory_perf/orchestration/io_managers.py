@@ -17,9 +17,10 @@ from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import range_of_keys
-from advisory_perf.orchestration.platform import TURNS, Platform, take_lane
+from advisory_perf.orchestration.platform import TURNS, take_lane
 from advisory_perf.orchestration.stages import STAGES, found_in_windows
 from advisory_perf.performance.accounts import account_register
+from advisory_perf.platform import Platform
 from advisory_perf.storage.breaks import publish_breaks
 from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.storage.register import latest_positions, upsert_accounts

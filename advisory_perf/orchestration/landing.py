@@ -33,12 +33,13 @@ from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
 from advisory_perf.ingestion.reading_apart import read_apart
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.lake.store import INCOMING
+from advisory_perf.monitoring.unread_files import read_whole
 from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform, bytes_turn, landing_turn
+from advisory_perf.orchestration.platform import TURNS
 from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unread import read_whole
+from advisory_perf.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.locks import Turns

@@ -9,16 +9,15 @@ from advisory_perf.deliveries.ingestion_writes import landings_in_doubt
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
+from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, giving_up_subject
+from advisory_perf.monitoring.unread_files import why_unread
 from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_of_all
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.decisions import (
-    LONGEST_REST,
     LandingRequest,
     LaneRequest,
-    Tries,
     deliveries_to_give_up,
-    giving_up_subject,
     landings_to_repeat,
     landings_to_request,
     lane_subject,
@@ -30,11 +29,10 @@ from advisory_perf.orchestration.giving_up import giving_up_config
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
-from advisory_perf.orchestration.unread import why_unread
+from advisory_perf.platform import Platform
 
 _SECONDS = 5
 _LANDINGS_UNDER_WAY = 50

@@ -30,7 +30,6 @@ from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.flows import current_positions, net_flows
@@ -55,6 +54,7 @@ from advisory_perf.performance.reconciliation import Allowance, incomparable, pu
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
 from advisory_perf.performance.versions import without_replaced
+from advisory_perf.platform import Platform
 
 NOTHING_COMPARED = "nothing compared"
 

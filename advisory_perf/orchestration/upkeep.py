@@ -14,14 +14,15 @@ from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.store import INCOMING
+from advisory_perf.monitoring.attempts import giving_up_subject
 from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
+from advisory_perf.orchestration.decisions import lane_subject
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
 from advisory_perf.orchestration.register import ACCOUNTS_KEY
 from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.platform import Platform
 from advisory_perf.warehouse.locks import sweep_turns
 
 JOB_NAME = "upkeep"

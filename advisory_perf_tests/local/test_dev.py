@@ -20,9 +20,9 @@ import pytest
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.feeds.registry import PACKAGE_FEEDS
+from advisory_perf.monitoring.heartbeat import read_heartbeat
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
-from advisory_perf.storage.heartbeat import read_heartbeat
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 

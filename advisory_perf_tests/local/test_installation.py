@@ -22,8 +22,8 @@ from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf.local.installation import INSTANCE_FILE, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration import io_managers
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.platform import Platform
 from advisory_perf.processes import own_identity
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from advisory_perf import definitions
-from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
 from advisory_perf.local import alive, doctor, installation, page, serving
 from advisory_perf.local.demo import write_demo_deliveries
@@ -24,6 +24,7 @@ from advisory_perf.local.page import as_served, is_free, serve_page
 from advisory_perf.local.parts import Child, EmbeddedServer, end
 from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.orchestration.io_managers import AccountsIOManager
+from advisory_perf.platform import open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.storage.health import Finding
 from advisory_perf.warehouse.roles import Role

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.definitions import build_definitions, open_platform
+from advisory_perf.definitions import build_definitions
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.objects import LakeFile
@@ -20,8 +20,8 @@ from advisory_perf.orchestration.decisions import windows_touched
 from advisory_perf.orchestration.landing import landing_job_name
 from advisory_perf.orchestration.lanes import lane_job_name
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.printing import printing
+from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.locks import Turns

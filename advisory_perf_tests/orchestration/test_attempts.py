@@ -10,9 +10,10 @@ import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LostTurnError, TurnHeldError, WarehouseError
+from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, rest_after
 from advisory_perf.orchestration import sensors
 from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.decisions import LONGEST_REST, LONGEST_WAIT, MOST_PENDING, Tries, rest_after, waits_for_landings
+from advisory_perf.orchestration.decisions import LONGEST_WAIT, MOST_PENDING, waits_for_landings
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
 
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from advisory_perf.contracts.tables import TABLES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.platform import Platform
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.platform import Platform
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,

@@ -18,16 +18,18 @@ from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
 from advisory_perf.lake.store import ARCHIVE, INCOMING
-from advisory_perf.orchestration import deadlines, decisions, held_turns, long_tries, red_sensors
+from advisory_perf.monitoring import deadlines, held_locks, long_attempts, red_sensors
+from advisory_perf.monitoring.attempts import Tries
+from advisory_perf.monitoring.deadlines import judged_windows, windows_in_question
+from advisory_perf.monitoring.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
+from advisory_perf.orchestration import decisions
 from advisory_perf.orchestration.arriving import Arrived, arrived, odd_name_alerts
 from advisory_perf.orchestration.attempts import told_by
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.deadlines import judged_windows, windows_in_question
-from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_repeat, waits_for_landings
+from advisory_perf.orchestration.decisions import LandingRequest, landings_to_repeat, waits_for_landings
 from advisory_perf.orchestration.landing import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
-from advisory_perf.orchestration.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 
@@ -247,19 +249,19 @@ def test_a_time_is_in_the_future_by_more_than_a_minute_and_only_of_a_file_that_h
 def test_what_is_tried_in_vain_is_told_from_an_hour_on_and_from_three_times_on() -> None:
     def told_of(times: int, ago: timedelta) -> bool:
         tries = {"d": Tries(others=times, in_vain=times, in_vain_since=NOON - ago)}
-        return bool(long_tries.long_tries([("acme", "a.csv", "d")], tries, attempts=3, now=NOON))
+        return bool(long_attempts.long_tries([("acme", "a.csv", "d")], tries, attempts=3, now=NOON))
 
     assert [told_of(3, HOUR - SECOND), told_of(3, HOUR), told_of(2, HOUR)] == [False, True, False]
 
 
 def test_two_things_that_are_tried_in_vain_are_one_and_one_more() -> None:
-    one = long_tries.LongTry("acme", "a.csv", "a", NOON)
-    assert "no run for a.csv and 1 more has ended well" in long_tries.long_try_alert([one, one], "no room").message
-    assert "no run for a.csv has ended well" in long_tries.long_try_alert([one], "no room").message
+    one = long_attempts.LongTry("acme", "a.csv", "a", NOON)
+    assert "no run for a.csv and 1 more has ended well" in long_attempts.long_try_alert([one, one], "no room").message
+    assert "no run for a.csv has ended well" in long_attempts.long_try_alert([one], "no room").message
 
 
 def test_a_turn_is_held_for_long_after_an_hour() -> None:
-    assert held_turns.LONG == HOUR
+    assert held_locks.LONG == HOUR
 
 
 # red sensors ----------------------------------------------------------------------------------------------------------

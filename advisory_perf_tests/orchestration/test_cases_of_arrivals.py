@@ -13,8 +13,9 @@ from advisory_perf.contracts.enums import Severity
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
+from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.orchestration.arriving import arrived
-from advisory_perf.orchestration.decisions import LandingRequest, Tries, landings_to_request, lane_to_request, waiting_by_vendor
+from advisory_perf.orchestration.decisions import LandingRequest, landings_to_request, lane_to_request, waiting_by_vendor
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,

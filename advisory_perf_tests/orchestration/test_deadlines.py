@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.deadlines import Deadlines, judged_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import Deadlines, judged_windows, windows_in_question
 from advisory_perf_tests.orchestration.scenarios import days
 from advisory_perf_tests.vendors.scenarios import a_feed
 

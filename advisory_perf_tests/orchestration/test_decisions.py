@@ -8,12 +8,11 @@ from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
+from advisory_perf.monitoring.attempts import Tries, giving_up_subject
 from advisory_perf.orchestration.decisions import (
     LandingRequest,
     LaneRequest,
-    Tries,
     deliveries_to_give_up,
-    giving_up_subject,
     landings_to_request,
     lane_subject,
     lane_to_request,

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from advisory_perf.alerts.model import TURN_HELD
-from advisory_perf.orchestration.held_turns import held_turn_alert, no_longer_held
+from advisory_perf.monitoring.held_locks import held_turn_alert, no_longer_held
 from advisory_perf.warehouse.locks import HeldTurn
 
 LANE = HeldTurn("lane acme", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.deliveries.zones import delivery_id_of
+from advisory_perf.monitoring.attempts import Tries, giving_up_subject, rest_after
 from advisory_perf.orchestration import attempts
 from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG, failed_attempts, tries_for, tries_of_all
-from advisory_perf.orchestration.decisions import Tries, giving_up_subject, lane_subject, rest_after
+from advisory_perf.orchestration.decisions import lane_subject
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 

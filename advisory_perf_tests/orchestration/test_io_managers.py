@@ -13,11 +13,11 @@ import pytest
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.definitions import open_platform
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
 from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_turns
 from advisory_perf.orchestration.partitions import delivery_partitions, window_partitions
-from advisory_perf.orchestration.platform import TURNS, Platform, turns_of_a_run
+from advisory_perf.orchestration.platform import TURNS, turns_of_a_run
+from advisory_perf.platform import Platform, open_platform
 from advisory_perf.storage.register import upsert_accounts
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme

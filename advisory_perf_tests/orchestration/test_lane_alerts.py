@@ -2,9 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from advisory_perf.orchestration.attempts import FailedAttempt
-from advisory_perf.orchestration.decisions import Tries
-from advisory_perf.orchestration.lane_alerts import lane_alert, lane_has_failed
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries
+from advisory_perf.monitoring.failed_pipelines import lane_alert, lane_has_failed
 from advisory_perf_tests.orchestration.scenarios import an_entry, days
 
 THIRD, FOURTH = days(3, 4)

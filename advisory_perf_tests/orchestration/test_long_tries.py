@@ -9,9 +9,9 @@ import pytest
 from advisory_perf.alerts.model import TRIED_FOR_LONG
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.deliveries.zones import delivery_id_of
+from advisory_perf.monitoring.attempts import Tries
+from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG
-from advisory_perf.orchestration.decisions import Tries
-from advisory_perf.orchestration.long_tries import long_tries, long_try_alert
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, csv
 
 NOW = datetime(2025, 4, 1, 12, tzinfo=UTC)

@@ -14,7 +14,6 @@ from dagster import AssetKey
 from psycopg import sql
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
-from advisory_perf.definitions import open_platform
 from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, judge
@@ -25,8 +24,8 @@ from advisory_perf.orchestration.io_managers import AccountsIOManager, Publishin
 from advisory_perf.orchestration.landing import claimed, landed
 from advisory_perf.orchestration.lanes import taken_up
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
-from advisory_perf.orchestration.platform import Platform, lane_turn
 from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.platform import Platform, lane_turn, open_platform
 from advisory_perf.storage.breaks import sign_off
 from advisory_perf.storage.publication import lock_publication
 from advisory_perf.warehouse.connection import Warehouse

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisory_perf.orchestration.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
+from advisory_perf.monitoring.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
 
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
 

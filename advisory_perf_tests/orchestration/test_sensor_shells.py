@@ -12,6 +12,7 @@ import pytest
 
 from advisory_perf.definitions import build_definitions
 from advisory_perf.deliveries.zones import delivery_id_of
+from advisory_perf.monitoring.attempts import giving_up_subject
 from advisory_perf.orchestration import attempts, sensors
 from advisory_perf.orchestration.attempts import (
     CAUSE_TAG,
@@ -23,7 +24,6 @@ from advisory_perf.orchestration.attempts import (
     latest_failure,
     tries_for,
 )
-from advisory_perf.orchestration.decisions import giving_up_subject
 from advisory_perf.orchestration.printing import printing
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, NOWHERE, World, a_world, csv, settings_with_acme
 

@@ -3,9 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.orchestration.attempts import FailedAttempt
-from advisory_perf.orchestration.decisions import Tries, giving_up_subject
-from advisory_perf.orchestration.stuck_files import StuckFile, no_longer_stuck, stuck_alert, stuck_files
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries, giving_up_subject
+from advisory_perf.monitoring.stuck_files import StuckFile, no_longer_stuck, stuck_alert, stuck_files
 from advisory_perf_tests.orchestration.scenarios import a_file
 
 FILE, OTHER = a_file("acme/acme_1.csv"), a_file("acme/acme_2.csv")

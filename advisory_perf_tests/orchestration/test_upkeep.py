@@ -12,8 +12,9 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeOutageError
 from advisory_perf.lake.store import Lake
+from advisory_perf.monitoring.attempts import giving_up_subject
 from advisory_perf.orchestration.attempts import SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.decisions import giving_up_subject, lane_subject
+from advisory_perf.orchestration.decisions import lane_subject
 from advisory_perf.orchestration.upkeep import (
     JOB_NAME,
     Removed,

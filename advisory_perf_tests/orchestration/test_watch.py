@@ -14,10 +14,11 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
+from advisory_perf.monitoring.attempts import Tries
+from advisory_perf.monitoring.red_sensors import RedSensor
 from advisory_perf.orchestration import alerting
-from advisory_perf.orchestration.decisions import Tries, lane_subject
+from advisory_perf.orchestration.decisions import lane_subject
 from advisory_perf.orchestration.pulse import sensors_of, tell
-from advisory_perf.orchestration.red_sensors import RedSensor
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 from advisory_perf_tests.orchestration.test_alerting import at

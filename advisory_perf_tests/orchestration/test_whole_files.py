@@ -14,7 +14,7 @@ from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration.attempts import FailedAttempt
+from advisory_perf.monitoring.attempts import FailedAttempt
 from advisory_perf.orchestration.giving_up import give_up
 from advisory_perf.orchestration.landing import arrival_of
 from advisory_perf.orchestration.outages import chain_of, is_outage

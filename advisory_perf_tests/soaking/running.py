@@ -13,8 +13,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from advisory_perf.definitions import open_platform
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.local.test_dev import processes_of_home

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.storage.heartbeat import Heartbeat, health_of, read_heartbeat, write_heartbeat
+from advisory_perf.monitoring.heartbeat import Heartbeat, health_of, read_heartbeat, write_heartbeat
 
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
 RED = Heartbeat(NOW, {"arrivals": "the lake does not answer"}, "the warehouse does not answer")

@@ -5,7 +5,7 @@ They stay where they are, hold up nothing else, and are taken as soon as what ke
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.lake.objects import LakeFile
-from advisory_perf.orchestration.platform import Platform
+from advisory_perf.platform import Platform
 from advisory_perf.showing import quoted
 
 

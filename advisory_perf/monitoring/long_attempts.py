@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from advisory_perf.alerts.model import TRIED_FOR_LONG, Alert
-from advisory_perf.orchestration.decisions import Tries
+from advisory_perf.monitoring.attempts import Tries
 
 LONG = timedelta(hours=1)
 _LEAST = 3

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from advisory_perf.alerts.model import STUCK_FILE, Alert
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
-from advisory_perf.orchestration.attempts import FailedAttempt
-from advisory_perf.orchestration.decisions import Tries, giving_up_subject
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries, giving_up_subject
 
 
 @dataclass(frozen=True, slots=True)

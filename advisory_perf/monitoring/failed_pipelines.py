@@ -5,8 +5,7 @@ from datetime import datetime
 
 from advisory_perf.alerts.model import LANE_FAILED, Alert
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.orchestration.attempts import FailedAttempt
-from advisory_perf.orchestration.decisions import Tries
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries
 
 
 def lane_has_failed(tries: Tries, *, attempts: int) -> bool:

@@ -1,0 +1,58 @@
+"""Settings, feeds and stores put together: what assets, sensors, commands and the API work with. Nothing here decides anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from advisory_perf.deliveries.ledger import Ledger
+from advisory_perf.errors import SettingsError
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import load_feeds
+from advisory_perf.lake.store import Lake
+from advisory_perf.settings import Settings
+from advisory_perf.warehouse.addresses import check_endpoint
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Settings, feeds and stores of one installation."""
+
+    settings: Settings
+    feeds: Mapping[str, Feed]
+    lake: Lake
+    warehouse: Warehouse
+    ledger: Ledger
+
+    def under(self, turns: Turns) -> "Platform":
+        """The same for a run that holds turns: ledger and lake change nothing once one of them is lost."""
+        return replace(self, ledger=self.ledger.under(turns), lake=self.lake.under(turns.kept))
+
+
+def lane_turn(vendor: str) -> str:
+    """The turn that a run takes before it reads of a lane: of two one could publish what the other computed from older deliveries."""
+    return f"lane {vendor}"
+
+
+def landing_turn(vendor: str, delivery_id: str) -> str:
+    """The turn that a run takes to land a delivery, or to give it up."""
+    return f"landing {vendor} {delivery_id}"
+
+
+def bytes_turn(vendor: str, sha256: str) -> str:
+    """The turn that a run takes besides, so that no two land, or reject, the same bytes of a vendor at once."""
+    return f"bytes {vendor} {sha256}"
+
+
+def open_platform(settings: Settings) -> Platform:
+    """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's."""
+    if settings.warehouse_url is None:
+        raise SettingsError(
+            "ADVISORY_PERF_WAREHOUSE_URL is not set; set it to postgresql://…, or start with `advisory-perf dev`, which brings a server"
+        )
+    if settings.s3_endpoint_url is not None:
+        check_endpoint(settings.s3_endpoint_url)
+    warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
+    lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
+    return Platform(settings, load_feeds(settings.feeds_dir), lake, warehouse, Ledger(warehouse))
