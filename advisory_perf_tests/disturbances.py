@@ -18,7 +18,7 @@ from advisory_perf.lake import folders
 from advisory_perf.lake.buckets import Bucket
 from advisory_perf.lake.folders import Folder
 from advisory_perf.orchestration import io_managers
-from advisory_perf.storage.publication import publish_slices
+from advisory_perf.positions.publication import publish_slices
 
 WAYS = ("kill", "cut", "full", "short", "stop", "stop before a restatement")
 _WRITES = ("write", "rename", "delete", "delete_listed")

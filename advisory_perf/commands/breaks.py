@@ -39,7 +39,7 @@ def breaks_sign_off(
     """Accepts an open break at its present amount: it stays closed as long as the amount stays, and is open again with another."""
     from advisory_perf.local.breaks import accepted
     from advisory_perf.local.installation import open_installation
-    from advisory_perf.storage.breaks import sign_off
+    from advisory_perf.reconciliation.breaks import sign_off
     from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:

@@ -5,7 +5,7 @@ from rich.table import Table
 from advisory_perf.contracts.enums import BreakStatus
 from advisory_perf.local.cells import add_row, titled
 from advisory_perf.local.summary import amount
-from advisory_perf.storage.breaks import Break
+from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.warehouse.conditions import Condition, queried_where
 from advisory_perf.warehouse.connection import Warehouse
 

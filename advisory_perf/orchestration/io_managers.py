@@ -15,15 +15,15 @@ from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.ingestion_writes import note_landing, strike_off_landing
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
-from advisory_perf.orchestration.completeness import found_missing
 from advisory_perf.orchestration.partitions import range_of_keys
 from advisory_perf.orchestration.platform import TURNS, take_lane
 from advisory_perf.orchestration.stages import STAGES, found_in_windows
-from advisory_perf.performance.accounts import account_register
 from advisory_perf.platform import Platform
-from advisory_perf.storage.breaks import publish_breaks
-from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
-from advisory_perf.storage.register import latest_positions, upsert_accounts
+from advisory_perf.positions.accounts import account_register
+from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
+from advisory_perf.positions.completeness import found_missing
+from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
+from advisory_perf.reconciliation.breaks import publish_breaks
 from advisory_perf.warehouse.lake_writes import note_write, strike_off
 from advisory_perf.warehouse.locks import Turns
 

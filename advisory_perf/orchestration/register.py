@@ -9,9 +9,9 @@ from advisory_perf.contracts.tables import ACCOUNTS
 from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
 from advisory_perf.orchestration.lanes import WAREHOUSE_POOL
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
-from advisory_perf.performance.accounts import account_register
 from advisory_perf.platform import Platform
-from advisory_perf.storage.register import latest_positions
+from advisory_perf.positions.accounts import account_register
+from advisory_perf.positions.accounts_store import latest_positions
 
 ACCOUNTS_KEY = dg.AssetKey("accounts")
 

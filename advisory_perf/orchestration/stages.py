@@ -28,14 +28,17 @@ from advisory_perf.deliveries.ingestion_writes import being_landed
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.before import linking_states, opening_states
 from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.performance.cross_sections import with_carried_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.flows import current_positions, net_flows
-from advisory_perf.performance.full_deliveries import without_withdrawn
 from advisory_perf.performance.linking import twrr_series
-from advisory_perf.performance.quality import (
+from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.platform import Platform
+from advisory_perf.positions.closing_states import with_carried_states
+from advisory_perf.positions.full_deliveries import without_withdrawn
+from advisory_perf.positions.openings import linking_states, opening_states
+from advisory_perf.positions.versions import without_replaced
+from advisory_perf.quality.rules import (
     accounts_in_two_cases,
     breaks,
     implausible_returns,
@@ -50,11 +53,8 @@ from advisory_perf.performance.quality import (
     value_jumps,
     with_unchanged_since,
 )
-from advisory_perf.performance.reconciliation import Allowance, incomparable, published, reconcile
-from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.performance.systematic import common_factors, comparisons, gathered, put_off, roll_forwards
-from advisory_perf.performance.versions import without_replaced
-from advisory_perf.platform import Platform
+from advisory_perf.reconciliation.compare import Allowance, incomparable, published, reconcile
+from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, put_off, roll_forwards
 
 NOTHING_COMPARED = "nothing compared"
 

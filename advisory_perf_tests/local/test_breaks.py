@@ -7,7 +7,7 @@ from rich.table import Table
 
 from advisory_perf.local.breaks import accepted, breaks_table
 from advisory_perf.local.summary import vendors_table
-from advisory_perf.storage.breaks import sign_off
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.breaking import AUGUST, JULY, JUNE, MAY, Vendor

@@ -24,10 +24,10 @@ from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_f
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
 from advisory_perf.platform import Platform
+from advisory_perf.positions.publication import SliceChange
 from advisory_perf.processes import own_identity
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
-from advisory_perf.storage.publication import SliceChange
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import pending_migrations
 from advisory_perf.warehouse.roles import Role, address_of

@@ -8,8 +8,8 @@ import pytest
 from advisory_perf.contracts.tables import TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import LakeError
-from advisory_perf.orchestration.before import opening_states
 from advisory_perf.performance.linking import STATE
+from advisory_perf.positions.openings import opening_states
 from advisory_perf_tests.orchestration.scenarios import World, a_world, csv
 
 pytestmark = pytest.mark.slow

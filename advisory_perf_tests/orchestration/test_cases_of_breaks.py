@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from advisory_perf.storage.breaks import sign_off
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, csv, value

@@ -18,7 +18,7 @@ from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_wind
 from advisory_perf.orchestration.partitions import delivery_partitions, window_partitions
 from advisory_perf.orchestration.platform import TURNS, turns_of_a_run
 from advisory_perf.platform import Platform, open_platform
-from advisory_perf.storage.register import upsert_accounts
+from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
 from advisory_perf_tests.storage.scenarios import JANUARY, replace_slice, valuation

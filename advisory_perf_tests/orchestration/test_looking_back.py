@@ -14,11 +14,12 @@ from advisory_perf.contracts.enums import ReconciledField
 from advisory_perf.contracts.tables import TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import LakeOutageError
-from advisory_perf.orchestration import before, stages, unfinished, upkeep
+from advisory_perf.orchestration import stages, unfinished, upkeep
 from advisory_perf.orchestration.attempts import FINISHED
-from advisory_perf.orchestration.before import linking_states, opening_states, stored_before
 from advisory_perf.orchestration.upkeep import partitions_to_remove, run_may_go
 from advisory_perf.performance.linking import STATE
+from advisory_perf.positions import openings
+from advisory_perf.positions.openings import linking_states, stored_before
 from advisory_perf_tests.orchestration.scenarios import an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 
@@ -63,9 +64,9 @@ def test_the_windows_before_a_range_are_those_before_its_first_and_no_published_
 
 def test_a_run_opens_with_the_latest_window_before_it_and_with_none_where_there_is_none() -> None:
     platform, read = a_platform(list(days(3, 4, 6)))
-    opening_states(platform, DAILY, of_days(*days(5, 6)))
+    openings(platform, DAILY, of_days(*days(5, 6)))
     assert read == [["2025-03-04"]]
-    assert opening_states(platform, DAILY, of_days(THIRD, THIRD)) is None
+    assert openings(platform, DAILY, of_days(THIRD, THIRD)) is None
     assert linking_states(platform, DAILY, of_days(THIRD, THIRD), None) is None
     assert len(read) == 1
 
@@ -85,13 +86,13 @@ def test_linking_reads_the_anniversaries_the_windows_before_them_and_the_ends_of
     [(date(2024, 2, 29), date(2023, 2, 28)), (date(2025, 2, 28), date(2024, 2, 28)), (date(2024, 3, 29), date(2023, 3, 29))],
 )
 def test_the_anniversary_of_a_leap_day_is_the_day_before_march(day: date, before_it: date) -> None:
-    assert before._years_before(day, 1, DAILY) == before_it  # noqa: SLF001 - four years of runs would show it
-    assert before._years_before(day, 1, MONTHLY) == before_it.replace(day=1)  # noqa: SLF001
+    assert openings._years_before(day, 1, DAILY) == before_it  # noqa: SLF001 - four years of runs would show it
+    assert openings._years_before(day, 1, MONTHLY) == before_it.replace(day=1)  # noqa: SLF001
 
 
 def test_the_ends_of_a_windows_month_and_of_the_next_one() -> None:
-    assert before._ends_of_months(date(2024, 1, 31)) == (date(2024, 1, 31), date(2024, 2, 29))  # noqa: SLF001
-    assert before._ends_of_months(date(2024, 12, 1)) == (date(2024, 12, 31), date(2025, 1, 31))  # noqa: SLF001
+    assert openings._ends_of_months(date(2024, 1, 31)) == (date(2024, 1, 31), date(2024, 2, 29))  # noqa: SLF001
+    assert openings._ends_of_months(date(2024, 12, 1)) == (date(2024, 12, 31), date(2025, 1, 31))  # noqa: SLF001
 
 
 # unfinished writes ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration import io_managers, landing
 from advisory_perf.orchestration.attempts import reason_of
-from advisory_perf.storage.publication import publish_slices
+from advisory_perf.positions.publication import publish_slices
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
 

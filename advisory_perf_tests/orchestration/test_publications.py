@@ -26,8 +26,8 @@ from advisory_perf.orchestration.lanes import taken_up
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
 from advisory_perf.orchestration.stages import STAGES
 from advisory_perf.platform import Platform, lane_turn, open_platform
-from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.publication import lock_publication
+from advisory_perf.positions.publication import lock_publication
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.locks import Turns

@@ -14,11 +14,11 @@ from advisory_perf.errors import UndefinedReturnError
 from advisory_perf.performance.completeness import incomplete_windows
 from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.money_weighted import modified_dietz
-from advisory_perf.performance.quality import implausible_returns, large_flows, stale_values, undefined_returns, value_jumps
-from advisory_perf.performance.reconciliation import NOTHING_INVESTED, incomparable
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.shares import Share
-from advisory_perf.performance.systematic import common_factors, put_off, roll_forwards
+from advisory_perf.quality.rules import implausible_returns, large_flows, stale_values, undefined_returns, value_jumps
+from advisory_perf.reconciliation.compare import NOTHING_INVESTED, incomparable
+from advisory_perf.reconciliation.delivery_factors import common_factors, put_off, roll_forwards
 from advisory_perf_tests.performance.scenarios import DAY, a_return, a_schedule, positions, returns
 
 # one factor for a whole delivery: systematic

@@ -7,9 +7,9 @@ import pytest
 
 from advisory_perf.contracts.enums import Cause, FeeBasis, FlowTiming, ReconciledField, ReturnStatus
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.performance.quality import roll_forward_failures
-from advisory_perf.performance.reconciliation import Allowance, reconcile
 from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.quality.rules import roll_forward_failures
+from advisory_perf.reconciliation.compare import Allowance, reconcile
 from advisory_perf_tests.performance.scenarios import DAY, positions
 from advisory_perf_tests.vendors.cases import case
 

@@ -10,8 +10,8 @@ import pytest
 
 from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, Reopening
 from advisory_perf.performance import excess_returns, monthly_returns, net_flows, sub_period_returns, twrr_series
-from advisory_perf.performance.accounts import account_register
-from advisory_perf.performance.quality import undefined_returns
+from advisory_perf.positions.accounts import account_register
+from advisory_perf.quality.rules import undefined_returns
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
 
 SHARE = Decimal("0.001")

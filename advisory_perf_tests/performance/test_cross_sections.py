@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.windows import window_of
-from advisory_perf.performance.cross_sections import with_carried_states
+from advisory_perf.positions.closing_states import with_carried_states
 
 SCHEMA = {"account_id": pl.String(), "as_of_date": pl.Date(), "growth_index": pl.Float64()}
 Valuation = tuple[str, date, float]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.performance import net_flows, sub_period_returns, twrr_series
-from advisory_perf.performance.cross_sections import latest_states
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
+from advisory_perf.positions.closing_states import latest_states
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
 
 START = date(2024, 1, 1)

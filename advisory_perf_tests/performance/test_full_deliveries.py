@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.performance.flows import current_positions
-from advisory_perf.performance.full_deliveries import without_withdrawn
+from advisory_perf.positions.full_deliveries import without_withdrawn
 
 FOURTH, FIFTH = date(2025, 3, 4), date(2025, 3, 5)
 ACCOUNTS = ("A", "B", "C")

@@ -13,9 +13,9 @@ from advisory_perf.performance.closing import with_closures
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.frames import finite, finite_or_null, is_return
-from advisory_perf.performance.quality import roll_forward_failures, stale_values, value_jumps, with_unchanged_since
 from advisory_perf.performance.risk import excess_returns, monthly_returns, tracking_error, volatility
 from advisory_perf.performance.shares import Share
+from advisory_perf.quality.rules import roll_forward_failures, stale_values, value_jumps, with_unchanged_since
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
 from advisory_perf_tests.performance.test_reconciliation import CENT, NET_FLOW, POINT, TWRR, outcome
 from advisory_perf_tests.performance.test_risk import WEEKDAYS, june, month_ends, months

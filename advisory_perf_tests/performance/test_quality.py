@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.enums import ReconciledField
-from advisory_perf.performance.accounts import account_register
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.performance.quality import (
+from advisory_perf.positions.accounts import account_register
+from advisory_perf.quality.rules import (
     accounts_in_two_cases,
     breaks,
     implausible_returns,

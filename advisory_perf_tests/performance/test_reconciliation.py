@@ -12,8 +12,8 @@ from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.performance.reconciliation import NOT_COMPARED, NOTHING_INVESTED, Allowance, published, reconcile
 from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.reconciliation.compare import NOT_COMPARED, NOTHING_INVESTED, Allowance, published, reconcile
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
 EMV, NET_FLOW, TWRR = ReconciledField

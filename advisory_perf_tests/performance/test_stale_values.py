@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.performance.cross_sections import latest_states
-from advisory_perf.performance.quality import stale_values, with_unchanged_since
+from advisory_perf.positions.closing_states import latest_states
+from advisory_perf.quality.rules import stale_values, with_unchanged_since
 from advisory_perf_tests.performance.scenarios import positions
 
 APRIL, MAY, JUNE, JULY = date(2024, 4, 30), date(2024, 5, 31), date(2024, 6, 28), date(2024, 7, 31)

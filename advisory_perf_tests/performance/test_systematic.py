@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.performance.flows import net_flows
-from advisory_perf.performance.quality import breaks, rolled_forward
-from advisory_perf.performance.reconciliation import Allowance, reconcile
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.performance.systematic import common_factors, comparisons, gathered, roll_forwards
+from advisory_perf.quality.rules import breaks, rolled_forward
+from advisory_perf.reconciliation.compare import Allowance, reconcile
+from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
 CENT = Decimal("0.01")

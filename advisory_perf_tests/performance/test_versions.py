@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.performance.versions import without_replaced
+from advisory_perf.positions.versions import without_replaced
 
 DAYS = (date(2025, 3, 29), date(2025, 3, 31), date(2025, 4, 30))
 MONTH = pl.col("as_of_date").dt.month_start()

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
-from advisory_perf.storage.breaks import publish_breaks
-from advisory_perf.storage.publication import publish_slices
+from advisory_perf.positions.publication import publish_slices
+from advisory_perf.reconciliation.breaks import publish_breaks
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.scenarios import rows_of, valuation
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from advisory_perf.contracts.columns import Kind
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, Table
-from advisory_perf.storage.publication import SliceChange, publish_slices
+from advisory_perf.positions.publication import SliceChange, publish_slices
 from advisory_perf.warehouse.connection import Warehouse
 
 JANUARY = date(2024, 1, 1)

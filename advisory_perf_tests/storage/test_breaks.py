@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.breaks import sign_off
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.accepting import accepts_at_least, counted

@@ -18,8 +18,8 @@ from advisory_perf.deliveries.alerts import alert_rejection, follow_issues, reso
 from advisory_perf.deliveries.claims import ClaimOutcome, claim
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LostTurnError, WarehouseError, WarehouseOutageError
-from advisory_perf.storage.breaks import sign_off
-from advisory_perf.storage.publication import lock_publication, publish_slices, refresh_daily_totals
+from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.export import ExportFormat, export_relation

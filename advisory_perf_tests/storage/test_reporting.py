@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
-from advisory_perf.storage.register import upsert_accounts
+from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
 from advisory_perf_tests.storage.scenarios import JANUARY, put, replace_slice, rows_of, valuation

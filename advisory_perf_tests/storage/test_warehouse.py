@@ -8,8 +8,8 @@ import pytest
 
 from advisory_perf.contracts.tables import ACCOUNTS, NET_FLOWS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.publication import SliceChange, publish_slices, refresh_daily_totals
-from advisory_perf.storage.register import latest_positions, upsert_accounts
+from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
+from advisory_perf.positions.publication import SliceChange, publish_slices, refresh_daily_totals
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import copy_frame
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, everything, four_valuations, put, replace_slice, rows_of, valuation

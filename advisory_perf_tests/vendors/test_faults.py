@@ -55,10 +55,10 @@ def panic() -> BaseException:
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    def reader(*arguments: object) -> None:
+    def parser(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setitem(reader._READERS, "csv", reader)  # noqa: SLF001 - the place of a parser
+    monkeypatch.setitem(reader._READERS, "csv", parser)  # noqa: SLF001 - the place of a parser
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)

@@ -28,7 +28,7 @@ from advisory_perf.contracts.enums import (
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.performance.systematic import comparisons, put_off
+from advisory_perf.reconciliation.delivery_factors import comparisons, put_off
 
 _KEY = (*WHO_AND_WHEN, "field_name")
 

@@ -12,7 +12,7 @@ import polars as pl
 from advisory_perf.contracts.columns import FIGURE
 from advisory_perf.contracts.enums import Cause, ReconciledField
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, WHO_AND_WHEN
-from advisory_perf.performance.quality import ROLL_FORWARD_TOLERANCE
+from advisory_perf.quality.rules import ROLL_FORWARD_TOLERANCE
 
 FEWEST_ACCOUNTS = 10
 LEAST_SHARE = 0.95

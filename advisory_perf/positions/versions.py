@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from advisory_perf.performance.full_deliveries import LATER, SLOT, not_quarantined
+from advisory_perf.positions.full_deliveries import LATER, SLOT, not_quarantined
 
 _ROW = ["delivery_id", "account_id", SLOT]
 

@@ -14,9 +14,9 @@ from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN, Table
 from advisory_perf.contracts.windows import WindowRange, last_day_of, next_window, window_of
 from advisory_perf.errors import LakeError, LakeOutageError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.performance.cross_sections import latest_states
 from advisory_perf.performance.linking import STATE
 from advisory_perf.platform import Platform
+from advisory_perf.positions.closing_states import latest_states
 
 _DAY = timedelta(days=1)
 _PUBLISHED_BEFORE: LiteralString = "SELECT DISTINCT as_of_date FROM daily_vendor_totals WHERE data_source = %s AND as_of_date < %s"

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.register import insert_missing_accounts
+from advisory_perf.positions.accounts_store import insert_missing_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 

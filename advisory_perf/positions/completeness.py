@@ -16,9 +16,9 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.issues import quarantined_keys
 from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.before import stored_before
 from advisory_perf.performance.completeness import LOOKED_BACK, Incomplete, incomplete_windows
 from advisory_perf.platform import Platform
+from advisory_perf.positions.openings import stored_before
 
 _COLUMNS = ("account_id", "as_of_date", "ending_market_value", "delivery_id", "file_name")
 
