@@ -130,7 +130,7 @@ def test_an_image_is_not_made_of_a_base_without_a_digest() -> None:
 # wheel ----------------------------------------------------------------------------------------------------------------
 
 EXAMINE = """
-import advisory_perf.definitions as d, advisory_perf.cli, sys
+import advisory_perf.orchestration.definitions as d, advisory_perf.cli, sys
 from advisory_perf.local.installation import INSTANCE_FILE
 from advisory_perf.settings import Settings
 from pathlib import Path
@@ -171,7 +171,7 @@ def test_the_wheel_holds_everything_that_it_needs(tmp_path: Path, warehouse_url:
         )
 
     examined = run("-c", EXAMINE)
-    assert examined.stdout.strip() == str(site / "advisory_perf" / "definitions.py"), examined.stderr
+    assert examined.stdout.strip() == str(site / "advisory_perf" / "orchestration/definitions.py"), examined.stderr
     doctor = run("-m", "advisory_perf", "doctor")
     assert doctor.stdout.count("WRONG") == 1, doctor.stdout + doctor.stderr
     assert "the daemon does not run and never has" in doctor.stdout

@@ -67,7 +67,7 @@ class Installation:
 
     def definitions(self) -> "dg.Definitions":
         """Everything that Dagster runs here."""
-        from advisory_perf.definitions import build_definitions
+        from advisory_perf.orchestration.definitions import build_definitions
 
         return build_definitions(self.settings)
 

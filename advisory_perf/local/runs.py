@@ -20,13 +20,13 @@ from advisory_perf.feeds.registry import feed_for
 from advisory_perf.lake.objects import LakeFile, oddity_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import refuse_larger
-from advisory_perf.orchestration.attempts import reason_of
-from advisory_perf.orchestration.decisions import windows_touched
-from advisory_perf.orchestration.landing import landing_job_name
-from advisory_perf.orchestration.lanes import lane_job_name
+from advisory_perf.orchestration.assets.ingestion import landing_job_name
+from advisory_perf.orchestration.assets.pipeline import lane_job_name
+from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unclaimed import reject_unclaimed
+from advisory_perf.orchestration.planning import windows_touched
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_history import reason_of
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.platform import Platform
 from advisory_perf.processes import is_running, own_identity

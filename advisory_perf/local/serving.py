@@ -85,7 +85,17 @@ def _children(installation: Installation, code: Path, page: Page, instance: Dags
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": {"socket": str(code), "location_name": LOCATION}}]}), encoding="utf-8")
     shown = ["advisory_perf", "page", "--host", page.host, "--port", str(page.port), *([] if page.read_only else ["--allow-changes"])]
     daemon = ["dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
-    served = ["dagster", "api", "grpc", "--socket", str(code), "--module-name", "advisory_perf.definitions", "--location-name", LOCATION]
+    served = [
+        "dagster",
+        "api",
+        "grpc",
+        "--socket",
+        str(code),
+        "--module-name",
+        "advisory_perf.orchestration.definitions",
+        "--location-name",
+        LOCATION,
+    ]
     served += [
         "--empty-working-directory",
         "--use-python-environment-entry-point",

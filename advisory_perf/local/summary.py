@@ -10,8 +10,8 @@ from rich.text import Text
 
 from advisory_perf.alerts.outbox import KeptAlert
 from advisory_perf.local.cells import add_row, titled
+from advisory_perf.operations.health import Finding
 from advisory_perf.showing import shown
-from advisory_perf.storage.health import Finding
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
 

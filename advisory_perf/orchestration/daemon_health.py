@@ -8,8 +8,8 @@ import dagster as dg
 
 from advisory_perf.monitoring.heartbeat import health_of, read_heartbeat
 from advisory_perf.monitoring.red_sensors import PATIENCE, SILENCE, UNREACHABLE, Sensor, red_sensors
-from advisory_perf.orchestration.pulse import sensors_of
-from advisory_perf.storage.health import Finding
+from advisory_perf.operations.health import Finding
+from advisory_perf.orchestration.sensors.pulse import sensors_of
 
 QUEUED_FOR = timedelta(minutes=15)
 

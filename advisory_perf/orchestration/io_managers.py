@@ -16,8 +16,8 @@ from advisory_perf.deliveries.ingestion_writes import note_landing, strike_off_l
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import range_of_keys
-from advisory_perf.orchestration.platform import TURNS, take_lane
-from advisory_perf.orchestration.stages import STAGES, found_in_windows
+from advisory_perf.orchestration.pipelines.positions import STAGES, found_in_windows
+from advisory_perf.orchestration.resources import TURNS, take_lane
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from advisory_perf.deliveries.ingestion_writes import doubt_landing, noted_landings
-from advisory_perf.orchestration.attempts import FINISHED
+from advisory_perf.orchestration.run_history import FINISHED
 from advisory_perf.platform import Platform, landing_turn, lane_turn
 from advisory_perf.warehouse.lake_writes import noted_writes
 from advisory_perf.warehouse.locks import is_free

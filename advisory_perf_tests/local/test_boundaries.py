@@ -18,7 +18,7 @@ from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts, asked_at, bod
 from advisory_perf.local.page import _lifespan
 from advisory_perf.local.summary import alerts_table, amount, deliveries_table, findings_table
 from advisory_perf.local.supervising import Policy, Seen, Step, Supervisor, decide, wait_after
-from advisory_perf.storage.health import Finding
+from advisory_perf.operations.health import Finding
 from advisory_perf_tests.local.test_supervising import Fake
 
 POLICY = Policy()

@@ -18,8 +18,8 @@ from advisory_perf.errors import ChannelError, SettingsError
 from advisory_perf.local.installation import Installation
 from advisory_perf.local.runs import LocalRuns, _Failure
 from advisory_perf.local.supervising import SupervisionError
-from advisory_perf.orchestration.upkeep import Removed
-from advisory_perf.storage.health import Finding
+from advisory_perf.operations.health import Finding
+from advisory_perf.orchestration.jobs.upkeep import Removed
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.commands import Outcome, line_with
@@ -357,7 +357,7 @@ def test_a_test_of_the_channel_ends_as_the_channel_does(answer: object, outcome:
 
 def test_the_upkeep_says_what_went_and_of_how_many_days(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Mock(return_value=Removed(5, 2, 3, is_complete=False))
-    monkeypatch.setattr("advisory_perf.orchestration.upkeep.keep_up", kept)
+    monkeypatch.setattr("advisory_perf.orchestration.jobs.upkeep.keep_up", kept)
     outcome = in_process("upkeep", world=world, ADVISORY_PERF_RUN_DAYS="30")
     assert outcome == Outcome(
         0,

@@ -18,9 +18,9 @@ from advisory_perf.local.breaks import breaks_table
 from advisory_perf.local.quarantine import quarantine_table
 from advisory_perf.local.runs import Handed
 from advisory_perf.local.summary import alerts_table, findings_table, summary
+from advisory_perf.operations.health import Finding
 from advisory_perf.orchestration.metadata import cases_table, range_metadata
 from advisory_perf.showing import shown
-from advisory_perf.storage.health import Finding
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES

@@ -15,14 +15,14 @@ import pytest
 from dagster_postgres.utils import DagsterPostgresException
 
 from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.validation.rows import Judged, judge
 from advisory_perf.local.installation import INSTANCE_FILE, open_installation
 from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration import io_managers
-from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.orchestration.definitions import build_definitions
+from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
 from advisory_perf.platform import Platform
 from advisory_perf.positions.publication import SliceChange
 from advisory_perf.processes import own_identity
@@ -265,7 +265,7 @@ def test_a_lane_that_fails_is_named_with_its_check_and_first_row_and_the_others_
         wrong = frame.with_columns(pl.col("net_flow") + 1).sort("as_of_date", "account_id")
         return wrong, [replace(identity, failures=wrong.select("account_id", "as_of_date", "net_flow")), *others]
 
-    monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", of_acme(off_by_one))
+    monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(off_by_one))
     done: list[str] = []
     with a_world(tmp_path, warehouse_url) as world:
         with pytest.raises(AdvisoryPerfError) as caught:
@@ -297,7 +297,7 @@ def test_a_landing_that_fails_for_other_reasons_than_the_file_is_an_error_with_t
         judged = judge(*arguments)  # type: ignore[arg-type]
         return replace(judged, positions=judged.positions.head(1))
 
-    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
+    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.judge", losing_one)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
         run(world, handed_over[:1])
     assert str(caught.value) == ("acme, acme_1.csv: the landing failed: the check rows_conserved of acme/delivered_positions does not hold")
@@ -360,7 +360,7 @@ def test_a_delivery_that_lands_while_its_lane_runs_is_published_by_the_next_run(
                 runs.land(second, None)
             return computed
 
-        monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", of_acme(landing_meanwhile))
+        monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(landing_meanwhile))
         again = LocalRuns(world.platform, build_definitions(world.platform.settings), world.instance)
         again.run_lane("acme")
         assert {entry.file_name: entry.status for entry in world.platform.ledger.entries("acme")} == {

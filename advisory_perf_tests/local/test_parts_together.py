@@ -14,8 +14,6 @@ from unittest.mock import MagicMock, Mock
 import psycopg
 import pytest
 
-from advisory_perf import definitions
-from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
 from advisory_perf.local import alive, doctor, installation, page, serving
 from advisory_perf.local.demo import write_demo_deliveries
@@ -23,10 +21,12 @@ from advisory_perf.local.installation import Installation, open_installation
 from advisory_perf.local.page import as_served, is_free, serve_page
 from advisory_perf.local.parts import Child, EmbeddedServer, end
 from advisory_perf.local.supervising import SupervisionError
+from advisory_perf.operations.health import Finding
+from advisory_perf.orchestration import definitions
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
 from advisory_perf.settings import Settings
-from advisory_perf.storage.health import Finding
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.in_process import opened
 from advisory_perf_tests.orchestration.scenarios import NOWHERE, a_world, settings_with_acme
@@ -270,7 +270,7 @@ def test_what_is_served_is_watched_in_order_and_ended(
     (place,) = workspace["load_from"]
     assert place["grpc_server"]["location_name"] == "advisory_perf"
     assert code[code.index("--socket") + 1] == place["grpc_server"]["socket"]
-    assert code[code.index("--module-name") + 1] == "advisory_perf.definitions"
+    assert code[code.index("--module-name") + 1] == "advisory_perf.orchestration.definitions"
     assert code[code.index("--max-workers") + 1] == "32"
     assert daemon[daemon.index("--workspace") + 1] == str(tmp_path / "workspace.yaml")
     assert web[web.index("--host") + 1 :][:3] == ["127.0.0.1", "--port", str(A_PORT)]

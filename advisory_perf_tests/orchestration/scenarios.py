@@ -12,15 +12,15 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.definitions import build_definitions
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.objects import LakeFile
-from advisory_perf.orchestration.decisions import windows_touched
-from advisory_perf.orchestration.landing import landing_job_name
-from advisory_perf.orchestration.lanes import lane_job_name
+from advisory_perf.orchestration.assets.ingestion import landing_job_name
+from advisory_perf.orchestration.assets.pipeline import lane_job_name
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
-from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.planning import windows_touched
+from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

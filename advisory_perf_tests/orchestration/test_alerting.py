@@ -9,10 +9,10 @@ import dagster as dg
 import pytest
 
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
-from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import ChannelError, LakeError, SettingsError
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_audit import broken
 from advisory_perf_tests.storage.receivers import Webhook, a_mail_server, a_webhook
@@ -50,7 +50,7 @@ def skipped(world: World, sensor: str) -> str:
 
 def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
     """Sets the sensors' clock."""
-    monkeypatch.setattr("advisory_perf.orchestration.alerting.right_now", lambda: now)
+    monkeypatch.setattr("advisory_perf.orchestration.sensors.monitoring.right_now", lambda: now)
 
 
 # sending --------------------------------------------------------------------------------------------------------------

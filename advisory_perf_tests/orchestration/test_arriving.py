@@ -5,7 +5,7 @@ import pytest
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
-from advisory_perf.orchestration.arriving import arrived, cursor_of, odd_name_alerts, seen_in
+from advisory_perf.orchestration.sensors.arriving import arrived, cursor_of, odd_name_alerts, seen_in
 from advisory_perf_tests.orchestration.scenarios import a_file
 from advisory_perf_tests.vendors.scenarios import a_feed
 

@@ -11,9 +11,9 @@ import pytest
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LostTurnError, TurnHeldError, WarehouseError
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, rest_after
-from advisory_perf.orchestration import sensors
-from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.decisions import LONGEST_WAIT, MOST_PENDING, waits_for_landings
+from advisory_perf.orchestration.planning import LONGEST_WAIT, MOST_PENDING, waits_for_landings
+from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, tries_for
+from advisory_perf.orchestration.sensors.arrivals import arrivals
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
 
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_the_longest_rest_is_a_setting(tmp_path: Path, warehouse_url: str, monke
             run_that_raises(world.instance, LakeOutageError("no room"), subject=delivery_id)
         assert not world.tick("arrivals").run_requests
         later = datetime.now(UTC) + timedelta(seconds=30)
-        monkeypatch.setattr(sensors, "right_now", lambda: later)
+        monkeypatch.setattr(arrivals, "right_now", lambda: later)
         assert [request.partition_key for request in world.tick("arrivals").run_requests] == [delivery_id]
 
 

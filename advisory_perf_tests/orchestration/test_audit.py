@@ -12,8 +12,8 @@ import pytest
 from advisory_perf.contracts.tables import TABLES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.stages import STAGES, Computed, Inputs, Stage
+from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
 from advisory_perf.platform import Platform
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
@@ -48,7 +48,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, stage_name: str, change: Callable[[C
         return replace(stage, compute=compute) if stage.table.name == stage_name else stage
 
     stages: Sequence[Stage] = [changed(stage) for stage in STAGES]
-    monkeypatch.setattr("advisory_perf.orchestration.lanes.STAGES", stages)
+    monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", stages)
 
 
 # clean runs -----------------------------------------------------------------------------------------------------------

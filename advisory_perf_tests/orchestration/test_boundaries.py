@@ -22,14 +22,14 @@ from advisory_perf.monitoring import deadlines, held_locks, long_attempts, red_s
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.deadlines import judged_windows, windows_in_question
 from advisory_perf.monitoring.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
-from advisory_perf.orchestration import decisions
-from advisory_perf.orchestration.arriving import Arrived, arrived, odd_name_alerts
-from advisory_perf.orchestration.attempts import told_by
-from advisory_perf.orchestration.checks import Finding, Rule
-from advisory_perf.orchestration.decisions import LandingRequest, landings_to_repeat, waits_for_landings
-from advisory_perf.orchestration.landing import of_its_time
+from advisory_perf.orchestration import planning
+from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.assets.ingestion import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
+from advisory_perf.orchestration.planning import LandingRequest, landings_to_repeat, waits_for_landings
+from advisory_perf.orchestration.run_history import told_by
+from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, odd_name_alerts
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 
@@ -123,7 +123,7 @@ def test_a_lane_waits_three_minutes_since_the_first_landing_and_not_since_the_la
         pending = [an_entry(f"d{number}", FOURTH, started=NOON - one if one else None) for number, one in enumerate(ago)]
         return waits_for_landings(pending, [Tries()], attempts=3, now=NOON)
 
-    assert (decisions.LONGEST_WAIT, decisions.MOST_PENDING) == (3 * MINUTE, 500)
+    assert (planning.LONGEST_WAIT, planning.MOST_PENDING) == (3 * MINUTE, 500)
     assert waits(3 * MINUTE - SECOND, SECOND)
     assert not waits(3 * MINUTE, SECOND)
     assert not waits(SECOND, 3 * MINUTE)

@@ -14,8 +14,8 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.orchestration.arriving import arrived
-from advisory_perf.orchestration.decisions import LandingRequest, landings_to_request, lane_to_request, waiting_by_vendor
+from advisory_perf.orchestration.planning import LandingRequest, landings_to_request, lane_to_request, waiting_by_vendor
+from advisory_perf.orchestration.sensors.arriving import arrived
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,
@@ -109,7 +109,7 @@ def test_a_file_that_comes_three_days_after_its_day_is_missing_at_the_deadline_l
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def watch(now: datetime) -> list[tuple[str, object, bool]]:
-        monkeypatch.setattr("advisory_perf.orchestration.alerting.right_now", lambda: now)
+        monkeypatch.setattr("advisory_perf.orchestration.sensors.monitoring.right_now", lambda: now)
         world.tick("watch")
         alerts = Outbox(world.platform.warehouse).alerts(only_open=False)
         return [(alert.code, alert.window_start, alert.resolved_at is None) for alert in alerts]
@@ -194,7 +194,7 @@ def test_a_file_that_could_not_be_taken_out_of_incoming_is_only_moved_by_the_nex
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as denied:
-        denied.setattr("advisory_perf.orchestration.landing.clear_incoming", lambda *_: None)
+        denied.setattr("advisory_perf.orchestration.assets.ingestion.clear_incoming", lambda *_: None)
         assert world.land("acme_1.csv", DELIVERY).success
     assert world.run_lane(THIRD, FIFTH).success
     before = published(world)

@@ -9,7 +9,8 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.monitoring.attempts import Tries, giving_up_subject
-from advisory_perf.orchestration.decisions import (
+from advisory_perf.orchestration.partitions import tags_of
+from advisory_perf.orchestration.planning import (
     LandingRequest,
     LaneRequest,
     deliveries_to_give_up,
@@ -19,7 +20,6 @@ from advisory_perf.orchestration.decisions import (
     waiting_by_vendor,
     windows_touched,
 )
-from advisory_perf.orchestration.partitions import tags_of
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 

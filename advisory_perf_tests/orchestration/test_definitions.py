@@ -5,8 +5,8 @@ import dagster as dg
 import pytest
 
 from advisory_perf.contracts.tables import TABLES
-from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import SettingsError
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.settings import Settings
 from advisory_perf_tests.orchestration.scenarios import NOWHERE, add_feed, settings_with_acme
 

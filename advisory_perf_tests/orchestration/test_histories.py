@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.monitoring.attempts import Tries, giving_up_subject, rest_after
-from advisory_perf.orchestration import attempts
-from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG, failed_attempts, tries_for, tries_of_all
-from advisory_perf.orchestration.decisions import lane_subject
+from advisory_perf.orchestration import run_history
+from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, failed_attempts, tries_for, tries_of_all
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 
@@ -116,7 +116,7 @@ def test_all_at_once_are_answered_as_one_by_one(
 ) -> None:
     with dg.DagsterInstance.ephemeral() as instance, monkeypatch.context() as patched:
         for name, number in (("_SUBJECTS_A_PAGE", page), ("_RUNS_A_PAGE", runs), ("NEWEST", newest)):
-            patched.setattr(attempts, name, number)
+            patched.setattr(run_history, name, number)
         for run in past:
             run.add(instance)
         newest_of = {subject: [run for run in past[::-1] if run.subject == subject][:newest] for subject in SUBJECTS}

@@ -11,7 +11,7 @@ from moto.s3.models import s3_backends
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import LakeError
-from advisory_perf.orchestration.unclaimed import unclaimed_file
+from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_file
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, World, a_world, csv
 
 pytestmark = pytest.mark.slow

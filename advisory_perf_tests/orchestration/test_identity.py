@@ -11,10 +11,11 @@ import pytest
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration import giving_up, landing
-from advisory_perf.orchestration.attempts import failed_attempts
-from advisory_perf.orchestration.giving_up import JOB_NAME, giving_up_config
-from advisory_perf.orchestration.unclaimed import reject_unclaimed, unclaimed_config, unclaimed_file
+from advisory_perf.orchestration.assets import ingestion
+from advisory_perf.orchestration.jobs import abandon_delivery
+from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME, giving_up_config
+from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed, unclaimed_config, unclaimed_file
+from advisory_perf.orchestration.run_history import failed_attempts
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv, noted_waits
 from advisory_perf_tests.orchestration.test_whole_files import given_up, statuses
@@ -140,7 +141,7 @@ def test_bytes_that_were_given_up_land_under_another_name_and_keep_their_first_c
 
 def test_a_delivery_whose_rows_are_in_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.landing.clear_incoming", lambda *_: None)
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.clear_incoming", lambda *_: None)
         assert world.land("acme_1.csv", FIRST).success
     (entry,) = world.platform.ledger.entries(VENDOR)
     assert lying(world) == [("incoming", "acme_1.csv", FIRST), ("archive", "acme_1.csv", FIRST)]
@@ -153,7 +154,7 @@ def test_a_delivery_whose_rows_are_in_is_not_given_up(world: World, monkeypatch:
 def test_what_has_left_incoming_is_not_given_up_though_it_did_not_land(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("acme_1.csv", FIRST)
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.landing.judge", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.judge", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
         assert not world.land_again(delivery_id_of(file)).success
     world.platform.lake.delete_listed(file)
     given_up(world, delivery_id_of(file))
@@ -164,7 +165,7 @@ def test_what_has_left_incoming_is_not_given_up_though_it_did_not_land(world: Wo
 def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = noted_waits(monkeypatch)
     counted = Mock(side_effect=failed_attempts)
-    monkeypatch.setattr(giving_up, "failed_attempts", counted)
+    monkeypatch.setattr(abandon_delivery, "failed_attempts", counted)
     delivery_id = delivery_id_of(world.put("acme_1.csv", FIRST))
     job = world.definitions.resolve_job_def(JOB_NAME)
     config = giving_up_config(VENDOR, delivery_id, log_level="CRITICAL")
@@ -217,12 +218,12 @@ def test_a_rejection_says_why_in_the_ledger_before_the_file_moves_and_the_file_m
 ) -> None:
     done: list[str] = []
     for name in ("keep_in_error", "clear_incoming"):
-        real = getattr(landing, name)
+        real = getattr(ingestion, name)
 
         def noted(*given: Any, name: str = name, real: Callable[..., Any] = real, **told: Any) -> Any:
             done.append(f"{name}, {statuses(world)[0][1]}")
             return real(*given, **told)
 
-        monkeypatch.setattr(landing, name, noted)
+        monkeypatch.setattr(ingestion, name, noted)
     assert not world.land("acme_1.csv", TORN).success
     assert done == ["keep_in_error, FAILED", "clear_incoming, FAILED"]

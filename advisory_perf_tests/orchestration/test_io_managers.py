@@ -16,7 +16,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
 from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_turns
 from advisory_perf.orchestration.partitions import delivery_partitions, window_partitions
-from advisory_perf.orchestration.platform import TURNS, turns_of_a_run
+from advisory_perf.orchestration.resources import TURNS, turns_of_a_run
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.locks import Turns

@@ -171,7 +171,7 @@ def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkey
         judged = judge(*arguments)  # type: ignore[arg-type]
         return replace(judged, positions=judged.positions.head(1))
 
-    monkeypatch.setattr("advisory_perf.orchestration.landing.judge", losing_one)
+    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.judge", losing_one)
     result = world.land("acme_1.csv", DELIVERY)
     assert not result.success
     conserved = checks(result)["rows_conserved"]

@@ -11,7 +11,7 @@ from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
-from advisory_perf.orchestration.attempts import CAUSE_TAG, SUBJECT_TAG
+from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, csv
 
 NOW = datetime(2025, 4, 1, 12, tzinfo=UTC)

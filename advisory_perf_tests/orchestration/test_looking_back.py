@@ -14,12 +14,14 @@ from advisory_perf.contracts.enums import ReconciledField
 from advisory_perf.contracts.tables import TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import LakeOutageError
-from advisory_perf.orchestration import stages, unfinished, upkeep
-from advisory_perf.orchestration.attempts import FINISHED
-from advisory_perf.orchestration.upkeep import partitions_to_remove, run_may_go
+from advisory_perf.orchestration import unfinished
+from advisory_perf.orchestration.jobs import upkeep
+from advisory_perf.orchestration.jobs.upkeep import partitions_to_remove, run_may_go
+from advisory_perf.orchestration.pipelines import positions
+from advisory_perf.orchestration.run_history import FINISHED
 from advisory_perf.performance.linking import STATE
 from advisory_perf.positions import openings
-from advisory_perf.positions.openings import linking_states, stored_before
+from advisory_perf.positions.openings import linking_states, opening_states, stored_before
 from advisory_perf_tests.orchestration.scenarios import an_entry, days
 from advisory_perf_tests.vendors.scenarios import a_feed
 
@@ -64,9 +66,9 @@ def test_the_windows_before_a_range_are_those_before_its_first_and_no_published_
 
 def test_a_run_opens_with_the_latest_window_before_it_and_with_none_where_there_is_none() -> None:
     platform, read = a_platform(list(days(3, 4, 6)))
-    openings(platform, DAILY, of_days(*days(5, 6)))
+    opening_states(platform, DAILY, of_days(*days(5, 6)))
     assert read == [["2025-03-04"]]
-    assert openings(platform, DAILY, of_days(THIRD, THIRD)) is None
+    assert opening_states(platform, DAILY, of_days(THIRD, THIRD)) is None
     assert linking_states(platform, DAILY, of_days(THIRD, THIRD), None) is None
     assert len(read) == 1
 
@@ -181,11 +183,11 @@ def test_only_what_the_vendor_gives_is_compared_each_with_its_own_tolerance(
         """Nothing more is asked."""
 
     asked = Mock(side_effect=StoppedError("compared"))
-    monkeypatch.setattr(stages, "reconcile", asked)
-    monkeypatch.setattr(stages, "figures", lambda _: pl.DataFrame())
+    monkeypatch.setattr(positions, "reconcile", asked)
+    monkeypatch.setattr(positions, "figures", lambda _: pl.DataFrame())
     feed = a_feed(cast("Any", columns))
     with pytest.raises(StoppedError, match="compared"):
-        stages.reconciliation(Mock(), feed, of_days(THIRD, THIRD), {})
+        positions.reconciliation(Mock(), feed, of_days(THIRD, THIRD), {})
     allowances = asked.call_args.args[1]
     assert list(allowances) == fields
     for field, allowance in allowances.items():
@@ -206,19 +208,19 @@ def test_accounts_in_two_cases_are_looked_for_where_the_feed_does_not_say_what_t
     monkeypatch: pytest.MonkeyPatch, case: str | None, *, is_asked: bool
 ) -> None:
     asked = Mock()
-    monkeypatch.setattr(stages, "accounts_in_two_cases", asked)
+    monkeypatch.setattr(positions, "accounts_in_two_cases", asked)
     feed = a_feed({"account_id": {"from": "id", **({"case": case} if case else {})}})
-    stages._in_two_cases(feed, pl.DataFrame({"account_id": ["A", "a"]}), None)  # noqa: SLF001 - the rule of the feed
+    positions._in_two_cases(feed, pl.DataFrame({"account_id": ["A", "a"]}), None)  # noqa: SLF001 - the rule of the feed
     assert asked.call_args.args[0].height == (2 if is_asked else 0)
 
 
 def test_what_a_lane_is_made_of_looks_back_and_is_published_where_it_should() -> None:
-    assert [(one.table.name, [table.name for table in one.inputs], one.looks_back, one.is_published) for one in stages.STAGES] == [
+    assert [(one.table.name, [table.name for table in one.inputs], one.looks_back, one.is_published) for one in positions.STAGES] == [
         ("normalized_positions", [], False, False),
         ("net_flows", ["normalized_positions"], False, False),
         ("twrr_series", ["normalized_positions", "net_flows"], True, False),
         ("reconciliation_results", ["normalized_positions", "net_flows", "twrr_series"], False, True),
         ("performance_data", ["normalized_positions", "net_flows", "twrr_series", "reconciliation_results"], False, True),
     ]
-    computed = [one.compute for one in stages.STAGES]
-    assert computed == [stages.normalize, stages.flows, stages.series, stages.reconciliation, stages.publication]
+    computed = [one.compute for one in positions.STAGES]
+    assert computed == [positions.normalize, positions.flows, positions.series, positions.reconciliation, positions.publication]

@@ -12,7 +12,7 @@ import pytest
 from advisory_perf.deliveries.ingestion_writes import being_landed, noted_landings
 from advisory_perf.deliveries.zones import delivery_id_of, keep_in_error
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration import landing
+from advisory_perf.orchestration.assets import ingestion
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
 from advisory_perf_tests.orchestration.test_lost_turns import KilledError, cut_all, cut_everything, once, why
@@ -64,7 +64,7 @@ def test_a_replay_that_is_killed_is_landed_again_before_any_lane_reads_its_rows(
     (entry,) = first.platform.ledger.entries("acme")
     with monkeypatch.context() as patched:
         if at == "before the rows are counted":
-            patched.setattr(landing, "landed", killed)
+            patched.setattr(ingestion, "landed", killed)
         else:
             overtaken = once(killed, Lake.write_partitions, lambda _, stage, *__: stage == "quarantined_rows")
             patched.setattr(Lake, "write_partitions", overtaken)
@@ -112,7 +112,7 @@ def test_what_a_landing_that_was_cut_off_wrote_over_a_newer_one_is_landed_again(
 def test_a_first_landing_that_dies_leaves_nothing_in_doubt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file is still in incoming/ and is landed anyway; the ledger counts none of its rows."""
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "landed", killed)
+        patched.setattr(ingestion, "landed", killed)
         assert not world.land("acme_1.csv", OLD).success
     assert len(noted_landings(world.platform.warehouse)) == 2
     (request,) = arrivals(world)
@@ -156,7 +156,7 @@ def test_a_rejection_that_was_cut_off_leaves_the_published_file_where_it_is(
         mended.run_pending_lane()
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "keep_in_error", once(land_elsewhere, keep_in_error))
+        patched.setattr(ingestion, "keep_in_error", once(land_elsewhere, keep_in_error))
         assert not world.land_again(delivery_id).success
     assert files(world) == ["archive"]
 

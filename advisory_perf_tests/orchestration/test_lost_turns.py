@@ -14,8 +14,9 @@ from advisory_perf.errors import LakeError
 from advisory_perf.ingestion.reading_apart import read_apart
 from advisory_perf.ingestion.validation.rows import judge
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration import io_managers, landing
-from advisory_perf.orchestration.attempts import reason_of
+from advisory_perf.orchestration import io_managers
+from advisory_perf.orchestration.assets import ingestion
+from advisory_perf.orchestration.run_history import reason_of
 from advisory_perf.positions.publication import publish_slices
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
@@ -172,7 +173,7 @@ def test_a_landing_that_was_stopped_does_not_overwrite_what_another_landed(
         assert mended.land("acme_1.csv", OLD).success
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "judge", once(land_elsewhere, judge))
+        patched.setattr(ingestion, "judge", once(land_elsewhere, judge))
         result = world.land("acme_1.csv", OLD)
     assert not result.success
     assert "took over" in why(result)
@@ -193,7 +194,7 @@ def test_a_landing_that_was_stopped_does_not_reject_what_another_landed(
         assert mended.land("acme_1.csv", renamed).success
 
     with monkeypatch.context() as patched:
-        patched.setattr(landing, "read_apart", once(land_elsewhere, read_apart))
+        patched.setattr(ingestion, "read_apart", once(land_elsewhere, read_apart))
         result = world.land("acme_1.csv", renamed)
     assert not result.success
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]

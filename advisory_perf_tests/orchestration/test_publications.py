@@ -19,12 +19,12 @@ from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, judge
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import ARCHIVE
-from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.assets.ingestion import claimed, landed
+from advisory_perf.orchestration.assets.pipeline import taken_up
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
-from advisory_perf.orchestration.landing import claimed, landed
-from advisory_perf.orchestration.lanes import taken_up
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
-from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.orchestration.pipelines.positions import STAGES
 from advisory_perf.platform import Platform, lane_turn, open_platform
 from advisory_perf.positions.publication import lock_publication
 from advisory_perf.reconciliation.breaks import sign_off

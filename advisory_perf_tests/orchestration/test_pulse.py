@@ -14,11 +14,11 @@ from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
-from advisory_perf.definitions import build_definitions
 from advisory_perf.errors import LakeOutageError, WarehouseOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.monitoring.heartbeat import read_heartbeat
 from advisory_perf.orchestration.daemon_health import daemon_health
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import open_platform
 from advisory_perf_tests.orchestration.scenarios import World, settings_with_acme
 

@@ -10,11 +10,12 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from advisory_perf.definitions import build_definitions
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.monitoring.attempts import giving_up_subject
-from advisory_perf.orchestration import attempts, sensors
-from advisory_perf.orchestration.attempts import (
+from advisory_perf.orchestration import run_history
+from advisory_perf.orchestration.definitions import build_definitions
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_history import (
     CAUSE_TAG,
     OUTAGE,
     OWN,
@@ -24,7 +25,7 @@ from advisory_perf.orchestration.attempts import (
     latest_failure,
     tries_for,
 )
-from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.sensors.arrivals import arrivals
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, NOWHERE, World, a_world, csv, settings_with_acme
 
 pytestmark = pytest.mark.slow
@@ -110,7 +111,7 @@ def test_a_file_whose_time_lies_ahead_is_remembered_by_the_cursor_and_taken_when
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, sensor: str
 ) -> None:
     now = [datetime.now(UTC)]
-    monkeypatch.setattr(sensors, "right_now", lambda: now[0])
+    monkeypatch.setattr(arrivals, "right_now", lambda: now[0])
     with a_world(tmp_path, warehouse_url, settle_seconds=60) as world:
         file = world.put("acme_1.csv", csv(A_THIRD))
         ahead = (now[0] + DAY).timestamp()
@@ -184,8 +185,8 @@ def test_what_is_tried_in_vain_is_so_since_the_first_run_after_the_last_that_end
 def test_subjects_and_runs_are_asked_for_in_pages_and_none_is_lost(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     made = {subject: [ran(instance, subject, NOON, OUTAGE) for _ in range(5)] for subject in ("a", "b", "c")}
     for subjects, runs in ((1, 2), (2, 3), (500, 1000), (2, 5)):
-        monkeypatch.setattr(attempts, "_SUBJECTS_A_PAGE", subjects)
-        monkeypatch.setattr(attempts, "_RUNS_A_PAGE", runs)
+        monkeypatch.setattr(run_history, "_SUBJECTS_A_PAGE", subjects)
+        monkeypatch.setattr(run_history, "_RUNS_A_PAGE", runs)
         found = histories_of(instance, ["a", "b", "c", "none"])
         assert {name: [one.dagster_run.run_id for one in records] for name, records in found.items()} == {
             **{name: runs_of[::-1] for name, runs_of in made.items()},

@@ -11,7 +11,7 @@ from advisory_perf.errors import LakeError, LakeOutageError, WarehouseError
 from advisory_perf.ingestion.validation.rows import Judged
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration.attempts import CAUSE_TAG, OWN, reason_of
+from advisory_perf.orchestration.run_history import CAUSE_TAG, OWN, reason_of
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
 
@@ -116,7 +116,7 @@ def test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_
 
     poisoned = world.put("acme_1.csv", csv(A_THIRD))
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.landing.judge", crash)
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.judge", crash)
         while requests := landings(world):
             assert not world.run_request(requests[0]).success
     world.put("acme_2.csv", csv(B_THIRD))
@@ -159,7 +159,7 @@ def test_while_the_warehouse_does_not_answer_no_landing_is_asked_for_and_no_atte
 
 def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     """The sensors' clock stands so much later."""
-    monkeypatch.setattr("advisory_perf.orchestration.sensors.right_now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+    monkeypatch.setattr("advisory_perf.orchestration.sensors.arrivals.right_now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
 
 
 def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(

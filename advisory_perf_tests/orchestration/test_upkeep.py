@@ -13,9 +13,7 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.monitoring.attempts import giving_up_subject
-from advisory_perf.orchestration.attempts import SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.decisions import lane_subject
-from advisory_perf.orchestration.upkeep import (
+from advisory_perf.orchestration.jobs.upkeep import (
     JOB_NAME,
     Removed,
     keep_up,
@@ -24,6 +22,8 @@ from advisory_perf.orchestration.upkeep import (
     run_may_go,
     says_what_went,
 )
+from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.run_history import SUBJECT_TAG, tries_for
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, an_entry, csv, days
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)

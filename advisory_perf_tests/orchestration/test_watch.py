@@ -16,9 +16,9 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.red_sensors import RedSensor
-from advisory_perf.orchestration import alerting
-from advisory_perf.orchestration.decisions import lane_subject
-from advisory_perf.orchestration.pulse import sensors_of, tell
+from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.sensors.arrivals import monitoring
+from advisory_perf.orchestration.sensors.pulse import sensors_of, tell
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 from advisory_perf_tests.orchestration.test_alerting import at
@@ -81,7 +81,7 @@ def test_lanes_landings_and_rejections_that_are_tried_in_vain_are_told_unless_th
         for minutes in (70, 30, 1):
             an_outage(world, subject, now - minutes * MINUTE)
     whys = {lane_subject("acme", pending): "LakeOutageError", delivery_id_of(of_d): "TurnHeldError", delivery_id_of(strange): "OSError"}
-    monkeypatch.setattr(alerting, "latest_failure", lambda _instance, subject: (whys[subject], f"why: {whys[subject]}"))
+    monkeypatch.setattr(monitoring, "latest_failure", lambda _instance, subject: (whys[subject], f"why: {whys[subject]}"))
     messages = told(world)
     assert "acme: no run for its lane has ended well since " in messages
     assert "unknown: no run for x.csv has ended well since " in messages
@@ -102,7 +102,7 @@ def test_a_window_waits_for_what_lies_in_its_own_vendors_folder_since_before_the
 
         def missing(after: timedelta) -> list[date | None]:
             feed = world.platform.feeds["acme"]
-            found = alerting.deadlines_of(world.platform, feed, now=due + after)
+            found = monitoring.deadlines_of(world.platform, feed, now=due + after)
             return [alert.window for alert in found.alerts]
 
         other = world.put("vendor_d_1.parquet", b"PAR1", folder="vendor_d")
@@ -120,12 +120,12 @@ def test_a_lane_is_told_with_as_many_attempts_as_the_installation_agrees_on(
     with a_world(tmp_path, warehouse_url, attempts=5) as world:
         assert world.land("acme_1.csv", csv(A_THIRD)).success
         feed, failed = world.platform.feeds["acme"], [4]
-        monkeypatch.setattr(alerting, "tries_for", lambda *_, **__: Tries(failed=failed[0]))
-        assert alerting.lane_of(world.platform, feed, world.instance) == ([], [])
+        monkeypatch.setattr(monitoring, "tries_for", lambda *_, **__: Tries(failed=failed[0]))
+        assert monitoring.lane_of(world.platform, feed, world.instance) == ([], [])
         failed[0] = 5
-        ((alert,), over) = alerting.lane_of(world.platform, feed, world.instance)
+        ((alert,), over) = monitoring.lane_of(world.platform, feed, world.instance)
         assert (alert.key, over) == ("LANE_FAILED acme", [])
-        assert alerting.lane_of(world.platform, world.platform.feeds["vendor_d"], world.instance) == ([], ["LANE_FAILED vendor_d"])
+        assert monitoring.lane_of(world.platform, world.platform.feeds["vendor_d"], world.instance) == ([], ["LANE_FAILED vendor_d"])
 
 
 # sending --------------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_what_is_due_is_one_message_of_thirty_at_most_and_the_next_ones_follow(w
     channel = Mock(place="a channel")
     channel.send = Mock(side_effect=lambda message: sent.append(len(message.ids)))
     now = datetime.now(UTC) + MINUTE
-    counts = [alerting.send_due(outbox, channel, least=Severity.LOW, now=now) for _ in range(3)]
+    counts = [monitoring.send_due(outbox, channel, least=Severity.LOW, now=now) for _ in range(3)]
     assert (counts, sent) == ([(30, None), (1, None), (0, None)], [30, 1])
     assert {(error, was_sent) for _, error, was_sent in kept(world)} == {(None, True)}
 
@@ -159,10 +159,10 @@ def test_what_a_channel_refuses_or_fails_at_is_kept_with_the_alert(world: World)
     channel.send = Mock(side_effect=ChannelError("it answered 500"))
     now = datetime.now(UTC) + MINUTE
     with pytest.raises(ChannelError, match="it answered 500"):
-        alerting.send_due(outbox, channel, least=Severity.LOW, now=now)
+        monitoring.send_due(outbox, channel, least=Severity.LOW, now=now)
     assert kept(world) == [("message 1", "it answered 500", False)]
     channel.send = Mock(return_value="it refused Ann")
-    assert alerting.send_due(outbox, channel, least=Severity.LOW, now=now + HOUR) == (1, "it refused Ann")
+    assert monitoring.send_due(outbox, channel, least=Severity.LOW, now=now + HOUR) == (1, "it refused Ann")
     assert kept(world) == [("message 1", "it refused Ann", True)]
 
 
@@ -175,7 +175,7 @@ def test_the_sensor_sends_what_is_as_severe_as_the_installation_wants(
     channel = Mock(place="a channel")
     channel.send = Mock(return_value=None)
     chosen = Mock(return_value=channel)
-    monkeypatch.setattr(alerting, "channel_of", chosen)
+    monkeypatch.setattr(monitoring, "channel_of", chosen)
     with a_world(tmp_path, warehouse_url, alerts_url="https://hooks.example.com/x", alerts_severity=least) as world:
         severities = [Severity(one) for one in ("LOW", "MEDIUM", "HIGH", "CRITICAL")]
         Outbox(world.platform.warehouse).update(raised=[an_alert(number, severity) for number, severity in enumerate(severities)])

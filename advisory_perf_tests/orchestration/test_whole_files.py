@@ -15,8 +15,8 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError, WarehouseError
 from advisory_perf.lake.store import Lake
 from advisory_perf.monitoring.attempts import FailedAttempt
-from advisory_perf.orchestration.giving_up import give_up
-from advisory_perf.orchestration.landing import arrival_of
+from advisory_perf.orchestration.assets.ingestion import arrival_of
+from advisory_perf.orchestration.jobs.abandon_delivery import give_up
 from advisory_perf.orchestration.outages import chain_of, is_outage
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, DELIVERY, VENDOR, World, a_world, csv, days, value
@@ -191,7 +191,7 @@ def test_a_first_name_that_died_after_its_claim_is_a_duplicate_once_its_copy_has
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.landing.raw_rows", dies)
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.raw_rows", dies)
         assert not world.land("acme_1.csv", DELIVERY).success
     assert world.land("acme_copy.csv", DELIVERY).success
     assert statuses(world) == [("acme_1.csv", "RECEIVED"), ("acme_copy.csv", "PROCESSING")]
@@ -207,7 +207,7 @@ def test_a_first_name_whose_judging_runs_again_after_its_copy_has_landed_is_a_du
 ) -> None:
     """The step by itself, as from the web page."""
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.landing.judge", dies)
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.judge", dies)
         assert not world.land("acme_1.csv", DELIVERY).success
     assert world.land("acme_copy.csv", DELIVERY).success
     (first, _) = world.platform.ledger.entries(VENDOR)

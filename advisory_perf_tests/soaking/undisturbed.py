@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from advisory_perf.definitions import build_definitions
-from advisory_perf.orchestration.unclaimed import unclaimed_config
+from advisory_perf.orchestration.definitions import build_definitions
+from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_config
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.embedded import EmbeddedPostgres

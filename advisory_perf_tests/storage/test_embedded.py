@@ -16,9 +16,9 @@ import sqlalchemy
 from filelock import FileLock
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.operations.access_health import privacy_health
 from advisory_perf.privacy import exposed
 from advisory_perf.processes import own_identity
-from advisory_perf.storage.access_health import privacy_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import DAGSTERS_USER, EmbeddedPostgres
 from advisory_perf.warehouse.sockets import is_closed, socket_folder

@@ -11,8 +11,8 @@ from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.deliveries.ingestion_writes import note_landing
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.lake.store import Lake
-from advisory_perf.storage import health
-from advisory_perf.storage.health import Finding, alerts_health, lake_health, ledger_health, partition_health, warehouse_health
+from advisory_perf.operations import health
+from advisory_perf.operations.health import Finding, alerts_health, lake_health, ledger_health, partition_health, warehouse_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import migrate
 

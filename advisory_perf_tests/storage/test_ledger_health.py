@@ -6,8 +6,8 @@ import pytest
 
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.deliveries.ledger import Ledger
-from advisory_perf.storage import health
-from advisory_perf.storage.health import ledger_health, partition_health, warehouse_health
+from advisory_perf.operations import health
+from advisory_perf.operations.health import ledger_health, partition_health, warehouse_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.storage.test_health import bad, land, publish
 from advisory_perf_tests.storage.test_ledger import identity

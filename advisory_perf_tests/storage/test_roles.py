@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.storage.access_health import roles_health
+from advisory_perf.operations.access_health import roles_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.export import exportable_relations

@@ -1,7 +1,7 @@
 import pytest
 
 from advisory_perf.ingestion.limits import Bounds
-from advisory_perf.orchestration.landing import bounds_of
+from advisory_perf.orchestration.assets.ingestion import bounds_of
 from advisory_perf.settings import Settings
 from advisory_perf_tests.vendors.scenarios import HEADER, a_feed_of, rejection
 from advisory_perf_tests.vendors.workbook_files import NAMES, ROW, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.operations.health import Finding
 from advisory_perf.privacy import exposed
-from advisory_perf.storage.health import Finding
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 

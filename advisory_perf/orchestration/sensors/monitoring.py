@@ -29,11 +29,11 @@ from advisory_perf.monitoring.held_locks import LONG, held_turn_alert, no_longer
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.monitoring.unread_files import why_unread
-from advisory_perf.orchestration.arriving import odd_name_alerts
-from advisory_perf.orchestration.attempts import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.decisions import lane_subject, waiting_by_vendor
-from advisory_perf.orchestration.sensors import tries_of_files
+from advisory_perf.orchestration.planning import lane_subject, waiting_by_vendor
+from advisory_perf.orchestration.run_history import failed_attempts, latest_failure, tries_for, tries_of_all
+from advisory_perf.orchestration.sensors.arrivals import tries_of_files
+from advisory_perf.orchestration.sensors.arriving import odd_name_alerts
 from advisory_perf.platform import Platform
 from advisory_perf.warehouse.locks import sweep_turns
 

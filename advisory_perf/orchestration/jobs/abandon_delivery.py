@@ -14,9 +14,9 @@ from advisory_perf.deliveries.zones import Arrival, clear_incoming, keep_in_erro
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import FailedAttempt
 from advisory_perf.monitoring.unread_files import read_whole
-from advisory_perf.orchestration.attempts import failed_attempts
-from advisory_perf.orchestration.landing import arrival_of, settle_known
-from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.assets.ingestion import arrival_of, settle_known
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_history import failed_attempts
 from advisory_perf.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.locks import Turns

@@ -19,8 +19,8 @@ from advisory_perf.errors import LakeError
 from advisory_perf.lake.objects import LakeFile, oddity_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import read_whole
-from advisory_perf.orchestration.decisions import waiting_by_vendor
-from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.planning import waiting_by_vendor
+from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.showing import quoted, shown
 from advisory_perf.warehouse.locks import Turns

@@ -28,7 +28,7 @@ from advisory_perf.deliveries.ingestion_writes import being_landed
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.checks import Finding, Rule
+from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.flows import current_positions, net_flows
 from advisory_perf.performance.linking import twrr_series

@@ -15,7 +15,7 @@ from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, is_unfinished
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.orchestration.decisions import waiting_by_vendor
+from advisory_perf.orchestration.planning import waiting_by_vendor
 from advisory_perf.showing import cut
 
 PATIENCE = timedelta(hours=1)

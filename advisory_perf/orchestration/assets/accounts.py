@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from advisory_perf.contracts.tables import ACCOUNTS
-from advisory_perf.orchestration.checks import audited, schema_finding, schema_rule
-from advisory_perf.orchestration.lanes import WAREHOUSE_POOL
+from advisory_perf.orchestration.asset_checks import audited, schema_finding, schema_rule
+from advisory_perf.orchestration.assets.pipeline import WAREHOUSE_POOL
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register

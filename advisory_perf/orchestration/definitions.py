@@ -7,17 +7,17 @@ import warnings
 
 import dagster as dg
 
-from advisory_perf.orchestration.alerting import alerts_sensor, watch_sensor
-from advisory_perf.orchestration.giving_up import giving_up_job
+from advisory_perf.orchestration.assets.accounts import accounts_asset
+from advisory_perf.orchestration.assets.ingestion import landing_assets, landing_job
+from advisory_perf.orchestration.assets.pipeline import lane_assets, lane_job
 from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
-from advisory_perf.orchestration.landing import landing_assets, landing_job
-from advisory_perf.orchestration.lanes import lane_assets, lane_job
-from advisory_perf.orchestration.platform import TURNS, turns_of_a_run
-from advisory_perf.orchestration.pulse import pulse_sensor
-from advisory_perf.orchestration.register import accounts_asset
-from advisory_perf.orchestration.sensors import arrivals_sensor, lanes_sensor
-from advisory_perf.orchestration.unclaimed import unclaimed_job
-from advisory_perf.orchestration.upkeep import upkeep_job, upkeep_schedule
+from advisory_perf.orchestration.jobs.abandon_delivery import giving_up_job
+from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_job
+from advisory_perf.orchestration.jobs.upkeep import upkeep_job, upkeep_schedule
+from advisory_perf.orchestration.resources import TURNS, turns_of_a_run
+from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, lanes_sensor
+from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
+from advisory_perf.orchestration.sensors.pulse import pulse_sensor
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 

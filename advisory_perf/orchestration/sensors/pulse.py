@@ -16,9 +16,9 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import WarehouseError
 from advisory_perf.monitoring.heartbeat import Heartbeat, write_heartbeat
 from advisory_perf.monitoring.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
-from advisory_perf.orchestration.attempts import told_by
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.outages import causes_of
+from advisory_perf.orchestration.run_history import told_by
 from advisory_perf.platform import Platform
 from advisory_perf.settings import Settings
 

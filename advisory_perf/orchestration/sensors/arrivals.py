@@ -11,10 +11,14 @@ from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, giving_up_subject
 from advisory_perf.monitoring.unread_files import why_unread
-from advisory_perf.orchestration.arriving import Arrived, arrived, cursor_of, seen_in
-from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, tries_of_all
+from advisory_perf.orchestration.assets.ingestion import landing_job_name
+from advisory_perf.orchestration.assets.pipeline import lane_job_name
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.decisions import (
+from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME as GIVING_UP
+from advisory_perf.orchestration.jobs.abandon_delivery import giving_up_config
+from advisory_perf.orchestration.jobs.reject_unknown import JOB_NAME, unclaimed_config
+from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
+from advisory_perf.orchestration.planning import (
     LandingRequest,
     LaneRequest,
     deliveries_to_give_up,
@@ -24,13 +28,9 @@ from advisory_perf.orchestration.decisions import (
     lane_to_request,
     waits_for_landings,
 )
-from advisory_perf.orchestration.giving_up import JOB_NAME as GIVING_UP
-from advisory_perf.orchestration.giving_up import giving_up_config
-from advisory_perf.orchestration.landing import landing_job_name
-from advisory_perf.orchestration.lanes import lane_job_name
-from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.unclaimed import JOB_NAME, unclaimed_config
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, tries_of_all
+from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, cursor_of, seen_in
 from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
 from advisory_perf.platform import Platform
 

@@ -15,13 +15,13 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import giving_up_subject
-from advisory_perf.orchestration.attempts import FINISHED, SUBJECT_TAG, histories_of
+from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.decisions import lane_subject
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.register import ACCOUNTS_KEY
-from advisory_perf.orchestration.stages import STAGES
+from advisory_perf.orchestration.pipelines.positions import STAGES
+from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.platform import Platform
 from advisory_perf.warehouse.locks import sweep_turns
 

@@ -10,12 +10,12 @@ from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.orchestration.checks import Finding, audited, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.asset_checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
-from advisory_perf.orchestration.platform import TURNS
-from advisory_perf.orchestration.printing import printing
-from advisory_perf.orchestration.stages import STAGES, Stage
+from advisory_perf.orchestration.pipelines.positions import STAGES, Stage
+from advisory_perf.orchestration.resources import TURNS
+from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, lane_turn
 
 WAREHOUSE_POOL = "warehouse"

@@ -34,11 +34,11 @@ from advisory_perf.ingestion.reading_apart import read_apart
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import read_whole
-from advisory_perf.orchestration.checks import Finding, Rule, is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.asset_checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.platform import TURNS
-from advisory_perf.orchestration.printing import printing
+from advisory_perf.orchestration.resources import TURNS
+from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, bytes_turn, landing_turn
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
