@@ -23,7 +23,7 @@ from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.settings import Settings
 
 if TYPE_CHECKING:
-    from advisory_perf.local.runs import Handed
+    from advisory_perf.runtime.in_process import Handed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,7 +61,7 @@ def main() -> None:
 @app.command()
 def demo(context: typer.Context, home: Home = None) -> None:
     """Makes deliveries of four vendors, runs them through to the warehouse and prints what came out."""
-    from advisory_perf.local.demo import write_demo_deliveries
+    from advisory_perf.runtime.demo import write_demo_deliveries
 
     settings = settings_of(context, home)
     with tempfile.TemporaryDirectory() as folder:
@@ -91,9 +91,9 @@ def _end(handed: "Sequence[Handed]") -> None:
 
 def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Handed]":
     from advisory_perf.feeds.registry import load_feeds
-    from advisory_perf.local.installation import open_installation
     from advisory_perf.local.progress import run_with_progress
     from advisory_perf.local.summary import console, summary
+    from advisory_perf.runtime.installation import open_installation
 
     _check_vendor(vendor, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
@@ -117,8 +117,8 @@ _Host = Annotated[str, typer.Option(help="Address that the web page listens on."
 @app.command()
 def dev(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Host = "127.0.0.1") -> None:
     """The whole platform on this machine: embedded PostgreSQL, folder lake, web page, daemon with sensors on."""
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.local.serving import serve
+    from advisory_perf.runtime.dev_server import serve
+    from advisory_perf.runtime.installation import open_installation
 
     with open_installation(settings_of(context, home)) as installation:
         logs = installation.settings.home / "logs"
@@ -136,8 +136,8 @@ def platform(
     allow_changes: Annotated[bool, typer.Option("--allow-changes", help="Lets the web page launch and change things.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """The same in production: code server, daemon and a read-only web page under one supervisor, their output on this one's."""
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.local.serving import serve
+    from advisory_perf.runtime.dev_server import serve
+    from advisory_perf.runtime.installation import open_installation
 
     with open_installation(settings_of(context, home)) as installation:
         serve(installation, _say, host=host, port=port, read_only=not allow_changes, logs=None)
@@ -155,8 +155,8 @@ def page(
     allow_changes: Annotated[bool, typer.Option("--allow-changes", help="Lets the web page launch and change things.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """The web page alone, read-only, beside a code server that runs."""
-    from advisory_perf.local.installation import open_installation
-    from advisory_perf.local.page import serve_page
+    from advisory_perf.runtime.installation import open_installation
+    from advisory_perf.runtime.web_page import serve_page
 
     with open_installation(settings_of(context, home)) as installation:
         file = workspace or installation.dagster_home / "workspace.yaml"
@@ -166,7 +166,7 @@ def page(
 @app.command()
 def health(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Host = "127.0.0.1") -> None:
     """Ends with 0 where code server, daemon and web page of `platform` or `dev` answer now; for a container's health check."""
-    from advisory_perf.local.alive import silent_parts
+    from advisory_perf.runtime.alive import silent_parts
 
     silent = silent_parts(settings_of(context, home), host=host, port=port)
     if silent:
@@ -181,7 +181,7 @@ def _say(line: str) -> None:
 @app.command()
 def migrate(context: typer.Context, home: Home = None) -> None:
     """Brings the warehouse schema up to date."""
-    from advisory_perf.local.installation import open_installation
+    from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.migrations import migrate as apply_migrations
     from advisory_perf.warehouse.roles import Role, address_of
 
@@ -193,8 +193,8 @@ def migrate(context: typer.Context, home: Home = None) -> None:
 @app.command()
 def doctor(context: typer.Context, home: Home = None) -> None:
     """Checks lake, warehouse, schema version, feeds and partitions."""
-    from advisory_perf.local.doctor import examine
     from advisory_perf.local.summary import console, findings_table
+    from advisory_perf.operations.doctor import examine
 
     findings = examine(settings_of(context, home))
     console().print(findings_table(findings))
@@ -272,10 +272,10 @@ def quarantine_replay(
 ) -> None:
     """Lands kept deliveries again with the present feeds, as if they came now, and runs their lanes."""
     from advisory_perf.feeds.registry import load_feeds
-    from advisory_perf.local.installation import open_installation
     from advisory_perf.local.progress import replay_with_progress
     from advisory_perf.local.quarantine import lanes_to_replay, to_replay
     from advisory_perf.local.summary import console, summary
+    from advisory_perf.runtime.installation import open_installation
 
     if vendor is not None and delivery is not None:
         raise typer.BadParameter("a delivery has its vendor; give one of --vendor and --delivery", param_hint="--delivery")

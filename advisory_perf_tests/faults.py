@@ -32,9 +32,9 @@ from psycopg.conninfo import make_conninfo
 
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.local.quarantine import to_replay
-from advisory_perf.local.runs import LocalRuns, Outcome, replay, run_files
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import Platform, open_platform
+from advisory_perf.runtime.in_process import LocalRuns, Outcome, replay, run_files
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate

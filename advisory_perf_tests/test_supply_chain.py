@@ -131,7 +131,7 @@ def test_an_image_is_not_made_of_a_base_without_a_digest() -> None:
 
 EXAMINE = """
 import advisory_perf.orchestration.definitions as d, advisory_perf.cli, sys
-from advisory_perf.local.installation import INSTANCE_FILE
+from advisory_perf.runtime.installation import INSTANCE_FILE
 from advisory_perf.settings import Settings
 from pathlib import Path
 assert INSTANCE_FILE.is_file() and INSTANCE_FILE.parent == Path(d.__file__).parent

@@ -19,8 +19,8 @@ import psycopg
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
 from advisory_perf.lake.store import Lake
-from advisory_perf.local.installation import open_installation
-from advisory_perf.local.runs import LocalRuns
+from advisory_perf.runtime.in_process import LocalRuns
+from advisory_perf.runtime.installation import open_installation
 from advisory_perf.samples.bulk import bulk_csv
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

@@ -19,8 +19,8 @@ def alerts_list(
 ) -> None:
     """Prints the alerts: since when, what broke and why, and whether it was sent."""
     from advisory_perf.alerts.outbox import Outbox
-    from advisory_perf.local.installation import open_installation
     from advisory_perf.local.summary import alerts_table, console
+    from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:
@@ -35,7 +35,7 @@ def alerts_resolve(
 ) -> None:
     """Says of alerts that their trouble is over."""
     from advisory_perf.alerts.outbox import Outbox
-    from advisory_perf.local.installation import open_installation
+    from advisory_perf.runtime.installation import open_installation
 
     with open_installation(settings_of(context, home)) as installation:
         outbox = Outbox(installation.platform().warehouse)

@@ -38,8 +38,8 @@ def breaks_sign_off(
 ) -> None:
     """Accepts an open break at its present amount: it stays closed as long as the amount stays, and is open again with another."""
     from advisory_perf.local.breaks import accepted
-    from advisory_perf.local.installation import open_installation
     from advisory_perf.reconciliation.breaks import sign_off
+    from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.roles import Role
 
     with open_installation(settings_of(context, home)) as installation:

@@ -35,7 +35,7 @@ def export(  # noqa: PLR0913 - an option each
     home: Home = None,
 ) -> None:
     """Streams a warehouse table or view out."""
-    from advisory_perf.local.installation import open_installation
+    from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.export import ExportFormat, export_relation, instant_of
     from advisory_perf.warehouse.filters import Filters
     from advisory_perf.warehouse.roles import Role

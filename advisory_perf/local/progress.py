@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.local.installation import Installation
-from advisory_perf.local.runs import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
 from advisory_perf.platform import Platform
+from advisory_perf.runtime.in_process import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
+from advisory_perf.runtime.installation import Installation
 from advisory_perf.showing import shown
 
 

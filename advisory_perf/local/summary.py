@@ -16,7 +16,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
 
 if TYPE_CHECKING:
-    from advisory_perf.local.runs import Handed
+    from advisory_perf.runtime.in_process import Handed
 
 _BREAKS_SHOWN = 3
 _STYLES = {"COMPLETED": "green", "COMPLETED_WITH_ISSUES": "yellow", "FAILED": "red", "DUPLICATE": "dim"}

@@ -17,7 +17,9 @@ from advisory_perf_tests.environment import without_settings
 COMMAND = Path(sys.executable).parent / "advisory-perf"
 _PATIENCE_SECONDS = 900
 _PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["advisory_perf.cli", "advisory_perf.local.runs", "advisory_perf.local.installation", "pandera.polars"])
+_PROCESSES.set_forkserver_preload(
+    ["advisory_perf.cli", "advisory_perf.runtime.in_process", "advisory_perf.runtime.installation", "pandera.polars"]
+)
 
 
 @dataclass(frozen=True)

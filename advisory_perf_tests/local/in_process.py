@@ -13,14 +13,14 @@ import dagster as dg
 
 from advisory_perf.cli import main
 from advisory_perf.local import progress
-from advisory_perf.local.installation import Installation
-from advisory_perf.local.runs import Outcome as Done
+from advisory_perf.runtime.in_process import Outcome as Done
+from advisory_perf.runtime.installation import Installation
 from advisory_perf.settings import Settings
 from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.local.commands import Outcome
 from advisory_perf_tests.orchestration.scenarios import World
 
-OPENING = "advisory_perf.local.installation.open_installation"
+OPENING = "advisory_perf.runtime.installation.open_installation"
 
 
 @dataclass(frozen=True, slots=True)

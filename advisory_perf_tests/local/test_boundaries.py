@@ -12,13 +12,13 @@ import pytest
 from rich.table import Table
 from starlette.datastructures import Headers
 
-from advisory_perf.local import guarding, launching, serving
 from advisory_perf.local.cells import add_row, titled
-from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts, asked_at, body_refusal, refusal
-from advisory_perf.local.page import _lifespan
 from advisory_perf.local.summary import alerts_table, amount, deliveries_table, findings_table
-from advisory_perf.local.supervising import Policy, Seen, Step, Supervisor, decide, wait_after
 from advisory_perf.operations.health import Finding
+from advisory_perf.runtime import dev_server, run_launcher, web_guard
+from advisory_perf.runtime.supervisor import Policy, Seen, Step, Supervisor, decide, wait_after
+from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, Hosts, asked_at, body_refusal, refusal
+from advisory_perf.runtime.web_page import _lifespan
 from advisory_perf_tests.local.test_supervising import Fake
 
 POLICY = Policy()
@@ -29,8 +29,8 @@ POLICY = Policy()
 
 def test_the_supervisors_patience_is_the_agreed_one() -> None:
     assert Policy(starting=120, window=600, deaths=7, longest_wait=60, between_questions=3, excuse=15) == POLICY
-    assert serving.CODE_SILENCE == 12
-    assert launching.WORKER_TAG == "advisory_perf/worker"
+    assert dev_server.CODE_SILENCE == 12
+    assert run_launcher.WORKER_TAG == "advisory_perf/worker"
 
 
 def step(*, silent: float | None = None, started: float = 0, deaths: Sequence[float] | None = None, own: Sequence[float] = ()) -> Step:
@@ -227,8 +227,8 @@ def asked(query: object) -> bytes:
 )
 def test_what_is_wrong_with_the_body_of_a_request(monkeypatch: pytest.MonkeyPatch, body: bytes, writable: int, read_only: int) -> None:
     """A query is as long as so many words and signs."""
-    assert guarding._MOST_TOKENS == 20_000  # noqa: SLF001 - parsing as many takes its time
-    monkeypatch.setattr(guarding, "_MOST_TOKENS", 20)
+    assert web_guard._MOST_TOKENS == 20_000  # noqa: SLF001 - parsing as many takes its time
+    monkeypatch.setattr(web_guard, "_MOST_TOKENS", 20)
     found = [body_refusal(body, read_only=only) for only in (False, True)]
     assert [one.status if one else 200 for one in found] == [writable, read_only]
 

@@ -10,7 +10,7 @@ from dagster_postgres.storage import DagsterPostgresStorage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from advisory_perf.local.dagster_storage import KeptStorage
+from advisory_perf.runtime.dagster_storage import KeptStorage
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # backfill policies

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf.local.alive import silent_parts
+from advisory_perf.runtime.alive import silent_parts
 from advisory_perf.settings import Settings
 from advisory_perf_tests.local.test_dev import processes_of_home, wait_for
 

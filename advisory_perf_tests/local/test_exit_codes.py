@@ -15,11 +15,11 @@ from dagster_postgres.utils import DagsterPostgresException
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import ChannelError, SettingsError
-from advisory_perf.local.installation import Installation
-from advisory_perf.local.runs import LocalRuns, _Failure
-from advisory_perf.local.supervising import SupervisionError
 from advisory_perf.operations.health import Finding
 from advisory_perf.orchestration.jobs.upkeep import Removed
+from advisory_perf.runtime.in_process import LocalRuns, _Failure
+from advisory_perf.runtime.installation import Installation
+from advisory_perf.runtime.supervisor import SupervisionError
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.commands import Outcome, line_with
@@ -132,7 +132,7 @@ def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_wit
         made.append(a_file(folder, f"acme_{len(made)}.csv", csv(A_THIRD, A_FIFTH, f"{IN_QUARANTINE}{len(made)}")))
         return made[-1:]
 
-    monkeypatch.setattr("advisory_perf.local.demo.write_demo_deliveries", write)
+    monkeypatch.setattr("advisory_perf.runtime.demo.write_demo_deliveries", write)
     outcome, done = done_by(world, "demo")
     assert (outcome.code, [one.status for one in done.handed]) == (0, ["COMPLETED_WITH_ISSUES"])
     assert outcome.out.startswith(f"1 deliveries of four vendors, into {world.platform.settings.home}\n")
@@ -212,7 +212,7 @@ def test_a_warehouse_that_does_not_answer_ends_each_command_with_1_and_one_sente
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "advisory_perf.local.demo.write_demo_deliveries", lambda folder: [a_file(folder, "vendor_a_performance_1.csv", "x")]
+        "advisory_perf.runtime.demo.write_demo_deliveries", lambda folder: [a_file(folder, "vendor_a_performance_1.csv", "x")]
     )
     refused = Mock(side_effect=DagsterPostgresException("too many retries for DB connection"))  # Dagster itself would try for minutes
     monkeypatch.setattr(dg.DagsterInstance, "from_config", refused)
@@ -226,7 +226,7 @@ def test_a_warehouse_that_does_not_answer_ends_each_command_with_1_and_one_sente
 def test_the_doctor_ends_with_1_where_anything_is_wrong_and_with_0_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     for goods, code in (([True, True], 0), ([True, False], 1), ([False, True], 1)):
         findings = [Finding(f"part {place}", is_good=is_good, says="so it is") for place, is_good in enumerate(goods)]
-        monkeypatch.setattr("advisory_perf.local.doctor.examine", lambda _settings, findings=findings: findings)
+        monkeypatch.setattr("advisory_perf.operations.doctor.examine", lambda _settings, findings=findings: findings)
         outcome = in_process("doctor")
         assert (outcome.code, outcome.err, outcome.out.count("WRONG")) == (code, "", code)
         assert [line_with(f"part {place}", outcome.out).endswith("so it is") for place in (0, 1)] == [True, True]
@@ -270,7 +270,7 @@ def test_each_command_asks_the_warehouse_as_the_role_that_its_work_needs(world: 
 
 # what is served -------------------------------------------------------------------------------------------------------
 
-SERVE, PAGE = "advisory_perf.local.serving.serve", "advisory_perf.local.page.serve_page"
+SERVE, PAGE = "advisory_perf.runtime.dev_server.serve", "advisory_perf.runtime.web_page.serve_page"
 HERE = {"host": "127.0.0.1", "port": 3000}
 
 
@@ -318,7 +318,7 @@ def test_what_the_supervisor_says_goes_to_stderr(world: World) -> None:
 
 def test_the_health_is_0_where_all_parts_answer_and_1_with_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Mock(side_effect=[[], ["the page does not answer"], ["the page does not answer", "nor does the daemon"]])
-    monkeypatch.setattr("advisory_perf.local.alive.silent_parts", asked)
+    monkeypatch.setattr("advisory_perf.runtime.alive.silent_parts", asked)
     outcomes = [in_process("health", "--port", "4000") for _ in range(3)]
     assert outcomes == [
         Outcome(0, "code server, daemon and web page answer\n", ""),

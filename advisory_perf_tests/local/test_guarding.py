@@ -24,8 +24,8 @@ from websockets.frames import CloseCode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from advisory_perf.local.guarding import MOST_BYTES, Hosts, asked_at
-from advisory_perf.local.page import as_served, guarded
+from advisory_perf.runtime.web_guard import MOST_BYTES, Hosts, asked_at
+from advisory_perf.runtime.web_page import as_served, guarded
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeOutageError, WarehouseError
-from advisory_perf.local.runs import BY_COMMAND, Handed, LocalRuns, Outcome, _Failure, release_dead_runs, replay, run_files
 from advisory_perf.processes import own_identity
+from advisory_perf.runtime.in_process import BY_COMMAND, Handed, LocalRuns, Outcome, _Failure, release_dead_runs, replay, run_files
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, an_entry, csv, days, noted_waits
 
 pytestmark = pytest.mark.slow
@@ -242,7 +242,7 @@ def test_a_run_of_a_command_carries_its_process_and_tells_its_first_failed_step(
         work()
 
     jobs = Mock(resolve_job_def=Mock(return_value=failing))
-    monkeypatch.setattr("advisory_perf.local.runs.printing", lambda _level: {})
+    monkeypatch.setattr("advisory_perf.runtime.in_process.printing", lambda _level: {})
     runs = LocalRuns(world.platform, jobs, world.instance)
     assert runs._run("failing", tags={"a": "b"}) == _Failure("no room", is_by_check=False)  # noqa: SLF001 - the lowest place
     (run,) = world.instance.get_runs()

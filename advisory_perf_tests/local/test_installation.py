@@ -18,14 +18,14 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.validation.rows import Judged, judge
-from advisory_perf.local.installation import INSTANCE_FILE, open_installation
-from advisory_perf.local.runs import Handed, LocalRuns, release_dead_runs, run_files
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
 from advisory_perf.platform import Platform
 from advisory_perf.positions.publication import SliceChange
 from advisory_perf.processes import own_identity
+from advisory_perf.runtime.in_process import Handed, LocalRuns, release_dead_runs, run_files
+from advisory_perf.runtime.installation import INSTANCE_FILE, open_installation
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

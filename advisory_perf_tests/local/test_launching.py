@@ -22,9 +22,9 @@ from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_ite
 from sqlalchemy.exc import OperationalError
 
 from advisory_perf import processes
-from advisory_perf.local import launching
-from advisory_perf.local.launching import WORKER_TAG
 from advisory_perf.processes import identity_of
+from advisory_perf.runtime import run_launcher
+from advisory_perf.runtime.run_launcher import WORKER_TAG
 from advisory_perf_tests.storage.test_processes import clock_is_set
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def a_process() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    launcher = {"run_launcher": {"module": "advisory_perf.local.launching", "class": "WatchedRunLauncher"}}
+    launcher = {"run_launcher": {"module": "advisory_perf.runtime.run_launcher", "class": "WatchedRunLauncher"}}
     with dg.instance_for_test(overrides={**launcher, "run_monitoring": {"enabled": True}}) as instance:
         yield instance
 
@@ -175,7 +175,7 @@ defs = dg.Definitions(jobs=[a_job])
 def test_a_run_of_a_real_code_server_is_launched_with_the_identity_of_its_process(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launching, "_LOOKS", 6_000)  # of a slow machine the daemon asks later
+    monkeypatch.setattr(run_launcher, "_LOOKS", 6_000)  # of a slow machine the daemon asks later
     file = tmp_path / "a_job.py"
     file.write_text(A_JOB, encoding="utf-8")
     with WorkspaceProcessContext(instance, PythonFileTarget(str(file), None, str(tmp_path), "here")) as context:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from advisory_perf.local.installation import Installation
+from advisory_perf.runtime.installation import Installation
 from advisory_perf.samples.deliveries import Samples, make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf_tests.local.world import PROVENANCE, assert_equals_truth, content, every_row, installed, passing, run

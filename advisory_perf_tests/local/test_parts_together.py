@@ -15,17 +15,18 @@ import psycopg
 import pytest
 
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
-from advisory_perf.local import alive, doctor, installation, page, serving
-from advisory_perf.local.demo import write_demo_deliveries
-from advisory_perf.local.installation import Installation, open_installation
-from advisory_perf.local.page import as_served, is_free, serve_page
-from advisory_perf.local.parts import Child, EmbeddedServer, end
-from advisory_perf.local.supervising import SupervisionError
+from advisory_perf.operations import doctor
 from advisory_perf.operations.health import Finding
 from advisory_perf.orchestration import definitions
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
+from advisory_perf.runtime import alive, dev_server, installation, web_page
+from advisory_perf.runtime.demo import write_demo_deliveries
+from advisory_perf.runtime.installation import Installation, open_installation
+from advisory_perf.runtime.parts import Child, EmbeddedServer, end
+from advisory_perf.runtime.supervisor import SupervisionError
+from advisory_perf.runtime.web_page import as_served, is_free, serve_page
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.local.in_process import opened
@@ -244,8 +245,8 @@ def test_what_is_served_is_watched_in_order_and_ended(
             raise SupervisionError("the daemon ended 7 times")
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(serving, "Supervisor", Watching)
-    monkeypatch.setattr(serving, "end", lambda children, patience, *, is_hurried: ended.append((children, patience, is_hurried())))
+    monkeypatch.setattr(dev_server, "Supervisor", Watching)
+    monkeypatch.setattr(dev_server, "end", lambda children, patience, *, is_hurried: ended.append((children, patience, is_hurried())))
     made = Mock(dagster_home=tmp_path, environment={"A": "B"}, server=Mock() if embedded else None)
     made.settings.home, made.instance.return_value = tmp_path, MagicMock()
     folder = tmp_path / "logs"
@@ -253,7 +254,7 @@ def test_what_is_served_is_watched_in_order_and_ended(
     (folder / "web_page.log").write_text("of yesterday")
     try:
         with pytest.raises(SupervisionError, match="the daemon ended 7 times"):
-            serving.serve(made, print, host="127.0.0.1", port=A_PORT, read_only=read_only, logs=folder if logs else None)
+            dev_server.serve(made, print, host="127.0.0.1", port=A_PORT, read_only=read_only, logs=folder if logs else None)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -283,10 +284,10 @@ def test_what_is_served_is_watched_in_order_and_ended(
 
 def test_nothing_is_served_where_the_page_cannot_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "workspace.yaml").touch()
-    for served in (serving, page):
+    for served in (dev_server, web_page):
         monkeypatch.setattr(served, "is_free", lambda _host, _port: False)
     with pytest.raises(SettingsError, match=rf"the page cannot listen on 127\.0\.0\.1:{A_PORT}, which is taken .* with --port"):
-        serving.serve(Mock(), print, host="127.0.0.1", port=A_PORT, read_only=True, logs=None)
+        dev_server.serve(Mock(), print, host="127.0.0.1", port=A_PORT, read_only=True, logs=None)
     with pytest.raises(SettingsError, match=rf"the page cannot listen on 127\.0\.0\.1:{A_PORT}, which is taken .* with --port"):
         serve_page(Mock(), tmp_path / "workspace.yaml", host="127.0.0.1", port=A_PORT, read_only=True)
     with pytest.raises(SettingsError, match=r"none\.yaml names no code server; start one with `advisory-perf platform` or `dev`"):
@@ -309,7 +310,7 @@ def test_the_page_is_guarded_for_its_hosts_and_served_without_forwarded_headers(
     made, context, guarded, server = Mock(environment={}), MagicMock(), Mock(), Mock()
     made.settings.page_hosts, made.instance.return_value = "perf.example.com, b.example.com:81", MagicMock()
     for name, instead in (("WorkspaceProcessContext", context), ("guarded", guarded)):
-        monkeypatch.setattr(page, name, instead)
+        monkeypatch.setattr(web_page, name, instead)
     monkeypatch.setattr("uvicorn.Server", server)
     serve_page(made, tmp_path / "workspace.yaml", host="127.0.0.1", port=A_PORT, read_only=read_only)
     assert context.call_args.kwargs["read_only"] is read_only
@@ -339,7 +340,7 @@ def test_a_server_answers_where_it_takes_connections_or_says_why_not(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None, *, answers: bool
 ) -> None:
     connect = Mock(side_effect=error)
-    monkeypatch.setattr("advisory_perf.local.parts.psycopg.connect", connect)
+    monkeypatch.setattr("advisory_perf.runtime.parts.psycopg.connect", connect)
     assert EmbeddedServer(Mock(url=lambda: "an address")).answers() is answers
     assert (connect.call_args.args, connect.call_args.kwargs) == (("an address",), {"connect_timeout": 3})
 

@@ -13,7 +13,7 @@ import pytest
 from advisory_perf.errors import AdvisoryPerfError, LakeOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.local.quarantine import quarantine_table, to_replay
-from advisory_perf.local.runs import Handed, LocalRuns, replay, run_files
+from advisory_perf.runtime.in_process import Handed, LocalRuns, replay, run_files
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf_tests.local.in_process import done_by
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, acme_as_data, csv

@@ -9,8 +9,8 @@ import pytest
 from dagster._core.storage.dagster_run import RunRecord
 from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
-from advisory_perf.local.installation import open_installation
 from advisory_perf.orchestration.run_history import SUBJECT_TAG, failed_attempts, tries_for
+from advisory_perf.runtime.installation import open_installation
 from advisory_perf.settings import Settings
 
 pytestmark = pytest.mark.slow

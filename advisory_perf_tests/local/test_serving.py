@@ -10,8 +10,8 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy.exc import OperationalError
 
-from advisory_perf.local.page import page_answers
-from advisory_perf.local.serving import beats
+from advisory_perf.runtime.dev_server import beats
+from advisory_perf.runtime.web_page import page_answers
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_daemon_is_not_blamed_for_a_storage_that_does_not_answer(monkeypatch: 
 
 @pytest.mark.parametrize("says", [b"", b"no protocol at all\r\n\r\n", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"])
 def test_a_page_that_says_nothing_or_something_else_does_not_answer(monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
-    monkeypatch.setattr("advisory_perf.local.page._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("advisory_perf.runtime.web_page._ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if says:

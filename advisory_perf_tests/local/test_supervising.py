@@ -12,10 +12,10 @@ from threading import Event
 import pytest
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.local.parts import Child, Patient, end
-from advisory_perf.local.serving import CODE_SILENCE
-from advisory_perf.local.supervising import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
 from advisory_perf.processes import alive_in, is_alive, number_of
+from advisory_perf.runtime.dev_server import CODE_SILENCE
+from advisory_perf.runtime.parts import Child, Patient, end
+from advisory_perf.runtime.supervisor import Policy, Seen, Step, SupervisionError, Supervisor, decide, wait_after
 
 NOW = 1_000.0
 SILENCE = CODE_SILENCE
@@ -241,7 +241,7 @@ def test_what_a_killed_child_had_started_goes_on_until_the_end(tmp_path: Path) -
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     program = UP + READY + "time.sleep(600)"
     parent = (
-        "import os, sys; from pathlib import Path; from advisory_perf.local.parts import Child\n"
+        "import os, sys; from pathlib import Path; from advisory_perf.runtime.parts import Child\n"
         f"Child('child', [sys.executable, '-c', {program!r}], dict(os.environ), Path.cwd(), None, bool).start()\n"
         "import time; time.sleep(600)"
     )

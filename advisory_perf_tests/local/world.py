@@ -11,10 +11,10 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
 from advisory_perf.deliveries.ledger import Ledger
-from advisory_perf.local.installation import Installation, open_installation
-from advisory_perf.local.runs import Handed, LocalRuns, run_files
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import Platform, open_platform
+from advisory_perf.runtime.in_process import Handed, LocalRuns, run_files
+from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.samples.truth import SampleFile, VendorTruth
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

@@ -13,7 +13,7 @@ from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, 
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, rest_after
 from advisory_perf.orchestration.planning import LONGEST_WAIT, MOST_PENDING, waits_for_landings
 from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.sensors.arrivals import arrivals
+from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
 
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.errors import LakeOutageError, WarehouseOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.monitoring.heartbeat import read_heartbeat
-from advisory_perf.orchestration.daemon_health import daemon_health
+from advisory_perf.operations.daemon_health import daemon_health
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import open_platform
 from advisory_perf_tests.orchestration.scenarios import World, settings_with_acme
@@ -162,7 +162,7 @@ def test_runs_that_are_queued_for_long_are_counted(watched: World, monkeypatch: 
     job = dg.GraphDefinition(name="lane").to_job()
     watched.instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin)
     assert looked_at(watched)["queue"][0], "it has only come"
-    monkeypatch.setattr("advisory_perf.orchestration.daemon_health.QUEUED_FOR", timedelta(seconds=-5))
+    monkeypatch.setattr("advisory_perf.operations.daemon_health.QUEUED_FOR", timedelta(seconds=-5))
     is_good, says = looked_at(watched)["queue"]
     assert not is_good
     assert says.startswith("queued for more than a quarter of an hour: 1 of lane, the first since 20")

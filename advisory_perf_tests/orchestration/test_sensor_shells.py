@@ -25,7 +25,7 @@ from advisory_perf.orchestration.run_history import (
     latest_failure,
     tries_for,
 )
-from advisory_perf.orchestration.sensors.arrivals import arrivals
+from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, NOWHERE, World, a_world, csv, settings_with_acme
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.red_sensors import RedSensor
 from advisory_perf.orchestration.planning import lane_subject
-from advisory_perf.orchestration.sensors.arrivals import monitoring
+from advisory_perf.orchestration.sensors import monitoring
 from advisory_perf.orchestration.sensors.pulse import sensors_of, tell
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv

@@ -20,10 +20,10 @@ from dagster._grpc.client import DagsterGrpcClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.local.installation import Installation
-from advisory_perf.local.page import is_free, page_answers
-from advisory_perf.local.parts import Child, EmbeddedServer, Patient, end
-from advisory_perf.local.supervising import Supervisor
+from advisory_perf.runtime.installation import Installation
+from advisory_perf.runtime.parts import Child, EmbeddedServer, Patient, end
+from advisory_perf.runtime.supervisor import Supervisor
+from advisory_perf.runtime.web_page import is_free, page_answers
 
 LOCATION = "advisory_perf"
 WORKSPACE = "workspace.yaml"

@@ -9,13 +9,13 @@ from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import AdvisoryPerfError, LakeError
 from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.lake.store import INCOMING, Lake
-from advisory_perf.local.installation import Installation, open_installation
 from advisory_perf.operations.access_health import privacy_health, roles_health
+from advisory_perf.operations.daemon_health import daemon_health
 from advisory_perf.operations.health import Finding, alerts_health, lake_health, ledger_health, partition_health, told, warehouse_health
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.daemon_health import daemon_health
 from advisory_perf.orchestration.sensors.pulse import heartbeat_path
 from advisory_perf.platform import open_platform
+from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role, address_of

@@ -66,7 +66,7 @@ class Child:
     def start(self) -> None:
         """Start it, tied to this process; sessions in which nothing runs any more are forgotten."""
         self.sessions = {session for session in self.sessions if alive_in({session})}
-        tied = [sys.executable, "-P", "-m", "advisory_perf.local.tied", str(os.getpid())]
+        tied = [sys.executable, "-P", "-m", "advisory_perf.runtime.tied_process", str(os.getpid())]
         output = None if self.log_file is None else self.log_file.open("ab")
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own command

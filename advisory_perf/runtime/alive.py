@@ -3,9 +3,9 @@
 import yaml
 from dagster._daemon.controller import all_daemons_live
 
-from advisory_perf.local.installation import Installation, open_installation
-from advisory_perf.local.page import page_answers
-from advisory_perf.local.serving import WORKSPACE, code_answers
+from advisory_perf.runtime.dev_server import WORKSPACE, code_answers
+from advisory_perf.runtime.installation import Installation, open_installation
+from advisory_perf.runtime.web_page import page_answers
 from advisory_perf.settings import Settings
 
 _HEARTBEAT_SECONDS = 180

@@ -16,8 +16,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from advisory_perf.errors import SettingsError
-from advisory_perf.local.guarding import MOST_BYTES, Guard, Hosts, asked_at
-from advisory_perf.local.installation import Installation
+from advisory_perf.runtime.installation import Installation
+from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, Hosts, asked_at
 
 _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
 """Dagster's own defaults for its page: statements of its storage, and the life and number of connections."""
