@@ -30,8 +30,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from advisory_perf.cli.quarantine_tables import to_replay
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.local.quarantine import to_replay
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.runtime.in_process import LocalRuns, Outcome, replay, run_files

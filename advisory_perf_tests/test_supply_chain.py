@@ -130,7 +130,7 @@ def test_an_image_is_not_made_of_a_base_without_a_digest() -> None:
 # wheel ----------------------------------------------------------------------------------------------------------------
 
 EXAMINE = """
-import advisory_perf.orchestration.definitions as d, advisory_perf.cli, sys
+import advisory_perf.orchestration.definitions as d, advisory_perf.cli.main, sys
 from advisory_perf.runtime.installation import INSTANCE_FILE
 from advisory_perf.settings import Settings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``python -m advisory_perf.runtime.tied_process PARENT PROGRAM…``: becomes the program, which ends when its parent ends, however that ends.
+"""``python -m advisory_perf.runtime.tied_process PARENT PROGRAM…``: becomes the program, which ends when its parent ends, however it does.
 
 The program heeds SIGINT and SIGTERM whatever the shell that started the parent ignores. A process of its own does this, since a
 function between fork and exec is not safe in a parent with threads.

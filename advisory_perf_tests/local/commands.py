@@ -18,7 +18,7 @@ COMMAND = Path(sys.executable).parent / "advisory-perf"
 _PATIENCE_SECONDS = 900
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
-    ["advisory_perf.cli", "advisory_perf.runtime.in_process", "advisory_perf.runtime.installation", "pandera.polars"]
+    ["advisory_perf.cli.main", "advisory_perf.runtime.in_process", "advisory_perf.runtime.installation", "pandera.polars"]
 )
 
 
@@ -68,7 +68,7 @@ def _environment(home: Path | None, given: Mapping[str, str | Path]) -> dict[str
 
 def _main(arguments: Sequence[str], environment: dict[str, str], out: str, err: str) -> None:
     """The console script's own lines, in a fork."""
-    from advisory_perf.cli import main
+    from advisory_perf.cli.main import main
 
     for descriptor, name in ((1, out), (2, err)):
         opened = os.open(name, os.O_WRONLY)

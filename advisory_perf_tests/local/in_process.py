@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import dagster as dg
 
-from advisory_perf.cli import main
-from advisory_perf.local import progress
+from advisory_perf.cli import progress
+from advisory_perf.cli.main import main
 from advisory_perf.runtime.in_process import Outcome as Done
 from advisory_perf.runtime.installation import Installation
 from advisory_perf.settings import Settings

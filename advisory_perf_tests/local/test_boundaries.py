@@ -12,8 +12,8 @@ import pytest
 from rich.table import Table
 from starlette.datastructures import Headers
 
-from advisory_perf.local.cells import add_row, titled
-from advisory_perf.local.summary import alerts_table, amount, deliveries_table, findings_table
+from advisory_perf.cli.cells import add_row, titled
+from advisory_perf.cli.tables import alerts_table, amount, deliveries_table, findings_table
 from advisory_perf.operations.health import Finding
 from advisory_perf.runtime import dev_server, run_launcher, web_guard
 from advisory_perf.runtime.supervisor import Policy, Seen, Step, Supervisor, decide, wait_after

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 from rich.table import Table
 
-from advisory_perf.local.breaks import accepted, breaks_table
-from advisory_perf.local.summary import vendors_table
+from advisory_perf.cli.break_tables import accepted, breaks_table
+from advisory_perf.cli.tables import vendors_table
 from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf.cli import main
+from advisory_perf.cli.main import main
 from advisory_perf_tests.vendors.detection.scenarios import FILE_NAME, NAMES, a_file, cells, positions
 
 pytestmark = pytest.mark.slow

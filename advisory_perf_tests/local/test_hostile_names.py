@@ -14,9 +14,9 @@ from rich.console import Console, RenderableType
 
 from advisory_perf.alerts.model import STUCK_FILE, Alert
 from advisory_perf.alerts.outbox import Outbox
-from advisory_perf.local.breaks import breaks_table
-from advisory_perf.local.quarantine import quarantine_table
-from advisory_perf.local.summary import alerts_table, findings_table, summary
+from advisory_perf.cli.break_tables import breaks_table
+from advisory_perf.cli.quarantine_tables import quarantine_table
+from advisory_perf.cli.tables import alerts_table, findings_table, summary
 from advisory_perf.operations.health import Finding
 from advisory_perf.orchestration.metadata import cases_table, range_metadata
 from advisory_perf.runtime.in_process import Handed

@@ -48,7 +48,7 @@ def external(home: Path, warehouse_url: str, dagster_url: str = DAGSTER_NOWHERE)
 
 RUN_AND_LOOK = """
 import sys
-from advisory_perf.cli import main
+from advisory_perf.cli.main import main
 try:
     main()
 except SystemExit as end:

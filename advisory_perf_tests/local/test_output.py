@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf.commands.output import whole_file
+from advisory_perf.cli.output import whole_file
 from advisory_perf.errors import AdvisoryPerfError
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from advisory_perf.cli.quarantine_tables import quarantine_table, to_replay
 from advisory_perf.errors import AdvisoryPerfError, LakeOutageError
 from advisory_perf.lake.store import Lake
-from advisory_perf.local.quarantine import quarantine_table, to_replay
 from advisory_perf.runtime.in_process import Handed, LocalRuns, replay, run_files
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf_tests.local.in_process import done_by

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from advisory_perf import cli
 from advisory_perf.alerts.channels import channel_of
+from advisory_perf.cli import main
 from advisory_perf.errors import AdvisoryPerfError, SettingsError
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.addresses import check_dagsters_address, check_endpoint, parts_of
@@ -38,7 +38,7 @@ def told_by(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest
     monkeypatch.setattr(sys, "argv", ["advisory-perf", *arguments])
     monkeypatch.setenv("COLUMNS", "500")
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 1
     out, err = capfd.readouterr()
     assert "Traceback" not in err

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from advisory_perf.local.summary import deliveries_table
+from advisory_perf.cli.tables import deliveries_table
 from advisory_perf.runtime.in_process import Handed
 from advisory_perf.warehouse.queries import pass_rates
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, a_world, cases, checks, csv, days, value

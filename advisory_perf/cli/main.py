@@ -1,7 +1,7 @@
 """The command ``advisory-perf``.
 
 Exit codes: 0 done; 1 an error, in one sentence on stderr; 2 wrong usage; 3 done, but a delivery was rejected or ended with
-issues. Commands only say what is to be done and print it; the doing is in ``local`` and below, and imported when a command needs
+issues. Commands only say what is to be done and print it; the doing is in ``runtime``, ``operations`` and below, and imported when a command needs
 it, so that usage errors and help come at once.
 """
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisory_perf.commands import alerts, breaks
-from advisory_perf.commands.exports import export
-from advisory_perf.commands.options import Home, print_or_export, settings_of
-from advisory_perf.commands.output import whole_file
-from advisory_perf.commands.upkeep import upkeep
+from advisory_perf.cli import alerts, breaks
+from advisory_perf.cli.exports import export
+from advisory_perf.cli.options import Home, print_or_export, settings_of
+from advisory_perf.cli.output import whole_file
+from advisory_perf.cli.upkeep import upkeep
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.settings import Settings
 
@@ -90,9 +90,9 @@ def _end(handed: "Sequence[Handed]") -> None:
 
 
 def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Handed]":
+    from advisory_perf.cli.progress import run_with_progress
+    from advisory_perf.cli.tables import console, summary
     from advisory_perf.feeds.registry import load_feeds
-    from advisory_perf.local.progress import run_with_progress
-    from advisory_perf.local.summary import console, summary
     from advisory_perf.runtime.installation import open_installation
 
     _check_vendor(vendor, load_feeds(settings.feeds_dir))
@@ -193,7 +193,7 @@ def migrate(context: typer.Context, home: Home = None) -> None:
 @app.command()
 def doctor(context: typer.Context, home: Home = None) -> None:
     """Checks lake, warehouse, schema version, feeds and partitions."""
-    from advisory_perf.local.summary import console, findings_table
+    from advisory_perf.cli.tables import console, findings_table
     from advisory_perf.operations.doctor import examine
 
     findings = examine(settings_of(context, home))
@@ -257,7 +257,7 @@ def quarantine_list(
     home: Home = None,
 ) -> None:
     """Prints the rows in quarantine: line, code, why, and their cells as they came."""
-    from advisory_perf.local.quarantine import RELATION, quarantine_table
+    from advisory_perf.cli.quarantine_tables import RELATION, quarantine_table
 
     chosen = {"vendor": vendor, "delivery_id": delivery, "code": code}
     print_or_export(settings_of(context, home), RELATION, chosen, form, quarantine_table)
@@ -271,10 +271,10 @@ def quarantine_replay(
     home: Home = None,
 ) -> None:
     """Lands kept deliveries again with the present feeds, as if they came now, and runs their lanes."""
+    from advisory_perf.cli.progress import replay_with_progress
+    from advisory_perf.cli.quarantine_tables import lanes_to_replay, to_replay
+    from advisory_perf.cli.tables import console, summary
     from advisory_perf.feeds.registry import load_feeds
-    from advisory_perf.local.progress import replay_with_progress
-    from advisory_perf.local.quarantine import lanes_to_replay, to_replay
-    from advisory_perf.local.summary import console, summary
     from advisory_perf.runtime.installation import open_installation
 
     if vendor is not None and delivery is not None:

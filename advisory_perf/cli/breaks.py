@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisory_perf.commands.options import Home, print_or_export, settings_of
+from advisory_perf.cli.options import Home, print_or_export, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="Figures outside their tolerance, since when, and who has accepted them.")
 
@@ -18,8 +18,8 @@ def breaks_list(
     home: Home = None,
 ) -> None:
     """Prints the breaks, those of whole deliveries and the oldest first."""
+    from advisory_perf.cli.break_tables import RELATION, breaks_table
     from advisory_perf.contracts.enums import BreakStatus
-    from advisory_perf.local.breaks import RELATION, breaks_table
 
     known = [*(one.value.lower() for one in BreakStatus), "all"]
     if status.lower() not in known:
@@ -37,7 +37,7 @@ def breaks_sign_off(
     home: Home = None,
 ) -> None:
     """Accepts an open break at its present amount: it stays closed as long as the amount stays, and is open again with another."""
-    from advisory_perf.local.breaks import accepted
+    from advisory_perf.cli.break_tables import accepted
     from advisory_perf.reconciliation.breaks import sign_off
     from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.roles import Role

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.local.cells import add_row, titled
 from advisory_perf.warehouse.conditions import Condition, queried_where
 from advisory_perf.warehouse.connection import Warehouse
 

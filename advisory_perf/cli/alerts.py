@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from advisory_perf.commands.options import Home, settings_of
+from advisory_perf.cli.options import Home, settings_of
 from advisory_perf.errors import AdvisoryPerfError, ChannelError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="What broke, since when and why.")
@@ -19,7 +19,7 @@ def alerts_list(
 ) -> None:
     """Prints the alerts: since when, what broke and why, and whether it was sent."""
     from advisory_perf.alerts.outbox import Outbox
-    from advisory_perf.local.summary import alerts_table, console
+    from advisory_perf.cli.tables import alerts_table, console
     from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.roles import Role
 

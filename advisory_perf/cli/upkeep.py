@@ -2,7 +2,7 @@
 
 import typer
 
-from advisory_perf.commands.options import Home, settings_of
+from advisory_perf.cli.options import Home, settings_of
 
 
 def upkeep(context: typer.Context, home: Home = None) -> None:

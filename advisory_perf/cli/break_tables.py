@@ -2,9 +2,9 @@
 
 from rich.table import Table
 
+from advisory_perf.cli.cells import add_row, titled
+from advisory_perf.cli.tables import amount
 from advisory_perf.contracts.enums import BreakStatus
-from advisory_perf.local.cells import add_row, titled
-from advisory_perf.local.summary import amount
 from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.warehouse.conditions import Condition, queried_where
 from advisory_perf.warehouse.connection import Warehouse

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advisory_perf.alerts.outbox import KeptAlert
-from advisory_perf.local.cells import add_row, titled
+from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.operations.health import Finding
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.connection import Warehouse

@@ -41,7 +41,7 @@ def print_or_export(
     table: "Callable[[Warehouse, Condition], Table]",
 ) -> None:
     """Prints the chosen rows of a relation as a table, or exports them; BadParameter for another form."""
-    from advisory_perf.local.summary import console
+    from advisory_perf.cli.tables import console
     from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.conditions import condition
     from advisory_perf.warehouse.export import ExportFormat, export_relation

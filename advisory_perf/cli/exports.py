@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from advisory_perf.commands.options import Home, settings_of
-from advisory_perf.commands.output import whole_file
+from advisory_perf.cli.options import Home, settings_of
+from advisory_perf.cli.output import whole_file
 
 
 def export(  # noqa: PLR0913 - an option each
