@@ -29,8 +29,8 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Judged, judge
-from advisory_perf_tests.vendors.scenarios import DELIVERY, a_feed_of
-from advisory_perf_tests.vendors.test_fuzzed_cells import CURRENCIES, NOTATIONS, tokens, written
+from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of
+from advisory_perf_tests.ingestion.test_fuzzed_cells import CURRENCIES, NOTATIONS, tokens, written
 
 COLUMNS = ("id", "day", "bmv", "in", "out", "fee", "emv", "twr")
 AMOUNTS = {"beginning_market_value": "bmv", "contributions": "in", "distributions": "out", "fees": "fee", "ending_market_value": "emv"}

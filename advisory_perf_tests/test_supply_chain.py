@@ -134,7 +134,7 @@ import advisory_perf.orchestration.definitions as d, advisory_perf.cli.main, sys
 from advisory_perf.runtime.installation import INSTANCE_FILE
 from advisory_perf.settings import Settings
 from pathlib import Path
-assert INSTANCE_FILE.is_file() and INSTANCE_FILE.parent == Path(d.__file__).parent
+assert INSTANCE_FILE.is_file() and INSTANCE_FILE.parent == Path(d.__file__).parents[1]
 assert len(d.build_definitions(Settings()).resolve_all_asset_specs()) > 20
 print(d.__file__)
 """

@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf_tests.vendors.detection.growing import KINDS
-from advisory_perf_tests.vendors.detection.scenarios import proposed
+from advisory_perf_tests.feed_detection.growing import KINDS
+from advisory_perf_tests.feed_detection.scenarios import proposed
 
 TIMES, SIZE, ALARM = 4, 30, 8
 

@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from advisory_perf_tests.vendors.pollutions import HEADER, Variant, as_positions, outcome, outcome_here, variants
+from advisory_perf_tests.ingestion.pollutions import HEADER, Variant, as_positions, outcome, outcome_here, variants
 
 Rows = list[tuple[str, ...]]
 REFUSALS = (ValueError, KeyError, pl.exceptions.PolarsError, pa.ArrowException, duckdb.Error)

@@ -1,8 +1,8 @@
 """The command ``advisory-perf``.
 
-Exit codes: 0 done; 1 an error, in one sentence on stderr; 2 wrong usage; 3 done, but a delivery was rejected or ended with
-issues. Commands only say what is to be done and print it; the doing is in ``runtime``, ``operations`` and below, and imported when a command needs
-it, so that usage errors and help come at once.
+Exit codes: 0 done; 1 an error, in one sentence on stderr; 2 wrong usage; 3 done, but a delivery was rejected or ended with issues.
+Commands only say what is to be done and print it; the doing is in ``runtime``, ``operations`` and below, and imported when a command
+needs it, so that usage errors and help come at once.
 """
 
 import sys

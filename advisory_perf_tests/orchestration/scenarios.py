@@ -25,8 +25,8 @@ from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.locks import Turns
+from advisory_perf_tests.ingestion.scenarios import feed_as_data
 from advisory_perf_tests.instances import forgetful
-from advisory_perf_tests.vendors.scenarios import feed_as_data
 
 VENDOR = "acme"
 HEADER = "id,day,bmv,in,out,gain,emv,twr"

@@ -30,8 +30,8 @@ from advisory_perf.orchestration.partitions import range_of_days, range_of_keys,
 from advisory_perf.orchestration.planning import LandingRequest, landings_to_repeat, waits_for_landings
 from advisory_perf.orchestration.run_history import told_by
 from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, odd_name_alerts
+from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
-from advisory_perf_tests.vendors.scenarios import a_feed
 
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -16,6 +16,9 @@ from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.orchestration.planning import LandingRequest, landings_to_request, lane_to_request, waiting_by_vendor
 from advisory_perf.orchestration.sensors.arriving import arrived
+from advisory_perf_tests.alerts.receivers import a_webhook
+from advisory_perf_tests.ingestion.cases import case
+from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,
@@ -29,9 +32,6 @@ from advisory_perf_tests.orchestration.scenarios import (
     days,
     value,
 )
-from advisory_perf_tests.storage.receivers import a_webhook
-from advisory_perf_tests.vendors.cases import case
-from advisory_perf_tests.vendors.scenarios import a_feed
 
 pytestmark = pytest.mark.slow
 

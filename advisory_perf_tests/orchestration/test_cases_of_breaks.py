@@ -12,8 +12,8 @@ import pytest
 from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
+from advisory_perf_tests.ingestion.cases import case
 from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, csv, value
-from advisory_perf_tests.vendors.cases import case
 
 pytestmark = pytest.mark.slow
 

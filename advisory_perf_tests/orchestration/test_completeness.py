@@ -11,9 +11,9 @@ import pytest
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.issue_codes import LANE_CODES
 from advisory_perf.positions.completeness import file_issues
+from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import World, a_world, csv
 from advisory_perf_tests.orchestration.test_orders import arrived
-from advisory_perf_tests.vendors.scenarios import a_feed
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from advisory_perf.platform import Platform, open_platform
 from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
-from advisory_perf_tests.storage.scenarios import JANUARY, replace_slice, valuation
-from advisory_perf_tests.storage.scenarios import rows_of as table_rows
+from advisory_perf_tests.warehouse.scenarios import JANUARY, replace_slice, valuation
+from advisory_perf_tests.warehouse.scenarios import rows_of as table_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")  # backfill policies, as in build_definitions
 

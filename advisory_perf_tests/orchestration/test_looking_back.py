@@ -22,8 +22,8 @@ from advisory_perf.orchestration.run_history import FINISHED
 from advisory_perf.performance.linking import STATE
 from advisory_perf.positions import openings
 from advisory_perf.positions.openings import linking_states, opening_states, stored_before
+from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import an_entry, days
-from advisory_perf_tests.vendors.scenarios import a_feed
 
 DAILY, MONTHLY = a_feed(), a_feed(cadence="monthly")
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.precedence import by_precedence
+from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import (
     A_FIFTH,
     A_THIRD,
@@ -27,7 +28,6 @@ from advisory_perf_tests.orchestration.scenarios import (
     csv,
     days,
 )
-from advisory_perf_tests.vendors.scenarios import a_feed
 
 pytestmark = pytest.mark.slow
 

@@ -32,7 +32,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
-from advisory_perf_tests.storage.waiting import until_blocked
+from advisory_perf_tests.warehouse.waiting import until_blocked
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from advisory_perf.orchestration.sensors import monitoring
 from advisory_perf.orchestration.sensors.pulse import sensors_of, tell
 from advisory_perf.warehouse.locks import Turns
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
-from advisory_perf_tests.orchestration.test_alerting import at
-from advisory_perf_tests.orchestration.test_long_tries import an_outage
+from advisory_perf_tests.orchestration.sensors.test_monitoring import at
+from advisory_perf_tests.orchestration.test_long_attempts import an_outage
 
 pytestmark = pytest.mark.slow
 

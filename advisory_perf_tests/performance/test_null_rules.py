@@ -17,8 +17,8 @@ from advisory_perf.performance.risk import excess_returns, monthly_returns, trac
 from advisory_perf.performance.shares import Share
 from advisory_perf.quality.rules import roll_forward_failures, stale_values, value_jumps, with_unchanged_since
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
-from advisory_perf_tests.performance.test_reconciliation import CENT, NET_FLOW, POINT, TWRR, outcome
 from advisory_perf_tests.performance.test_risk import WEEKDAYS, june, month_ends, months
+from advisory_perf_tests.reconciliation.test_compare import CENT, NET_FLOW, POINT, TWRR, outcome
 
 FIRST, SECOND, THIRD = (date(2024, 6, day) for day in (3, 4, 5))
 UNDEFINED = (None, math.nan, math.inf, -math.inf, -1.0000001)

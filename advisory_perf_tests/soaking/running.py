@@ -16,7 +16,7 @@ import psycopg
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf_tests.environment import without_settings
-from advisory_perf_tests.local.test_dev import processes_of_home
+from advisory_perf_tests.runtime.test_dev import processes_of_home
 from advisory_perf_tests.soaking.deliveries import VENDORS
 from advisory_perf_tests.soaking.lakes import SoakedLake
 

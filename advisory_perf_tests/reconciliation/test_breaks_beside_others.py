@@ -1,0 +1,33 @@
+"""A break beside what is published of another vendor, whose accounts may have the same names."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf_tests.reconciliation.breaking import JULY, JUNE, MAY, Vendor
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("factors", [{}, dict.fromkeys((MAY, JUNE, JULY), "1.08")], ids=["account", "whole delivery"])
+def test_a_good_valuation_of_another_vendor_neither_ends_a_break_nor_parts_it(warehouse: Warehouse, factors: dict[date, str]) -> None:
+    Vendor(warehouse, "beta").deliver({date(2024, 6, 10): "0"})
+    vendor = Vendor(warehouse, factors=factors)
+    for day in (MAY, JUNE, JULY):
+        vendor.deliver({day: "7"})
+    vendor.deliver({JUNE: "8"})
+    assert vendor.breaks("first_as_of_date", "last_as_of_date", "valuations", "status") == [(MAY, JULY, 3, "OPEN")]
+
+
+def test_of_the_factors_of_one_day_that_of_most_accounts_is_told_with_the_accounts_of_all(warehouse: Warehouse) -> None:
+    vendor = Vendor(warehouse, factors={MAY: "1.08"})
+    vendor.deliver({MAY: "8"}, "of most")
+    with warehouse.connect() as connection:
+        connection.execute(
+            "INSERT INTO delivery_factors (data_source, delivery_id, as_of_date, field_name, factor, accounts, accounts_compared)"
+            " SELECT data_source, 'of few', as_of_date, field_name, 2, 10, 10 FROM delivery_factors"
+        )
+        connection.execute("SELECT bring_breaks_up_to_date('alpha', %(day)s, %(day)s)", {"day": MAY})
+    assert vendor.breaks("factor", "accounts", "delivery_id") == [(Decimal("1.08"), 5010, "of most")]

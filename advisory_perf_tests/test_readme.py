@@ -1,0 +1,44 @@
+"""What the README shows has to work."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from advisory_perf.feeds.registry import read_feed
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_example_feed_is_valid_and_shorter_than_forty_lines(tmp_path: Path) -> None:
+    example = (ROOT / "README.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    assert len(example.splitlines()) < 40
+    feed = tmp_path / "acme.yaml"
+    feed.write_text(example, encoding="utf-8")
+    assert read_feed(feed).vendor == "acme"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_everything_that_a_page_says_can_be_made_can_be(page: str) -> None:
+    text, makefile = ((ROOT / name).read_text(encoding="utf-8") for name in (page, "Makefile"))
+    targets = set(re.findall(r"\bmake ([a-z-]+)", text))
+    assert {"test", "test-fast", "check"} <= targets
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
+
+
+def test_every_target_that_people_use_stands_on_a_page() -> None:
+    pages = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    for target in ("demo", "test", "dev", "setup", "test-fast", "check", "bench", "mutants"):
+        assert f"make {target}" in pages, target
+
+
+@pytest.mark.slow
+def test_every_program_beside_the_tests_explains_itself() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    programs = set(re.findall(r"`python -m (advisory_perf_tests\.\w+)", text))
+    assert programs == {"advisory_perf_tests.faults", "advisory_perf_tests.soak", "advisory_perf_tests.fuzzing"}
+    for program in programs:
+        done = subprocess.run([sys.executable, "-W", "ignore", "-m", program, "--help"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("usage:"), program
