@@ -17,7 +17,6 @@ import pytest
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
 from advisory_perf.operations import doctor
 from advisory_perf.operations.health import Finding
-from advisory_perf.orchestration import definitions
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
@@ -40,7 +39,7 @@ A_PORT = 3999
 
 def test_the_platform_is_made_of_what_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Mock()
-    monkeypatch.setattr(definitions, "Lake", lake)
+    monkeypatch.setattr("advisory_perf.platform.Lake", lake)
     settings = settings_with_acme(tmp_path, NOWHERE, s3_endpoint_url="http://127.0.0.1:1", s3_region="eu-north-1", lake_url="s3://b-1/x")
     platform = open_platform(settings)
     assert (lake.call_args.args, lake.call_args.kwargs) == (("s3://b-1/x",), {"endpoint_url": "http://127.0.0.1:1", "region": "eu-north-1"})
