@@ -9,7 +9,7 @@ FROM ${BASE_IMAGE} AS wheel
 WORKDIR /source
 COPY requirements-build-locked.txt ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements-build-locked.txt
-COPY pyproject.toml setup.py README.md dagster.yaml requirements.txt requirements-embedded.txt ./
+COPY pyproject.toml setup.py README.md LICENSE dagster.yaml requirements.txt requirements-embedded.txt ./
 COPY sql ./sql
 COPY advisory_perf ./advisory_perf
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .

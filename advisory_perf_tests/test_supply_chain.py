@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import date
 from fnmatch import fnmatch
 from importlib.metadata import distribution
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from advisory_perf.samples.deliveries import make_samples
 
 ROOT = Path(__file__).parents[1]
 LOCKS = {
@@ -165,11 +168,18 @@ def test_the_wheel_holds_everything_that_it_needs(tmp_path: Path, warehouse_url:
         "ADVISORY_PERF_DAGSTER_URL": empty_url.replace("postgresql://", "postgresql+psycopg2://"),
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-P", *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+    def run(*arguments: str, without: Collection[str] = ()) -> subprocess.CompletedProcess[str]:
+        given = {name: value for name, value in environment.items() if name not in without}
+        return subprocess.run([sys.executable, "-P", *arguments], env=given, cwd=tmp_path, capture_output=True, text=True, check=False)
 
+    assert (site / "advisory_perf" / "py.typed").is_file()
+    assert list(site.glob("advisory_perf-*.dist-info/licenses/LICENSE"))
+    assert [path.name for path in site.iterdir() if path.name.startswith("advisory_perf_tests")] == []
+    delivery = next(file for file in make_samples(seed=5, accounts=2, last_month=date(2025, 3, 31), months=2, days=2).files)
+    (tmp_path / delivery.name).write_bytes(delivery.content)
+    addresses = ("ADVISORY_PERF_WAREHOUSE_URL", "ADVISORY_PERF_DAGSTER_URL")
+    delivered = run("-m", "advisory_perf", "--home", str(tmp_path / "own"), "run", delivery.name, without=addresses)
+    assert (delivered.returncode in {0, 3}, "COMPLETED" in delivered.stdout) == (True, True), delivered.stdout + delivered.stderr
     examined = run("-c", EXAMINE)
     assert examined.stdout.strip() == str(site / "advisory_perf" / "orchestration/definitions.py"), examined.stderr
     doctor = run("-m", "advisory_perf", "doctor")

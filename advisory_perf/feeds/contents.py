@@ -70,8 +70,8 @@ class Plausibility(FrozenModel):
 
     ``identity``: the market value identity fails on too many rows, or would hold if two columns changed places.
     ``scale``: returns are larger or smaller than the values by a hundred or more, as percent read as fractions are.
-    ``subtotals``: rows with a day that are exactly the sum of others (``ingestion.validation.subtotals``); ``drop`` counts them as footers.
-    ``jump``: a value that is about ``jump_factor`` times the account's last one, or that part of it, without a flow (``ingestion.validation.jumps``).
+    ``subtotals``: rows with a day that are exactly the sum of others (``validation.subtotals``); ``drop`` counts them as footers.
+    ``jump``: a value that is about ``jump_factor`` times the account's last one, or that part of it, without a flow (``validation.jumps``).
     """
 
     identity: Literal["reject", "warn"] = "reject"
