@@ -108,6 +108,14 @@ def test_a_return_follows_within_its_rounding_or_else_within_a_basis_point(off: 
     assert (found.off if found.holds else None) == allowed
 
 
+@pytest.mark.parametrize(("factor", "scale"), [(100, "percent"), (10_000, "basis_points")])
+@pytest.mark.parametrize(("off", "allowed"), [(9e-7, 1e-6), (9e-6, 1e-5), (9e-5, 1e-4), (1.1e-4, None)])
+def test_what_a_return_may_be_off_is_a_fraction_in_every_scale(factor: int, scale: str, off: float, allowed: float | None) -> None:
+    found = verdict([0.01 * factor] * 6, {END: [0.01 + off] * 6}, digits=15)
+    assert found is not None
+    assert ((found.off, found.best.scale) if found.holds else None) == ((allowed, scale) if allowed else None)
+
+
 def test_a_return_that_cannot_be_computed_does_not_follow() -> None:
     found = verdict([0.01] * 20, {END: [None, *[0.01] * 19]})
     assert found is not None
