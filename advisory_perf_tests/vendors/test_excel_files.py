@@ -78,8 +78,7 @@ def emv_of(value: object) -> str | None:
 
 @pytest.mark.parametrize("by_macro", [False, True])
 def test_a_hidden_first_sheet_is_passed_over(*, by_macro: bool) -> None:
-    sheets = {"Notes": [NAMES, a_row("hidden")], "Data": [NAMES, a_row("seen")]}
-    content = workbook(sheets, hidden=["Notes"], by_macro=by_macro)
+    content = workbook({"Notes": [NAMES, a_row("hidden")], "Data": [NAMES, a_row("seen")]}, hidden=["Notes"], by_macro=by_macro)
     assert cells(read_book(content), "id") == ["seen"]
 
 
