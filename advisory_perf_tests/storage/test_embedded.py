@@ -16,6 +16,7 @@ import sqlalchemy
 from filelock import FileLock
 
 from advisory_perf.errors import WarehouseError
+from advisory_perf.storage import embedded
 from advisory_perf.storage.access_health import privacy_health
 from advisory_perf.storage.embedded import DAGSTERS_USER, EmbeddedPostgres
 from advisory_perf.storage.privacy import exposed
@@ -189,6 +190,13 @@ def _kill_all(home: Path) -> None:
         with suppress(psutil.Error, OSError):
             if Path(process.cwd()).is_relative_to(home):
                 process.kill()
+
+
+def test_a_process_that_has_the_number_of_a_server_of_before_a_reboot_is_not_taken_for_it(tmp_path: Path) -> None:
+    server = embedded._server_in(tmp_path / "postgres")  # noqa: SLF001 - only a reboot would show it
+    (tmp_path / "postgres").mkdir(exist_ok=True)
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path}\n", encoding="utf-8")
+    assert not server.is_alive
 
 
 def test_a_server_that_is_not_running_has_no_url(tmp_path: Path) -> None:
