@@ -23,7 +23,7 @@ class FeedError(AdvisoryPerfError):
 class DeliveryRejectedError(AdvisoryPerfError):
     """A delivery cannot be read as its feed says.
 
-    ``code`` is one of the file codes of ``contracts.codes``.
+    ``code`` is one of the file codes of ``contracts.issue_codes``.
     """
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -78,7 +78,7 @@ class ChannelError(AdvisoryPerfError):
 class UndefinedReturnError(AdvisoryPerfError):
     """A single figure that was asked for does not exist.
 
-    ``status`` says why: a ``ReturnStatus`` or a ``RateStatus`` of ``contracts.conventions``.
+    ``status`` says why: a ``ReturnStatus`` or a ``RateStatus`` of ``contracts.enums``.
     """
 
     def __init__(self, status: StrEnum, sentence: str) -> None:

@@ -99,6 +99,19 @@ def test_a_name_in_a_sentence_is_short_and_cannot_end_its_quotes(text: str, sign
     assert mark not in within[1:-1].replace(f"\\{mark}", "")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a" * 80, "a" * 80),
+        ("a" * 81, "a" * 79 + "…"),
+        ("a" * 78 + "\n", "a" * 78 + r"\n"),
+        ("a" * 79 + "\n", "a" * 79 + "…"),
+    ],
+)
+def test_a_name_of_eighty_characters_as_they_are_shown_is_not_cut(text: str, expected: str) -> None:
+    assert cut(text) == expected
+
+
 @accepts_at_least(0.5)
 @settings(derandomize=True)
 @given(st.lists(st.text(ANY) | st.text(SIGNS_OF_MARKDOWN, min_size=1), min_size=1).map("".join))

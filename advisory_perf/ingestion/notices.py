@@ -7,7 +7,7 @@ from advisory_perf.showing import shown
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A code of ``contracts.codes`` that neither rejects nor quarantines, and a sentence about this delivery."""
+    """A code of ``contracts.issue_codes`` that neither rejects nor quarantines, and a sentence about this delivery."""
 
     code: str
     sentence: str

@@ -11,7 +11,7 @@ from advisory_perf.contracts.columns import COLUMNS
 from advisory_perf.contracts.enums import ReturnStatus
 from advisory_perf.contracts.schemas import pandera_schema
 from advisory_perf.contracts.tables import Table
-from advisory_perf.performance.frames import has_return
+from advisory_perf.performance.ordering import has_return
 from advisory_perf.showing import inert, shown
 
 _SHOWN_ROWS = 20

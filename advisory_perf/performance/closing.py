@@ -6,7 +6,7 @@ is the state that is carried: beside it a cent that is left, or interest that is
 
 import polars as pl
 
-from advisory_perf.performance.frames import begins_account
+from advisory_perf.performance.ordering import begins_account
 from advisory_perf.performance.shares import Share
 
 _OPEN = -1

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from advisory_perf.contracts.schedules import Schedule
-from advisory_perf.performance.frames import begins_account
+from advisory_perf.performance.ordering import begins_account
 
 _DAY = pl.col("as_of_date")
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from advisory_perf.contracts.enums import ReturnStatus
 from advisory_perf.contracts.tables import WHO_AND_WHEN
-from advisory_perf.performance.frames import begins_account
+from advisory_perf.performance.ordering import begins_account
 
 
 def with_previous_currency(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

@@ -5,7 +5,7 @@
 
 import polars as pl
 
-from advisory_perf.performance.frames import Frame, begins_account, check_keys, finite_or_null, is_by_account, is_return, require
+from advisory_perf.performance.ordering import Frame, begins_account, check_keys, finite_or_null, is_by_account, is_return, require
 
 
 def growth_of_accounts(amount: float, returns: Frame) -> Frame:

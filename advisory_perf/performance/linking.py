@@ -17,8 +17,8 @@ from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.closing import with_closures, without_closures
 from advisory_perf.performance.coverage import month_number, with_coverage
-from advisory_perf.performance.flows import net_flow_of
-from advisory_perf.performance.frames import KEY, Frame, begins_account, finite, has_return, in_order, is_return, require
+from advisory_perf.performance.net_flow import net_flow_of
+from advisory_perf.performance.ordering import KEY, Frame, begins_account, finite, has_return, in_order, is_return, require
 from advisory_perf.performance.shares import Share
 from advisory_perf.performance.trailing import still_needed, trailing_returns
 

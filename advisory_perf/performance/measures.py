@@ -18,8 +18,8 @@ import polars as pl
 
 from advisory_perf.contracts.enums import DayCount, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
-from advisory_perf.performance.frames import Frame
 from advisory_perf.performance.growth import growth_of_accounts, linked_by_account
+from advisory_perf.performance.ordering import Frame
 
 Number = int | float | Decimal | Fraction
 

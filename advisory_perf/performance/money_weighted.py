@@ -17,8 +17,8 @@ import polars as pl
 
 from advisory_perf.contracts.enums import DayCount, FlowTiming, RateStatus, ReturnStatus
 from advisory_perf.errors import UndefinedReturnError
-from advisory_perf.performance.frames import require
 from advisory_perf.performance.measures import Number, number, rate_of
+from advisory_perf.performance.ordering import require
 
 DatedAmounts = Iterable[tuple[date, Number]] | pl.DataFrame | pl.LazyFrame
 

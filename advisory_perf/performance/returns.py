@@ -11,8 +11,8 @@ from fractions import Fraction
 import polars as pl
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReturnStatus
-from advisory_perf.performance.flows import has_own_timing
-from advisory_perf.performance.frames import Frame, finite, has_return, require
+from advisory_perf.performance.net_flow import has_own_timing
+from advisory_perf.performance.ordering import Frame, finite, has_return, require
 from advisory_perf.performance.shares import Share
 
 WEIGHT_PLACES = 10

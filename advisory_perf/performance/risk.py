@@ -14,7 +14,7 @@ import polars as pl
 from advisory_perf.contracts.enums import Deviation
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.performance.coverage import with_coverage
-from advisory_perf.performance.frames import Frame, finite_or_null, has_return, in_order, is_return, require
+from advisory_perf.performance.ordering import Frame, finite_or_null, has_return, in_order, is_return, require
 
 MONTHS = 36
 """The monthly returns that a standard deviation is made of."""

@@ -7,7 +7,7 @@ import polars as pl
 
 from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.performance.coverage import stands_for_month_end
-from advisory_perf.performance.frames import begins_account
+from advisory_perf.performance.ordering import begins_account
 
 _DAYS_BITS = 23
 """Bits that hold every day before and after 1970, so that one account's days never reach the next account's."""

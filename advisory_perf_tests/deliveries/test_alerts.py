@@ -233,6 +233,14 @@ def test_a_file_that_was_rejected_in_time_and_is_put_there_again_arrived_when_it
     assert entry.received_at == later, "its precedence is that of its latest arrival"
 
 
+def test_such_a_file_comes_before_one_that_came_between(ledger: Ledger) -> None:
+    reject(ledger, "one")
+    land(ledger, "between", january(1), january(1), received_at=ARRIVAL.replace(day=10))
+    land(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=ARRIVAL.replace(day=20))
+    (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
+    assert (arrival.delivery_id, arrival.received_at) == ("again", ARRIVAL)
+
+
 def test_a_file_with_other_bytes_arrived_when_it_came_itself(ledger: Ledger) -> None:
     reject(ledger, "one")
     land(ledger, "mended", january(1), january(1), file_name="one.csv", received_at=ARRIVAL.replace(day=20))

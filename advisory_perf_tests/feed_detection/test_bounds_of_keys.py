@@ -52,6 +52,7 @@ ENDS = ["2025-01-31", "2025-02-28", "2025-03-31"]
     [
         (["2025-01-31", "2025-02-28"], "monthly"),
         (["2025-05-30", "2025-06-30"], "monthly"),
+        (["2025-08-29", "2025-11-28"], "monthly"),
         (["2025-05-29", "2025-06-30"], None),
         (["2025-05-30", "2025-05-31"], "daily"),
         (every(4, 6), "daily"),
@@ -68,7 +69,16 @@ def test_a_cadence_is_told_by_month_ends_or_by_steps_of_four_days(days: list[str
     assert found.status is (Status.UNDECIDED if cadence is None else Status.CONFIRMED)
 
 
-@pytest.mark.parametrize(("day", "likeliest"), [("2025-01-31", "monthly"), ("2025-05-30", "monthly"), ("2025-05-29", "daily")])
+@pytest.mark.parametrize(
+    ("day", "likeliest"),
+    [
+        ("2025-01-31", "monthly"),
+        ("2025-05-30", "monthly"),  # a Friday; Saturday is the last of May
+        ("2025-11-28", "monthly"),  # a Friday; Sunday is the last of November
+        ("2025-05-29", "daily"),
+        ("2025-11-27", "daily"),
+    ],
+)
 def test_the_only_day_of_a_file_leaves_its_cadence_open(day: str, likeliest: str) -> None:
     found = told(of_days(day, day, day), "cadence")
     assert (found.status, found.candidates[0], len(found.candidates)) == (Status.UNDECIDED, likeliest, 2)

@@ -10,7 +10,7 @@ import pytest
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.feed_detection.amounts import FiguresOfFile
-from advisory_perf.feed_detection.column_names import name_of
+from advisory_perf.feed_detection.column_names import name_of, readings
 from advisory_perf.feed_detection.identities import Figures, Seen
 from advisory_perf.feed_detection.return_equation import Convention, Verdict, Witness
 from advisory_perf.feed_detection.row_keys import Keys
@@ -108,6 +108,14 @@ def test_a_return_follows_within_its_rounding_or_else_within_a_basis_point(off: 
     assert (found.off if found.holds else None) == allowed
 
 
+@pytest.mark.parametrize(("factor", "scale"), [(100, "percent"), (10_000, "basis_points")])
+@pytest.mark.parametrize(("off", "allowed"), [(9e-7, 1e-6), (9e-6, 1e-5), (9e-5, 1e-4), (1.1e-4, None)])
+def test_what_a_return_may_be_off_is_a_fraction_in_every_scale(factor: int, scale: str, off: float, allowed: float | None) -> None:
+    found = verdict([0.01 * factor] * 6, {END: [0.01 + off] * 6}, digits=15)
+    assert found is not None
+    assert ((found.off, found.best.scale) if found.holds else None) == ((allowed, scale) if allowed else None)
+
+
 def test_a_return_that_cannot_be_computed_does_not_follow() -> None:
     found = verdict([0.01] * 20, {END: [None, *[0.01] * 19]})
     assert found is not None
@@ -132,3 +140,22 @@ def test_of_several_rows_for_an_account_and_day_the_last_one_is_asked() -> None:
     keys = Keys(rows, pl.Series([date(2025, 1, 1)] * 3), pl.Series(["A1", "A1", "A2"]), (), rows, rows.clear())
     asked = FiguresOfFile(keys, {"emv": name_of("emv")}, {"emv": ()}, Notation({}), sub_period_returns)
     assert asked.sample["cell:emv"].to_list() == ["2.00", "3.00"]
+
+
+@pytest.mark.parametrize(("unit", "off", "holds"), [("", 0.4, True), ("", 0.5, False), (" ($000)", 0.4, True), (" ($000)", 0.5, False)])
+def test_what_rounding_puts_off_the_identity_is_counted_in_the_unit_of_the_amounts(unit: str, off: float, *, holds: bool) -> None:
+    """Eight terms with one decimal each, half a unit of which is 0.05 of what is printed."""
+    values = [1000 + 17 * place * place for place in range(10)]
+    amounts: dict[str, Sequence[float]] = {
+        "Beginning Market Value": values,
+        "Contributions": [10 + 3 * place for place in range(10)],
+        "Withdrawals": [5 + place for place in range(10)],
+        "Ending Market Value": [value + 5 + 2 * place + off for place, value in enumerate(values)],
+    }
+    named = {f"{name}{unit}": readings(f"{name}{unit}") for name in amounts}
+    rows = pl.DataFrame({f"cell:{name}{unit}": [f"{amount:.1f}" for amount in column] for name, column in amounts.items()})
+    accounts = pl.Series([f"A{place}" for place in range(10)])
+    keys = Keys(rows, pl.Series([date(2025, 1, 1)] * 10), accounts, (), rows, rows.clear())
+    asked = FiguresOfFile(keys, {name: name_of(name) for name in named}, named, Notation({}), sub_period_returns)
+    evidence = [found.evidence for found in asked.findings() if found.key.startswith("columns.")]
+    assert ["identity holds on 100.0% of 10 rows" in said for said in evidence] == [holds] * 4

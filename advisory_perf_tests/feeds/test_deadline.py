@@ -97,6 +97,12 @@ def test_a_window_is_past_from_its_deadline_on_and_not_a_second_before() -> None
     assert next(a_deadline().past_windows(at.replace(hour=21, minute=59, second=59), a_schedule())) == date(2025, 3, 10)
 
 
+def test_today_is_that_of_the_vendors_time_zone() -> None:
+    early = a_deadline(days=0, time="08:00", time_zone="Asia/Tokyo")
+    eight_in_tokyo = utc(7, 1, 23)
+    assert next(early.past_windows(eight_in_tokyo, a_schedule())) == date(2025, 7, 2), "Wednesday there, still Tuesday in Greenwich"
+
+
 def test_a_holiday_has_no_file_and_weekends_have_one_only_if_the_feed_says_so() -> None:
     monday_night = utc(3, 17, 23)
     with_weekends = a_schedule(weekends=True, holidays=[date(2025, 3, 15)])

@@ -56,6 +56,13 @@ def test_the_day_of_a_file_can_stand_in_its_name() -> None:
     assert "states nothing for 'day' in its file name" in refusal(TABLE, feed).sentence
 
 
+@pytest.mark.parametrize(("place", "says_more"), [("file_name", True), ("path", True), ("preamble", False)])
+def test_files_of_the_same_bytes_say_different_things_where_their_names_state_any(place: str, *, says_more: bool) -> None:
+    day = {"in": place, "pattern": "(.+)"}
+    assert stating(day=day).files.name_says_more is says_more
+    assert stating(day=day, title=in_preamble("(.+)")).files.name_says_more is says_more
+
+
 @pytest.mark.parametrize(
     ("above", "pattern"),
     [

@@ -157,7 +157,7 @@ def test_one_process_reads_file_after_file_until_one_was_large(crashing: None, m
 def test_a_reader_ends_with_the_process_that_started_it_however_that_ends(tmp_path: Path) -> None:
     """In the middle of a loop of native code too, where no thread of Python's would come to look."""
     script = (
-        "from advisory_perf.vendors import reading_apart\n"
+        "from advisory_perf.ingestion import reading_apart\n"
         "reading_apart.PROGRAM = 'advisory_perf_tests.ingestion.crashing_reader'\n"
         "from advisory_perf_tests.ingestion.test_reading_apart import read\n"
         "reader = reading_apart._taken()\n"

@@ -197,6 +197,21 @@ def test_a_store_without_conditional_deletion_deletes_all_the_same(
     assert lake.exists(listed.path) is is_there
 
 
+def test_without_conditional_deletion_nothing_is_deleted_that_is_seen_to_be_another_object(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": 501}}, "DeleteObject")
+
+    lake.write("incoming/acme/x.csv", ROWS)
+    (listed,) = lake.files("incoming/")
+    lake.write("incoming/acme/x.csv", ROWS.replace(b"2", b"3"))
+    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(delete_object=unknown))  # noqa: SLF001
+    assert not lake.delete_listed(listed)
+    monkeypatch.undo()
+    assert lake.read(listed.path) == ROWS.replace(b"2", b"3")
+
+
 def test_a_doubled_listing_has_every_object_once(lake: Lake, proxy: S3Proxy) -> None:
     lake.write("incoming/acme/x.csv", ROWS)
     proxy.faults = Faults(doubled_listings=1)

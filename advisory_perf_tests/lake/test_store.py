@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import LakeError, LostTurnError
+from advisory_perf.lake.folders import Folder
 from advisory_perf.lake.store import Lake
 
 FRAME = pl.DataFrame({"a": [1]})
@@ -42,6 +43,13 @@ def test_a_run_that_has_lost_its_turn_changes_nothing_in_the_lake(lake: Lake, ch
     assert [(file.path, lake.read(file.path)) for file in lake.files("")] == [(FILE, b"x")]
     CHANGES[change](lake)
     assert not lake.exists(FILE) or lake.read(FILE) == b"y"
+
+
+def test_a_copy_that_reads_back_other_bytes_of_its_length_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Folder.write
+    monkeypatch.setattr(Folder, "write", lambda store, path, content: written(store, path, content[:-1] + b"?"))
+    with pytest.raises(LakeError, match=r"archive/x\.csv reads back other bytes than were written"):
+        lake.keep("archive/x.csv", b"rows")
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -118,6 +118,16 @@ def test_the_same_file_twice_leaves_the_archive_and_the_ledger_as_they_are(world
     assert lying(world, "incoming", "error") == []
 
 
+def test_a_repeat_is_kept_where_the_archive_has_lost_its_copy(world: World) -> None:
+    world.put("acme_1.csv", FIRST)
+    assert asked_and_run(world) == [True]
+    (archived,) = world.platform.lake.files("archive/")
+    world.platform.lake.delete([archived.path])
+    world.put("acme_1.csv", FIRST)
+    assert asked_and_run(world) == [True]
+    assert lying(world) == [("archive", "acme_1.csv", FIRST)]
+
+
 def test_rejected_bytes_under_another_name_are_rejected_for_themselves_and_no_duplicate(world: World) -> None:
     for name in ("acme_1.csv", "acme_2.csv", "acme_1.csv"):
         world.put(name, TORN)

@@ -295,10 +295,13 @@ def test_a_partial_delivery_withdraws_nothing(tmp_path: Path, warehouse_url: str
         assert sorted(world.rows("performance_data")["account_id"]) == ["A", "A", "B"]
 
 
-def test_a_row_in_quarantine_of_a_full_delivery_withdraws_nothing_of_its_account(tmp_path: Path, warehouse_url: str) -> None:
+@pytest.mark.parametrize("unreadable", [("255.00", "many"), ("2025-03-03", "soon")], ids=["its value", "its day"])
+def test_a_row_in_quarantine_of_a_full_delivery_withdraws_nothing_of_its_account(
+    tmp_path: Path, warehouse_url: str, unreadable: tuple[str, str]
+) -> None:
     with a_world(tmp_path, warehouse_url, feed={"delivers": "full"}) as world:
         world.land("acme_1.csv", FIRST)
-        world.land("acme_2.csv", csv(A_THIRD, B_THIRD.replace("255.00", "many")))
+        world.land("acme_2.csv", csv(A_THIRD, B_THIRD.replace(*unreadable)))
         world.run_pending_lane()
         rows = world.rows("performance_data").sort("as_of_date", "account_id").select("account_id", "file_name").rows()
         assert rows == [("A", "acme_2.csv"), ("B", "acme_1.csv"), ("A", "acme_1.csv")]

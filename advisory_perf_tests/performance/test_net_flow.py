@@ -4,10 +4,10 @@ from random import Random
 
 import polars as pl
 import pytest
+from advisory_perf.performance.net_flow import current_positions, net_flows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.performance.flows import current_positions, net_flows
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
 
@@ -64,6 +64,21 @@ def test_of_two_deliveries_the_one_that_ranks_higher_counts_for_each_account_and
         (DAY, "A2", Decimal(3)),
     ]
     assert current.columns == delivered.columns
+
+
+def test_in_a_month_the_higher_delivery_counts_whatever_its_day_and_of_its_days_the_latest() -> None:
+    thursday, wednesday = date(2024, 6, 27), date(2024, 6, 26)
+    delivered = positions(
+        {"delivery_id": "old", "ending_market_value": 1},
+        {"delivery_id": "new", "as_of_date": thursday, "ending_market_value": 2},
+        {"delivery_id": "new", "as_of_date": wednesday, "ending_market_value": 3},
+        {"delivery_id": "old", "account_id": "A2", "ending_market_value": 4},
+    )
+    current = current_positions(delivered, precedence("old", "new"), slot=pl.col("as_of_date").dt.month_start())
+    assert current.select("as_of_date", "account_id", "ending_market_value").rows() == [
+        (thursday, "A1", Decimal(2)),
+        (DAY, "A2", Decimal(4)),
+    ]
 
 
 def test_a_delivery_alone_counts_whatever_the_precedence() -> None:

@@ -304,7 +304,7 @@ def test_daily_totals_are_by_day_and_currency_after_a_refresh(warehouse: Warehou
                 net_flow=Decimal(-5),
                 reconciliation_status="COMPLETED_WITH_ISSUES",
             ),
-            valuation("A-3", JANUARY, 7, currency="EUR"),
+            valuation("A-3", JANUARY, 7, currency="EUR", reconciliation_status="PENDING"),
         ),
     )
     assert warehouse.query("SELECT * FROM daily_vendor_totals").is_empty()

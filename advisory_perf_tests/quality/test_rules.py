@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
+from advisory_perf.performance.net_flow import net_flows
 
 from advisory_perf.contracts.enums import ReconciledField
-from advisory_perf.performance.flows import net_flows
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.quality.rules import (
     accounts_in_two_cases,
@@ -99,6 +99,8 @@ BEGIN, END = ["beginning_market_value"], ["ending_market_value"]
         (("-1010000", "0", "0", "-1010000"), "-1000", BEGIN),
         (("-1000", "0", "1000000", "-1001000"), "-1000", []),
         (("-1000", "0", "0", "1010000"), "-1000", []),
+        (("1000", "0", "900", "600000"), "1000", END),  # what was paid out explains no growth
+        (("1000000", "500000", "999000", "1000"), "1000000", []),  # with the contribution in the beginning value already
     ],
 )
 def test_a_value_jumps_only_where_no_flow_explains_it(row: tuple[str, str, str, str], before: str | None, found: list[str]) -> None:

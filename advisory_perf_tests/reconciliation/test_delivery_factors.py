@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from advisory_perf.performance.net_flow import net_flows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
-from advisory_perf.performance.flows import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.quality.rules import breaks, rolled_forward
 from advisory_perf.reconciliation.compare import Allowance, reconcile
@@ -89,6 +89,15 @@ def test_the_returns_that_agree_with_our_ending_values_are_put_off_by_the_same()
 def test_units_signs_and_the_smallest_factor(factor: str, *, is_one: bool) -> None:
     found = factors_of([account(number * 100, factor) for number in range(20)])
     assert [row[1] for row in found] == ([float(factor)] if is_one else [])
+
+
+@pytest.mark.parametrize(("off", "is_one"), [("0.4", True), ("3", False)])
+@pytest.mark.parametrize("factor", ["100", "-100"])
+def test_our_figure_may_be_off_by_the_tolerance_before_it_is_multiplied(factor: str, off: str, *, is_one: bool) -> None:
+    """A cent of ours is one whole unit of a vendor's figure that is a hundred times as large, whatever its sign."""
+    rows = [account(number, factor) for number in range(20)]
+    rows = [{**row, "ending_market_value": row["ending_market_value"] + Decimal(off) * (-1) ** n} for n, row in enumerate(rows)]
+    assert [accounts for _, _, accounts, _ in factors_of(rows)] == ([20] if is_one else [])
 
 
 def test_fewer_than_ten_accounts_keep_their_own_causes() -> None:

@@ -73,6 +73,21 @@ def test_what_cannot_be_found_out_is_not_called_unwritten(warehouse: Warehouse, 
         commits.commit(connection, unreachable, patience=0.1)
 
 
+def test_a_transaction_that_has_not_ended_yet_is_asked_after_again(warehouse: Warehouse) -> None:
+    first, asked = warehouse.open(), 0
+    (number,) = first.execute("SELECT pg_current_xact_id()::text").fetchone() or ("",)
+
+    def open_another() -> psycopg.Connection:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            first.commit()
+        return warehouse.open()
+
+    assert (commits._outcome(number, open_another, 600), asked) == (("committed", ""), 2)  # noqa: SLF001 - no server waits to order
+    first.close()
+
+
 @pytest.mark.parametrize("number", ["9000000000000000000", "no number"])
 def test_what_became_of_a_transaction_that_the_server_has_lost_is_not_known(warehouse: Warehouse, number: str) -> None:
     """As after a switch to a copy of the server that lacked the latest transactions."""

@@ -19,6 +19,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.operations.access_health import privacy_health
 from advisory_perf.privacy import exposed
 from advisory_perf.processes import own_identity
+from advisory_perf.warehouse import embedded
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import DAGSTERS_USER, EmbeddedPostgres
 from advisory_perf.warehouse.sockets import is_closed, socket_folder
@@ -43,7 +44,7 @@ sys.exit(subprocess.run([sys.executable, "-c", *sys.argv[1:]]).returncode)
 START_AND_STOP = """
 import os, sys, psutil
 from pathlib import Path
-from advisory_perf.storage import embedded_server
+from advisory_perf.warehouse import embedded_server
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 embedded_server._STOP_SECONDS = 100_000
 home = Path(sys.argv[1])
@@ -189,6 +190,13 @@ def _kill_all(home: Path) -> None:
         with suppress(psutil.Error, OSError):
             if Path(process.cwd()).is_relative_to(home):
                 process.kill()
+
+
+def test_a_process_that_has_the_number_of_a_server_of_before_a_reboot_is_not_taken_for_it(tmp_path: Path) -> None:
+    server = embedded._server_in(tmp_path / "postgres")  # noqa: SLF001 - only a reboot would show it
+    (tmp_path / "postgres").mkdir(exist_ok=True)
+    (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path}\n", encoding="utf-8")
+    assert not server.is_alive
 
 
 def test_a_server_that_is_not_running_has_no_url(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ from advisory_perf.errors import LandingUnderWayError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
-from advisory_perf.performance.flows import current_positions, net_flows
 from advisory_perf.performance.linking import twrr_series
+from advisory_perf.performance.net_flow import current_positions, net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import with_carried_states

@@ -64,6 +64,11 @@ def test_another_reading_has_to_hold_on_all_but_two_rows_of_forty(broken: int, e
     assert said(turned_fees(3, broken, of=40)) == expected
 
 
+def test_rows_of_which_the_identity_cannot_be_asked_do_not_speak_against_another_reading() -> None:
+    rows = turned_fees(3, 0, of=40)
+    assert said([*rows[:-3], *({**row, "other_adjustments": None} for row in rows[-3:])]) == "E_SIGN"
+
+
 @pytest.mark.parametrize(
     ("broken", "of", "expected"), [(4, 20, ""), (5, 20, "E_HEADER_AMBIGUOUS"), (20, 20, "E_HEADER_AMBIGUOUS"), (19, 19, "")]
 )
@@ -202,6 +207,16 @@ def test_only_the_exact_identity_confirms_a_last_cell_without_a_line_end(adjustm
         assert judged(content, feed).positions.height == 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
+
+
+@pytest.mark.parametrize(("others", "is_taken"), [(("", ""), True), (("", "0.01"), False), (("0.01", "0.01"), False)])
+def test_a_last_cell_is_blank_and_whole_only_where_all_others_are_blank(others: tuple[str, str], *, is_taken: bool) -> None:
+    rows = "\n".join(f"A{number},2024-06-28,100,0,0,101,{cell}" for number, cell in enumerate((*others, "")))
+    content, feed = f"{HEADER},twrr\n{rows}", a_feed({"vendor_twrr": "twrr"})
+    if is_taken:
+        assert judged(content, feed).positions.height == 3
+    else:
+        assert refusal(content, feed).code == "E_TORN"
 
 
 @pytest.mark.parametrize(("last", "is_taken"), [("101.50 EUR", True), ("101.50", False), ("101.50 EU", False)])

@@ -3,7 +3,7 @@
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.performance.frames import Frame, finite, require
+from advisory_perf.performance.ordering import Frame, finite, require
 
 _COMPONENTS = {"beginning_market_value": 1, "income": 1, "appreciation": 1, "fees": -1, "other_adjustments": 1}
 """What adds up with the net flow to the ending market value, and its sign."""
