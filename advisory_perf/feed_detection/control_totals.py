@@ -139,7 +139,7 @@ class Announcements:
             yield pattern + re.escape(line[end:]).replace(r"\ ", " ") + "$"
 
     def _texts(self, lines: pl.DataFrame) -> list[str]:
-        """The lines as the landing holds them against ``controls``."""
+        """The lines as the landing holds them against ``validation.control_totals``."""
         whole = pl.concat_str(pl.col(cell_columns(lines)).fill_null(""), separator=self.delimiter)
         return [text for text in lines.select(pl.coalesce(MISFIT, whole).alias("line"))["line"] if text]
 

@@ -47,7 +47,7 @@ _LEAST_UNENDED = 3
 class Table:
     """An unknown file as raw rows.
 
-    ``raw`` is as in ``raw``, with the file of each row; ``files`` is the feed's section of that name, without what is not told;
+    ``raw`` is as in ``raw_frame``, with the file of each row; ``files`` is the feed's section of that name, without what is not told;
     ``preamble`` the texts above the header; ``encodings`` the candidates where the text is not UTF-8.
     """
 

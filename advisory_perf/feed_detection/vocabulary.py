@@ -1,6 +1,6 @@
 """The words of column names: how they are abbreviated, and which names stand for which field.
 
-Data only; how a name is normalised and looked up is in ``aliases``. A template with alternatives in braces stands for every
+Data only; how a name is normalised and looked up is in ``column_names``. A template with alternatives in braces stands for every
 name that it can be expanded to. Singular and plural, case and marks make no difference; ``and`` and ``the`` are left out.
 """
 

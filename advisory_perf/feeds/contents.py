@@ -1,6 +1,6 @@
 """What a feed says of a file's content as a whole: footers, control figures, changes of columns, figures that contradict them.
 
-Models only; what becomes of a delivery is decided in ``judging``.
+Models only; what becomes of a delivery is decided in ``ingestion.validation``.
 """
 
 from decimal import Decimal

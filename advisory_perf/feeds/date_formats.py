@@ -1,7 +1,7 @@
 """Days as text: strftime formats, Excel's serial numbers, and which of several formats a cell is in.
 
 A format reads a cell whole or not at all. A year of two digits has to lie near the delivery's arrival, since the century
-is otherwise a guess. Which of two formats holds, where both read the same cells, is told in ``telling``.
+is otherwise a guess. Which of two formats holds, where both read the same cells, is inferred in ``ingestion.parsing.notation``.
 """
 
 import re

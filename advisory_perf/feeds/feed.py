@@ -2,7 +2,7 @@
 
 A feed says everything that a reader might otherwise guess: format, columns, notation of numbers and dates, sign, scale,
 flow timing, fee basis, tolerances. A field that nobody declares is not filled in; ``blank`` and ``absent`` say when an
-empty cell or a missing column may count as zero. Its parts are in ``layouts``, ``sources``, ``contents`` and ``agreements``;
+empty cell or a missing column may count as zero. Its parts are in ``file_layout``, ``sources``, ``contents`` and ``agreements``;
 feed files are read in ``registry``.
 """
 

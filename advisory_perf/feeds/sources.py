@@ -1,6 +1,6 @@
 """Where a field comes from and how its cells are written: the part of a feed that says how cells become values.
 
-Models only; the notation itself is read in ``numbers`` and ``dates``.
+Models only; the notation itself is read in ``ingestion.parsing.numbers`` and ``date_formats``.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Files without a header, and rows that stand above one: what the search for a header (``raw``) does not decide.
+"""Files without a header, and rows that stand above one: what the search for a header (``raw_frame``) does not decide.
 
 A feed that says ``header: none`` names the columns itself, in their order. Such a file is held against the number of those names, and
 is refused where a header stands in it after all: its columns may then be in another order.

@@ -4,7 +4,7 @@ A raw frame has ``line_number`` (Int64, from 1), ``misfit`` and ``mark`` (String
 empty is blank) for each column of the file, in its order. A line that is no row of cells has its own text in ``misfit`` and null
 cells: with a row's code in ``mark`` it is quarantined under that code, without one it is a footer (a header that is repeated, a
 line of another kind). A row has no ``misfit``; its ``mark`` is null, or E_TORN where it is the last and no line end closes it, so
-that its last cell may be half a number. Lines without content are not rows. What a cell means is decided in ``judging``.
+that its last cell may be half a number. Lines without content are not rows. What a cell means is decided in ``validation.rows``.
 """
 
 import itertools

@@ -51,7 +51,7 @@ def read_raw_rows(
     notices: list[Notice] | None = None,
     path: str = "",
 ) -> pl.DataFrame:
-    """The delivery's rows as text with their line numbers (see ``raw``); DeliveryRejectedError where it cannot be read.
+    """The delivery's rows as text with their line numbers (see ``raw_frame``); DeliveryRejectedError where it cannot be read.
 
     What a person should know of the file itself is added to ``notices``. ``path`` is where it lies below its vendor's folder.
     """

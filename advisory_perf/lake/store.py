@@ -1,7 +1,7 @@
 """The lake: vendor files in their zones and Parquet by stage, on S3 or in a folder, through one interface.
 
 Zones for files: ``incoming/<vendor>/``, ``archive/<vendor>/<delivery>/``, ``error/<vendor>/<delivery>/``; how a delivery goes
-through them is in ``receiving``. Parquet lies in hive layout, ``<stage>/vendor=<v>/<delivery or window>=<key>/part.parquet``.
+through them is in ``deliveries.zones``. Parquet lies in hive layout, ``<stage>/vendor=<v>/<delivery or window>=<key>/part.parquet``.
 A set of partitions is staged under a name of its own first and promoted when all of it is there, so that a crash leaves old
 partitions or new ones, never half a file.
 """

@@ -1,6 +1,7 @@
 """The one write of a lane: slices, the rows of a vendor between two days, are replaced in one transaction.
 
-A rerun with the same rows touches nothing. What a delivery is and where it stands belongs to ``ledger``, the accounts to ``register``.
+A rerun with the same rows touches nothing. What a delivery is and where it stands belongs to ``deliveries.ledger``, the accounts to
+``accounts_store``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -4,7 +4,7 @@ A workbook stores numbers as binary floats. A number cell becomes the 15 signifi
 that 666.9400000000001 is 666.94 again; text cells stay as they are. fastexcel prints floats with nine decimals at most, so
 columns that may have lost some are read a second time as floats. A number with more digits than a cell keeps is no amount and no
 identifier (``binary_floats``). An error cell becomes its name, never a blank. Serial numbers of days count from the end of 1899, also
-where the workbook's do from 1904. What a hostile workbook could do to the parser is looked for in ``workbooks`` and ``old_workbooks``
+where the workbook's do from 1904. What a hostile workbook could do to the parser is looked for in ``xlsx_guard`` and ``xls_guard``
 first.
 """
 

@@ -1,6 +1,6 @@
 """Excel files of before 2007 (xls), and encrypted ones of any year: both lie in a compound file, a small file system.
 
-Looked at before it is parsed, as in ``workbooks``: which streams there are, whether its chains of sectors end, and how far the
+Looked at before it is parsed, as in ``xlsx_guard``: which streams there are, whether its chains of sectors end, and how far the
 cells of the sheets reach, and how much of their common texts they show.
 """
 

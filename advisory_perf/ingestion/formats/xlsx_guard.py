@@ -1,4 +1,4 @@
-"""What an Excel file is and what it may hold, looked at before it is parsed: xlsx and xlsb here, xls in ``old_workbooks``.
+"""What an Excel file is and what it may hold, looked at before it is parsed: xlsx and xlsb here, xls in ``xls_guard``.
 
 The parser lays a sheet out as a full rectangle, so two cells at far corners would take gigabytes; how far the cells reach is
 therefore read first. Which parts are sheets, the workbook's relations say, and the parser is lax about names: so every part that may

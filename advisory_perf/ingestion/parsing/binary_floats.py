@@ -2,7 +2,7 @@
 
 A float of 64 bits keeps fifteen significant digits, one of 32 bits seven, and neither keeps a cent where its neighbours lie a
 cent or more apart. Whatever has more digits than that is written with ``APPROXIMATE`` before it by a reader that knows its type,
-so that ``cells`` takes it for no amount and no identifier. Where a feed says that a vendor computes in binary floats, the noise
+so that ``fields`` takes it for no amount and no identifier. Where a feed says that a vendor computes in binary floats, the noise
 behind the fifteenth digit is taken away here (``binary_floats``), or amounts are rounded to the decimals that it states (``round_to``).
 """
 

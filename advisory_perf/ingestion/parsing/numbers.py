@@ -1,8 +1,8 @@
 """Numbers as text, in every notation that a feed may switch on, to plain notation and to exact money.
 
 *Plain* is digits with one point, an optional minus in front, and perhaps an exponent. What a cell's text does not say in
-exactly one way is null here; ``cells`` asks for the reason. Which mark a column of a delivery uses, where its feed leaves
-that to the column, is told in ``telling``.
+exactly one way is null here; ``fields`` asks for the reason. Which mark a column of a delivery uses, where its feed leaves
+that to the column, is inferred in ``notation``.
 """
 
 import re

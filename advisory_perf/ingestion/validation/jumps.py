@@ -27,7 +27,7 @@ _TINY = 1e-9
 
 
 def without_jumps(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[Notice]]:
-    """The rows without the jumps; those, as ``judging`` has bad rows; or all rows and a notice where the feed only wants to be told."""
+    """The rows without the jumps; those, as ``rows`` has bad rows; or all rows and a notice where the feed only wants to be told."""
     factor = float(feed.plausibility.jump_factor)
     places = {**_between_rows(good, feed, factor), **_within_rows(good, factor)}
     if not places:

@@ -19,7 +19,7 @@ _LEAST_NEGATIVE = 3
 
 
 def netted(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[Notice]]:
-    """The rows with no negative flow; those whose figures say that the sign is the vendor's, as ``judging`` has bad rows; notices.
+    """The rows with no negative flow; those whose figures say that the sign is the vendor's, as ``rows`` has bad rows; notices.
 
     DeliveryRejectedError E_SIGN where most amounts of a flow are negative and the feed does not map what would explain it.
     """

@@ -1,6 +1,6 @@
 """How a delivery's columns differ from those of its feed, and the change of the feed that would take them.
 
-Columns that are required are looked for while the file is read (``raw``); here are those that are new, missing although
+Columns that are required are looked for while the file is read (``raw_frame``); here are those that are new, missing although
 they may be, or without a name.
 """
 

@@ -1,6 +1,6 @@
 """Deliveries whose landing failed as often as agreed: they go to error/ with their story, and no other waits for them.
 
-A rejection is no failed landing: it ends at once, in ``landing``. A person may ask for a given-up delivery again at any time.
+A rejection is no failed landing: it ends at once, in ``assets.ingestion``. A person may ask for a given-up delivery again at any time.
 """
 
 from dataclasses import asdict

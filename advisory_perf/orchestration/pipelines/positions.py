@@ -1,7 +1,7 @@
 """The stages of a lane: which rows go in, which pure function runs, which rules its result has to keep.
 
 A stage computes over a range of windows, one or thousands; it knows nothing of runs, partitions or stores beyond the platform
-it reads from. How a stage becomes an asset is in ``lanes``.
+it reads from. How a stage becomes an asset is in ``assets.pipeline``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

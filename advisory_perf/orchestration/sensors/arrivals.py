@@ -1,4 +1,4 @@
-"""Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``decisions``; no file is read here."""
+"""Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``planning``; no file is read here."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta

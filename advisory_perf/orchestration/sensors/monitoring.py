@@ -1,6 +1,6 @@
 """The sensors of alerts: one finds what no transaction of the ledger can tell, the other sends what waits in the outbox.
 
-Shells around ``deadlines`` and ``decisions``. Nothing that loads a delivery knows of them: a channel that does not answer makes a
+Shells around ``monitoring.deadlines`` and ``planning``. Nothing that loads a delivery knows of them: a channel that does not answer makes a
 sensor red and nothing else.
 """
 
