@@ -6,9 +6,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from advisory_perf.contracts.codes import INCOMPLETE
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.storage.completeness import ISSUES, MissingFindings, publish_missing
+from advisory_perf.storage.delivery_alerts import follow_issues
 from advisory_perf.storage.lake_writes import LakeWrite, note_write, noted_writes
 from advisory_perf.storage.ledger import Ledger
+from advisory_perf.storage.outbox import Outbox
 from advisory_perf.storage.warehouse import Warehouse
 from advisory_perf_tests.storage.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 from advisory_perf_tests.storage.test_ledger import STAGE, closed_by_publication, counted, january, land, publish, status
@@ -95,3 +99,17 @@ def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_lanes_to_t
             )
     ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
     assert warehouse.query("SELECT line_number FROM data_quality_issues").rows() == [(None,)]
+
+
+def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(5), january(5))
+    assert publish(ledger, january(5), january(5)) == ["one"]
+    lacking = ("one", None, january(5), INCOMPLETE.name, INCOMPLETE.severity.value, INCOMPLETE.sentence, "10", "6")
+    seen = []
+    for issues in (pl.DataFrame([lacking], schema=ISSUES.schema, orient="row"), ISSUES):
+        with warehouse.connect() as connection:
+            touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6)))
+            published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched)
+            follow_issues(connection, published.changed)
+        seen.append((status(ledger, "one"), [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]))
+    assert seen == [("COMPLETED_WITH_ISSUES", ["INCOMPLETE_DELIVERY"]), ("COMPLETED", [])]
