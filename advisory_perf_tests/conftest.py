@@ -16,6 +16,7 @@ from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from psycopg import sql
 
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
@@ -133,6 +134,12 @@ def second_warehouse_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 def warehouse(warehouse_url: str) -> Warehouse:
     """A warehouse with the schema and no rows."""
     return Warehouse(warehouse_url)
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse) -> Ledger:
+    """The ledger of such a warehouse."""
+    return Ledger(warehouse)
 
 
 @pytest.fixture(scope="session")

@@ -14,17 +14,11 @@ from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.deliveries.test_ledger import ARRIVAL, identity, january, land, publish, status
 from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
 from advisory_perf_tests.warehouse.waiting import until_blocked
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
 
 
 def reject(ledger: Ledger, delivery_id: str, code: str = "E_TORN", **others: Any) -> None:

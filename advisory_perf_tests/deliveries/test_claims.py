@@ -8,18 +8,12 @@ import pytest
 from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.deliveries.test_ledger import identity, january, land, publish, status
 
 pytestmark = pytest.mark.slow
 
 SAME = {"file_name": "x.csv", "sha256": "same bytes"}
 COPY = {"file_name": "copy.csv", "sha256": "same bytes"}
-
-
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
 
 
 def lands(ledger: Ledger, delivery_id: str, name: dict[str, Any]) -> None:

@@ -6,7 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from advisory_perf.alerts.outbox import Outbox
+from advisory_perf.contracts.issue_codes import INCOMPLETE, SHORT_RESTATEMENT
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.deliveries.alerts import follow_issues
+from advisory_perf.deliveries.completeness import ISSUES, MissingFindings, publish_missing
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
@@ -14,11 +18,6 @@ from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publicat
 from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
 
 
 def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str, outcome: str = "COMPLETED") -> pl.DataFrame:
@@ -95,3 +94,37 @@ def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_lanes_to_t
             )
     ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
     assert warehouse.query("SELECT line_number FROM data_quality_issues").rows() == [(None,)]
+
+
+def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(5), january(5))
+    assert publish(ledger, january(5), january(5)) == ["one"]
+    lacking = ("one", None, january(5), INCOMPLETE.name, INCOMPLETE.severity.value, INCOMPLETE.sentence, "10", "6")
+    seen = []
+    for issues in (pl.DataFrame([lacking], schema=ISSUES.schema, orient="row"), ISSUES):
+        with warehouse.connect() as connection:
+            touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6)))
+            published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched)
+            follow_issues(connection, published.changed)
+        seen.append((status(ledger, "one"), [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]))
+    assert seen == [("COMPLETED_WITH_ISSUES", ["INCOMPLETE_DELIVERY"]), ("COMPLETED", [])]
+
+
+def test_a_delivery_whose_finding_is_over_is_looked_at_once_more(warehouse: Warehouse, ledger: Ledger) -> None:
+    """Its status and its alert change, although what was published is of other days."""
+    land(ledger, "one", january(1), january(9))
+    issue = {
+        "delivery_id": "one",
+        "as_of_date": january(9),
+        "issue_type": SHORT_RESTATEMENT.name,
+        "severity": "HIGH",
+        "issue_description": "short",
+    }
+    found, nothing = pl.DataFrame([issue], schema=ISSUES.schema), ISSUES.clear()
+    (number,) = warehouse.query("SELECT id FROM etl_processing_log")["id"]
+    with warehouse.connect() as connection:
+        looked_at = [
+            publish_missing(connection, "alpha", MissingFindings(nothing, of_files, january(20), january(21)))
+            for of_files in (found, nothing, nothing)
+        ]
+    assert looked_at == [[number], [number], []]

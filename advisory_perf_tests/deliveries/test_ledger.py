@@ -1,19 +1,16 @@
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.issue_codes import SHORT_RESTATEMENT
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.claims import ClaimOutcome, Identity
-from advisory_perf.deliveries.completeness import ISSUES, MissingFindings, publish_missing
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf_tests.warehouse.scenarios import put, replace_slice, rows_of, valuation
+from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
 
 pytestmark = pytest.mark.slow
 
@@ -72,11 +69,6 @@ def status(ledger: Ledger, delivery_id: str) -> str:
     entry = ledger.entry(delivery_id)
     assert entry is not None
     return entry.status
-
-
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
 
 
 def january(day: int) -> date:
@@ -379,60 +371,6 @@ def test_the_latest_day_is_that_of_the_landed_deliveries_of_the_vendor(ledger: L
     land(ledger, "three", january(2), january(20))
     ledger.rejected("three", code="E_TORN", sentence="torn")
     assert ledger.latest_as_of_date("alpha") == january(9)
-
-
-def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(9), quarantined=2)
-    land(ledger, "two", january(1), january(9))
-    publish(ledger, january(1), january(31))
-    ledger.claim(**identity("three", sha256="bytes of two"))
-    (row,) = warehouse.query("SELECT * FROM data_quality_dashboard").to_dicts()
-    assert (row["vendor"], row["deliveries"], row["deliveries_duplicate"]) == ("alpha", 3, 1)
-    assert (row["deliveries_completed"], row["deliveries_completed_with_issues"]) == (1, 1)
-    assert (row["rows_read"], row["rows_accepted"], row["rows_quarantined"], row["rows_footer"]) == (20, 16, 2, 2)
-    assert (row["latest_as_of_date"], row["issues_high"], row["reconciliation_pass_rate"]) == (january(9), 0, None)
-
-
-def test_a_row_in_quarantine_is_published_where_its_own_vendor_has_another_row_of_its_key(warehouse: Warehouse, ledger: Ledger) -> None:
-    row = {"delivery_id": "one", "line_number": 3, "code": "E_NUMBER", "severity": "MEDIUM", "account_id": "A-1", "as_of_date": january(1)}
-    issues = rows_of(QUARANTINED_ROWS, {**row, "reason": "no number", "raw_row": "A-1,many"})
-    ledger.claim(**identity("one"))
-    days = [january(1)]
-    ledger.landed("one", read=2, accepted=1, quarantined=1, duplicate=0, footer=0, as_of_dates=days, issues=issues)
-    for vendor, is_published in (("beta", False), ("alpha", True)):
-        published = rows_of(PERFORMANCE_DATA, valuation("A-1", january(1), data_source=vendor))
-        replace_slice(warehouse, PERFORMANCE_DATA, published, vendor=vendor, first=january(1), last=january(1))
-        assert warehouse.query("SELECT is_published FROM quarantine").rows() == [(is_published,)]
-
-
-def test_a_delivery_whose_finding_is_over_is_looked_at_once_more(warehouse: Warehouse, ledger: Ledger) -> None:
-    """Its status and its alert change, although what was published is of other days."""
-    land(ledger, "one", january(1), january(9))
-    issue = {
-        "delivery_id": "one",
-        "as_of_date": january(9),
-        "issue_type": SHORT_RESTATEMENT.name,
-        "severity": "HIGH",
-        "issue_description": "short",
-    }
-    found, nothing = pl.DataFrame([issue], schema=ISSUES.schema), ISSUES.clear()
-    (number,) = warehouse.query("SELECT id FROM etl_processing_log")["id"]
-    with warehouse.connect() as connection:
-        looked_at = [
-            publish_missing(connection, "alpha", MissingFindings(nothing, of_files, january(20), january(21)))
-            for of_files in (found, nothing, nothing)
-        ]
-    assert looked_at == [[number], [number], []]
-
-
-def test_the_dashboards_pass_rate_is_that_of_the_figures_that_were_compared(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(9))
-    place = {"account_id": "A-1", "as_of_date": january(1), "data_source": "alpha", "tolerance_threshold": Decimal(1)}
-    outcomes = {"net_flow": True, "twrr": False, "ending_market_value": None}
-    figures = [{**place, "field_name": field, "within_tolerance": within} for field, within in outcomes.items()]
-    put(warehouse, rows_of(RECONCILIATION_RESULTS, *figures), RECONCILIATION_RESULTS)
-    shown = warehouse.query("SELECT figures_compared, breaks, reconciliation_pass_rate FROM data_quality_dashboard")
-    assert shown.rows() == [(2, 1, 0.5)]
 
 
 def test_the_same_bytes_under_another_name_are_news_where_names_say_something(ledger: Ledger) -> None:

@@ -24,7 +24,6 @@ from advisory_perf.deliveries.zones import (
 )
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.store import Lake
-from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.deliveries.test_ledger import identity, january, land
 
 ROWS = b"id,day\nA,2024-01-31\n"
@@ -170,11 +169,6 @@ def test_the_folders_of_a_file_are_a_part_of_its_name_only_where_its_feed_says_s
 
 
 # with the ledger ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
 
 
 @pytest.mark.slow

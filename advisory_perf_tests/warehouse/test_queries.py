@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
+from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
+from advisory_perf_tests.deliveries.test_ledger import identity, january, land, publish
 from advisory_perf_tests.warehouse.scenarios import JANUARY, put, replace_slice, rows_of, valuation
 
 pytestmark = pytest.mark.slow
@@ -84,3 +86,37 @@ def test_the_largest_breaks_are_those_of_most_tolerances_after_whole_deliveries(
     assert found.rows() == [(None, 7, factor), (None, 5, factor), *order]
     assert largest_breaks(warehouse, "alpha", 3).equals(largest_breaks(warehouse, "alpha", 10).head(3))
     assert largest_breaks(warehouse, "gamma", 3).height == 0
+
+
+def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(9), quarantined=2)
+    land(ledger, "two", january(1), january(9))
+    publish(ledger, january(1), january(31))
+    ledger.claim(**identity("three", sha256="bytes of two"))
+    (row,) = warehouse.query("SELECT * FROM data_quality_dashboard").to_dicts()
+    assert (row["vendor"], row["deliveries"], row["deliveries_duplicate"]) == ("alpha", 3, 1)
+    assert (row["deliveries_completed"], row["deliveries_completed_with_issues"]) == (1, 1)
+    assert (row["rows_read"], row["rows_accepted"], row["rows_quarantined"], row["rows_footer"]) == (20, 16, 2, 2)
+    assert (row["latest_as_of_date"], row["issues_high"], row["reconciliation_pass_rate"]) == (january(9), 0, None)
+
+
+def test_the_dashboards_pass_rate_is_that_of_the_figures_that_were_compared(warehouse: Warehouse, ledger: Ledger) -> None:
+    land(ledger, "one", january(1), january(9))
+    place = {"account_id": "A-1", "as_of_date": january(1), "data_source": "alpha", "tolerance_threshold": Decimal(1)}
+    outcomes = {"net_flow": True, "twrr": False, "ending_market_value": None}
+    figures = [{**place, "field_name": field, "within_tolerance": within} for field, within in outcomes.items()]
+    put(warehouse, rows_of(RECONCILIATION_RESULTS, *figures), RECONCILIATION_RESULTS)
+    shown = warehouse.query("SELECT figures_compared, breaks, reconciliation_pass_rate FROM data_quality_dashboard")
+    assert shown.rows() == [(2, 1, 0.5)]
+
+
+def test_a_row_in_quarantine_is_published_where_its_own_vendor_has_another_row_of_its_key(warehouse: Warehouse, ledger: Ledger) -> None:
+    row = {"delivery_id": "one", "line_number": 3, "code": "E_NUMBER", "severity": "MEDIUM", "account_id": "A-1", "as_of_date": january(1)}
+    issues = rows_of(QUARANTINED_ROWS, {**row, "reason": "no number", "raw_row": "A-1,many"})
+    ledger.claim(**identity("one"))
+    days = [january(1)]
+    ledger.landed("one", read=2, accepted=1, quarantined=1, duplicate=0, footer=0, as_of_dates=days, issues=issues)
+    for vendor, is_published in (("beta", False), ("alpha", True)):
+        published = rows_of(PERFORMANCE_DATA, valuation("A-1", january(1), data_source=vendor))
+        replace_slice(warehouse, PERFORMANCE_DATA, published, vendor=vendor, first=january(1), last=january(1))
+        assert warehouse.query("SELECT is_published FROM quarantine").rows() == [(is_published,)]

@@ -41,11 +41,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-@pytest.fixture
-def ledger(warehouse: Warehouse) -> Ledger:
-    return Ledger(warehouse)
-
-
 # claims ---------------------------------------------------------------------------------------------------------------
 
 SAME = {"sha256": "same bytes"}
