@@ -150,9 +150,12 @@ def test_a_cell_of_spaces_is_a_blank_one() -> None:
     assert codes(result) == {4: "E_REQUIRED"}
 
 
-def test_an_account_without_a_name_of_its_own_is_no_group() -> None:
-    rows = [f"C1,P1,A{place},2024-05-31,1,0,0,2,{name}" for place, name in enumerate(["x", "", "y", ""])]
-    assert noticed("\n".join([LABELLED, *rows, ""]), a_feed_of_groups()) == []
+@pytest.mark.parametrize(
+    ("accounts", "is_noticed"), [(["A0", "A1", "A2", "A3"], False), (["A0", "A1", "A0", "A1"], False), (["A0", "A0", "A1", "A1"], True)]
+)
+def test_only_below_its_own_account_may_a_name_be_printed_once(accounts: list[str], *, is_noticed: bool) -> None:
+    rows = [f"C1,P1,{account},2024-05-31,1,0,0,2,{name}" for account, name in zip(accounts, ["x", "", "y", ""], strict=True)]
+    assert (noticed("\n".join([LABELLED, *rows, ""]), a_feed_of_groups()) == ["W_GROUP_LABEL"]) == is_noticed
 
 
 def test_a_day_that_every_line_shares_tells_no_row_from_a_line_of_sums() -> None:
