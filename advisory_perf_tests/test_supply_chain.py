@@ -175,7 +175,7 @@ def test_the_wheel_holds_everything_that_it_needs(tmp_path: Path, warehouse_url:
     assert (site / "advisory_perf" / "py.typed").is_file()
     assert list(site.glob("advisory_perf-*.dist-info/licenses/LICENSE"))
     assert [path.name for path in site.iterdir() if path.name.startswith("advisory_perf_tests")] == []
-    delivery = next(file for file in make_samples(seed=5, accounts=2, last_month=date(2025, 3, 31), months=2, days=2).files)
+    delivery = next(file for file in make_samples(seed=5, accounts=2, last_month=date(2025, 3, 31), months=2, days=4).files)
     (tmp_path / delivery.name).write_bytes(delivery.content)
     addresses = ("ADVISORY_PERF_WAREHOUSE_URL", "ADVISORY_PERF_DAGSTER_URL")
     delivered = run("-m", "advisory_perf", "--home", str(tmp_path / "own"), "run", delivery.name, without=addresses)
