@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import net_flows
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.registry import read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.performance.net_flow import net_flows
 
 pytestmark = pytest.mark.table
 

@@ -4,10 +4,10 @@ from random import Random
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import current_positions, net_flows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisory_perf.performance.net_flow import current_positions, net_flows
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import net_flows
-from advisory_perf.performance.ordering import finite, finite_or_null, is_return
 
 from advisory_perf.contracts.enums import Cadence, Deviation, ReconciledField
 from advisory_perf.performance import growth_of, link_returns
 from advisory_perf.performance.closing import with_closures
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
+from advisory_perf.performance.net_flow import net_flows
+from advisory_perf.performance.ordering import finite, finite_or_null, is_return
 from advisory_perf.performance.risk import excess_returns, monthly_returns, tracking_error, volatility
 from advisory_perf.performance.shares import Share
 from advisory_perf.quality.rules import roll_forward_failures, stale_values, value_jumps, with_unchanged_since

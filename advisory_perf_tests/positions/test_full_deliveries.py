@@ -6,10 +6,10 @@ from itertools import permutations
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import current_positions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisory_perf.performance.net_flow import current_positions
 from advisory_perf.positions.full_deliveries import without_withdrawn
 
 FOURTH, FIFTH = date(2025, 3, 4), date(2025, 3, 5)

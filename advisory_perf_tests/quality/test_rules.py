@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import net_flows
 
 from advisory_perf.contracts.enums import ReconciledField
+from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.quality.rules import (
     accounts_in_two_cases,

@@ -4,9 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from advisory_perf.performance.net_flow import net_flows
 
 from advisory_perf.contracts.enums import Cause, FeeBasis, FlowTiming, ReconciledField, ReturnStatus
+from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.quality.rules import roll_forward_failures
 from advisory_perf.reconciliation.compare import Allowance, reconcile

@@ -5,13 +5,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import net_flows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
+from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.reconciliation.compare import NOT_COMPARED, NOTHING_INVESTED, Allowance, published, reconcile
 from advisory_perf_tests.performance.scenarios import DAY, positions

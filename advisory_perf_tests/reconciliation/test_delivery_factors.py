@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from advisory_perf.performance.net_flow import net_flows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.quality.rules import breaks, rolled_forward
 from advisory_perf.reconciliation.compare import Allowance, reconcile
