@@ -37,16 +37,16 @@ SIGNS = [
 TEXTS = "xl/sharedStrings.xml"
 
 
-def reads_or_refuses(content: bytes, file: WholeFile) -> None:
+def is_read(content: bytes, file: WholeFile) -> bool:
+    """Whether the file is read, else refused; what is read has rows as all have them."""
     try:
         raw = read_raw_rows(content, file.feed, "acme_1.csv")
     except DeliveryRejectedError:
-        counted("files", 0)
-        return
-    counted("files", 1)
+        return False
     assert raw.columns[:3] == [LINE_NUMBER, MISFIT, MARK]
     assert raw.schema[LINE_NUMBER] == pl.Int64()
     assert set(raw.dtypes[1:]) == {pl.String()}
+    return True
 
 
 def with_part(workbook: bytes, name: str, part: bytes) -> bytes:
@@ -78,7 +78,7 @@ def with_further(name: str, rest: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@accepts_at_least(0.2)
+@accepts_at_least(0.7)
 @settings(derandomize=True, max_examples=100)
 @given(
     where=st.sampled_from([*["within a file"] * 8, "behind a file", "behind a sign"]),
@@ -89,7 +89,7 @@ def test_any_bytes_are_read_or_refused(name: str, where: str, sign: bytes, rest:
     """Where the format takes any, behind a whole file, and behind the sign of some format."""
     file = whole_files()[name]
     behind = (sign if where == "behind a sign" else file.content) + rest
-    reads_or_refuses(with_further(name, rest) if where == "within a file" else behind, file)
+    counted("files", is_read(with_further(name, rest) if where == "within a file" else behind, file))
 
 
 def texts_of(name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
@@ -111,7 +111,7 @@ def texts_of(name: str) -> tuple[bytes, Callable[[bytes], bytes]]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@accepts_at_least(0.2)
+@accepts_at_least(0.9)
 @settings(derandomize=True, max_examples=100)
 @given(
     digits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from(b"123456789")), min_size=1, max_size=4),
@@ -124,11 +124,13 @@ def test_a_file_with_changed_lost_or_further_bytes_is_read_or_refused(
     """Other digits in its texts, and then anything anywhere in what it is packed as."""
     texts, packed = texts_of(name)
     changed = bytearray(texts)
-    places = [found.start() for found in re.finditer(rb"[0-9]", texts)]
+    places = [found.start() for found in re.finditer(rb"(?<=[0-9.-])[0-9]", texts)]  # of a number or a day, not a byte of a header
     for at, digit in digits:
         changed[places[int(at * len(places))]] = digit
     content = packed(bytes(changed))
     for at, inserted, lost in changes if is_damaged else ():
         place = int(at * len(content))
         content = content[:place] + inserted + content[place + lost :]
-    reads_or_refuses(content, whole_files()[name])
+    found = is_read(content, whole_files()[name])
+    if not is_damaged:
+        counted("files that are whole", found)
