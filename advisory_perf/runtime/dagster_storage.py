@@ -10,7 +10,10 @@ from typing import Any, Self, cast
 import dagster as dg
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
+from dagster_postgres.auth import PgTokenProvider
 from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
 
@@ -49,13 +52,22 @@ class BatchedEvents(PostgresEventLogStorage):
 class KeptStorage(DagsterPostgresStorage):
     """Dagster's storage of runs, events and schedules, whose three parts share their connections."""
 
-    def __init__(self, postgres_url: str, should_autocreate_tables: bool = True, **others: Any) -> None:  # noqa: FBT001, FBT002 - Dagster's
-        super().__init__(postgres_url, should_autocreate_tables, **others)
-        provider = others.get("token_provider")
-        self._event_log_storage = BatchedEvents(postgres_url, should_autocreate_tables, token_provider=provider)
+    def __init__(
+        self,
+        postgres_url: str,
+        should_autocreate_tables: bool = True,  # noqa: FBT001, FBT002 - Dagster's
+        inst_data: ConfigurableClassData | None = None,
+        token_provider: PgTokenProvider | None = None,
+    ) -> None:
+        # past its own class, whose parts would look for their tables a second time
+        super(DagsterPostgresStorage, self).__init__()  # type: ignore[no-untyped-call]
+        self.postgres_url, self.should_autocreate_tables, self._inst_data = postgres_url, should_autocreate_tables, inst_data
+        self._run_storage = PostgresRunStorage(postgres_url, should_autocreate_tables, token_provider=token_provider)
+        self._event_log_storage = BatchedEvents(postgres_url, should_autocreate_tables, token_provider=token_provider)
+        self._schedule_storage = PostgresScheduleStorage(postgres_url, should_autocreate_tables, token_provider=token_provider)
         engine = create_pg_engine(
             postgres_url,
-            provider,
+            token_provider,
             isolation_level="AUTOCOMMIT",
             pool_size=_KEPT,
             max_overflow=_LENT,

@@ -178,16 +178,22 @@ def test_what_takes_an_objects_place_between_the_look_and_the_deletion_is_not_de
     assert [lake.read(file.path) for file in lake.files("incoming/")] == ([content] if content else [])
 
 
+def refusing(status: int) -> SimpleNamespace:
+    """A client whose deletions are refused with the status."""
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "DeleteObject")
+
+    return SimpleNamespace(delete_object=refuse)
+
+
 @pytest.mark.parametrize(("status", "is_there"), [(501, False), (403, True), (500, True)])
 def test_a_store_without_conditional_deletion_deletes_all_the_same(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, status: int, *, is_there: bool
 ) -> None:
-    def refuse(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "DeleteObject")
-
     lake.write("incoming/acme/x.csv", ROWS)
     (listed,) = lake.files("incoming/")
-    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(delete_object=refuse))  # noqa: SLF001
+    monkeypatch.setitem(vars(lake._store), "_client", refusing(status))  # noqa: SLF001
     if is_there:
         with pytest.raises(LakeError, match="Refused"):
             lake.delete_listed(listed)
@@ -200,13 +206,10 @@ def test_a_store_without_conditional_deletion_deletes_all_the_same(
 def test_without_conditional_deletion_nothing_is_deleted_that_is_seen_to_be_another_object(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unknown(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "Refused"}, "ResponseMetadata": {"HTTPStatusCode": 501}}, "DeleteObject")
-
     lake.write("incoming/acme/x.csv", ROWS)
     (listed,) = lake.files("incoming/")
     lake.write("incoming/acme/x.csv", ROWS.replace(b"2", b"3"))
-    monkeypatch.setitem(vars(lake._store), "_client", SimpleNamespace(delete_object=unknown))  # noqa: SLF001
+    monkeypatch.setitem(vars(lake._store), "_client", refusing(501))  # noqa: SLF001
     assert not lake.delete_listed(listed)
     monkeypatch.undo()
     assert lake.read(listed.path) == ROWS.replace(b"2", b"3")
