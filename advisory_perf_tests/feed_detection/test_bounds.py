@@ -173,7 +173,7 @@ def ten_rows_of(net_where_nothing_flows: list[str], earned: list[str]) -> Amount
     return Amounts(figures("0.01", **columns), {name: (Reading(name, Strength.EXACT),) for name in FIELDS})
 
 
-@pytest.mark.parametrize(("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED)])
+@pytest.mark.parametrize(("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED), (["-1", "0"], Status.UNDECIDED)])
 def test_a_net_flow_where_nothing_flows_speaks_against_its_column(net: list[str], status: Status) -> None:
     assert ten_rows_of(net, ["1"] * 10).assigned(None)["vendor_net_flow"].status is status
 

@@ -54,7 +54,7 @@ class _Compound:
         if shift not in {9, 12} or self._mini_shift > shift:
             raise reading.refused("E_FORMAT", "is a damaged old Excel workbook; send it again")
         self._sector = 1 << shift
-        directory, cutoff, mini_start, mini_count, further, further_count = struct.unpack_from("<I4xIIIII", content, 48)
+        directory, cutoff, mini_start, _, further, further_count = struct.unpack_from("<I4xIIIII", content, 48)
         tables = [number for number in struct.unpack_from("<109I", content, 76) if number < _END_OF_CHAIN]
         self._cutoff = cutoff
         seen = set[int]()
@@ -76,7 +76,7 @@ class _Compound:
                 self.entries.setdefault(name.lower(), (start, size))
         self._mini_next = [
             number for table in self._chain(mini_start, self._next) for number in struct.unpack(f"<{self._sector // 4}I", self._at(table))
-        ][: mini_count * self._sector // 4]
+        ]
 
     def read(self, name: str) -> bytes:
         start, size = self.entries[name]
