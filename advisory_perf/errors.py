@@ -41,9 +41,9 @@ class WarehouseError(AdvisoryPerfError):
 
 
 class OutageError(AdvisoryPerfError):
-    """What no delivery is to blame for: a store that does not answer, is full or read-only, or a turn that was lost.
+    """What no delivery is to blame for: a store that does not answer, is full or read-only, or a lock that was lost.
 
-    Whatever failed by it is done again, as often as it takes, and nothing is given up for it.
+    Whatever failed by it is done again, as often as it takes, and nothing is abandoned for it.
     """
 
 
@@ -59,16 +59,16 @@ class ReaderLostError(OutageError):
     """The process that reads could not be started, was ended from outside, or stood still: no word about the file."""
 
 
-class TurnHeldError(WarehouseOutageError):
-    """Another process has the turn, and has not given it back for long."""
+class LockHeldError(WarehouseOutageError):
+    """Another process has the lock, and has not given it back for long."""
 
 
-class LostTurnError(WarehouseOutageError):
-    """Another process has taken over what this one had its turn for."""
+class LostLockError(WarehouseOutageError):
+    """Another process has taken over what this one had its lock for."""
 
 
-class LandingUnderWayError(LakeOutageError):
-    """Rows in the lake may be those of a landing that the ledger does not know yet, or never will."""
+class IngestionUnderWayError(LakeOutageError):
+    """Rows in the lake may be those of an ingestion that the ledger does not know yet, or never will."""
 
 
 class ChannelError(AdvisoryPerfError):

@@ -37,8 +37,8 @@ def plain(text: str) -> str:
     """The same of a text."""
     says = _DEBUGGING.sub("", text.strip())
     if _ONLY_SENDING.search(says):
-        told = _SYSTEM_SAYS.findall(text)
-        says = _ONLY_SENDING.sub(f"it does not answer ({told[-1]})" if told else "it does not answer", says)
+        reported = _SYSTEM_SAYS.findall(text)
+        says = _ONLY_SENDING.sub(f"it does not answer ({reported[-1]})" if reported else "it does not answer", says)
     says = _BOTO.sub(r"\2 (\1)", _HINTS.sub("", _ANSWER.sub(r"\2 (\1)", says)))
     while says != (says := _NOISE.sub("", says).strip()):
         pass

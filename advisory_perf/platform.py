@@ -11,7 +11,7 @@ from advisory_perf.lake.store import Lake
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.addresses import check_endpoint
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.roles import Role
 
 
@@ -25,23 +25,23 @@ class Platform:
     warehouse: Warehouse
     ledger: Ledger
 
-    def under(self, turns: Turns) -> "Platform":
-        """The same for a run that holds turns: ledger and lake change nothing once one of them is lost."""
-        return replace(self, ledger=self.ledger.under(turns), lake=self.lake.under(turns.kept))
+    def under(self, locks: Locks) -> "Platform":
+        """The same for a run that holds locks: ledger and lake change nothing once one of them is lost."""
+        return replace(self, ledger=self.ledger.under(locks), lake=self.lake.under(locks.kept))
 
 
-def lane_turn(vendor: str) -> str:
-    """The turn that a run takes before it reads of a lane: of two one could publish what the other computed from older deliveries."""
-    return f"lane {vendor}"
+def pipeline_lock(vendor: str) -> str:
+    """The lock that a run takes before it reads of a pipeline: of two one could publish what the other computed from older deliveries."""
+    return f"pipeline {vendor}"
 
 
-def landing_turn(vendor: str, delivery_id: str) -> str:
-    """The turn that a run takes to land a delivery, or to give it up."""
-    return f"landing {vendor} {delivery_id}"
+def ingestion_lock(vendor: str, delivery_id: str) -> str:
+    """The lock that a run takes to ingest a delivery, or to abandon it."""
+    return f"ingestion {vendor} {delivery_id}"
 
 
-def bytes_turn(vendor: str, sha256: str) -> str:
-    """The turn that a run takes besides, so that no two land, or reject, the same bytes of a vendor at once."""
+def bytes_lock(vendor: str, sha256: str) -> str:
+    """The lock that a run takes besides, so that no two ingest, or reject, the same bytes of a vendor at once."""
     return f"bytes {vendor} {sha256}"
 
 

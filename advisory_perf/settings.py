@@ -22,8 +22,8 @@ def _share_of_the_memory() -> int:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")
-    told = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
-    return max(min(memory, int(told) if told.isdecimal() else memory) // 4 * 3 // (_RUNS * _PROCESSES), 1 << 28)
+    reported = limit.read_text(encoding="ascii").strip() if limit.is_file() else "max"
+    return max(min(memory, int(reported) if reported.isdecimal() else memory) // 4 * 3 // (_RUNS * _PROCESSES), 1 << 28)
 
 
 _LAKE = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]+(/[^?#@:]*)?|file:///[^?#]*")
@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     missing_share: float = Field(
         default=0.1, ge=0, le=1, description="share of the usual accounts or rows that a delivery may lack; beyond it an alert is raised"
     )
-    settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is landed when it has not changed for so long")
+    settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is ingested when it has not changed for so long")
     max_bytes: int = Field(
         default=2 << 30, ge=1, description="the largest delivery that is read; reading takes about four times as much memory"
     )
@@ -81,7 +81,9 @@ class Settings(BaseSettings):
         description="the most memory that reading one delivery takes, and twice its table; by default 3/32, as four runs may read at once",
     )
     read_seconds: int = Field(default=600, ge=1, description="the most seconds of the processor that reading one delivery takes")
-    attempts: int = Field(default=3, ge=1, description="how often the sensors try a landing or a lane before they leave it to a person")
+    attempts: int = Field(
+        default=3, ge=1, description="how often the sensors try an ingestion or a pipeline before they leave it to a person"
+    )
     run_days: int = Field(default=90, ge=2, description="how long Dagster keeps runs, their events and the partitions of deliveries")
     heartbeat_file: Path | None = Field(
         default=None, description="where the sensor pulse notes its time, for a monitor outside; by default <home>/heartbeat.json"

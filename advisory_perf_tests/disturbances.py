@@ -191,7 +191,7 @@ class _FullFile:
 
 
 def _shorten(places: _Places) -> None:
-    """The N-th body that is read ends early; a reader who takes it for the whole one is told apart."""
+    """The N-th body that is read ends early; a reader who takes it for the whole one is distinguished."""
     content, read, short = getattr(folders, _READER), Folder.read, threading.local()
 
     def shortened(descriptor: int, size: int) -> bytes:

@@ -54,7 +54,7 @@ class RunFailedError(Exception):
 
 @dataclass(frozen=True)
 class Scenario:
-    """Deliveries that are there before, and those during which the process is disturbed; ``replayed`` lands the former again instead.
+    """Deliveries that are there before, and those during which the process is disturbed; ``replayed`` ingests the former again instead.
 
     ``newer`` is what another process hands over while this one is stopped.
     """
@@ -119,13 +119,13 @@ class Installation:
             meanwhile()
             os.kill(child, signal.SIGCONT)
         with os.fdopen(reading, encoding="utf-8") as pipe:
-            told = pipe.read()
+            reported = pipe.read()
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             return None
         if status != 0:
             raise RuntimeError(f"a child of the harness failed with status {status}")
-        return json.loads(told)
+        return json.loads(reported)
 
     def hand_over(self, contents: Sequence[str], first_number: int) -> None:
         """`advisory-perf run` of the deliveries, in this process."""
@@ -134,14 +134,14 @@ class Installation:
             path.write_text(content, encoding="utf-8")
         with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
-            _check(run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda _name, _of: None))
+            _check(run_files(runs, paths, None, ingested=lambda _: None, pipeline_done=lambda _name, _of: None))
 
     def replay(self) -> None:
         """`advisory-perf quarantine replay`, in this process."""
         entries = to_replay(self.platform.ledger.entries(), list(self.platform.feeds), vendor="acme", delivery_id=None)
         with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
-            _check(replay(runs, entries, ["acme"], landed=lambda _: None, lane_done=lambda _name, _of: None))
+            _check(replay(runs, entries, ["acme"], ingested=lambda _: None, pipeline_done=lambda _name, _of: None))
 
     def keep(self, name: str) -> None:
         """Keeps lake and warehouse under a name."""
@@ -171,7 +171,7 @@ class Installation:
             connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
 
     def state(self) -> State:
-        """Warehouse, ledger and lake as lines of text, without ids and times; a delivery is told by its file's name."""
+        """Warehouse, ledger and lake as lines of text, without ids and times; a delivery is reported by its file's name."""
         return state_of(self.platform)
 
 
@@ -182,7 +182,7 @@ def _check(outcome: Outcome) -> None:
 
 @contextmanager
 def installed() -> Iterator[Callable[[dict[str, Any]], Installation]]:
-    """A server and a folder; gives installations on them, each with acme's feed as it is told."""
+    """A server and a folder; gives installations on them, each with acme's feed as it is reported."""
     with tempfile.TemporaryDirectory(prefix="advisory_perf_", ignore_cleanup_errors=True) as name, EmbeddedPostgres(Path(name)) as server:
         folder = Path(name)
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
@@ -260,12 +260,12 @@ class Trial:
             self.place.cut()
             states.append(self.place.in_a_process(self._ended))
 
-        told = self.place.in_a_process(lambda: self.disturbed(number), meanwhile if self.how.startswith("stop") else None)
-        if self.how == "kill" and told is not None:
+        reported = self.place.in_a_process(lambda: self.disturbed(number), meanwhile if self.how.startswith("stop") else None)
+        if self.how == "kill" and reported is not None:
             wrong.append(f"  the run ended before its write {number}")
-        if told and told["failed"] and "taken for the whole one" in told["failed"]:
-            wrong.append(f"  {told['failed']}")
-        if self.how in {"full", "short"} and told["failed"] is None:
+        if reported and reported["failed"] and "taken for the whole one" in reported["failed"]:
+            wrong.append(f"  {reported['failed']}")
+        if self.how in {"full", "short"} and reported["failed"] is None:
             wrong.append("  the run says nothing of it")
         if states:
             after = self.place.in_a_process(self.place.state)

@@ -1,4 +1,4 @@
-"""Any bytes and any cells in every format, for as long as it is told: nothing but our own errors, and no value but what a cell says.
+"""Any bytes and any cells in every format, for as long as it is reported: nothing but our own errors, and no value but what a cell says.
 
 ``python -m advisory_perf_tests.fuzzing --minutes 60`` prints how many files it tried and every fault with the seed that makes it
 again; the tests try some. A file is made from a seed alone: cells that look like numbers, days and account numbers, written as CSV,
@@ -28,7 +28,7 @@ import xlsxwriter
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Judged, judge
+from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of
 from advisory_perf_tests.ingestion.test_fuzzed_cells import CURRENCIES, NOTATIONS, tokens, written
 
@@ -171,7 +171,7 @@ def faults_of(seed: int) -> list[str]:
     """What is wrong with what becomes of a seed's file; nothing, as it should be."""
     file = made_from(seed)
     try:
-        result = judge(read_raw_rows(file.content, file.feed, DELIVERY.file_name), file.feed, DELIVERY)
+        result = validate(read_raw_rows(file.content, file.feed, DELIVERY.file_name), file.feed, DELIVERY)
     except DeliveryRejectedError as refused:
         return [] if refused.sentence.startswith("acme, acme_1.csv: ") else [f"a refusal without vendor and file: {refused.sentence}"]
     except BaseException as error:
@@ -182,7 +182,7 @@ def faults_of(seed: int) -> list[str]:
     return found + (list(_differences(result, file)) if file.cells is not None else [])
 
 
-def _differences(result: Judged, file: MadeFile) -> Iterator[str]:
+def _differences(result: Validated, file: MadeFile) -> Iterator[str]:
     for row in result.positions.iter_rows(named=True):
         cells = (file.cells or {}).get(row["line_number"])
         if cells is None:

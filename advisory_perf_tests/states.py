@@ -21,7 +21,7 @@ TABLES = {
     "reconciliation_results": "id,created_at,updated_at,reconciliation_date",
     "accounts": "created_at,updated_at",
     "etl_processing_log": "id,created_at,received_at,first_received_at,processing_start_time,processing_end_time,run_id,"
-    "landing_no,taken_up_no,taken_up_by",
+    "ingestion_no,taken_up_no,taken_up_by",
     "data_quality_issues": "id,etl_log_id,created_at",
     "reconciliation_breaks": "created_at,updated_at",
     "delivery_factors": "",
@@ -36,7 +36,7 @@ _ARRIVAL = re.compile(r"-[0-9a-f]{16}\b")
 
 
 def state_of(platform: Platform, tables: Mapping[str, str] = TABLES) -> State:
-    """Warehouse, ledger and lake; a delivery is told by its file's name."""
+    """Warehouse, ledger and lake; a delivery is reported by its file's name."""
     found = {name: _rows(platform.warehouse, name, without) for name, without in tables.items()}
     found["lake"] = [f"{file.path} {_content(file.path, platform.lake.read(file.path))}" for file in platform.lake.files("")]
     return {name: sorted(_ARRIVAL.sub("", line) for line in lines) for name, lines in found.items()}
@@ -45,7 +45,7 @@ def state_of(platform: Platform, tables: Mapping[str, str] = TABLES) -> State:
 def without_staged(state: State) -> State:
     """The same without what was staged in the lake and never promoted.
 
-    A process that lost its turn while it was stopped may leave such an object: nobody reads it, and the next run of its window writes over
+    A process that lost its lock while it was stopped may leave such an object: nobody reads it, and the next run of its window writes over
     it. The process cannot remove it, since by then it may be the other's.
     """
     return {**state, "lake": [line for line in state["lake"] if not line.startswith("_staging/")]}

@@ -44,7 +44,7 @@ def unfailing(functions: list[ast.FunctionDef], helpers: set[str]) -> Iterator[s
             yield f"{function.name} asserts nothing"
 
 
-def untold(functions: list[ast.FunctionDef]) -> Iterator[str]:
+def unreported(functions: list[ast.FunctionDef]) -> Iterator[str]:
     """The errors of which a test does not look at what they say."""
     for function in functions:
         expecting = [item for node in ast.walk(function) if isinstance(node, ast.With) for item in node.items]
@@ -74,7 +74,7 @@ def helpers() -> set[str]:
 @pytest.mark.parametrize("name", FILES)
 def test_every_test_asserts_and_looks_at_what_errors_say(name: str, helpers: set[str]) -> None:
     functions = parsed((TESTS / name).read_text(encoding="utf-8"))
-    assert [*unfailing(functions, helpers), *untold(functions), *passed_over(functions)] == []
+    assert [*unfailing(functions, helpers), *unreported(functions), *passed_over(functions)] == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_every_test_asserts_and_looks_at_what_errors_say(name: str, helpers: set
 )
 def test_a_test_that_cannot_fail_is_found(source: str, says: str) -> None:
     functions = parsed(source)
-    assert [*unfailing(functions, set()), *untold(functions), *passed_over(functions)] == [says]
+    assert [*unfailing(functions, set()), *unreported(functions), *passed_over(functions)] == [says]
 
 
 def test_a_test_may_leave_its_assertion_to_a_function_that_leaves_it_to_another() -> None:

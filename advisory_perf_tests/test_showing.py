@@ -61,7 +61,7 @@ def test_nothing_that_is_shown_is_invisible_or_ends_a_line(text: str) -> None:
 
 
 @pytest.mark.slow
-def test_of_all_characters_those_that_cannot_be_seen_are_told_as_one() -> None:
+def test_of_all_characters_those_that_cannot_be_seen_are_reported_as_one() -> None:
     """By what is shown, by the names of files, and by what names and values do not differ by, in Python and in Polars.
 
     Of planes in which nothing is assigned, and of private ones, the ends stand for all.

@@ -1,7 +1,7 @@
 """`make bench`: one million rows from a CSV file to published and reconciled, beside a bare COPY of the same rows.
 
 Both run in this one call against the same server, so that the ratio holds on a noisy machine where seconds do not. The bare COPY
-loads what the lane published, already rendered as CSV, into empty tables with the same indexes, keys and checks.
+loads what the pipeline published, already rendered as CSV, into empty tables with the same indexes, keys and checks.
 """
 
 import argparse
@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=100)
     parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("part", nargs="?", choices=["lane", "copy", "reading"], help="reading: only how files are read")
+    parser.add_argument("part", nargs="?", choices=["pipeline", "copy", "reading"], help="reading: only how files are read")
     arguments = parser.parse_args()
-    if arguments.part == "lane":
-        print(json.dumps(run_lane(arguments.home)))
+    if arguments.part == "pipeline":
+        print(json.dumps(run_pipeline(arguments.home)))
     elif arguments.part == "copy":
         print(json.dumps(run_copy(arguments.home)))
     elif arguments.part == "reading":
@@ -60,15 +60,15 @@ def compare(accounts: int, days: int) -> None:
         (home / "bulk_all.csv").write_bytes(content)
         print(f"{accounts * days:,} rows, {len(content) / 1e6:,.0f} MB of CSV; {accounts:,} accounts, {days} days")
         with EmbeddedPostgres(home):
-            lane, copy = (_part(name, home) for name in ("lane", "copy"))
+            pipeline, copy = (_part(name, home) for name in ("pipeline", "copy"))
     print(f"\n{'stage':<32}{'seconds':>9}")
-    for name, seconds in lane["stages"].items():
+    for name, seconds in pipeline["stages"].items():
         print(f"{name:<32}{seconds:>9.1f}")
-    print(f"{'file to published, reconciled':<32}{lane['seconds']:>9.1f}   peak memory {lane['peak_mb']:,.0f} MB")
+    print(f"{'file to published, reconciled':<32}{pipeline['seconds']:>9.1f}   peak memory {pipeline['peak_mb']:,.0f} MB")
     for name, seconds in copy["tables"].items():
         print(f"{'bare COPY of ' + name:<32}{seconds:>9.1f}")
     print(f"{'bare COPY':<32}{copy['seconds']:>9.1f}")
-    print(f"\nratio {lane['seconds'] / copy['seconds']:.2f}   (aim 1.25, alarm 3)")
+    print(f"\nratio {pipeline['seconds'] / copy['seconds']:.2f}   (aim 1.25, alarm 3)")
 
 
 def _part(name: str, home: Path) -> dict[str, object]:
@@ -77,15 +77,15 @@ def _part(name: str, home: Path) -> dict[str, object]:
     return result
 
 
-def run_lane(home: Path) -> dict[str, object]:
-    """The platform's way: incoming, landing, lane, warehouse; seconds by stage from Dagster's own events."""
+def run_pipeline(home: Path) -> dict[str, object]:
+    """The platform's way: incoming, ingestion, pipeline, warehouse; seconds by stage from Dagster's own events."""
     settings = Settings(home=home, feeds_dir=FEED.parent)
     with open_installation(settings) as installation, installation.instance() as instance:
         runs = LocalRuns(installation.platform(), installation.definitions(), instance)
         _settle(address_of(installation.settings, Role.OWNER))
         begin = time.perf_counter()
-        handed = runs.land(home / "bulk_all.csv", None)
-        runs.run_lane(handed.entry.vendor)
+        handed = runs.ingest(home / "bulk_all.csv", None)
+        runs.run_pipeline(handed.entry.vendor)
         seconds = time.perf_counter() - begin
         stages = {}
         for record in reversed(instance.get_run_records()):

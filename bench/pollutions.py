@@ -64,7 +64,7 @@ def _texts(rows: list[tuple[str | None, ...]]) -> Rows:
 
 
 def outcome_by(reader: Callable[[bytes], Rows], variant: Variant) -> str:
-    """What becomes of a variant in another reader; what it loses, nobody is told."""
+    """What becomes of a variant in another reader; what it loses, nobody is reported."""
     try:
         return outcome(as_positions(reader(variant.content)), variant.style, noticed=False)
     except REFUSALS:

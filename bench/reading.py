@@ -20,7 +20,7 @@ import yaml
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, judge
+from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf.samples.bulk import bulk_csv
 
 FEED = Path(__file__).parent / "feeds" / "bulk.yaml"
@@ -43,44 +43,47 @@ def compare_readers(accounts: int, days: int) -> None:
     """Makes the files, measures each format and prints one line for each."""
     with tempfile.TemporaryDirectory() as folder:
         _write_files(Path(folder), bulk_csv(accounts=accounts, days=days, last_day=LAST_DAY, seed=1))
-        print(f"\n{'file':<10}{'rows':>11}{'MB':>7}{'read s':>8}{'judge s':>9}{'rows/s':>11}{'plain s':>9}", end="")
+        print(f"\n{'file':<10}{'rows':>11}{'MB':>7}{'read s':>8}{'validate s':>9}{'rows/s':>11}{'plain s':>9}", end="")
         print(f"{'read/plain':>12}{'all/plain':>11}{'read peak':>11}{'all peak':>10}   (peaks in file sizes)")
         for name in FORMATS:
             program = [sys.executable, "-m", "bench.reading", name, str(Path(folder) / f"bulk.{name}")]
-            told = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True, text=True).stdout)
-            both = told["read"] + told["judge"]
-            print(f"{name:<10}{told['rows']:>11,}{told['megabytes']:>7.0f}{told['read']:>8.2f}{told['judge']:>9.2f}", end="")
+            cost = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True, text=True).stdout)
+            both = cost["read"] + cost["validate"]
             print(
-                f"{told['rows'] / both:>11,.0f}{told['plain']:>9.2f}{told['read'] / told['plain']:>12.1f}{both / told['plain']:>11.1f}",
+                f"{name:<10}{cost['rows']:>11,}{cost['megabytes']:>7.0f}{cost['read']:>8.2f}{cost['validate']:>9.2f}",
                 end="",
             )
-            print(f"{told['read_peak'] / told['megabytes']:>11.1f}{told['judge_peak'] / told['megabytes']:>10.1f}")
+            print(
+                f"{cost['rows'] / both:>11,.0f}{cost['plain']:>9.2f}{cost['read'] / cost['plain']:>12.1f}{both / cost['plain']:>11.1f}",
+                end="",
+            )
+            print(f"{cost['read_peak'] / cost['megabytes']:>11.1f}{cost['validate_peak'] / cost['megabytes']:>10.1f}")
 
 
 def measure(name: str, path: Path) -> dict[str, float]:
-    """Seconds, the best of the rounds, and peak megabytes of the first reading and the first judging."""
+    """Seconds, the best of the rounds, and peak megabytes of the first reading and the first validation."""
     files, plain = FORMATS[name]
     feed = Feed.model_validate({**yaml.safe_load(FEED.read_text()), "files": {"patterns": ["bulk*"], **files}})
     before = _peak()
-    told: dict[str, float] = {"megabytes": path.stat().st_size / 1e6}
-    seconds: dict[str, list[float]] = {"read": [], "judge": [], "plain": []}
+    cost: dict[str, float] = {"megabytes": path.stat().st_size / 1e6}
+    seconds: dict[str, list[float]] = {"read": [], "validate": [], "plain": []}
     for _ in range(ROUNDS):
         begin = time.perf_counter()
         raw = read_raw_rows(path.read_bytes(), feed, path.name)
         seconds["read"].append(time.perf_counter() - begin)
-        told.setdefault("read_peak", _peak() - before)
+        cost.setdefault("read_peak", _peak() - before)
         begin = time.perf_counter()
-        judged = judge(raw, feed, DELIVERY)
-        seconds["judge"].append(time.perf_counter() - begin)
-        told.setdefault("judge_peak", _peak() - before)
-        told["rows"] = raw.height
-        if judged.positions.height != raw.height:
-            raise ValueError(f"{path.name}: {raw.height - judged.positions.height} rows of a clean file were not accepted")
-        del raw, judged
+        validated = validate(raw, feed, DELIVERY)
+        seconds["validate"].append(time.perf_counter() - begin)
+        cost.setdefault("validate_peak", _peak() - before)
+        cost["rows"] = raw.height
+        if validated.positions.height != raw.height:
+            raise ValueError(f"{path.name}: {raw.height - validated.positions.height} rows of a clean file were not accepted")
+        del raw, validated
         begin = time.perf_counter()
         plain(path)
         seconds["plain"].append(time.perf_counter() - begin)
-    return told | {part: min(taken) for part, taken in seconds.items()}
+    return cost | {part: min(taken) for part, taken in seconds.items()}
 
 
 def _write_files(folder: Path, content: bytes) -> None:

@@ -54,11 +54,11 @@ COMMENT ON COLUMN etl_processing_log.records_processed IS 'accepted rows: those 
 
 COMMENT ON COLUMN etl_processing_log.records_failed IS 'quarantined rows';
 
-COMMENT ON COLUMN etl_processing_log.pending_first_date IS 'first day that the lane has still to compute because of this delivery';
+COMMENT ON COLUMN etl_processing_log.pending_first_date IS 'first day that the pipeline has still to compute because of this delivery';
 
 COMMENT ON COLUMN etl_processing_log.pending_last_date IS 'last such day';
 
-COMMENT ON COLUMN etl_processing_log.normalized_run_id IS 'the landing (run_id) whose rows normalized_positions has taken up';
+COMMENT ON COLUMN etl_processing_log.normalized_run_id IS 'the ingestion (run_id) whose rows normalized_positions has taken up';
 
 COMMENT ON COLUMN etl_processing_log.received_at IS 'when the delivery arrived in the lake';
 

@@ -1,11 +1,11 @@
 -- depends: 0007_life_of_a_delivery
 -- The life of a break: since when it is there, what a person has said of it, what ended it; and breaks of whole deliveries.
 
--- The issues of quarantined rows have a line number; those that a lane finds belong to an account-date or a whole delivery.
+-- The issues of quarantined rows have a line number; those that a pipeline finds belong to an account-date or a whole delivery.
 CREATE INDEX IF NOT EXISTS data_quality_issues_of_lanes ON data_quality_issues (as_of_date) WHERE line_number IS NULL;
 
 COMMENT ON TABLE data_quality_issues IS
-    'what was wrong in a delivery: its quarantined rows, whole, with code and reason; and, without line_number, what its lane has found';
+    'what was wrong in a delivery: its quarantined rows, whole, with code and reason; and, without line_number, what its pipeline has found';
 
 CREATE TABLE IF NOT EXISTS delivery_factors (
     data_source text NOT NULL,

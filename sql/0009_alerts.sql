@@ -1,5 +1,5 @@
 -- depends: 0008_life_of_a_break
--- The outbox of alerts, and the days of each delivery, by which a missing file is told.
+-- The outbox of alerts, and the days of each delivery, by which a missing file is reported.
 
 CREATE TABLE IF NOT EXISTS delivered_days (
     etl_log_id bigint NOT NULL REFERENCES etl_processing_log (id) ON DELETE CASCADE,
@@ -7,9 +7,9 @@ CREATE TABLE IF NOT EXISTS delivered_days (
     PRIMARY KEY (etl_log_id, as_of_date)
 );
 
-COMMENT ON TABLE delivered_days IS 'the as-of dates on which a landed delivery has a position';
+COMMENT ON TABLE delivered_days IS 'the as-of dates on which an ingested delivery has a position';
 
--- What landed before this table was there: the days that were published of it, and its first and last.
+-- What was ingested before this table was there: the days that were published of it, and its first and last.
 INSERT INTO delivered_days (etl_log_id, as_of_date)
 SELECT log.id, known.as_of_date
 FROM etl_processing_log AS log
@@ -71,7 +71,7 @@ COMMENT ON COLUMN alerts.since IS 'when the trouble began: the arrival, the dead
 
 COMMENT ON COLUMN alerts.resolved_at IS 'when it was over, or a person said so';
 
-COMMENT ON COLUMN alerts.resolved_by_person IS 'a person said so; a missing file is not told again then';
+COMMENT ON COLUMN alerts.resolved_by_person IS 'a person said so; a missing file is not reported again then';
 
 COMMENT ON COLUMN alerts.sent_to IS 'the channel that took it, without user, password or path';
 

@@ -1,5 +1,5 @@
 -- depends: 0015_functions_of_roles
--- Fencing tokens: each taking of a turn gets a higher one, and who writes under a turn compares its own in the same transaction.
+-- Fencing tokens: each taking of a lock gets a higher one, and who writes under a lock compares its own in the same transaction.
 
 CREATE SEQUENCE IF NOT EXISTS turn_tokens;
 
@@ -10,8 +10,8 @@ CREATE TABLE IF NOT EXISTS turns (
     taken_at timestamptz NOT NULL DEFAULT now()
 );
 
-COMMENT ON TABLE turns IS 'who took a turn last: a process whose token is not this one has lost it, whatever it remembers';
-COMMENT ON COLUMN turns.subject IS 'what is done in turns, such as the lane of a vendor or the landing of a delivery';
+COMMENT ON TABLE turns IS 'who took a lock last: a process whose token is not this one has lost it, whatever it remembers';
+COMMENT ON COLUMN turns.subject IS 'what is done by one run at a time, such as the pipeline of a vendor or the ingestion of a delivery';
 COMMENT ON COLUMN turns.token IS 'higher with each taking';
 COMMENT ON COLUMN turns.holder IS 'host and process that took it';
 

@@ -1,4 +1,4 @@
-"""The words in which alerts are told: one message for all that are due together, gathered by vendor and code. Pure."""
+"""The words in which alerts are reported: one message for all that are due together, gathered by vendor and code. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from advisory_perf.alerts.outbox import KeptAlert
 
-_TOLD_IN_FULL = 3
+_REPORTED_IN_FULL = 3
 """Of one vendor and code; the others are counted, so that a bad day is one message and not a hundred."""
 
 _LONGEST = 1000
@@ -65,8 +65,8 @@ def message_of(alerts: Sequence[KeptAlert]) -> Message:
 def _paragraph(alerts: Sequence[KeptAlert]) -> str:
     first = alerts[0]
     head = f"{first.severity} {first.code} {first.vendor}, since {_instant(min(alert.since for alert in alerts))}"
-    lines = [f"- {_cut(_one_line(alert.message))}{_over(alert)} [alert {alert.id}]" for alert in alerts[:_TOLD_IN_FULL]]
-    others = len(alerts) - _TOLD_IN_FULL
+    lines = [f"- {_cut(_one_line(alert.message))}{_over(alert)} [alert {alert.id}]" for alert in alerts[:_REPORTED_IN_FULL]]
+    others = len(alerts) - _REPORTED_IN_FULL
     if others > 0:
         lines.append(f"- and {others:,} more: `advisory-perf alerts list`")
     return "\n".join([head, *lines])

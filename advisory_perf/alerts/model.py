@@ -1,6 +1,6 @@
-"""What an alert is: one trouble that a person should know of, told once, with since when, why and what to do.
+"""What an alert is: one incident that a person should know of, reported once, with since when, why and what to do.
 
-The codes here are those of troubles that no file code names; a rejected delivery's alert has the code of its rejection.
+The codes here are those of incidents that no file code names; a rejected delivery's alert has the code of its rejection.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from advisory_perf.contracts.enums import Severity
 from advisory_perf.contracts.issue_codes import Code
 from advisory_perf.showing import shown
 
-MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has landed for a window whose deadline is over")
+MISSING_FILE = Code("MISSING_FILE", Severity.HIGH, "nothing has been ingested for a window whose deadline is over")
 LATE_FILE = Code("LATE_FILE", Severity.MEDIUM, "the first delivery of a window came after its deadline")
-STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be landed nor moved out of incoming/, as often as it was tried")
+STUCK_FILE = Code("STUCK_FILE", Severity.CRITICAL, "a file can neither be ingested nor moved out of incoming/, as often as it was tried")
 ODD_NAME = Code("ODD_NAME", Severity.MEDIUM, "something in incoming/ is not taken for its name, kind, size or rights, or is never finished")
-LANE_FAILED = Code("LANE_FAILED", Severity.CRITICAL, "a lane failed as often as agreed, so that what has landed is not published")
-TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a turn for so long that it may have been stopped, and others wait for it")
+LANE_FAILED = Code(
+    "LANE_FAILED", Severity.CRITICAL, "a pipeline failed as often as agreed, so that what has been ingested is not published"
+)
+TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a lock for so long that it may have been stopped, and others wait for it")
 TRIED_FOR_LONG = Code("TRIED_FOR_LONG", Severity.HIGH, "runs for the same thing have ended badly for an hour, and are launched again")
 SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")
 DELIVERY_WITH_ISSUES = Code(
@@ -42,9 +44,9 @@ ALERT_CODES: dict[str, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One trouble. ``key`` is what it is about: the same trouble has the same key however often it is found.
+    """One incident. ``key`` is what it is about: the same incident has the same key however often it is found.
 
-    ``is_over`` is for what is told when it has passed already, such as a late file. ``window`` is the first day of a window.
+    ``is_over`` is for what is reported when it has passed already, such as a late file. ``window`` is the first day of a window.
     """
 
     key: str
@@ -66,7 +68,7 @@ class Alert:
 
 
 def is_rejection(code: str) -> bool:
-    """Whether an alert of the code is about a delivery that was rejected or given up, and so has the code of a file."""
+    """Whether an alert of the code is about a delivery that was rejected or abandoned, and so has the code of a file."""
     return code not in ALERT_CODES
 
 

@@ -26,7 +26,7 @@ LONGEST_WAIT = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class KeptAlert:
-    """One row of ``alerts``, as far as it is told to a person."""
+    """One row of ``alerts``, as far as it is reported to a person."""
 
     id: int
     code: str
@@ -119,14 +119,14 @@ class Outbox:
     def update(self, *, raised: Sequence[Alert] = (), once: Sequence[Alert] = (), resolved: Sequence[str] = ()) -> list[str]:
         """Raises alerts, and resolves those with the keys, in one transaction; gives the messages of those ``once`` that are new.
 
-        Of those ``once`` none is told again while it is open or after a person resolved it; what has passed already is told once for
-        all time.
+        Of those ``once`` none is reported again while it is open or after a person resolved it; what has passed already is reported once
+        for all time.
         """
         with self._warehouse.connect() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('alerts that are told once', 0))")
-            told = [alert.message for alert in once if connection.execute(_INSERT + _ONCE, _place(alert)).rowcount]
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('alerts that are reported once', 0))")
+            reported = [alert.message for alert in once if connection.execute(_INSERT + _ONCE, _place(alert)).rowcount]
             write_alerts(connection, raised=raised, resolved=resolved)
-        return told
+        return reported
 
     def open_windows(self, vendor: str, code: str) -> list[date]:
         """The windows of the vendor about which an alert of the code is open."""
@@ -180,7 +180,7 @@ class Outbox:
         return self._alerts(_ALERTS, {"all": not only_open})
 
     def resolve(self, alert_id: int) -> bool:
-        """A person says that a trouble is over; false where no such alert is open."""
+        """A person says that an incident is over; false where no such alert is open."""
         with self._warehouse.connect() as connection:
             return bool(
                 connection.execute(

@@ -33,7 +33,7 @@ def alerts_resolve(
     ids: Annotated[list[int], typer.Argument(metavar="ID...", help="As `alerts list` shows them.")],
     home: Home = None,
 ) -> None:
-    """Says of alerts that their trouble is over."""
+    """Says of alerts that their incident is over."""
     from advisory_perf.alerts.outbox import Outbox
     from advisory_perf.runtime.installation import open_installation
 

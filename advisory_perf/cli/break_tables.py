@@ -17,8 +17,8 @@ def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
     rows = queried_where(
         warehouse, RELATION, "SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id", where
     )
-    told = ("break", "vendor", "account", "figure", "since", "until")
-    table = titled(f"Breaks: {rows.height:,}", told, numbers=("valuations", "days", "amount"))
+    reported = ("break", "vendor", "account", "figure", "since", "until")
+    table = titled(f"Breaks: {rows.height:,}", reported, numbers=("valuations", "days", "amount"))
     for heading in ("cause", "status"):
         table.add_column(heading, overflow="fold")
     for row in rows.iter_rows(named=True):

@@ -69,7 +69,7 @@ def demo(context: typer.Context, home: Home = None) -> None:
         typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
         _run(settings, files, None)
     command = f"{sys.argv[0]} --home {settings.home}"
-    typer.echo(f"\nSee the lanes, their checks and metadata:  {command} dev")
+    typer.echo(f"\nSee the pipelines, their checks and metadata:  {command} dev")
     typer.echo(f"Take the figures with you:                 {command} export performance_data -o performance_data.csv")
 
 
@@ -77,10 +77,10 @@ def demo(context: typer.Context, home: Home = None) -> None:
 def run(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Deliveries, in order of arrival.", exists=True, dir_okay=False, readable=True)],
-    vendor: Annotated[str | None, typer.Option(help="Whose files they are; by default told from the feeds' patterns.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="Whose files they are; by default distinguished from the feeds' patterns.")] = None,
     home: Home = None,
 ) -> None:
-    """Lands the files and runs their lanes to the end, without a daemon."""
+    """Ingests the files and runs their pipelines to the end, without a daemon."""
     _end(_run(settings_of(context, home), files, vendor))
 
 
@@ -225,7 +225,7 @@ def feeds_detect(
         list[Path],
         typer.Argument(help="A delivery without a feed, or several of a kind, as a file a day needs.", exists=True, dir_okay=False),
     ],
-    vendor: Annotated[str | None, typer.Option(help="The lane's name; by default the first words of the file's name.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="The pipeline's name; by default the first words of the file's name.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
 ) -> None:
     """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""
@@ -270,9 +270,9 @@ def quarantine_replay(
     delivery: Annotated[str | None, typer.Option(help="The delivery with this id.")] = None,
     home: Home = None,
 ) -> None:
-    """Lands kept deliveries again with the present feeds, as if they came now, and runs their lanes."""
+    """Ingests kept deliveries again with the present feeds, as if they came now, and runs their pipelines."""
     from advisory_perf.cli.progress import replay_with_progress
-    from advisory_perf.cli.quarantine_tables import lanes_to_replay, to_replay
+    from advisory_perf.cli.quarantine_tables import pipelines_to_replay, to_replay
     from advisory_perf.cli.tables import console, summary
     from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.runtime.installation import open_installation
@@ -285,8 +285,8 @@ def quarantine_replay(
         platform = installation.platform()
         known, feeds = platform.ledger.entries(), list(platform.feeds)
         entries = to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
-        lanes = lanes_to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
-        outcome = replay_with_progress(installation, platform, entries, lanes)
+        pipelines = pipelines_to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
+        outcome = replay_with_progress(installation, platform, entries, pipelines)
         if outcome.handed:
             console().print(summary(platform.warehouse, outcome.handed))
         elif not outcome.failures:

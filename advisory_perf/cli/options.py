@@ -30,7 +30,7 @@ def settings_of(context: typer.Context, home: Path | None) -> Settings:
         return Settings(home=chosen) if chosen is not None else Settings()
     except ValidationError as error:
         problems = "; ".join(f"ADVISORY_PERF_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
-        raise SettingsError(f"a setting cannot be used ({problems}); mend it in the environment") from error
+        raise SettingsError(f"a setting cannot be used ({problems}); fix it in the environment") from error
 
 
 def print_or_export(

@@ -14,35 +14,35 @@ from advisory_perf.showing import shown
 
 
 def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> Outcome:
-    """Lands the files and runs their lanes; the bar is on stderr and counts deliveries, then lanes."""
-    return _with_progress(installation, platform, len(files), lambda runs, **told: run_files(runs, files, vendor, **told))
+    """Ingests the files and runs their pipelines; the bar is on stderr and counts deliveries, then pipelines."""
+    return _with_progress(installation, platform, len(files), lambda runs, **reported: run_files(runs, files, vendor, **reported))
 
 
 def replay_with_progress(installation: Installation, platform: Platform, entries: Sequence[LedgerEntry], vendors: Sequence[str]) -> Outcome:
-    """Lands the deliveries again and runs the vendors' lanes; likewise."""
-    return _with_progress(installation, platform, len(entries), lambda runs, **told: replay(runs, entries, vendors, **told))
+    """Ingests the deliveries again and runs the vendors' pipelines; likewise."""
+    return _with_progress(installation, platform, len(entries), lambda runs, **reported: replay(runs, entries, vendors, **reported))
 
 
 def _with_progress(installation: Installation, platform: Platform, count: int, run: Callable[..., Outcome]) -> Outcome:
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with installation.instance() as instance, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        landing = progress.add_task("landing deliveries", total=count)
-        lanes = progress.add_task("running lanes", total=None)
+        ingestion = progress.add_task("ingestion deliveries", total=count)
+        pipelines = progress.add_task("running pipelines", total=None)
         release_dead_runs(instance)
         runs = LocalRuns(platform, installation.definitions(), instance)
 
-        def landed(one: Handed) -> None:
-            progress.update(landing, advance=1, description=shown(f"landed {one.name}"))
+        def ingested(one: Handed) -> None:
+            progress.update(ingestion, advance=1, description=shown(f"ingested {one.name}"))
             if not console.is_terminal:
-                console.print(shown(f"landed {one.name}: {one.status}"), markup=False, highlight=False, soft_wrap=True)
+                console.print(shown(f"ingested {one.name}: {one.status}"), markup=False, highlight=False, soft_wrap=True)
 
-        def lane_done(name: str, of: int) -> None:
-            progress.update(lanes, advance=1, total=of, description=f"ran the lane of {name}")
+        def pipeline_done(name: str, of: int) -> None:
+            progress.update(pipelines, advance=1, total=of, description=f"ran the pipeline of {name}")
             if not console.is_terminal:
-                console.print(f"ran the lane of {name}", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"ran the pipeline of {name}", markup=False, highlight=False, soft_wrap=True)
 
-        outcome = run(runs, landed=landed, lane_done=lane_done)
+        outcome = run(runs, ingested=ingested, pipeline_done=pipeline_done)
         if progress.tasks[-1].completed == 0:
-            progress.remove_task(lanes)  # nothing waited for a lane
+            progress.remove_task(pipelines)  # nothing waited for a pipeline
         return outcome

@@ -1,4 +1,4 @@
-"""The quarantine as a person meets it: which rows are in it, and which deliveries a mended feed may read better."""
+"""The quarantine as a person meets it: which rows are in it, and which deliveries a fixed feed may read better."""
 
 from collections.abc import Sequence
 
@@ -29,17 +29,19 @@ def quarantine_table(warehouse: Warehouse, where: Condition) -> Table:
     return table
 
 
-def lanes_to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[str]:
-    """The vendors whose lanes a replay brings to their end: the one that is named, or the named delivery's, or all."""
+def pipelines_to_replay(
+    entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None
+) -> list[str]:
+    """The vendors whose pipelines a replay brings to their end: the one that is named, or the named delivery's, or all."""
     if delivery_id is not None:
         return [entry.vendor for entry in entries if entry.delivery_id == delivery_id]
     return [name for name in vendors if vendor in {None, name}]
 
 
 def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[LedgerEntry]:
-    """The deliveries to land again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine.
+    """The deliveries to ingest again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine.
 
-    One that is only RECEIVED is among them: its landing is under way elsewhere, or was killed, as that of a replay may have been.
+    One that is only RECEIVED is among them: its ingestion is under way elsewhere, or was killed, as that of a replay may have been.
     """
     if delivery_id is not None:
         named = next((entry for entry in entries if entry.delivery_id == delivery_id), None)

@@ -256,7 +256,7 @@ _ENTRIES = (
         nullable=True,
         derived_from=("ending_market_value", "contributions", "distributions"),
     ),
-    Column("window", Kind.DATE, "first day of the lane's partition the row is stored in"),
+    Column("window", Kind.DATE, "first day of the pipeline's partition the row is stored in"),
     Column("is_valuation", Kind.FLAG, "false where the row only carries an account's state into a window without its valuation"),
     # against the vendor
     _return("twrr_variance", "our return of the period that vendor_twrr covers - vendor_twrr", ("calculated_twrr", "vendor_twrr")),
@@ -274,7 +274,7 @@ _ENTRIES = (
     Column("variance", Kind.FIGURE, "calculated_value - vendor_value", nullable=True),
     Column("tolerance_threshold", Kind.FIGURE, "the largest variance that passes", at_least=0),
     Column("within_tolerance", Kind.FLAG, "passes; null where the vendor gives no figure", nullable=True),
-    Column("likely_cause", Kind.TEXT, "why it breaks, as far as can be told", nullable=True, allowed=tuple(Cause)),
+    Column("likely_cause", Kind.TEXT, "why it breaks, as far as is known", nullable=True, allowed=tuple(Cause)),
     Column(
         "factor",
         Kind.FIGURE,

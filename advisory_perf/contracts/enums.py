@@ -21,7 +21,7 @@ class _Convention(StrEnum):
 
 
 class Cadence(StrEnum):
-    """How often a feed values its accounts; it chooses the windows of the lane."""
+    """How often a feed values its accounts; it chooses the windows of the pipeline."""
 
     DAILY = "daily"
     MONTHLY = "monthly"
@@ -142,7 +142,7 @@ WITH_RETURN = (ReturnStatus.OK, ReturnStatus.LARGE_FLOW)
 class DeliveryStatus(StrEnum):
     """Where a delivery stands in the ledger.
 
-    RECEIVED: its landing has begun. PROCESSING: landed, its lane has still to publish it. The others are final.
+    RECEIVED: its ingestion has begun. PROCESSING: ingested, its pipeline has still to publish it. The others are final.
     """
 
     RECEIVED = "RECEIVED"

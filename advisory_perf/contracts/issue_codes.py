@@ -1,6 +1,6 @@
 """Every code with its sentence and severity. Files are rejected whole, rows are quarantined one by one; a notice does neither.
 
-What a lane finds in published rows changes no figure and keeps nothing back.
+What a pipeline finds in published rows changes no figure and keeps nothing back.
 """
 
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ _FILE_CODES = (
     Code("E_ENCRYPTED", Severity.CRITICAL, "the file is encrypted; ask the vendor for it without a password"),
     Code("E_TOO_LARGE", Severity.CRITICAL, "the file is larger than the settings allow"),
     Code("E_RESOURCES", Severity.CRITICAL, "reading the file takes more memory or time than the settings allow, or ends its reader"),
-    Code("E_MAPPING", Severity.CRITICAL, "a required column cannot be told"),
+    Code("E_MAPPING", Severity.CRITICAL, "a required column is missing or ambiguous"),
     Code("E_DRIFT", Severity.CRITICAL, "the layout left the feed's contract"),
     Code("E_TYPE", Severity.CRITICAL, "a column has a type that the feed cannot take"),
-    Code("E_POISONED", Severity.CRITICAL, "its landing failed as often as agreed, for a reason that no code names"),
+    Code("E_POISONED", Severity.CRITICAL, "its ingestion failed as often as agreed, for a reason that no code names"),
     Code("E_UNKNOWN_VENDOR", Severity.CRITICAL, "no feed claims the file"),
     Code("E_DATE_AMBIGUOUS", Severity.CRITICAL, "dates can be read in two ways; say the format in the feed"),
     Code("E_SCALE_AMBIGUOUS", Severity.CRITICAL, "values can be percent or fraction, units or thousands; say it in the feed"),
@@ -152,8 +152,8 @@ OLDER_VERSION = Code("DQ_OLDER_VERSION", Severity.MEDIUM, "an older version of t
 COMPLETENESS_CODES = (INCOMPLETE, SHORT_RESTATEMENT, OLDER_VERSION)
 """What makes a delivery one with issues; an account that is missing by itself does not."""
 _OF_VALUATIONS = (STALE_VALUE, LARGE_FLOW, CURRENCY_CHANGE, VALUE_JUMP)
-LANE_CODES: dict[str, Code] = {code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES)}
+PIPELINE_CODES: dict[str, Code] = {code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES)}
 
-CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES, *LANE_CODES.values())}
+CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES, *PIPELINE_CODES.values())}
 NOTICE_CODES: frozenset[str] = frozenset(code.name for code in _NOTICE_CODES)
 ROW_CODES: frozenset[str] = frozenset(code.name for code in _ROW_CODES)

@@ -1,4 +1,4 @@
-"""What each stage of a lane stores: its columns, in order, and its natural key.
+"""What each stage of a pipeline stores: its columns, in order, and its natural key.
 
 A table is a view of the data dictionary. Two kinds of column differ from their entry: a key column is never null, and
 ``also_nullable`` names those that a particular table may leave empty.

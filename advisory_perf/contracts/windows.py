@@ -1,4 +1,4 @@
-"""Windows: the days or months of as-of dates that partition a lane.
+"""Windows: the days or months of as-of dates that partition a pipeline.
 
 A window is named by its first day. Its number counts days or months, so that ranges of windows are arithmetic.
 """

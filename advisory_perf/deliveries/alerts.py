@@ -16,7 +16,7 @@ from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES, INCOMPLETE, 
 _DIGEST = 12
 _FIELDS = sql.SQL("id, vendor, file_name, delivery_id, sha256, received_at")
 """Those of ``_Delivery``, in its order."""
-_TOLD = 3
+_REPORTED = 3
 """So many of a delivery's issues stand in its alert."""
 _ALERTED = [INCOMPLETE.name, SHORT_RESTATEMENT.name]
 _WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
@@ -24,14 +24,14 @@ _WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
 _OF_DELIVERIES: LiteralString = "etl_log_id = ANY(%(ids)s)"
 _OF_THE_SAME_BYTES: LiteralString = """
     etl_log_id IN (
-        SELECT troubled.id FROM etl_processing_log AS troubled JOIN etl_processing_log AS landed USING (sha256) WHERE landed.id = %(id)s
+        SELECT affected.id FROM etl_processing_log AS affected JOIN etl_processing_log AS ingested USING (sha256) WHERE ingested.id = %(id)s
     )
 """
 _RESOLVE_REJECTIONS: LiteralString = """
     UPDATE alerts SET resolved_at = now()
-    FROM etl_processing_log AS troubled, etl_processing_log AS landed
-    WHERE alerts.resolved_at IS NULL AND alerts.code <> ALL(%(others)s) AND troubled.id = alerts.etl_log_id AND landed.id = %(id)s
-    AND troubled.sha256 = landed.sha256 AND troubled.vendor IN (landed.vendor, 'unknown')
+    FROM etl_processing_log AS affected, etl_processing_log AS ingested
+    WHERE alerts.resolved_at IS NULL AND alerts.code <> ALL(%(others)s) AND affected.id = alerts.etl_log_id AND ingested.id = %(id)s
+    AND affected.sha256 = ingested.sha256 AND affected.vendor IN (ingested.vendor, 'unknown')
 """
 
 
@@ -66,14 +66,14 @@ class _Delivery:
 
 
 def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: str, sentence: str) -> None:
-    """The delivery was rejected or given up: one alert a file and code, however often its landing is tried again."""
+    """The delivery was rejected or abandoned: one alert a file and code, however often its ingestion is tried again."""
     statement = sql.SQL("SELECT {} FROM etl_processing_log WHERE id = %s").format(_FIELDS)
     (fields,) = connection.execute(statement, [etl_log_id]).fetchall()
     rejected = _Delivery(*fields)
     remedy = (
         ""
         if code in _WITH_THEIR_REMEDY
-        else f"; it lies in error/{rejected.vendor}/{rejected.delivery_id}/: ask the vendor for the right file, or mend the feed and run "
+        else f"; it lies in error/{rejected.vendor}/{rejected.delivery_id}/: ask the vendor for the right file, or fix the feed and run "
         f"`advisory-perf quarantine replay --delivery {rejected.delivery_id}`"
     )
     hold_alerts(connection, _OF_DELIVERIES, {"ids": [etl_log_id]})
@@ -84,7 +84,7 @@ def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: st
 
 
 def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
-    """The delivery has landed, or had landed before: its rejection is over, and that of the same bytes in no vendor's folder.
+    """The delivery has been ingested, or had been ingested before: its rejection is over, and that of the same bytes in no vendor's folder.
 
     A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
     """
@@ -100,7 +100,7 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
     statement = sql.SQL("SELECT status, records_failed, {} FROM etl_processing_log WHERE id = ANY(%s) ORDER BY id").format(_FIELDS)
     found = connection.execute(statement, [list(etl_log_ids)]).fetchall()
     incomplete = {
-        etl_log_id: ("; ".join(says[:_TOLD]) + (f"; and {len(says) - _TOLD} more" if len(says) > _TOLD else ""), is_alerted)
+        etl_log_id: ("; ".join(says[:_REPORTED]) + (f"; and {len(says) - _REPORTED} more" if len(says) > _REPORTED else ""), is_alerted)
         for etl_log_id, says, is_alerted in connection.execute(
             "SELECT etl_log_id, array_agg(issue_description ORDER BY id), bool_or(issue_type = ANY(%(alerted)s))"
             " FROM data_quality_issues WHERE etl_log_id = ANY(%(ids)s) AND issue_type = ANY(%(codes)s) GROUP BY etl_log_id",

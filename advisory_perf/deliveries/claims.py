@@ -1,7 +1,7 @@
-"""Who may land a delivery, and who may say that it failed: decided under a lock on its bytes.
+"""Who may ingest a delivery, and who may say that it failed: decided under a lock on its bytes.
 
-A delivery is known by vendor, name and bytes. What has landed is never rejected or taken by another arrival of it, and the same bytes
-never land twice where names say nothing of the rows.
+A delivery is known by vendor, name and bytes. What has been ingested is never rejected or taken by another arrival of it, and the same
+bytes never ingest twice where names say nothing of the rows.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from typing import TypedDict
 import psycopg
 
 from advisory_perf.deliveries.alerts import alert_rejection, resolve_rejection
-from advisory_perf.deliveries.delivered_days import LANDED, replace_days
+from advisory_perf.deliveries.delivered_days import INGESTED, replace_days
 from advisory_perf.deliveries.entries import SELECT, LedgerEntry, entries_of
 from advisory_perf.errors import WarehouseError
 from advisory_perf.showing import shown
@@ -33,7 +33,7 @@ class Identity(TypedDict):
 
 
 class ClaimOutcome(Enum):
-    """TAKEN: land it. KNOWN: this very file is in the ledger. DUPLICATE: its bytes are, under another name."""
+    """TAKEN: ingest it. KNOWN: this very file is in the ledger. DUPLICATE: its bytes are, under another name."""
 
     TAKEN = "taken"
     KNOWN = "known"
@@ -49,23 +49,23 @@ class Claim:
 
 
 def claim(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: bool) -> Claim:
-    """Whether the run is to land the delivery: see ``Ledger.claim``."""
+    """Whether the run is to ingest the delivery: see ``Ledger.claim``."""
     known = _locked(connection, identity)
     repeated = _repeated(connection, identity, known, bytes_say_all=bytes_say_all)
     if repeated is not None:
         return repeated
-    if known is not None and known.status in LANDED:
+    if known is not None and known.status in INGESTED:
         return Claim(ClaimOutcome.TAKEN, _note_run(connection, identity))
     return Claim(ClaimOutcome.TAKEN, _take(connection, identity, "RECEIVED"))
 
 
 def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: bool, code: str, sentence: str) -> Claim:
-    """A FAILED row for a file that no run could land, unless its bytes have: see ``Ledger.record_rejection``."""
+    """A FAILED row for a file that no run could be ingested, unless its bytes have: see ``Ledger.record_rejection``."""
     known = _locked(connection, identity)
     repeated = _repeated(connection, identity, known, bytes_say_all=bytes_say_all)
     if repeated is not None:
         return repeated
-    if known is not None and known.status in LANDED:
+    if known is not None and known.status in INGESTED:
         return Claim(ClaimOutcome.KNOWN, known)
     entry = _take(connection, identity, "RECEIVED")
     reject(connection, entry.delivery_id, code=code, sentence=sentence)
@@ -73,14 +73,14 @@ def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes
 
 
 def _repeated(connection: psycopg.Connection, identity: Identity, known: LedgerEntry | None, *, bytes_say_all: bool) -> Claim | None:
-    """The claim of a file that repeats another arrival; None for one that is to be landed, or had landed under its own id."""
+    """The claim of a file that repeats another arrival; None for one that is to be ingested, or had been ingested under its own id."""
     original = _same_bytes(connection, identity) if bytes_say_all else None
     if known is not None and known.status == "DUPLICATE" and bytes_say_all:
         if original is not None:
             resolve_rejection(connection, original.id)
         is_own = known.delivery_id == identity["delivery_id"]
         return Claim(ClaimOutcome.DUPLICATE if is_own else ClaimOutcome.KNOWN, known)
-    if known is not None and known.status in LANDED:
+    if known is not None and known.status in INGESTED:
         if known.delivery_id == identity["delivery_id"]:
             return None
         resolve_rejection(connection, known.id)
@@ -106,8 +106,8 @@ def _locked(connection: psycopg.Connection, identity: Identity) -> LedgerEntry |
 
 
 def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
-    condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(landed)s) ORDER BY id"
-    place = {**identity, "landed": LANDED}
+    condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(ingested)s) ORDER BY id"
+    place = {**identity, "ingested": INGESTED}
     return next(iter(entries_of(connection, SELECT + condition, place)), None)
 
 
@@ -134,11 +134,11 @@ def _take(connection: psycopg.Connection, identity: Identity, status: str) -> Le
 
 
 def reject(connection: psycopg.Connection, delivery_id: str, *, code: str, sentence: str, also: Collection[date] = ()) -> None:
-    """FAILED, with an alert; the days of an earlier landing, and those of ``also``, are its lane's to compute without it."""
+    """FAILED, with an alert; the days of an earlier ingestion, and those of ``also``, are its pipeline's to compute without it."""
     found = connection.execute(
         "UPDATE etl_processing_log SET status = 'FAILED', error_code = %(code)s, error_message = %(sentence)s, processing_end_time = now(),"
         " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
-        " records_duplicate = 0, records_footer = 0, landing_no = nextval('landing_numbers'),"
+        " records_duplicate = 0, records_footer = 0, ingestion_no = nextval('ingestion_numbers'),"
         " pending_first_date = least(pending_first_date, first_as_of_date,"
         " CASE WHEN first_as_of_date IS NOT NULL THEN %(also_first)s::date END),"
         " pending_last_date = greatest(pending_last_date, last_as_of_date,"
@@ -182,4 +182,4 @@ def _insert_duplicate(connection: psycopg.Connection, identity: Identity, origin
 
 def unknown(delivery_id: str) -> WarehouseError:
     """The error of a delivery that the ledger does not have."""
-    return WarehouseError(f"the ledger has no delivery {delivery_id}; land it first")
+    return WarehouseError(f"the ledger has no delivery {delivery_id}; ingest it first")

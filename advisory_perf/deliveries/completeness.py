@@ -74,7 +74,7 @@ def publish_missing(connection: psycopg.Connection, vendor: str, found: MissingF
 
 
 def note_empty(connection: psycopg.Connection, etl_log_id: int) -> None:
-    """An issue of a landed delivery without a row where others of its vendor had some; without a day no publication finds it."""
+    """An issue of an ingested delivery without a row where others of its vendor had some; without a day no publication finds it."""
     says = f"{INCOMPLETE.sentence}: the file holds no rows; ask the vendor whether there was nothing to send"
     place = {"id": etl_log_id, "code": INCOMPLETE.name, "sentence": says, "severity": INCOMPLETE.severity.value}
     connection.execute(_FORGET_EMPTY, place)

@@ -38,7 +38,7 @@ class LedgerEntry:
     error_message: str | None
     pending_first_date: date | None
     pending_last_date: date | None
-    landing_no: int
+    ingestion_no: int
     taken_up_no: int | None
     taken_up_by: list[str]
     processing_start_time: datetime | None
@@ -47,8 +47,8 @@ class LedgerEntry:
 
     @property
     def held_by(self) -> list[str]:
-        """The stages of the lane whose rows hold what the delivery says now."""
-        return self.taken_up_by if self.taken_up_no == self.landing_no else []
+        """The stages of the pipeline whose rows hold what the delivery says now."""
+        return self.taken_up_by if self.taken_up_no == self.ingestion_no else []
 
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))

@@ -1,7 +1,7 @@
-"""What runs write to the lake of a delivery: noted before the first row, struck off when the ledger says that it has landed.
+"""What runs write to the lake of a delivery: noted before the first row, struck off when the ledger says that it has been ingested.
 
-Until then the lake's rows of the delivery are none that a lane may read: they are those of a landing that the ledger does not know, or of
-two. A note of a run that has ended asks for the delivery to be landed again.
+Until then the lake's rows of the delivery are none that a pipeline may read: they are those of an ingestion that the ledger does not know,
+or of two. A note of a run that has ended asks for the delivery to be ingested again.
 """
 
 from collections.abc import Collection
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import psycopg
 
-from advisory_perf.deliveries.delivered_days import LANDED
+from advisory_perf.deliveries.delivered_days import INGESTED
 from advisory_perf.warehouse.connection import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
-class LandingWrite:
+class IngestionWrite:
     """A delivery whose rows a run has begun to write."""
 
     number: int
@@ -24,76 +24,76 @@ class LandingWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class LandingInDoubt:
-    """A landed delivery whose rows in the lake may be others than the ledger counts."""
+class IngestionInDoubt:
+    """An ingested delivery whose rows in the lake may be others than the ledger counts."""
 
     vendor: str
     delivery_id: str
 
 
-def note_landing(warehouse: Warehouse, vendor: str, delivery_id: str, *, run_id: str) -> int:
+def note_ingestion(warehouse: Warehouse, vendor: str, delivery_id: str, *, run_id: str) -> int:
     """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off."""
     with warehouse.connect() as connection:
         (number,) = connection.execute(
-            "INSERT INTO landing_writes (vendor, delivery_id, run_id) VALUES (%s, %s, %s) RETURNING id", [vendor, delivery_id, run_id]
+            "INSERT INTO ingestion_writes (vendor, delivery_id, run_id) VALUES (%s, %s, %s) RETURNING id", [vendor, delivery_id, run_id]
         ).fetchone() or (0,)
     return int(number)
 
 
-def strike_off_landing(connection: psycopg.Connection, number: int) -> None:
-    """In the transaction that kept the run's turns: what it has written stands by itself."""
-    connection.execute("DELETE FROM landing_writes WHERE id = %s", [number])
+def strike_off_ingestion(connection: psycopg.Connection, number: int) -> None:
+    """In the transaction that kept the run's locks: what it has written stands by itself."""
+    connection.execute("DELETE FROM ingestion_writes WHERE id = %s", [number])
 
 
-def end_landing(connection: psycopg.Connection, delivery_id: str) -> None:
-    """In the transaction by which the delivery has landed: strikes off what its run has noted, and what was in doubt before that."""
+def end_ingestion(connection: psycopg.Connection, delivery_id: str) -> None:
+    """In the transaction by which the delivery has been ingested: strikes off what its run has noted, and what was in doubt before that."""
     connection.execute(
-        "DELETE FROM landing_writes AS noted USING etl_processing_log AS log"
+        "DELETE FROM ingestion_writes AS noted USING etl_processing_log AS log"
         " WHERE log.delivery_id = %(delivery_id)s AND noted.delivery_id = log.delivery_id AND (noted.run_id = log.run_id"
-        " OR noted.run_id IS NULL AND noted.id < (SELECT min(own.id) FROM landing_writes AS own"
+        " OR noted.run_id IS NULL AND noted.id < (SELECT min(own.id) FROM ingestion_writes AS own"
         " WHERE own.delivery_id = log.delivery_id AND own.run_id = log.run_id))",
         {"delivery_id": delivery_id},
     )
 
 
-def noted_landings(warehouse: Warehouse) -> list[LandingWrite]:
+def noted_ingestions(warehouse: Warehouse) -> list[IngestionWrite]:
     """The writes of runs that were not struck off, the oldest first."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT id, vendor, delivery_id, run_id FROM landing_writes WHERE run_id IS NOT NULL ORDER BY id"
+            "SELECT id, vendor, delivery_id, run_id FROM ingestion_writes WHERE run_id IS NOT NULL ORDER BY id"
         ).fetchall()
-    return [LandingWrite(*row) for row in rows]
+    return [IngestionWrite(*row) for row in rows]
 
 
-def doubt_landing(warehouse: Warehouse, write: LandingWrite) -> None:
-    """The run has ended: what it wrote, and when, nobody knows. A landing that has begun before does not strike this off."""
+def doubt_ingestion(warehouse: Warehouse, write: IngestionWrite) -> None:
+    """The run has ended: what it wrote, and when, nobody knows. An ingestion that has begun before does not strike this off."""
     with warehouse.connect() as connection:
-        found = connection.execute("DELETE FROM landing_writes WHERE id = %s RETURNING id", [write.number]).fetchone()
+        found = connection.execute("DELETE FROM ingestion_writes WHERE id = %s RETURNING id", [write.number]).fetchone()
         if found is not None:
-            connection.execute("INSERT INTO landing_writes (vendor, delivery_id) VALUES (%s, %s)", [write.vendor, write.delivery_id])
+            connection.execute("INSERT INTO ingestion_writes (vendor, delivery_id) VALUES (%s, %s)", [write.vendor, write.delivery_id])
 
 
-def landings_in_doubt(warehouse: Warehouse) -> list[LandingInDoubt]:
-    """The landed deliveries that are to be landed again. What is in doubt of one that counts for nothing is forgotten."""
+def ingestions_in_doubt(warehouse: Warehouse) -> list[IngestionInDoubt]:
+    """The ingested deliveries that are to be ingested again. What is in doubt of one that counts for nothing is forgotten."""
     with warehouse.connect() as connection:
         connection.execute(
-            "DELETE FROM landing_writes AS noted WHERE run_id IS NULL AND NOT EXISTS (SELECT FROM landing_writes AS other"
+            "DELETE FROM ingestion_writes AS noted WHERE run_id IS NULL AND NOT EXISTS (SELECT FROM ingestion_writes AS other"
             " WHERE other.delivery_id = noted.delivery_id AND other.run_id IS NOT NULL) AND NOT EXISTS (SELECT FROM etl_processing_log"
-            " AS log WHERE log.delivery_id = noted.delivery_id AND log.status = ANY(%(landed)s))",
-            {"landed": LANDED},
+            " AS log WHERE log.delivery_id = noted.delivery_id AND log.status = ANY(%(ingested)s))",
+            {"ingested": INGESTED},
         )
         rows = connection.execute(
-            "SELECT noted.vendor, noted.delivery_id FROM landing_writes AS noted JOIN etl_processing_log AS log USING (delivery_id)"
-            " WHERE noted.run_id IS NULL AND log.status = ANY(%(landed)s) GROUP BY 1, 2 ORDER BY min(noted.id)",
-            {"landed": LANDED},
+            "SELECT noted.vendor, noted.delivery_id FROM ingestion_writes AS noted JOIN etl_processing_log AS log USING (delivery_id)"
+            " WHERE noted.run_id IS NULL AND log.status = ANY(%(ingested)s) GROUP BY 1, 2 ORDER BY min(noted.id)",
+            {"ingested": INGESTED},
         ).fetchall()
-    return [LandingInDoubt(*row) for row in rows]
+    return [IngestionInDoubt(*row) for row in rows]
 
 
-def being_landed(warehouse: Warehouse, delivery_ids: Collection[str]) -> list[str]:
+def being_ingested(warehouse: Warehouse, delivery_ids: Collection[str]) -> list[str]:
     """Those of the deliveries whose rows are being written, or were written by a run of which the ledger knows nothing."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT DISTINCT delivery_id FROM landing_writes WHERE delivery_id = ANY(%s) ORDER BY 1", [list(delivery_ids)]
+            "SELECT DISTINCT delivery_id FROM ingestion_writes WHERE delivery_id = ANY(%s) ORDER BY 1", [list(delivery_ids)]
         ).fetchall()
     return [delivery_id for (delivery_id,) in rows]

@@ -1,6 +1,6 @@
-"""What is wrong in a delivery, beside its entry in the ledger: its quarantined rows, and what its vendor's lane has found.
+"""What is wrong in a delivery, beside its entry in the ledger: its quarantined rows, and what its vendor's pipeline has found.
 
-The former have a line number and belong to the landing, the latter have none and belong to the publication; neither touches the
+The former have a line number and belong to the ingestion, the latter have none and belong to the publication; neither touches the
 other's. What stays the same keeps its id, so that one can see since when.
 """
 
@@ -51,7 +51,7 @@ def replace_issues(connection: psycopg.Connection, quarantined: pl.DataFrame, *,
 def publish_found(
     connection: psycopg.Connection, vendor: str, of_valuations: Mapping[Code, pl.DataFrame], *, first: date, last: date
 ) -> None:
-    """Makes the issues of the vendor's lane those of its publication: of single valuations of the days, and of whole deliveries.
+    """Makes the issues of the vendor's pipeline those of its publication: of single valuations of the days, and of whole deliveries.
 
     ``of_valuations`` has the valuations for each code: ``stale_values``, ``large_flows`` with their flows, ``currency_changes``,
     ``value_jumps``, each with its delivery_id. The deliveries are those of ``delivery_factors``: one issue for each figure of a

@@ -1,6 +1,6 @@
 """The ledger: one row a delivery, its status and its counts, and the issues of its quarantined rows.
 
-Who may land a delivery, and who may reject it, is decided in ``claims``.
+Who may ingest a delivery, and who may reject it, is decided in ``claims``.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ import psycopg
 from advisory_perf.deliveries.alerts import follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import Claim, Identity, claim, claim_rejection, reject, unknown
 from advisory_perf.deliveries.completeness import note_empty
-from advisory_perf.deliveries.delivered_days import LANDED, replace_days
+from advisory_perf.deliveries.delivered_days import INGESTED, replace_days
 from advisory_perf.deliveries.entries import SELECT, LedgerEntry, composed, entries_of
-from advisory_perf.deliveries.ingestion_writes import end_landing
+from advisory_perf.deliveries.ingestion_writes import end_ingestion
 from advisory_perf.deliveries.issues import replace_issues
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class Ledger:
         self.warehouse = warehouse
         self._confirm = confirm
 
-    def under(self, turns: Turns) -> "Ledger":
-        """The same ledger for a run that holds turns: nothing is written once one of them is lost."""
-        return Ledger(self.warehouse, turns.confirm)
+    def under(self, locks: Locks) -> "Ledger":
+        """The same ledger for a run that holds locks: nothing is written once one of them is lost."""
+        return Ledger(self.warehouse, locks.confirm)
 
     @contextmanager
     def _writing(self) -> Iterator[psycopg.Connection]:
@@ -71,11 +71,11 @@ class Ledger:
             yield connection
 
     def claim(self, *, bytes_say_all: bool = True, **identity: Unpack[Identity]) -> Claim:
-        """Whether this run is to land the delivery.
+        """Whether this run is to ingest the delivery.
 
         TAKEN inserts its row, or takes it again where the same name and bytes failed before; counts start at zero. A delivery that
-        is landed again counts as before until the new landing is done. KNOWN changes no row of the ledger. DUPLICATE inserts one that
-        says which delivery it repeats. With both, alerts about a rejection of the same bytes are over: they have landed.
+        is ingested again counts as before until the new ingestion is done. KNOWN changes no row of the ledger. DUPLICATE inserts one that
+        says which delivery it repeats. With both, alerts about a rejection of the same bytes are over: they have been ingested.
         ``bytes_say_all`` is false where the vendor's file names say something of the rows, such as their day: no file then repeats one of
         another name.
         """
@@ -83,15 +83,15 @@ class Ledger:
             return claim(connection, identity, bytes_say_all=bytes_say_all)
 
     def record_rejection(self, *, code: str, sentence: str, bytes_say_all: bool = True, **identity: Unpack[Identity]) -> Claim:
-        """A FAILED row, and its alert, for a file that no run could land.
+        """A FAILED row, and its alert, for a file that no run could be ingested.
 
-        TAKEN says that there is one now. What repeats a delivery that has landed changes nothing of it: KNOWN, or DUPLICATE under another
-        name, as for a claim.
+        TAKEN says that there is one now. What repeats a delivery that has been ingested changes nothing of it: KNOWN, or DUPLICATE under
+        another name, as for a claim.
         """
         with self._writing() as connection:
             return claim_rejection(connection, identity, bytes_say_all=bytes_say_all, code=code, sentence=sentence)
 
-    def landed(  # noqa: PLR0913 - one keyword a count
+    def mark_ingested(  # noqa: PLR0913 - one keyword a count
         self,
         delivery_id: str,
         *,
@@ -106,9 +106,9 @@ class Ledger:
     ) -> None:
         """The delivery's rows are stored: PROCESSING with its counts; its days and issues in place of any earlier ones.
 
-        ``as_of_dates`` are the days on which it has a position; an alert about its rejection is over. What the lane has still to
-        compute are the days it has now, those it had at an earlier landing, and those of ``also``, on which other versions of the file
-        have positions. A delivery without any such day waits for no lane and is closed at once.
+        ``as_of_dates`` are the days on which it has a position; an alert about its rejection is over. What the pipeline has still to
+        compute are the days it has now, those it had at an earlier ingestion, and those of ``also``, on which other versions of the file
+        have positions. A delivery without any such day waits for no pipeline and is closed at once.
         """
         with self._writing() as connection:
             found = connection.execute(
@@ -117,7 +117,7 @@ class Ledger:
                     " records_failed = %(quarantined)s, records_duplicate = %(duplicate)s, records_footer = %(footer)s,"
                     " pending_first_date = least(pending_first_date, first_as_of_date, %(first)s, %(also_first)s),"
                     " pending_last_date = greatest(pending_last_date, last_as_of_date, %(last)s, %(also_last)s),"
-                    " landing_no = nextval('landing_numbers'),"
+                    " ingestion_no = nextval('ingestion_numbers'),"
                     " first_as_of_date = %(first)s, last_as_of_date = %(last)s, error_code = NULL, error_message = NULL,"
                     " status = CASE WHEN coalesce(pending_first_date, first_as_of_date, %(first)s, %(also_first)s) IS NOT NULL"
                     " THEN 'PROCESSING'"
@@ -143,7 +143,7 @@ class Ledger:
                 raise unknown(delivery_id)
             replace_issues(connection, issues, etl_log_id=found[0])
             replace_days(connection, found[0], as_of_dates)
-            end_landing(connection, delivery_id)
+            end_ingestion(connection, delivery_id)
             resolve_rejection(connection, found[0])
             note_empty(connection, found[0])
             if found[1] is None:
@@ -152,41 +152,41 @@ class Ledger:
     def rejected(self, delivery_id: str, *, code: str, sentence: str, also: Collection[date] = ()) -> None:
         """The delivery cannot be read: FAILED, with code and sentence, nothing counted, and an alert.
 
-        Where an earlier landing of it was published, its lane has still to compute those days without it, and those of ``also``, on
+        Where an earlier ingestion of it was published, its pipeline has still to compute those days without it, and those of ``also``, on
         which other versions of the file have positions.
         """
         with self._writing() as connection:
             reject(connection, delivery_id, code=code, sentence=sentence, also=also)
 
     def taken_up(self, pending: Sequence[LedgerEntry], *, by: str, after: Sequence[str], first: date, last: date) -> None:
-        """A stage's rows of the days from first to last now hold what these landings say, those that its input stages held already.
+        """A stage's rows of the days from first to last now hold what these ingestions say, those that its input stages held already.
 
-        ``pending`` was asked for before the rows were read, or under the turn of the lane, so that a delivery that lands meanwhile, or
-        lands again, stays pending; ``after`` are the names of the input stages.
+        ``pending`` was asked for before the rows were read, or under the lock of the pipeline, so that a delivery that is ingested
+        meanwhile, or is ingested again, stays pending; ``after`` are the names of the input stages.
         """
-        held = [entry.landing_no for entry in pending if set(after) <= set(entry.held_by)]
+        held = [entry.ingestion_no for entry in pending if set(after) <= set(entry.held_by)]
         if held:
             with self._writing() as connection:
                 connection.execute(
-                    "UPDATE etl_processing_log SET taken_up_no = landing_no, taken_up_by = array_append("
-                    "CASE WHEN taken_up_no = landing_no THEN array_remove(taken_up_by, %(by)s) ELSE '{}' END, %(by)s)"
-                    " WHERE landing_no = ANY(%(held)s) AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s",
+                    "UPDATE etl_processing_log SET taken_up_no = ingestion_no, taken_up_by = array_append("
+                    "CASE WHEN taken_up_no = ingestion_no THEN array_remove(taken_up_by, %(by)s) ELSE '{}' END, %(by)s)"
+                    " WHERE ingestion_no = ANY(%(held)s) AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s",
                     {"by": by, "held": held, "first": first, "last": last},
                 )
 
     def recompute(self, write: LakeWrite) -> None:
-        """The lane has still to compute the days of the write, though no delivery of theirs is new: what the lake has of them is in doubt.
+        """The pipeline has still to compute the days of the write though no delivery of theirs is new: the lake's rows are in doubt.
 
-        That is noted with a delivery of the vendor, of those days if there is one, so that no lane under way closes it.
+        That is noted with a delivery of the vendor, of those days if there is one, so that no pipeline under way closes it.
         """
         with self.warehouse.connect() as connection:
             connection.execute(
                 "UPDATE etl_processing_log SET pending_first_date = least(pending_first_date, %(first)s),"
-                " pending_last_date = greatest(pending_last_date, %(last)s), landing_no = nextval('landing_numbers')"
+                " pending_last_date = greatest(pending_last_date, %(last)s), ingestion_no = nextval('ingestion_numbers')"
                 " WHERE id = (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s"
-                " ORDER BY status = ANY(%(landed)s) DESC, coalesce(last_as_of_date >= %(first)s, false) DESC,"
+                " ORDER BY status = ANY(%(ingested)s) DESC, coalesce(last_as_of_date >= %(first)s, false) DESC,"
                 " last_as_of_date DESC NULLS LAST, id DESC LIMIT 1)",
-                {"vendor": write.vendor, "first": write.first, "last": write.last, "landed": LANDED},
+                {"vendor": write.vendor, "first": write.first, "last": write.last, "ingested": INGESTED},
             )
             strike_off(connection, write.number)
 
@@ -201,14 +201,14 @@ class Ledger:
         that its rows have now, and so does that of ``also``, entries of other days whose issues have changed. The transaction is to end
         with ``follow_issues`` of those that changed.
         """
-        place = {"vendor": vendor, "of": list(of), "first": first, "last": last, "landed": LANDED}
+        place = {"vendor": vendor, "of": list(of), "first": first, "last": last, "ingested": INGESTED}
         closed = entries_of(
             connection,
-            "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(landed)s) THEN {outcome} ELSE status END,"
+            "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(ingested)s) THEN {outcome} ELSE status END,"
             " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
             " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
-            " AND taken_up_no = landing_no AND taken_up_by @> %(of)s::text[] AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
-            " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(landed)s) AND later.last_as_of_date > %(last)s)"
+            " AND taken_up_no = ingestion_no AND taken_up_by @> %(of)s::text[] AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
+            " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(ingested)s) AND later.last_as_of_date > %(last)s)"
             " RETURNING {columns}",
             place,
         )
@@ -228,7 +228,7 @@ class Ledger:
         return Publication(entries, sorted({*ids, *(changed_id for (changed_id,) in changed), *also}))
 
     def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
-        """Every delivery, or those of a vendor, in the order of landing."""
+        """Every delivery, or those of a vendor, in the order of ingestion."""
         return self._select("%(vendor)s::text IS NULL OR vendor = %(vendor)s ORDER BY id", {"vendor": vendor})
 
     def entry(self, delivery_id: str) -> LedgerEntry | None:
@@ -241,26 +241,26 @@ class Ledger:
         return next(iter(self._select("vendor = %(vendor)s AND file_name = %(name)s AND sha256 = %(sha256)s", place)), None)
 
     def touching(self, vendor: str, first: date, last: date) -> list[LedgerEntry]:
-        """The landed deliveries with positions between the days, by arrival."""
+        """The ingested deliveries with positions between the days, by arrival."""
         return self._select(
-            "vendor = %(vendor)s AND status = ANY(%(landed)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
+            "vendor = %(vendor)s AND status = ANY(%(ingested)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
             " ORDER BY received_at, id",
-            {"vendor": vendor, "landed": LANDED, "first": first, "last": last},
+            {"vendor": vendor, "ingested": INGESTED, "first": first, "last": last},
         )
 
-    def landed_of(self, vendor: str) -> list[LedgerEntry]:
-        """The landed deliveries of the vendor, by arrival."""
+    def ingested_of(self, vendor: str) -> list[LedgerEntry]:
+        """The ingested deliveries of the vendor, by arrival."""
         return self._select(
-            "vendor = %(vendor)s AND status = ANY(%(landed)s) ORDER BY received_at, id", {"vendor": vendor, "landed": LANDED}
+            "vendor = %(vendor)s AND status = ANY(%(ingested)s) ORDER BY received_at, id", {"vendor": vendor, "ingested": INGESTED}
         )
 
     def pending(self, vendor: str) -> list[LedgerEntry]:
-        """The deliveries because of which the lane has still something to compute."""
+        """The deliveries because of which the pipeline has still something to compute."""
         return self._select("vendor = %(vendor)s AND pending_first_date IS NOT NULL ORDER BY id", {"vendor": vendor})
 
     def latest_as_of_date(self, vendor: str) -> date | None:
-        """The latest day with a position in any landed delivery of the vendor."""
-        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in LANDED and entry.last_as_of_date]
+        """The latest day with a position in any ingested delivery of the vendor."""
+        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in INGESTED and entry.last_as_of_date]
         return max(days, default=None)
 
     def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:

@@ -1,6 +1,6 @@
 """A delivery's way through the lake's zones and the ledger, from arrival to archive or error.
 
-The archive gets the very bytes that were read, before they are judged, even when the vendor puts another file of the same name
+The archive gets the very bytes that were read, before they are validated, even when the vendor puts another file of the same name
 into incoming meanwhile; incoming is cleared last, and only of the very object that was read, once a copy of it was compared.
 """
 
@@ -55,7 +55,7 @@ def delivery_id_of(file: LakeFile) -> str:
 
 
 def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str, *, path_is_name: bool = False) -> Arrival:
-    """The delivery, from incoming, or from archive or error when its landing runs again.
+    """The delivery, from incoming, or from archive or error when its ingestion runs again.
 
     It keeps the arrival time that the ledger has for it. LakeError where it is nowhere.
     """
@@ -103,7 +103,7 @@ def keep_in_error(
 ) -> str:
     """Keeps the bytes that were read in error/ beside a JSON file with the reason; returns their path.
 
-    ``attempts`` are the landings that failed before it was given up, each as the JSON file is to tell it.
+    ``attempts`` are the ingestions that failed before it was abandoned, each as the JSON file is to tell it.
     """
     reason = {
         "vendor": arrival.vendor,
@@ -132,7 +132,7 @@ def sha256_of(content: bytes) -> str:
 
 
 def _keep(lake: Lake, arrival: Arrival, content: bytes, zone: str) -> str:
-    """Writes to one zone and removes what an earlier landing left in the other; incoming is cleared by itself, at the end.
+    """Writes to one zone and removes what an earlier ingestion left in the other; incoming is cleared by itself, at the end.
 
     The copy is read back and compared before anything goes that it replaces.
     """

@@ -50,7 +50,7 @@ def conventions(verdicts: Sequence[Verdict] | None, evidence: str) -> list[Findi
     ):
         ranked = tuple(dict.fromkeys(options))
         status = Status.CONFIRMED if len(ranked) == 1 else Status.UNDECIDED
-        said = evidence if len(ranked) < 2 else f"{evidence}; these give the same returns"  # noqa: PLR2004 - one is told
+        said = evidence if len(ranked) < 2 else f"{evidence}; these give the same returns"  # noqa: PLR2004 - one is inferred
         value = ranked[0] if len(ranked) == 1 else None
         found.append(Finding(f"conventions.{key}", status, said, value, candidates=() if value else ranked or candidates))
     weights = tuple(dict.fromkeys(str(one.weight) for one in tied))
@@ -114,7 +114,7 @@ class FiguresOfFile:
 
     def findings(self) -> list[Finding]:
         """Every column of amounts and returns, and the conventions."""
-        verdicts = self._told_by_returns()
+        verdicts = self._inferred_by_returns()
         holding = {name: verdict for name, verdict in verdicts.items() if verdict.holds}
         proposed = candidates_for("vendor_twrr", self._named)
         ours = {name: verdict for name, verdict in holding.items() if name in proposed}
@@ -126,11 +126,11 @@ class FiguresOfFile:
             Finding(f"columns.{field}", Status.UNDECIDED, "no column of amounts is named so") for field in required if field not in assigned
         ]
         found += self._return_findings(ours, holding, proposed)
-        required_are_told = all(assigned[field].column for field in required if field in assigned)
-        if ours and required_are_told and holding.keys() == ours.keys():
+        required_are_inferred = all(assigned[field].column for field in required if field in assigned)
+        if ours and required_are_inferred and holding.keys() == ours.keys():
             evidence = "; ".join(f"the returns in {name} follow {verdict.how_well}" for name, verdict in ours.items())
-            told = conventions(list(ours.values()), evidence)
-            return [*found, *(self._doubted(one, [*ours], assigned) if one.key == _FEE_BASIS else one for one in told)]
+            inferred = conventions(list(ours.values()), evidence)
+            return [*found, *(self._doubted(one, [*ours], assigned) if one.key == _FEE_BASIS else one for one in inferred)]
         return [*found, *conventions(None, "no column of returns follows from the values and flows")]
 
     def _doubted(self, found: Finding, returned: Sequence[str], assigned: Mapping[str, Assigned]) -> Finding:
@@ -149,7 +149,7 @@ class FiguresOfFile:
         )
         return replace(found, status=Status.UNDECIDED, evidence=why, value=None, candidates=tuple(basis.value for basis in FeeBasis))
 
-    def _told_by_returns(self) -> dict[str, Verdict]:
+    def _inferred_by_returns(self) -> dict[str, Verdict]:
         """What each column of returns says; a net flow that nothing confirms is turned, if that makes anything hold."""
         verdicts = self._verdicts()
         if NET_FLOW in self._amounts.assignment and not self._amounts.confirms_net_flow(verdicts.values()):
@@ -179,12 +179,12 @@ class FiguresOfFile:
         evidence, status = one.evidence, one.status
         blank = blanks(self._rows, one.column, self._numbers)
         if blank.any():
-            told = self._amounts.blank_is_zero(blanks(self.sample, one.column, self._numbers))
-            options |= {"blank": "zero"} if told else {}
+            inferred = self._amounts.blank_is_zero(blanks(self.sample, one.column, self._numbers))
+            options |= {"blank": "zero"} if inferred else {}
             evidence += f"; {blank.sum()} blank cells" + (
-                ", and the identity holds with zero" if told else ", and nothing tells what they mean"
+                ", and the identity holds with zero" if inferred else ", and nothing tells what they mean"
             )
-            status = status if told else Status.UNCONFIRMED
+            status = status if inferred else Status.UNCONFIRMED
         options |= {"sign": -1} if one.sign == -1 else {}
         if unit := self._names[one.column].unit:
             options["scale"] = Decimal(unit)

@@ -1,6 +1,6 @@
 """What a file announces of itself below its rows: a count of rows, sums of amounts, a row of totals.
 
-A number in a footer line is taken for a count or a sum only where it is exactly that in every file, and where the line told as
+A number in a footer line is taken for a count or a sum only where it is exactly that in every file, and where the line inferred as
 an expression fits no row. So what is proposed holds for the files at hand, and a later one that differs is refused, not misread.
 """
 
@@ -139,7 +139,7 @@ class Announcements:
             yield pattern + re.escape(line[end:]).replace(r"\ ", " ") + "$"
 
     def _texts(self, lines: pl.DataFrame) -> list[str]:
-        """The lines as the landing holds them against ``validation.control_totals``."""
+        """The lines as the ingestion holds them against ``validation.control_totals``."""
         whole = pl.concat_str(pl.col(cell_columns(lines)).fill_null(""), separator=self.delimiter)
         return [text for text in lines.select(pl.coalesce(MISFIT, whole).alias("line"))["line"] if text]
 

@@ -94,7 +94,7 @@ def _line_end(text: str) -> str | None:
 
 
 def _rows(head: str, delimiter: str) -> Iterator[list[str]]:
-    """The first rows, as far as Python's reader can tell them apart."""
+    """The first rows, as far as Python's reader can distinguish."""
     if len(delimiter) > 1:
         head, delimiter = head.replace(delimiter, _STAND_IN), _STAND_IN
     try:

@@ -137,7 +137,7 @@ class Amounts:
         """What becomes of each field that any column is named for; ``verdict`` is what the vendor's returns say."""
         found = {field: self._assigned(field, verdict) for field in COEFFICIENT if self.candidates.get(field) and not self._is_idle(field)}
         self._refuse_contradicted_names(found)
-        if not all(field in found and self._is_told(field, found[field]) for field in (BEGINNING, ENDING, *self.flows)):
+        if not all(field in found and self._is_inferred(field, found[field]) for field in (BEGINNING, ENDING, *self.flows)):
             for field, one in found.items():
                 found[field] = replace(one, status=Status.UNCONFIRMED) if one.status is Status.NAMED else one
         if self.candidates.get(_OWN_NET_FLOW):
@@ -169,8 +169,8 @@ class Amounts:
         is_confirmed, by_returns = self._by_returns(field, verdict)
         evidence = "; ".join(filter(None, [self._name_evidence(field, column), *self._equation_evidence(field, column), by_returns]))
         status = self._status(field, column, confirmed=is_confirmed)
-        if self._is_told_from_fees(field, verdict):
-            status, evidence = Status.NAMED, f"{evidence}; told by name, since fees are on nearly every row and flows are not"
+        if self._is_distinguished_from_fees(field, verdict):
+            status, evidence = Status.NAMED, f"{evidence}; inferred from the name, since fees are on nearly every row and flows are not"
         if self._contradicted(field, verdict):
             others = [other[field] for other in verdict.other_columns if field in other] if verdict is not None else []
             ranked = tuple(dict.fromkeys([*others, *self._ranked(field)]))
@@ -180,7 +180,7 @@ class Amounts:
         return Assigned(status, evidence, column, self.figures.orientation(column, field))
 
     @staticmethod
-    def _is_told(field: str, one: Assigned) -> bool:
+    def _is_inferred(field: str, one: Assigned) -> bool:
         return one.status is Status.CONFIRMED or (one.status is Status.NAMED and field == DISTRIBUTIONS)
 
     def _is_idle(self, field: str) -> bool:
@@ -238,7 +238,7 @@ class Amounts:
             return True, "what else is subtracted, distributions being known"
         return True, f"the returns follow from it {verdict.how_well}, and from no other column"
 
-    def _is_told_from_fees(self, field: str, verdict: Verdict | None) -> bool:
+    def _is_distinguished_from_fees(self, field: str, verdict: Verdict | None) -> bool:
         """Whether distributions and fees stand under sure names, could change places, and only the one is the rule and the other rare.
 
         Before fees, what goes out at the end of the day and fees are added to the ending value alike.
@@ -297,7 +297,7 @@ class Amounts:
         return evidence
 
     def _refuse_contradicted_names(self, found: dict[str, Assigned]) -> None:
-        """What only names tell apart is refused together, where one of the names is contradicted.
+        """What only names distinguish is refused together, where one of the names is contradicted.
 
         Income is hardly ever negative; appreciation is the rule and other adjustments are the exception.
         """
@@ -323,7 +323,7 @@ class Amounts:
         if len(ranked) > 1:
             return Assigned(Status.UNDECIDED, "several columns are named so", candidates=ranked)
         if not all(flow is not None and flow.column for flow in flows):
-            return Assigned(Status.UNDECIDED, "the flows that it would be the net of are not told", candidates=ranked)
+            return Assigned(Status.UNDECIDED, "the flows that it would be the net of are not inferred", candidates=ranked)
         inflow, outflow = (pl.col(str(flow.column)) * flow.sign for flow in flows if flow is not None)
         net, theirs = inflow - outflow, pl.col(column)
         for sign in (1, -1):
@@ -339,5 +339,5 @@ class Amounts:
         if not self.identity_holds:
             return False
         holds = self.figures.amounts.select((residual(self.figures, self.assignment).abs() <= self.figures.slack).alias("holds"))["holds"]
-        told = holds.filter(blank)
-        return told.len() >= min(LEAST_ROWS, LEAST_WITNESSES) and share(told) >= HOLDS
+        inferred = holds.filter(blank)
+        return inferred.len() >= min(LEAST_ROWS, LEAST_WITNESSES) and share(inferred) >= HOLDS

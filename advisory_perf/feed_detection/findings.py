@@ -10,7 +10,7 @@ class Status(Enum):
     CONFIRMED = "confirmed"
     """Arithmetic or structure leaves nothing else."""
     NAMED = "by name"
-    """An exact name, and everything that could contradict it agrees; what is left is told by the name alone."""
+    """An exact name, and everything that could contradict it agrees; what is left is inferred from the name alone."""
     UNCONFIRMED = "not confirmed"
     """An exact name that nothing in the file confirms: the value is proposed as a comment."""
     UNDECIDED = "undecided"

@@ -1,4 +1,4 @@
-"""Habits of a vendor that the rows show once columns and amounts are told: keys of the feed that take rows which others would refuse.
+"""Habits of a vendor that the rows show once columns and amounts are inferred: keys of the feed that take rows which others would refuse.
 
 Each is proposed where the figures leave nothing else: a reversal by the identity, one account in two spellings by the values that roll
 from the one to the other. Where they only raise the question, it is left to a person as a comment, with its evidence; where they raise
@@ -44,7 +44,7 @@ class Habits:
 
     @cached_property
     def _positions(self) -> pl.DataFrame:
-        """Account, day, texts and amounts by field, as far as they are told; rows with all of their amounts only."""
+        """Account, day, texts and amounts by field, as far as they are inferred; rows with all of their amounts only."""
         rows, day, account = self.keys.rows, self.keys.day, self.keys.account
         if day is None or account is None:
             return pl.DataFrame()

@@ -87,7 +87,7 @@ def no_header(file_name: str, rows: Iterable[Sequence[str | None]]) -> DeliveryR
     if len(periods) > 1:
         return DeliveryRejectedError(
             "E_HEADER_MISSING",
-            f"{file_name}: has a column for each period, such as {periods[0]}, which detection does not turn into rows;"
+            f"{file_name}: has a column for each period, such as {periods[0]}, which detection does not make into rows;"
             " write a feed with files: unpivot, or ask for the file with a row a period",
         )
     return DeliveryRejectedError(

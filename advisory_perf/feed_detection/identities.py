@@ -1,4 +1,4 @@
-"""The two equations that tell amounts apart without any return: the market value identity and the roll-forward.
+"""The two equations that distinguish without any return: the market value identity and the roll-forward.
 
 All amounts are exact decimals. An equation only counts where it could fail: on rows whose amounts are not zero, and, for the
 roll-forward, where the two values of the earlier day differ.
@@ -21,7 +21,7 @@ BEGINNING, ENDING = "beginning_market_value", "ending_market_value"
 CONTRIBUTIONS, DISTRIBUTIONS = FLOWS
 FEES = "fees"
 SPLIT = ("income", "appreciation", "other_adjustments")
-"""What no equation tells apart: they enter every one of them as their sum."""
+"""What no equation distinguish: they enter every one of them as their sum."""
 
 COEFFICIENT = {BEGINNING: 1, CONTRIBUTIONS: 1, NET_FLOW: 1, **dict.fromkeys(SPLIT, 1), DISTRIBUTIONS: -1, FEES: -1, ENDING: -1}
 """Of each field in the identity, which sums to zero; the net flow stands there in the place of both flows."""
@@ -49,7 +49,7 @@ Assignment = Mapping[str, str]
 class Figures:
     """The amounts of a file by column, of one row an account and day; ``unit`` is one of the last digit printed.
 
-    ``turned`` are columns of either sign, which no count of signs turns, to be read with the other one.
+    ``turned`` are columns of either sign, which no count of signs reverses, to be read with the other one.
     """
 
     keys: pl.DataFrame
@@ -93,7 +93,7 @@ class Figures:
         """The sign that a column takes as the field: 1, -1, or 0 where its amounts contradict the field.
 
         Flows have one sign in a column, and fees and income nearly so. Income and what else adds up to the value are never
-        turned: a column of the other sign is another field. Net flows have either sign, so that only arithmetic turns them.
+        turned: a column of the other sign is another field. Net flows have either sign, so that only arithmetic reverses them.
         """
         if field == NET_FLOW:
             return -1 if column in self.turned else 1
@@ -146,7 +146,7 @@ class Seen:
 class Identity:
     """The assignment of columns under which the identity holds best, and on which part of how many rows.
 
-    ``seen`` is told by field. ``rivals`` names, by field, the
+    ``seen`` is inferred by field. ``rivals`` names, by field, the
     columns that would do as well and hold other amounts.
     """
 

@@ -43,7 +43,7 @@ class Proposal:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every key of the feed is told and confirmed."""
+        """Whether every key of the feed is inferred and confirmed."""
         return not self.open_keys
 
 
@@ -62,7 +62,7 @@ def propose(deliveries: Sequence[tuple[str, bytes]], *, compute: SubPeriodReturn
     numeric = [name for name in table.headers if name not in taken and _holds_numbers(keys.rows[cell(name)])]
     marks = notation((keys.rows[cell(name)] for name in numeric), is_text=table.files["format"] == "csv")
     figures = FiguresOfFile(keys, {name: name_of(name) for name in numeric}, {name: named[name] for name in numeric}, marks, compute)
-    code = currency(table, named, marks.told.get("currency_signs", ()), taken | set(numeric))
+    code = currency(table, named, marks.inferred.get("currency_signs", ()), taken | set(numeric))
     amounts = figures.findings() if not marks.candidates else _unread(named)
     columns = [*keys.findings[:2], *whose, *amounts]
     delimiter = str(table.files.get("csv", {}).get("delimiter", ","))
@@ -102,10 +102,10 @@ def _file_findings(table: Table, vendor: str | None, further: dict[str, str]) ->
             "title", Status.NAMED, "for people", f"{(vendor or vendor_of(table.file_name)).replace('_', ' ')}, {table.files['format']}"
         ),
     ]
-    told = [pattern for pattern in table.files["patterns"] if re.search("[A-Za-z].*[.]", pattern)]
-    files = {key: value for key, value in table.files.items() if key != "patterns" or told} | further
+    inferred = [pattern for pattern in table.files["patterns"] if re.search("[A-Za-z].*[.]", pattern)]
+    files = {key: value for key, value in table.files.items() if key != "patterns" or inferred} | further
     findings.append(Finding("files", Status.CONFIRMED, "from the bytes and names", files))
-    if not told:
+    if not inferred:
         nothing = "the name is only a date, and would claim the files of every vendor"
         findings.append(Finding("files.patterns", Status.UNDECIDED, nothing, candidates=tuple(table.files["patterns"])))
     if table.encodings:
@@ -118,14 +118,14 @@ def _file_findings(table: Table, vendor: str | None, further: dict[str, str]) ->
 def _number_findings(marks: Notation) -> list[Finding]:
     if marks.candidates:
         return [Finding("numbers", Status.UNDECIDED, "the marks in numbers can be read in several ways", candidates=marks.candidates)]
-    return [Finding("numbers", Status.CONFIRMED, "explains every number of the file", dict(marks.told))] if marks.told else []
+    return [Finding("numbers", Status.CONFIRMED, "explains every number of the file", dict(marks.inferred))] if marks.inferred else []
 
 
 def _unread(named: Mapping[str, Sequence[Reading]]) -> list[Finding]:
     """What is left open where numbers cannot be read."""
     fields = [*COEFFICIENT, *RETURN_FIELDS]
     open_fields = {field: candidates_for(field, named) for field in fields if candidates_for(field, named) or field in REQUIRED_FIELDS}
-    reason = "the notation of numbers is not told"
+    reason = "the notation of numbers is not inferred"
     return [
         *(Finding(f"columns.{field}", Status.UNDECIDED, reason, candidates=tuple(found)) for field, found in open_fields.items()),
         *conventions(None, reason),

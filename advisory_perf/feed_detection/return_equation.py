@@ -1,7 +1,7 @@
 """The return equation as a witness: which conventions, and which columns as flows, give the vendor's returns.
 
 The formula is not here. ``SubPeriodReturns`` is handed in from outside, since this room does not know how performance is
-computed; every trial asks it for the return under one flow timing and fee basis. A convention is told only where every other
+computed; every trial asks it for the return under one flow timing and fee basis. A convention is inferred only where every other
 one fails on rows on which it holds; the same goes for the columns that serve as values and flows.
 """
 
@@ -46,7 +46,7 @@ _ROWS = 400
 _AT_ONCE = 50
 """Assignments whose returns are computed in one frame, each with its rows."""
 _STEP = 0.01
-"""Weights of flows are told to a hundredth."""
+"""Weights of flows are inferred to a hundredth."""
 _NEARLY = (1e-6, 1e-5, 1e-4)
 """How far a return may be off besides its rounding, as a fraction, the closest first: vendors link from days what they show for a
 month. The last is the basis point that reconciliation allows."""
@@ -163,8 +163,8 @@ class Witness:
     def verdict(self, assignment: Mapping[str, str], *, sides: bool, values: bool) -> Verdict | None:
         """What the returns say of an assignment; None where it lacks a value or flow, or there is nothing to compare.
 
-        ``sides``: the identity has told which columns add and which subtract. ``values``: the roll-forward has told the
-        market values. What has been told is not tried otherwise. Returns are taken as they are printed, and only where nothing
+        ``sides``: the identity has inferred which columns add and which subtract. ``values``: the roll-forward has inferred the
+        market values. What has been inferred is not tried otherwise. Returns are taken as they are printed, and only where nothing
         explains them so as figures that are nearly right.
         """
         if not {BEGINNING, *flows_of(assignment), ENDING} <= assignment.keys():
@@ -267,7 +267,7 @@ class Witness:
                 yield [_Trial(one, found.slice(place, height)) for one, found in follows.items()]
 
     def _other_assignments(self, assignment: Mapping[str, str], *, sides: bool, values: bool) -> Iterator[dict[str, str]]:
-        """The same and other columns in other places: as flows and fees, and as market values where those have not been told.
+        """The same and other columns in other places: as flows and fees, and as market values where those have not been inferred.
 
         A column that is zero on most rows is never tried as a market value: most accounts do not begin or end with nothing.
         """
@@ -284,7 +284,7 @@ class Witness:
                 yield other
 
     def _choices(self, assignment: Mapping[str, str], places: list[str], *, sides: bool) -> Iterator[tuple[str, ...]]:
-        """Columns for the places: of the same side of the identity, or where it has told none, any that changes places or one."""
+        """Columns for the places: of the same side of the identity, or where it has inferred none, any that changes places or one."""
         own = [assignment[field] for field in places]
         free = [column for field, column in assignment.items() if field in places or field not in _NEEDED]
         if sides:
@@ -299,7 +299,7 @@ class Witness:
 
 
 def flows_of(assignment: Mapping[str, str]) -> tuple[str, ...]:
-    """The fields that hold what crosses the account's boundary: one where only the net is told, else both."""
+    """The fields that hold what crosses the account's boundary: one where only the net is inferred, else both."""
     return (NET_FLOW,) if NET_FLOW in assignment else FLOWS
 
 

@@ -1,7 +1,7 @@
 """What tells the rows of an unknown file apart: as-of date and account, and what follows from them.
 
 Names propose a column and its texts decide: dates have to read in one way, accounts have to stand once a day. Lines without a
-date that end the file, or that begin like a total, are footers. Cadence and currency are told by the dates and by the words
+date that end the file, or that begin like a total, are footers. Cadence and currency are inferred from the dates and from the words
 of the file, or not at all.
 """
 
@@ -30,7 +30,7 @@ _TOTALS = r"(?i)^[\"']?\s*(sub-?total|total|grand total|sum|report|generated|dis
 _MOST_FOOTERS = 50
 """Lines that begin in more ways than these are remarks, which no rules tell from rows."""
 _CODES = sorted(ACTIVE | MINOR_UNITS.keys() | WITHDRAWN.keys())
-"""What a column of currencies holds; which of them is taken is the landing's business."""
+"""What a column of currencies holds; which of them is taken is the ingestion's business."""
 _MINOR_UNIT = rf"\b(?i:in|currency|ccy)\b\W{{0,3}}({'|'.join(sorted(MINOR_UNITS))})\b"
 _LEAST_MONTHS = 3
 _LONGEST_STEP = timedelta(days=4)
@@ -39,7 +39,7 @@ _LONGEST_STEP = timedelta(days=4)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Date and account as far as they are told, with what each finding says; ``day`` and ``account`` go with ``rows``."""
+    """Date and account as far as they are inferred, with what each finding says; ``day`` and ``account`` go with ``rows``."""
 
     rows: pl.DataFrame
     day: pl.Series | None
@@ -88,12 +88,12 @@ def _one_of(passing: dict[str, Strength]) -> tuple[str, ...]:
 
 def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Finding:
     key, proposed = "columns.as_of_date", candidates_for("as_of_date", named)
-    told = {column: day_formats(table.raw[cell(column)]) for column in proposed}
+    inferred = {column: day_formats(table.raw[cell(column)]) for column in proposed}
     passing = {
         column: strength
         for column, strength in proposed.items()
-        if (told[column].formats or told[column].rivals)
-        and (told[column].rivals or share(days(table.raw, column, told[column].formats).is_not_null()) >= _MOSTLY / 2)
+        if (inferred[column].formats or inferred[column].rivals)
+        and (inferred[column].rivals or share(days(table.raw, column, inferred[column].formats).is_not_null()) >= _MOSTLY / 2)
     }
     best = _one_of(passing)
     instants = {column: form for column in proposed if (form := instant_format(table.raw[cell(column)])) is not None}
@@ -113,10 +113,10 @@ def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Findi
         evidence = "several columns of dates are named so" if len(best) > 1 else "no column that is surely named so holds dates"
         return Finding(key, Status.UNDECIDED, evidence, candidates=tuple(proposed))
     (column,) = best
-    if told[column].rivals:
-        rivals = tuple(f"{{from: {column}, formats: [{form!r}]}}" for forms in told[column].rivals for form in forms)
+    if inferred[column].rivals:
+        rivals = tuple(f"{{from: {column}, formats: [{form!r}]}}" for forms in inferred[column].rivals for form in forms)
         return Finding(key, Status.UNDECIDED, "dates can be read in several ways", candidates=rivals)
-    formats = list(told[column].formats)
+    formats = list(inferred[column].formats)
     value = column if formats == ["%Y-%m-%d"] else {"from": column, "formats": formats}
     read = days(table.raw, column, formats)
     evidence = f"{proposed[column].name.lower()} name; {read.count()} of {read.len()} lines are dates, and in one way only"
@@ -151,7 +151,7 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
     last = dict(raw.filter(read.is_not_null()).group_by(FILE).agg(pl.col(LINE_NUMBER).max()).iter_rows())
     dated = raw.filter(read.is_not_null())
     beginnings: dict[str, pl.Series] = {}
-    judged: dict[tuple[str, str], bool] = {}
+    validated: dict[tuple[str, str], bool] = {}
     unclear, places = 0, []
     for line in raw.filter(read.is_null()).iter_rows(named=True):
         whole = line[MISFIT]
@@ -162,13 +162,13 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
         places.append(line[LINE_NUMBER])
         start = re.match(r"[A-Za-z*#-][A-Za-z]*(?: [A-Za-z]+)*", text)
         key = (column, start[0]) if start is not None else None
-        if key is not None and key not in judged and len(judged) < _MOST_FOOTERS:
+        if key is not None and key not in validated and len(validated) < _MOST_FOOTERS:
             if column not in beginnings:
                 beginnings[column] = dated[cell(column)].str.strip_chars()
-            judged[key] = share(beginnings[column].str.starts_with(key[1])) == 0
-        unclear += key is None or not judged.get(key, False)
+            validated[key] = share(beginnings[column].str.starts_with(key[1])) == 0
+        unclear += key is None or not validated.get(key, False)
     rules: dict[str, list[str]] = {}
-    for (column, text), is_footer in judged.items():
+    for (column, text), is_footer in validated.items():
         if is_footer:
             rules.setdefault(column, []).append(text)
     lines = raw.filter(pl.col(LINE_NUMBER).is_in(places))
@@ -182,7 +182,7 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
 def _period(day: pl.Series | None) -> list[Finding]:
     """Cadence and first window."""
     if day is None or day.is_empty():
-        nothing = "the dates are not told"
+        nothing = "the dates are not inferred"
         return [Finding(key, Status.UNDECIDED, nothing, candidates=options) for key, options in _PERIOD_KEYS.items()]
     found = sorted(day.unique().to_list())
     first = found[0].replace(day=1)

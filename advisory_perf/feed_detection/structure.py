@@ -1,4 +1,4 @@
-"""How an unknown file is laid out, told from its bytes: format, encoding, delimiter, sheet, place of the rows, header.
+"""How an unknown file is laid out, distinguished from its bytes: format, encoding, delimiter, sheet, place of the rows, header.
 
 The rows themselves are read by the readers of every delivery: as soon as the column names are known, a feed that maps six
 of them makes ``read_raw_rows`` find the header and return every cell as text. What those six mean does not matter to it.
@@ -47,7 +47,7 @@ _LEAST_UNENDED = 3
 class Table:
     """An unknown file as raw rows.
 
-    ``raw`` is as in ``raw_frame``, with the file of each row; ``files`` is the feed's section of that name, without what is not told;
+    ``raw`` is as in ``raw_frame``, with the file of each row; ``files`` is the feed's section of that name, without what is not inferred;
     ``preamble`` the texts above the header; ``encodings`` the candidates where the text is not UTF-8.
     """
 

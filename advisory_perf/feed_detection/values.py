@@ -1,7 +1,7 @@
 """What a column's texts say of themselves: notation of numbers, formats of dates, and their values.
 
-A notation or format counts as told only where every other one that explains the texts gives the same values. Values are
-made by the functions that the landing uses, so that detection reads a cell as the landing will: columns of plain numbers in
+A notation or format counts as inferred only where every other one that explains the texts gives the same values. Values are
+made by the functions that the ingestion uses, so that detection reads a cell as the ingestion will: columns of plain numbers in
 one pass, others by their whole notation.
 """
 
@@ -63,15 +63,15 @@ _EARLIEST, _LATEST = date(1980, 1, 1), date(2079, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """The feed's ``numbers`` as far as they are told; ``candidates`` where the marks can be read in several ways."""
+    """The feed's ``numbers`` as far as they are inferred; ``candidates`` where the marks can be read in several ways."""
 
-    told: dict[str, Any]
+    inferred: dict[str, Any]
     candidates: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> Numbers:
         """The model that reads the cells."""
-        return Numbers.model_validate(self.told)
+        return Numbers.model_validate(self.inferred)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ def as_yaml(proposal: Proposal) -> str:
     files = ", ".join(map(_one_line, proposal.file_names[:_SHOWN_FILES])) + (", …" if len(proposal.file_names) > _SHOWN_FILES else "")
     lines = [
         f"# Proposed from {files}: {proposal.rows:,} rows read, {proposal.sampled:,} computed with.",
-        f"# To be decided: {', '.join(proposal.open_keys)}" if proposal.open_keys else "# Everything is told by the file and confirmed.",
+        f"# To be decided: {', '.join(proposal.open_keys)}"
+        if proposal.open_keys
+        else "# Everything is inferred from the file and confirmed.",
     ]
     for key, found in sections.items():
         if key in {"columns", "conventions"}:

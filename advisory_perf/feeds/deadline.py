@@ -23,7 +23,7 @@ class Deadline(FrozenModel):
 
     ``business_days`` says whether these are business days or calendar days. Which days a daily feed delivers for, and which are
     holidays, is the feed's schedule. ``first_window`` is the first day for which a delivery is expected;
-    without it that follows from the first one that lands.
+    without it that follows from the first one that is ingested.
     """
 
     days: int = Field(ge=0, le=366)

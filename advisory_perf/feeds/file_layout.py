@@ -99,7 +99,7 @@ class Csv(FrozenModel):
                 "line_end must be text without quotes and backslashes that does not begin as it ends, such as '\\r' or '\\x1e'"
             )
         if end in delimiter or delimiter in end or _overlap(end, delimiter) or _overlap(delimiter, end):
-            raise ValueError("line_end and delimiter must not have a part in common, or it is ambiguous where a line ends")
+            raise ValueError("line_end and delimiter must not have a part in common, or where a line ends is ambiguous")
         return self
 
     @property
@@ -183,14 +183,14 @@ class Unpivot(FrozenModel):
     def found_in_all(self, names: Sequence[str]) -> list[tuple[str | None, tuple[str, ...]]]:
         """The same for several columns."""
         values = {folded(value): value for value in self.values}
-        told: list[tuple[str | None, tuple[str, ...]]] = []
+        inferred: list[tuple[str | None, tuple[str, ...]]] = []
         for groups in matched(self.header, names):
             if groups is None:
-                told.append((None, ()))
+                inferred.append((None, ()))
                 continue
             value = values.get(folded(groups.get(_VALUE_GROUP, self.values[0])))
-            told.append((value, tuple(groups[group] for group in self.period_columns)))
-        return told
+            inferred.append((value, tuple(groups[group] for group in self.period_columns)))
+        return inferred
 
 
 class Pivot(FrozenModel):
@@ -205,7 +205,7 @@ class Pivot(FrozenModel):
     begins: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
-    def _rows_are_told_apart(self) -> Self:
+    def _rows_are_distinguished(self) -> Self:
         if bool(self.by) == (self.begins is not None):
             raise ValueError("pivot needs by, the columns that a row's lines have in common, or begins, the name of a row's first line")
         if len({self.names, self.values, *self.by}) < len(self.by) + 2:

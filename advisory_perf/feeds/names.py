@@ -1,4 +1,4 @@
-"""Names of columns and keys: what makes two of them one, and how they are told.
+"""Names of columns and keys: what makes two of them one, and how they are inferred.
 
 Every reader compares names by ``folded``, so that a name means the same in every format.
 """

@@ -1,6 +1,6 @@
 """The feeds that this installation knows: the package's own and those of a further folder.
 
-A folder's feed takes the place of the package's feed of the same vendor, so that a contract can be mended without a
+A folder's feed takes the place of the package's feed of the same vendor, so that a contract can be fixed without a
 release. Reads YAML files; nothing here looks at deliveries.
 """
 

@@ -74,7 +74,7 @@ class Source(FrozenModel):
     """Where one field comes from and how its cells are to be read.
 
     ``blank`` says what an empty cell is: ``null``, ``zero``, or ``reject`` (E_REQUIRED). ``absent`` says what a missing
-    column is: ``reject``, ``zero`` (money counts as zero, anything else as blank) or ``null``. ``sign: -1`` turns the
+    column is: ``reject``, ``zero`` (money counts as zero, anything else as blank) or ``null``. ``sign: -1`` reverses the
     vendor's sign. ``scale`` is for returns ``fraction``, ``percent`` or ``basis_points``; for money a power of ten that
     amounts are multiplied with (1000 for thousands, 0.01 for pence). ``formats`` of dates are strftime formats or
     ``excel_serial``, ``epoch_seconds`` or ``epoch_milliseconds``; two of them that read the same cell differently leave it to the

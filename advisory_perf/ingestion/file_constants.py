@@ -40,13 +40,13 @@ def with_stated(
     for name, stated in files.stated.items():
         if folded(name) in columns:
             raise reading.refused(
-                "E_HEADER_DUPLICATE", f"has a column {quoted(name)}, which the feed says is stated in the {stated.in_}; mend one"
+                "E_HEADER_DUPLICATE", f"has a column {quoted(name)}, which the feed says is stated in the {stated.in_}; fix one"
             )
         where = f"the path {stated.at}" if stated.at is not None else f"its {stated.in_.replace('_', ' ')} by {stated.pattern}"
         found = set((document or {}).get(stated.at, ())) if stated.at is not None else stated.found(texts[stated.in_])
         if len(found) != 1:
             what = f"states {listed(sorted(found))}" if found else "states nothing"
-            raise reading.refused("E_MAPPING", f"{what} for {quoted(name)} in {where}; send it with one, or mend files: stated in the feed")
+            raise reading.refused("E_MAPPING", f"{what} for {quoted(name)} in {where}; send it with one, or fix files: stated in the feed")
         value = found.pop()
         if raw.is_empty() and name in reading.feed.controls.figures and re.search("[1-9]", value):
             # No line is left to carry the figure to where figures are compared.

@@ -40,15 +40,15 @@ def filled(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
             continue  # a day of every row's own is no label
         column = feed.columns[name].from_
         text = raw.select(bare(pl.col(cell(column))).replace("", None)).to_series()
-        told = pl.DataFrame({"run": lines["run"], "group": begins.cum_sum(), "label": text, "is_row": is_row}).select(
+        inferred = pl.DataFrame({"run": lines["run"], "group": begins.cum_sum(), "label": text, "is_row": is_row}).select(
             pl.when("is_row").then("label").forward_fill().over("group").alias("label"),
             (pl.col("group") == pl.col("group").first().over("run")).alias("is_first_of_run"),
         )
-        carried = told["label"]
+        carried = inferred["label"]
         if feed.columns[name].fill == "down":
             is_blank = is_row & text.is_null()
             raw = raw.with_columns(pl.when(is_blank).then(carried).otherwise(pl.col(cell(column))).alias(cell(column)))
-            in_doubt = is_blank & carried.is_null() & is_below_unread & told["is_first_of_run"]
+            in_doubt = is_blank & carried.is_null() & is_below_unread & inferred["is_first_of_run"]
             _notice_unlabelled(raw.filter(is_blank & carried.is_null() & ~in_doubt), column, reading)
             is_without |= in_doubt
         begins |= carried.is_not_null() & carried.ne_missing(carried.shift(1))

@@ -87,7 +87,7 @@ def cell_columns(raw: pl.DataFrame) -> list[str]:
 
 
 def bare(cells: pl.Expr) -> pl.Expr:
-    """Cells without spaces and invisible marks around them, and without the ``="…"`` by which spreadsheets are told to keep text."""
+    """Cells without spaces and invisible marks around them, and without the ``="…"`` by which spreadsheets are made to keep text."""
     stripped = cells.str.replace_all(_SURROUNDINGS, "")
     unwrapped = stripped.str.replace(_KEPT_AS_TEXT, "${1}${2}").str.replace_all(_SURROUNDINGS, "")
     return pl.when(stripped.str.starts_with("=")).then(unwrapped).otherwise(stripped)
@@ -140,7 +140,7 @@ def find_header(rows: Iterable[Sequence[str | None]], reading: Reading) -> Heade
     raise reading.refused(
         "E_HEADER_MISSING",
         f"none of the first {DEEPEST_HEADER:,} lines holds the column names {', '.join(list(wanted.values())[:4])}, …; "
-        "send the file with its header or mend columns in the feed",
+        "send the file with its header or fix columns in the feed",
     )
 
 
@@ -187,7 +187,7 @@ def missing_columns(reading: Reading, missing: Sequence[str], *, where: str, nam
     with_unit = {name: renamed_by_a_unit(name, new) for name in missing}
     code = "E_SCALE_AMBIGUOUS" if any(with_unit.values()) else "E_MAPPING"
     proposals = f": {proposed_changes(feed, lacking, new)}" if new else ""
-    return reading.refused(code, f"{where} lacks {', '.join(missing)}; send the file with it or mend columns in the feed{proposals}")
+    return reading.refused(code, f"{where} lacks {', '.join(missing)}; send the file with it or fix columns in the feed{proposals}")
 
 
 def column_names(keys: Sequence[str], names: Sequence[str], reading: Reading) -> list[str]:
@@ -209,7 +209,7 @@ def column_names(keys: Sequence[str], names: Sequence[str], reading: Reading) ->
     if twice:
         raise reading.refused(
             "E_HEADER_DUPLICATE",
-            f"the column {listed(sorted(set(twice)))} stands twice in the header, so it is ambiguous which one is meant",
+            f"the column {listed(sorted(set(twice)))} stands twice in the header, so which one is meant is ambiguous",
         )
     return given
 
@@ -255,10 +255,10 @@ def without_repeated_headers(raw: pl.DataFrame, header: Header, feed: Feed, *, s
     printed = [[_title(value) for value in row] for row in header.rows if place < len(row)]
     names = cell_columns(raw)
     titles = {row[place] for row in header.rows if place < len(row) and row[place]}
-    told = pl.col(cell(day))
+    inferred = pl.col(cell(day))
     suspects = raw.filter(
-        (told != "") & ~told.str.contains("[0-9]")
-        | pl.any_horizontal(pl.lit(value=False), *(told.str.contains(title, literal=True) for title in titles))
+        (inferred != "") & ~inferred.str.contains("[0-9]")
+        | pl.any_horizontal(pl.lit(value=False), *(inferred.str.contains(title, literal=True) for title in titles))
     )
     again = [
         line

@@ -1,6 +1,6 @@
 """The program that reads deliveries in a process of its own, one after the other, for ``reading_apart``.
 
-It is told what to read on one pipe and answers on another. A third one carries nothing: when the process that started this one ends,
+It reads its job from one pipe and answers on another. A third one carries nothing: when the process that started this one ends,
 however it ends, the kernel closes it and sends SIGIO, by whose default action this process ends too, in whatever library it may be.
 """
 
@@ -28,12 +28,12 @@ READY = b"R"
 
 def main() -> None:
     """Takes the descriptors of the three pipes as arguments, and reads until the first of them ends."""
-    told, answers, life = map(int, sys.argv[1:4])
+    inferred, answers, life = map(int, sys.argv[1:4])
     _end_with(life)
     sys.dont_write_bytecode = True
     for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):  # it answers on a pipe, and no file is its to write
         resource.setrlimit(nothing, (0, 0))
-    with open(told, "rb") as jobs, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors
+    with open(inferred, "rb") as jobs, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors
         out.write(READY)
         while head := jobs.read(LENGTHS.size):
             job, content = map(jobs.read, LENGTHS.unpack(head))
@@ -72,7 +72,7 @@ def _answer(job: dict[str, Any], content: bytes) -> tuple[bytes, bytes]:
         header["rejected"] = error.code, error.sentence
     except MemoryError:
         header["lacks"] = "memory"
-    except Exception:  # noqa: BLE001 - told to the process that asked, which raises it
+    except Exception:  # noqa: BLE001 - handed to the process that asked, which raises it
         header["fault"] = traceback.format_exc()
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -70,7 +70,7 @@ class Death:
     def error(self, vendor: str, file_name: str, limits: Limits) -> AdvisoryPerfError:
         """What is said of it: a rejection of the file where it is the file's, else that the reader was lost."""
         if self.stood_still:
-            return ReaderLostError(f"{vendor}, {file_name}: reading it stood still, and was given up; it is tried again")
+            return ReaderLostError(f"{vendor}, {file_name}: reading it stood still, and was abandoned; it is tried again")
         if not self.is_of_the_file and self.signal is not None:
             said = f"the process that reads it was ended from outside twice ({self.signal.name})"
             return ReaderLostError(f"{vendor}, {file_name}: {said}; it is tried again, see whether the machine lacks memory")
@@ -106,12 +106,12 @@ def read_apart(
     """
     bounds = replace(bounds, table_bytes=min(bounds.table_bytes, limits.table_bytes))
     job = pickle.dumps({"feed": feed, "file_name": file_name, "bounds": bounds, "path": path, "limits": limits})
-    told = _asked(job, content, limits)
-    if isinstance(told, Death) and not told.is_of_the_file:
-        told = _asked(job, content, limits)
-    if isinstance(told, Death):
-        raise told.error(feed.vendor, file_name, limits)
-    header, body = told
+    inferred = _asked(job, content, limits)
+    if isinstance(inferred, Death) and not inferred.is_of_the_file:
+        inferred = _asked(job, content, limits)
+    if isinstance(inferred, Death):
+        raise inferred.error(feed.vendor, file_name, limits)
+    header, body = inferred
     if "fault" in header:
         raise ReaderFaultError(f"{feed.vendor}, {file_name}: the reader failed; report this:\n{header['fault']}")
     if "rejected" in header:
@@ -136,12 +136,12 @@ def _asked(job: bytes, content: bytes, limits: Limits) -> tuple[dict[str, Any], 
     except BaseException:
         reader.end()
         raise
-    told: dict[str, Any] = json.loads(header)
-    if "lacks" in told:
+    inferred: dict[str, Any] = json.loads(header)
+    if "lacks" in inferred:
         reader.end()
         return Death(lacks_memory=True)
     _kept(reader) if len(content) + len(body) <= _KEPT_AFTER else reader.end()
-    return told, body
+    return inferred, body
 
 
 def _taken() -> "_Reader":
@@ -173,20 +173,20 @@ class _Reader:
     """One process and its three pipes."""
 
     def __init__(self) -> None:
-        told, self._tell = os.pipe()
+        inferred, self._tell = os.pipe()
         self._hear, answers = os.pipe()
         life, self._life = os.pipe()
         self._owner = os.getpid()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", "-m", PROGRAM, *map(str, (told, answers, life))],
+            [sys.executable, "-P", "-m", PROGRAM, *map(str, (inferred, answers, life))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(told, answers, life),
+            pass_fds=(inferred, answers, life),
             start_new_session=True,
             env=_environment(),
         )
-        for theirs in (told, answers, life):
+        for theirs in (inferred, answers, life):
             os.close(theirs)
         for ours in (self._tell, self._hear):
             with contextlib.suppress(PermissionError):  # where other programs took all that a user may have

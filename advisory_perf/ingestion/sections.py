@@ -64,14 +64,17 @@ def with_titles(
     ended = raw.filter(is_footer(raw, reading.feed) & pl.col(MISFIT).is_null())[LINE_NUMBER]
     sections = {**dict.fromkeys(ended, _ENDS), **sections, 0: first}
     section = pl.col(LINE_NUMBER).replace_strict(sections, default=None, return_dtype=pl.Int64()).forward_fill().fill_null(first)
-    told = {name: {place: (value[name] or "").strip() for place, value in enumerate(values)} | {_ENDS: None} for name in made}
+    inferred = {name: {place: (value[name] or "").strip() for place, value in enumerate(values)} | {_ENDS: None} for name in made}
     is_title = pl.col(LINE_NUMBER).is_in(titles)
     text = pl.concat_str([pl.col(name).fill_null("") for name in cell_columns(raw)], separator=separator)
     return raw.with_columns(
         pl.when(is_title).then(pl.coalesce(MISFIT, text)).otherwise(MISFIT).alias(MISFIT),
         pl.when(~is_title).then(MARK).alias(MARK),
         *(pl.when(~is_title).then(pl.col(name)).alias(name) for name in cell_columns(raw)),
-        *(section.replace_strict(of_place, default=None, return_dtype=pl.String()).alias(cell(name)) for name, of_place in told.items()),
+        *(
+            section.replace_strict(of_place, default=None, return_dtype=pl.String()).alias(cell(name))
+            for name, of_place in inferred.items()
+        ),
     )
 
 

@@ -65,7 +65,7 @@ def _periods(raw: pl.DataFrame, layout: Unpivot, reading: Reading) -> dict[tuple
         columns = periods.setdefault(period, {})
         if target in columns:
             raise reading.refused(
-                "E_HEADER_DUPLICATE", f"has two columns of {target} for {', '.join(period)}; which one is meant cannot be told"
+                "E_HEADER_DUPLICATE", f"has two columns of {target} for {', '.join(period)}; which one is meant is ambiguous"
             )
         columns[target] = name
         _ask_for_scale(name.removeprefix(cell("")), target, period, reading)

@@ -56,7 +56,7 @@ class Bucket:
         return boto3.session.Session().client("s3", region_name=self._region, endpoint_url=self._endpoint_url, config=config)
 
     def listing(self, prefix: str) -> Listing:
-        """Every object below the prefix, once; keys that are no path are told apart, and empty markers of folders are nothing."""
+        """Every object below the prefix, once; keys that are no path are distinguished, and empty markers of folders are nothing."""
         files: dict[str, LakeFile] = {}
         odd: dict[str, OddName] = {}
         with _boto3_errors():

@@ -40,7 +40,7 @@ class Folder:
         self.root = Path(root)
 
     def listing(self, prefix: str) -> Listing:
-        """Every regular file below the prefix, a path of folders; what is none, or oddly named, is told apart."""
+        """Every regular file below the prefix, a path of folders; what is none, or oddly named, is distinguished."""
         found = Listing([], [])
         parts = _parts(prefix)
         try:

@@ -1,7 +1,7 @@
-"""What a listing of the lake shows: objects, and the names that are none of ours to touch. One judgement for folders and S3.
+"""What a listing of the lake shows: objects, and the names that are none of ours to touch. One rule for folders and S3.
 
 A name is odd when it could mislead a reader or a path: characters that cannot be seen, bytes that are no text, empty, ``.`` or ``..``
-parts, links and whatever is no regular file, folders too deep. Odd names are told and never opened, moved or deleted.
+parts, links and whatever is no regular file, folders too deep. Odd names are reported and never opened, moved or deleted.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class ObjectError(Exception):
 
 
 class BarredError(Exception):
-    """An object is closed to the user that runs the platform: a trouble of this one, and not of the lake."""
+    """An object is closed to the user that runs the platform: an incident of this one, and not of the lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Listing:
 
 
 def oddity_of(path: str) -> str | None:
-    """Why the path is odd; None where it is as it should be. A folder is judged without a ``/`` at its end."""
+    """Why the path is odd; None where it is as it should be. A folder is validated without a ``/`` at its end."""
     parts = path.split("/")
     if any(map(is_unseen, path)):
         return "its name holds control characters or others that cannot be seen, or bytes that are no UTF-8"

@@ -33,7 +33,7 @@ _OF_POLARS = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 class Lake:
-    """One lake at an s3:// address or in a folder. Nothing is opened before the first use; every trouble is a LakeError."""
+    """One lake at an s3:// address or in a folder. Nothing is opened before the first use; every incident is a LakeError."""
 
     def __init__(self, address: str, *, endpoint_url: str | None = None, region: str = "us-east-1") -> None:
         self.address = address.rstrip("/")
@@ -42,7 +42,7 @@ class Lake:
         self._kept: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def under(self, kept: Callable[[], AbstractContextManager[object]]) -> "Lake":
-        """The same lake for a run that holds turns: each change of a file is made within ``kept``, which raises where one is lost."""
+        """The same lake for a run that holds locks: each change of a file is made within ``kept``, which raises where one is lost."""
         fenced = copy(self)
         fenced._kept = kept  # noqa: SLF001 - its own
         return fenced
@@ -109,11 +109,11 @@ class Lake:
             return self._store.read(listed.path, listed)
 
     def is_being_written(self, listed: LakeFile) -> bool:
-        """Whether a process of this machine still has the file open for writing; false where that cannot be told, or it is gone."""
+        """Whether a process of this machine still has the file open for writing; false where that is not known, or it is gone."""
         return self._looked(listed, self._store.is_being_written)
 
     def is_barred(self, listed: LakeFile) -> bool:
-        """Whether the file is closed to the user that runs the platform; false where that cannot be told, or it is gone."""
+        """Whether the file is closed to the user that runs the platform; false where that is not known, or it is gone."""
         return self._looked(listed, self._store.is_barred)
 
     def _looked(self, listed: LakeFile, question: Callable[[str], bool]) -> bool:
@@ -155,7 +155,7 @@ class Lake:
     def write_partitions(self, stage: str, vendor: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
         """Replaces a set of partitions: all staged, then all promoted.
 
-        Who writes holds the turn of the delivery or lane, so that a staged file of the same name is what a killed run left behind.
+        Who writes holds the lock of the delivery or pipeline, so that a staged file of the same name is what a killed run left behind.
         """
         staged = {key: f"{_STAGING}/{stage}/{vendor}/{key}.parquet" for key in partitions}
 
@@ -173,7 +173,7 @@ class Lake:
             list(pool.map(promote, partitions))
 
     def sweep_staging(self, before: datetime) -> None:
-        """Deletes what was staged before and never promoted: a run that lost its turn, or was killed, and that nobody launched again."""
+        """Deletes what was staged before and never promoted: a run that lost its lock, or was killed, and that nobody launched again."""
         self.delete(file.path for file in self.files(f"{_STAGING}/") if file.modified < before)
 
     def partition_keys(self, stage: str, vendor: str, dimension: str) -> list[str]:

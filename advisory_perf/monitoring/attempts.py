@@ -52,6 +52,6 @@ class FailedAttempt:
     reason: str
 
 
-def giving_up_subject(delivery_id: str) -> str:
+def abandoning_subject(delivery_id: str) -> str:
     """The name under which the runs that give the delivery up are counted."""
-    return f"give up {delivery_id}"
+    return f"abandon {delivery_id}"

@@ -1,4 +1,4 @@
-"""Which files are missing and which came late, as a pure function of a feed, the days that have landed and the time.
+"""Which files are missing and which came late, as a pure function of a feed, the days that have been ingested and the time.
 
 It looks at the latest windows whose deadline is over, a bounded number of them, and at those that were found missing before. Unless
 the feed says from when on it expects deliveries, a vendor owes nothing for windows up to the first that it delivered, nor for
@@ -20,23 +20,23 @@ from advisory_perf.feeds.feed import Feed
 LOOK_BACK = {Cadence.DAILY: 60, Cadence.MONTHLY: 6}
 """How many windows whose deadline is over are looked at, besides those that are known to be missing.
 
-What went missing while no daemon ran is told when one runs again, unless it was down for longer than this.
+What went missing while no daemon ran is reported when one runs again, unless it was down for longer than this.
 """
 
 PATIENCE = timedelta(hours=1)
-"""How long after its deadline a file that came in time may still be on its way through its landing."""
+"""How long after its deadline a file that came in time may still be on its way through its ingestion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """What is to be told of a vendor's deadlines: alerts about windows, and the keys of those that are over."""
+    """What is to be reported of a vendor's deadlines: alerts about windows, and the keys of those that are over."""
 
     alerts: Sequence[Alert]
     over: Sequence[str]
 
 
 def windows_in_question(feed: Feed, began: Beginning | None, missing: Collection[date], *, now: datetime) -> list[date]:
-    """The windows that have to have landed by now, in order: the latest ones whose deadline is over, and those known as missing."""
+    """The windows that have to have been ingested by now, in order: the latest ones whose deadline is over, and those known as missing."""
     if feed.deadline is None:
         return []
     first = _first_owed(feed, began)
@@ -47,7 +47,7 @@ def windows_in_question(feed: Feed, began: Beginning | None, missing: Collection
     return sorted({*owed, *missing})
 
 
-def judged_windows(
+def validated_windows(
     feed: Feed,
     windows: Sequence[date],
     arrivals: Sequence[FirstArrival],
@@ -58,8 +58,8 @@ def judged_windows(
 ) -> Deadlines:
     """An alert for each window that is missing, or whose first file came late; those that were missing and came are over.
 
-    ``under_way`` are the arrivals of files that have not landed yet: for a while a window waits for those that came in time. A window
-    that the feed expects no more, since it lost its deadline or got a holiday, is over too.
+    ``under_way`` are the arrivals of files that have not been ingested yet: for a while a window waits for those that came in time. A
+    window that the feed expects no more, since it lost its deadline or got a holiday, is over too.
     """
     deadline = feed.deadline
     if deadline is None:
@@ -72,7 +72,7 @@ def judged_windows(
         due, found = deadline.instant(window, feed.schedule), came.get(window)
         if found is not None and found.received_at > due:
             alerts.append(_late(feed, deadline, window, due, found))
-        elif found is None and feed.schedule.expects(window) and not _may_still_land(under_way, due, now):
+        elif found is None and feed.schedule.expects(window) and not _may_still_be_ingested(under_way, due, now):
             alerts.append(_missing(feed, deadline, window, due))
         if window in missing and (found is not None or not feed.schedule.expects(window)):
             over.append(_key(MISSING_FILE.name, feed, window))
@@ -92,7 +92,7 @@ def _is_owed(feed: Feed, deadline: Deadline, window: date, began: Beginning | No
     return began is not None and window > window_of(began.day, feed.cadence) and deadline.instant(window, feed.schedule) > began.received_at
 
 
-def _may_still_land(under_way: Sequence[datetime], due: datetime, now: datetime) -> bool:
+def _may_still_be_ingested(under_way: Sequence[datetime], due: datetime, now: datetime) -> bool:
     return now < due + PATIENCE and any(received_at <= due for received_at in under_way)
 
 
@@ -104,8 +104,8 @@ def _missing(feed: Feed, deadline: Deadline, window: date, due: datetime) -> Ale
         vendor=feed.vendor,
         since=due,
         subject=f"{MISSING_FILE.name} {feed.vendor} {_shown(feed, window)}",
-        message=f"{feed.vendor}: nothing has landed for {_shown(feed, window)}, which was due by {deadline.shown(due)}; ask the vendor "
-        f"for the file, unless it came and was rejected, as another alert and error/{feed.vendor}/ would say",
+        message=f"{feed.vendor}: nothing has been ingested for {_shown(feed, window)}, which was due by {deadline.shown(due)}; ask the "
+        f"vendor for the file, unless it came and was rejected, as another alert and error/{feed.vendor}/ would say",
         window=window,
     )
 
@@ -119,7 +119,7 @@ def _late(feed: Feed, deadline: Deadline, window: date, due: datetime, arrival: 
         since=due,
         subject=f"{LATE_FILE.name} {feed.vendor} {_shown(feed, window)}",
         message=f"{feed.vendor}, {arrival.file_name}: came {_duration(arrival.received_at - due)} after the deadline of "
-        f"{_shown(feed, window)}, {deadline.shown(due)}; it is loaded as any other, and only the vendor needs to be told",
+        f"{_shown(feed, window)}, {deadline.shown(due)}; it is loaded as any other, and only the vendor needs to be given",
         delivery_id=arrival.delivery_id,
         window=window,
         is_over=True,

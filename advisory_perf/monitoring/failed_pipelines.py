@@ -1,4 +1,4 @@
-"""When a lane is in trouble, and the alert about it: one a lane, until everything that has landed is published. Pure."""
+"""When a pipeline has failed, and the alert about it: one a pipeline, until everything that has been ingested is published. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,28 +8,29 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.monitoring.attempts import FailedAttempt, Tries
 
 
-def lane_has_failed(tries: Tries, *, attempts: int) -> bool:
-    """Whether the sensor will not try the lane again for what has landed."""
+def pipeline_has_failed(tries: Tries, *, attempts: int) -> bool:
+    """Whether the sensor will not try the pipeline again for what has been ingested."""
     return tries.are_used_up(attempts)
 
 
-def lane_alert(vendor: str, pending: Sequence[LedgerEntry], attempts: Sequence[FailedAttempt]) -> Alert:
-    """The alert about a lane whose attempts are used up; since its first failed run ended, or else since its deliveries came."""
+def pipeline_alert(vendor: str, pending: Sequence[LedgerEntry], attempts: Sequence[FailedAttempt]) -> Alert:
+    """The alert about a pipeline whose attempts are used up; since its first failed run ended, or else since its deliveries came."""
     ended = [datetime.fromisoformat(attempt.ended_at) for attempt in attempts if attempt.ended_at]
     why = attempts[-1].reason if attempts else "no reason was given"
     waiting = f"{pending[0].file_name} and {len(pending) - 1} more are" if len(pending) > 1 else f"{pending[0].file_name} is"
     return Alert(
-        key=lane_alert_key(vendor),
+        key=pipeline_alert_key(vendor),
         code=LANE_FAILED.name,
         severity=LANE_FAILED.severity,
         vendor=vendor,
         since=min([*ended, *([] if ended else [entry.received_at for entry in pending])]),
         subject=f"{LANE_FAILED.name} {vendor}",
-        message=f"{vendor}: its lane failed {len(attempts)} times, the last time because: {why}; {waiting} landed and not published, and "
-        "the rows published before stand; fix the reason and launch the lane's last run again, or it is tried again a day after it failed",
+        message=f"{vendor}: its pipeline failed {len(attempts)} times, the last time because: {why}; {waiting} ingested and not "
+        "published, and the rows published before stand; fix the reason and launch the pipeline's last run again, or it is tried again a "
+        "day after it failed",
     )
 
 
-def lane_alert_key(vendor: str) -> str:
-    """What the alert is about: the vendor's lane, whichever deliveries wait for it."""
+def pipeline_alert_key(vendor: str) -> str:
+    """What the alert is about: the vendor's pipeline, whichever deliveries wait for it."""
     return f"{LANE_FAILED.name} {vendor}"

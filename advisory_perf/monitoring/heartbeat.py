@@ -1,6 +1,6 @@
 """The heartbeat: a small file that says when the sensors were last looked at and which of them fail, for a monitor outside.
 
-It needs no warehouse: one that does not answer is told in it, and where nobody writes it any more it grows old.
+It needs no warehouse: one that does not answer is reported in it, and where nobody writes it any more it grows old.
 """
 
 import json

@@ -13,7 +13,7 @@ _LEAST = 3
 
 @dataclass(frozen=True, slots=True)
 class LongTry:
-    """A file or a lane of a vendor, as a person calls it, and the subject of its runs."""
+    """A file or a pipeline of a vendor, as a person calls it, and the subject of its runs."""
 
     vendor: str
     name: str
@@ -24,7 +24,7 @@ class LongTry:
 def long_tries(things: Sequence[tuple[str, str, str]], tries: dict[str, Tries], *, attempts: int, now: datetime) -> list[LongTry]:
     """Of the things, each its vendor, name and subject, those of which no run has ended well for an hour; the longest first.
 
-    Those whose attempts are used up are told by other alerts.
+    Those whose attempts are used up are reported by other alerts.
     """
     found = [
         LongTry(vendor, name, subject, one.in_vain_since)
@@ -39,14 +39,14 @@ def long_try_alert(found: Sequence[LongTry], why: str) -> Alert:
     """The alert about what is tried in vain of one vendor, the longest first, and why the last run for that one ended."""
     first, others = found[0], len(found) - 1
     what = f"{first.name} and {others:,} more" if others else first.name
-    trouble = f"{TRIED_FOR_LONG.name} {first.vendor}"
+    incident = f"{TRIED_FOR_LONG.name} {first.vendor}"
     return Alert(
-        key=trouble,
+        key=incident,
         code=TRIED_FOR_LONG.name,
         severity=TRIED_FOR_LONG.severity,
         vendor=first.vendor,
         since=first.since,
-        subject=trouble,
+        subject=incident,
         message=f"{first.vendor}: no run for {what} has ended well since {first.since:%Y-%m-%d %H:%M} UTC, the last because: {why}; "
-        "nothing is lost, and it is tried again by itself every few minutes; mend the reason",
+        "nothing is lost, and it is tried again by itself every few minutes; fix the reason",
     )

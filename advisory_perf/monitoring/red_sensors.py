@@ -1,6 +1,6 @@
-"""Which sensors are red, and the alert about them: one a trouble, however many sensors it keeps from their work. Pure.
+"""Which sensors are red, and the alert about them: one an incident, however many sensors it keeps from their work. Pure.
 
-A sensor is red when its ticks have failed for some minutes, or when the others tick and it does not. One that somebody turned off is not.
+A sensor is red when its ticks have failed for some minutes, or when the others tick and it does not. One that somebody switched off is not.
 """
 
 from collections.abc import Iterable, Sequence

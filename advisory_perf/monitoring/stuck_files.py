@@ -1,6 +1,6 @@
-"""Files that stay in incoming/ although their landing, and moving them to error/, failed as often as agreed. Pure.
+"""Files that stay in incoming/ although their ingestion, and moving them to error/, failed as often as agreed. Pure.
 
-No ledger entry tells of them: what keeps a file from being read keeps it from being given up as well. Where the entry was written and
+No ledger entry tells of them: what keeps a file from being read keeps it from being abandoned as well. Where the entry was written and
 only the file could not be moved, the alert about the rejection tells it all.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from advisory_perf.alerts.model import STUCK_FILE, Alert
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
-from advisory_perf.monitoring.attempts import FailedAttempt, Tries, giving_up_subject
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries, abandoning_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class StuckFile:
 def stuck_files(vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int) -> list[StuckFile]:
     """The vendor's files in incoming/ whose attempts are all used up, with none under way.
 
-    For a file of a vendor those are its landings and then its giving up, for one that no feed claims its rejection.
+    For a file of a vendor those are its ingestions and then its abandoning, for one that no feed claims its rejection.
     """
     found = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
-        subject = delivery_id if vendor == UNKNOWN_VENDOR else giving_up_subject(delivery_id)
+        subject = delivery_id if vendor == UNKNOWN_VENDOR else abandoning_subject(delivery_id)
         if all(tries_of(one).are_used_up(attempts) for one in (delivery_id, subject)):
             found.append(StuckFile(vendor, file, subject))
     return found
@@ -45,7 +45,7 @@ def stuck_alert(stuck: StuckFile, attempts: Sequence[FailedAttempt]) -> Alert:
     """The alert about the file, with why the last of the attempts failed; since the file came."""
     name, delivery_id = stuck.file.name, delivery_id_of(stuck.file)
     why = attempts[-1].reason if attempts else "no reason was given"
-    what = "moving it to error/" if stuck.vendor == UNKNOWN_VENDOR else "its landing and then moving it to error/"
+    what = "moving it to error/" if stuck.vendor == UNKNOWN_VENDOR else "its ingestion and then moving it to error/"
     return Alert(
         key=stuck_key(stuck),
         code=STUCK_FILE.name,

@@ -1,6 +1,6 @@
 """Files of incoming/ that are not read at all: larger than any that may be, or closed to the user that runs the platform.
 
-They stay where they are, hold up nothing else, and are taken as soon as what keeps them is mended.
+They stay where they are, hold up nothing else, and are taken as soon as what keeps them is fixed.
 """
 
 from advisory_perf.errors import DeliveryRejectedError

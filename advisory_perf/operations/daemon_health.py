@@ -42,7 +42,7 @@ def _daemon(instance: dg.DagsterInstance, *, waiting: int, is_needed: bool) -> F
         return Finding("daemon", is_good=False, says=f"the daemon runs, but its {', '.join(dead)} has stopped; restart the daemon")
     last = f"since {datetime.fromtimestamp(max(beats), UTC):%Y-%m-%d %H:%M} UTC" if beats else "and never has"
     files = f"files in incoming/: {waiting:,}" if waiting else "nothing waits in incoming/"
-    says = f"the daemon does not run {last}, so that nothing is landed by itself; {files}; start it, here by `advisory-perf dev`"
+    says = f"the daemon does not run {last}, so that nothing is ingested by itself; {files}; start it, here by `advisory-perf dev`"
     return Finding("daemon", is_good=not is_needed, says=says)
 
 
@@ -67,7 +67,7 @@ def _sensors(sensors: Iterable[Sensor], now: datetime) -> list[Finding]:
     off = [sensor.name for sensor in known if not sensor.is_on]
     if off:
         findings.append(
-            Finding("sensors", is_good=False, says=f"{', '.join(off)} turned off; turn on again in the web page, under Automation")
+            Finding("sensors", is_good=False, says=f"{', '.join(off)} switched off; switch on again in the web page, under Automation")
         )
     return findings or [Finding("sensors", is_good=True, says=f"{len(known)} tick, and none of them fails")]
 
@@ -75,7 +75,7 @@ def _sensors(sensors: Iterable[Sensor], now: datetime) -> list[Finding]:
 def _queue(instance: dg.DagsterInstance, now: datetime) -> Finding:
     queued = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], created_before=now - QUEUED_FOR))
     if not queued:
-        return Finding("queue", is_good=True, says="no run has waited for its turn for more than a quarter of an hour")
+        return Finding("queue", is_good=True, says="no run has waited in the queue for more than a quarter of an hour")
     since, jobs = min(record.create_timestamp for record in queued), sorted({record.dagster_run.job_name for record in queued})
     says = (
         f"queued for more than a quarter of an hour: {len(queued):,} of {', '.join(jobs)}, the first since {since:%Y-%m-%d %H:%M} UTC; "

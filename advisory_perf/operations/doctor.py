@@ -11,7 +11,7 @@ from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.lake.store import INCOMING, Lake
 from advisory_perf.operations.access_health import privacy_health, roles_health
 from advisory_perf.operations.daemon_health import daemon_health
-from advisory_perf.operations.health import Finding, alerts_health, lake_health, ledger_health, partition_health, told, warehouse_health
+from advisory_perf.operations.health import Finding, alerts_health, lake_health, ledger_health, partition_health, reported, warehouse_health
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.sensors.pulse import heartbeat_path
 from advisory_perf.platform import open_platform
@@ -37,7 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
                 findings += partition_health(platform.warehouse)
                 findings += ledger_health(platform.warehouse, platform.ledger)
                 findings += alerts_health(Outbox(platform.warehouse), url=settings.alerts_url, least=Severity(settings.alerts_severity))
-            findings += told("daemon", partial(_runs_by_itself, installation, platform.lake, is_embedded=settings.dagster_url is None))
+            findings += reported("daemon", partial(_runs_by_itself, installation, platform.lake, is_embedded=settings.dagster_url is None))
     except AdvisoryPerfError as error:
         findings.append(Finding("installation", is_good=False, says=str(error)))
     return findings

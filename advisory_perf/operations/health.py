@@ -87,7 +87,7 @@ _ORPHANS: LiteralString = """
     GROUP BY data_source, delivery_id ORDER BY data_source, delivery_id
 """
 
-_IN_DOUBT: LiteralString = "SELECT DISTINCT vendor, delivery_id FROM landing_writes WHERE begun_at < now() - %s ORDER BY 1, 2"
+_IN_DOUBT: LiteralString = "SELECT DISTINCT vendor, delivery_id FROM ingestion_writes WHERE begun_at < now() - %s ORDER BY 1, 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,34 +124,34 @@ def lake_health(lake: Lake) -> list[Finding]:
         says = "what was written can be deleted" if is_good else f"{path} stays when deleted; give the right to delete"
         return [Finding("lake: delete", is_good=is_good, says=says)]
 
-    written = told("lake: write", write)
+    written = reported("lake: write", write)
     if not all(finding.is_good for finding in written):
         return written
-    return [*written, *told("lake: list", listing), *told("lake: read", read), *told("lake: delete", delete)]
+    return [*written, *reported("lake: list", listing), *reported("lake: read", read), *reported("lake: delete", delete)]
 
 
 def warehouse_health(warehouse: Warehouse) -> list[Finding]:
     """Whether the warehouse answers, is recent enough, and has every migration."""
-    reached = told("warehouse", partial(_server, warehouse))
+    reached = reported("warehouse", partial(_server, warehouse))
     if not reached[0].is_good:
         return reached
-    return [*reached, *told("warehouse: schema", partial(_schema, warehouse))]
+    return [*reached, *reported("warehouse: schema", partial(_schema, warehouse))]
 
 
 def partition_health(warehouse: Warehouse) -> list[Finding]:
     """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
     findings = []
     for table in (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name):
-        findings += told(f"partitions: {table}", partial(_partitions, warehouse, table))
-    findings += told("indexes", partial(_indexes, warehouse))
-    findings += told("constraints", partial(_constraints, warehouse))
+        findings += reported(f"partitions: {table}", partial(_partitions, warehouse, table))
+    findings += reported("indexes", partial(_indexes, warehouse))
+    findings += reported("constraints", partial(_constraints, warehouse))
     return findings
 
 
 def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
     """Whether deliveries are stuck or have lost rows, and whether the ledger knows the delivery of every published row.
 
-    Failed ones are named in a good finding: they are a vendor's trouble, which the platform has dealt with.
+    Failed ones are named in a good finding: they are a vendor's incident, which the platform has dealt with.
     """
 
     def look() -> list[Finding]:
@@ -167,11 +167,11 @@ def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
             _in_doubt(warehouse),
         ]
 
-    return told("ledger", look)
+    return reported("ledger", look)
 
 
 def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[Finding]:
-    """Whether a channel is set and takes what is sent, how many alerts wait and since when, and how many troubles are open."""
+    """Whether a channel is set and takes what is sent, how many alerts wait and since when, and how many incidents are open."""
 
     def look() -> list[Finding]:
         (now, open_alerts) = (datetime.now(UTC), outbox.alerts(only_open=True))
@@ -182,10 +182,10 @@ def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[F
         says = "no channel is set, so that alerts are only kept in the table alerts; set ADVISORY_PERF_ALERTS_URL"
         return [Finding("alerts: channel", is_good=True, says=f"they are sent to {channel_of(url).place}" if url else says)]
 
-    return [*told("alerts: channel", channel), *told("alerts", look)]
+    return [*reported("alerts: channel", channel), *reported("alerts", look)]
 
 
-def told(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+def reported(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     """What the look finds; where it raises, the error as a finding."""
     try:
         return look()
@@ -243,7 +243,7 @@ def _partitions(warehouse: Warehouse, table: str) -> list[Finding]:
         months = _some([f"{month:%Y-%m} of {' and '.join(vendors)}" for month, vendors in lost])
         says = (
             f"{months}: deliveries were published, and {table} has "
-            f"no partition for them; materialise the lane from {lost[0][0]:%Y-%m} to its latest window, or take the partition from a backup"
+            f"no partition for them; materialise it from {lost[0][0]:%Y-%m} to its latest window, or take the partition from a backup"
         )
     else:
         says = f"rows from {first} to {last}, each in the partition of its month" if first and last else "no rows yet"
@@ -295,9 +295,9 @@ def _stuck(entries: Sequence[LedgerEntry], now: datetime, status: DeliveryStatus
     subject = f"ledger: {status}"
     if not stuck:
         return Finding(subject, is_good=True, says=f"no delivery has been {status} for more than an hour")
-    remedy = "start the daemon, or launch their landing again"
+    remedy = "start the daemon, or launch their ingestion again"
     if status is DeliveryStatus.PROCESSING:
-        remedy = "they have landed and wait for their lane, so start the daemon or materialise the lane"
+        remedy = "they have been ingested and wait for their pipeline, so start the daemon or materialise the pipeline"
     says = f"{_deliveries(stuck)} {status} for more than an hour; {remedy}"
     return Finding(subject, is_good=False, says=says)
 
@@ -319,13 +319,13 @@ def _conservation(entries: Sequence[LedgerEntry]) -> Finding:
     worst = leaking[0]
     says = (
         f"{_deliveries(leaking)} without an account of every row (of {worst.delivery_id} {worst.records_read:,} rows "
-        f"were read and {_accounted(worst):,} are accounted for); land them again"
+        f"were read and {_accounted(worst):,} are accounted for); ingest them again"
     )
     return Finding(subject, is_good=False, says=says)
 
 
 def _orphans(warehouse: Warehouse) -> Finding:
-    """Rows of days that a lane has still to compute are none: its next run settles whose they are."""
+    """Rows of days that a pipeline has still to compute are none: its next run settles whose they are."""
     subject = "ledger: published rows"
     with warehouse.connect() as connection:
         found = connection.execute(_ORPHANS).fetchall()
@@ -334,21 +334,23 @@ def _orphans(warehouse: Warehouse) -> Finding:
     names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id, _ in found])
     says = (
         f"{sum(count for *_, count in found):,} published rows are of deliveries that the ledger does not know ({names}), and the next run "
-        "of their lane would withdraw them; put the files, which lie in archive/ of the lake, into incoming/ again"
+        "of their pipeline would withdraw them; put the files, which lie in archive/ of the lake, into incoming/ again"
     )
     return Finding(subject, is_good=False, says=says)
 
 
 def _in_doubt(warehouse: Warehouse) -> Finding:
-    """A landing that has begun to write and does not end keeps its lane from what it may read."""
-    subject = "ledger: landings"
+    """An ingestion that has begun to write and does not end keeps its pipeline from what it may read."""
+    subject = "ledger: ingestions"
     with warehouse.connect() as connection:
         found = connection.execute(_IN_DOUBT, [PATIENCE]).fetchall()
     if not found:
-        return Finding(subject, is_good=True, says="no landing has been writing for more than an hour")
+        return Finding(subject, is_good=True, says="no ingestion has been writing for more than an hour")
     names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id in found])
-    says = f"the rows of {names} are in doubt, since a landing began to write them more than an hour ago and has not ended, or not well; "
-    return Finding(subject, is_good=False, says=says + "start the daemon, which lands them again before their lane goes on")
+    says = (
+        f"the rows of {names} are in doubt, since an ingestion began to write them more than an hour ago and has not ended, or not well; "
+    )
+    return Finding(subject, is_good=False, says=says + "start the daemon, which ingests them again before their pipeline goes on")
 
 
 def _accounted(entry: LedgerEntry) -> int:

@@ -1,4 +1,4 @@
-"""The only place where things are put together: settings to stores, feeds to lanes, lanes to Dagster definitions.
+"""The only place where things are put together: settings to stores, feeds to pipelines, pipelines to Dagster definitions.
 
 ``defs`` is what a code location loads; it opens no connection. Tests call ``build_definitions`` with settings of their own.
 """
@@ -8,14 +8,14 @@ import warnings
 import dagster as dg
 
 from advisory_perf.orchestration.assets.accounts import accounts_asset
-from advisory_perf.orchestration.assets.ingestion import landing_assets, landing_job
-from advisory_perf.orchestration.assets.pipeline import lane_assets, lane_job
-from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_turns
-from advisory_perf.orchestration.jobs.abandon_delivery import giving_up_job
+from advisory_perf.orchestration.assets.ingestion import ingestion_assets, ingestion_job
+from advisory_perf.orchestration.assets.pipeline import pipeline_assets, pipeline_job
+from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOManager, PublishingIOManager, under_locks
+from advisory_perf.orchestration.jobs.abandon_delivery import abandoning_job
 from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_job
 from advisory_perf.orchestration.jobs.upkeep import upkeep_job, upkeep_schedule
-from advisory_perf.orchestration.resources import TURNS, turns_of_a_run
-from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, lanes_sensor
+from advisory_perf.orchestration.resources import LOCKS, locks_of_a_run
+from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
 from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.sensors.pulse import pulse_sensor
 from advisory_perf.platform import Platform, open_platform
@@ -34,28 +34,28 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 def _definitions(platform: Platform) -> dg.Definitions:
     feeds = list(platform.feeds.values())
     level = platform.settings.log_level
-    landing_jobs = [landing_job(feed, log_level=level) for feed in feeds]
-    lane_jobs = [lane_job(feed, log_level=level) for feed in feeds]
-    rejecting, giving_up, upkeep = unclaimed_job(platform), giving_up_job(platform), upkeep_job(platform)
+    ingestion_jobs = [ingestion_job(feed, log_level=level) for feed in feeds]
+    pipeline_jobs = [pipeline_job(feed, log_level=level) for feed in feeds]
+    rejecting, abandoning, upkeep = unclaimed_job(platform), abandoning_job(platform), upkeep_job(platform)
     sensors = [
-        arrivals_sensor(platform, [*landing_jobs, rejecting, giving_up]),
-        lanes_sensor(platform, lane_jobs),
+        arrivals_sensor(platform, [*ingestion_jobs, rejecting, abandoning]),
+        pipelines_sensor(platform, pipeline_jobs),
         watch_sensor(platform),
         alerts_sensor(platform),
     ]
     return dg.Definitions(
         assets=[
-            *(asset for feed in feeds for asset in (*landing_assets(feed, platform), *lane_assets(feed, platform))),
+            *(asset for feed in feeds for asset in (*ingestion_assets(feed, platform), *pipeline_assets(feed, platform))),
             accounts_asset(platform),
         ],
-        jobs=[*landing_jobs, *lane_jobs, rejecting, giving_up, upkeep],
+        jobs=[*ingestion_jobs, *pipeline_jobs, rejecting, abandoning, upkeep],
         schedules=[upkeep_schedule(platform, upkeep)],
         sensors=[*sensors, pulse_sensor(platform, sensors)],
         resources={
-            "lake": under_turns(platform, LakeIOManager),
-            "published": under_turns(platform, PublishingIOManager),
+            "lake": under_locks(platform, LakeIOManager),
+            "published": under_locks(platform, PublishingIOManager),
             "accounts": AccountsIOManager(platform),
-            TURNS: turns_of_a_run(platform),
+            LOCKS: locks_of_a_run(platform),
         },
         executor=dg.in_process_executor,
     )

@@ -1,7 +1,7 @@
 """IO managers: frames to the lake by partition, and from there, where a table is published, into the warehouse.
 
 A range's frame is cut into its partitions; a window without rows gets an empty file, so that what was computed and what
-was not can be told apart. Everything downstream reads from the lake, also what is published.
+was not can be distinguished. Everything downstream reads from the lake, also what is published.
 """
 
 import dagster as dg
@@ -12,12 +12,12 @@ from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.completeness import publish_missing
-from advisory_perf.deliveries.ingestion_writes import note_landing, strike_off_landing
+from advisory_perf.deliveries.ingestion_writes import note_ingestion, strike_off_ingestion
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import range_of_keys
 from advisory_perf.orchestration.pipelines.positions import STAGES, found_in_windows
-from advisory_perf.orchestration.resources import TURNS, take_lane
+from advisory_perf.orchestration.resources import LOCKS, take_pipeline
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
@@ -25,44 +25,44 @@ from advisory_perf.positions.completeness import found_missing
 from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.reconciliation.breaks import publish_breaks
 from advisory_perf.warehouse.lake_writes import note_write, strike_off
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
 DELIVERY, WINDOW = "delivery", "window"
-_JUDGED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}
-"""What the ledger counts when the delivery has landed."""
+_VALIDATED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}
+"""What the ledger counts when the delivery has been ingested."""
 
 
 class LakeIOManager(dg.IOManager):
     """Parquet in the lake, ``<stage>/vendor=<v>/delivery=<id>/`` or ``…/window=<day>/``."""
 
-    def __init__(self, platform: Platform, turns: Turns) -> None:
+    def __init__(self, platform: Platform, locks: Locks) -> None:
         self._platform = platform
-        self._turns = turns
+        self._locks = locks
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
-        """Replaces the run's partitions of the asset by the frame's rows, as long as the run has its turn."""
+        """Replaces the run's partitions of the asset by the frame's rows, as long as the run has its lock."""
         vendor, stage = context.asset_key.path
         keys = list(context.asset_partition_keys)
         if _dimension(context) == DELIVERY:
-            with self._turns.kept() as connection:
-                landing = note_landing(self._platform.warehouse, vendor, keys[0], run_id=context.run_id)
+            with self._locks.kept() as connection:
+                ingestion = note_ingestion(self._platform.warehouse, vendor, keys[0], run_id=context.run_id)
                 self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: obj})
-                if stage not in _JUDGED:
-                    strike_off_landing(connection, landing)
+                if stage not in _VALIDATED:
+                    strike_off_ingestion(connection, ingestion)
             return
         windows = range_of_keys(keys, self._platform.feeds[vendor])
         partitions = split_by_window(obj, windows, keys)
-        with self._turns.kept() as connection:
+        with self._locks.kept() as connection:
             days = {"first": windows.first_day, "last": windows.last_day}
             write = note_write(self._platform.warehouse, vendor, **days, run_id=context.run_id)
             self._platform.lake.write_partitions(stage, vendor, WINDOW, partitions)
             strike_off(connection, write)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        """The rows of the upstream asset in the run's partitions; those of a lane are read only by the run whose turn it is."""
+        """The rows of the upstream asset in the run's partitions; those of a pipeline are read only by the run that holds its lock."""
         vendor, stage = context.asset_key.path
         if _dimension(context) == WINDOW:
-            take_lane(self._turns, vendor)
+            take_pipeline(self._locks, vendor)
         return self._platform.lake.read_partitions(stage, vendor, _dimension(context), context.asset_partition_keys)
 
 
@@ -101,7 +101,7 @@ class PublishingIOManager(LakeIOManager):
             [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)],
             vendor=vendor,
             **days,
-            confirm=self._turns.confirm,
+            confirm=self._locks.confirm,
             along=along,
         )
         counted = {
@@ -110,12 +110,12 @@ class PublishingIOManager(LakeIOManager):
         context.add_output_metadata(counted)
 
 
-def under_turns(platform: Platform, of: type[LakeIOManager]) -> dg.IOManagerDefinition:
-    """An IO manager that writes under the turns of its run."""
+def under_locks(platform: Platform, of: type[LakeIOManager]) -> dg.IOManagerDefinition:
+    """An IO manager that writes under the locks of its run."""
 
-    @dg.io_manager(required_resource_keys={TURNS})
+    @dg.io_manager(required_resource_keys={LOCKS})
     def manager(context: dg.InitResourceContext) -> LakeIOManager:
-        return of(platform, context.resources.turns)
+        return of(platform, context.resources.locks)
 
     return manager
 
@@ -139,7 +139,7 @@ def split_by_window(frame: pl.DataFrame, windows: WindowRange, keys: list[str]) 
 class AccountsIOManager(dg.IOManager):
     """The register of accounts in the warehouse: rows that differ are written, the others are left alone.
 
-    A publication has brought its own vendor's up to date already; this mends what is otherwise amiss.
+    A publication has brought its own vendor's up to date already; this fixes what is otherwise amiss.
     """
 
     def __init__(self, platform: Platform) -> None:

@@ -11,18 +11,18 @@ from datetime import date, datetime, timedelta
 
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.ingestion_writes import LandingInDoubt
+from advisory_perf.deliveries.ingestion_writes import IngestionInDoubt
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.monitoring.attempts import Tries, giving_up_subject
+from advisory_perf.monitoring.attempts import Tries, abandoning_subject
 from advisory_perf.orchestration.partitions import range_of_days
 
 
 @dataclass(frozen=True, slots=True)
-class LandingRequest:
-    """One delivery to land."""
+class IngestionRequest:
+    """One delivery to ingest."""
 
     vendor: str
     delivery_id: str
@@ -31,8 +31,8 @@ class LandingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneRequest:
-    """A vendor's lane to run for a range of windows, for the set of landings that ``subject`` names."""
+class PipelineRequest:
+    """A vendor's pipeline to run for a range of windows, for the set of ingestions that ``subject`` names."""
 
     vendor: str
     windows: WindowRange
@@ -53,14 +53,14 @@ def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tu
     return waiting, unclaimed
 
 
-def landings_to_request(
+def ingestions_to_request(
     vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int, at_most: int
-) -> list[LandingRequest]:
-    """The files of one vendor to land now: those without a run under way whose attempts are not used up.
+) -> list[IngestionRequest]:
+    """The files of one vendor to ingest now: those without a run under way whose attempts are not used up.
 
-    With these, at most ``at_most`` landings are under way. Files whose attempts are used up do not keep the others waiting.
+    With these, at most ``at_most`` ingestions are under way. Files whose attempts are used up do not keep the others waiting.
     """
-    requests: list[LandingRequest] = []
+    requests: list[IngestionRequest] = []
     under_way = 0
     for file in waiting:
         if under_way + len(requests) == at_most:
@@ -70,41 +70,41 @@ def landings_to_request(
         if tried.in_flight:
             under_way += 1
         elif tried.may_be_launched(attempts):
-            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
+            requests.append(IngestionRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
-def landings_to_repeat(in_doubt: Iterable[LandingInDoubt], tries: Mapping[str, Tries], *, attempts: int) -> list[LandingRequest]:
-    """The landed deliveries to land again now: those without a run under way whose attempts are not used up."""
+def ingestions_to_repeat(in_doubt: Iterable[IngestionInDoubt], tries: Mapping[str, Tries], *, attempts: int) -> list[IngestionRequest]:
+    """The ingested deliveries to ingest again now: those without a run under way whose attempts are not used up."""
     return [
-        LandingRequest(one.vendor, one.delivery_id, "", tries[one.delivery_id].next_attempt)
+        IngestionRequest(one.vendor, one.delivery_id, "", tries[one.delivery_id].next_attempt)
         for one in in_doubt
         if not tries[one.delivery_id].in_flight and tries[one.delivery_id].may_be_launched(attempts)
     ]
 
 
-def deliveries_to_give_up(
+def deliveries_to_abandon(
     vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int
-) -> list[LandingRequest]:
+) -> list[IngestionRequest]:
     """The files of one vendor whose attempts are used up, and which nothing has moved to error/ yet. That too is tried so often."""
     requests = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
         if not tries_of(delivery_id).are_used_up(attempts):
             continue
-        tried = tries_of(giving_up_subject(delivery_id))
+        tried = tries_of(abandoning_subject(delivery_id))
         if tried.may_be_launched(attempts):
-            requests.append(LandingRequest(vendor, delivery_id, file.path, tried.next_attempt))
+            requests.append(IngestionRequest(vendor, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
-def lane_to_request(
+def pipeline_to_request(
     feed: Feed, pending: Sequence[LedgerEntry], latest: date | None, *, waiting: bool, tries: Tries, attempts: int
-) -> LaneRequest | None:
-    """The lane run that the landed deliveries ask for, if any.
+) -> PipelineRequest | None:
+    """The pipeline run that the ingested deliveries ask for, if any.
 
-    From the first day that a pending delivery touches to the lane's latest day, so that a late or restated day recomputes what
-    follows. While landings of the vendor are under way, the lane waits for them and then runs once.
+    From the first day that a pending delivery touches to the pipeline's latest day, so that a late or restated day recomputes what
+    follows. While ingestions of the vendor are under way, the pipeline waits for them and then runs once.
     ``tries`` are those for this very set of deliveries.
     """
     if not pending or waiting or not tries.may_be_launched(attempts):
@@ -112,31 +112,31 @@ def lane_to_request(
     windows = windows_touched(feed, pending, latest)
     if windows is None:
         return None
-    return LaneRequest(feed.vendor, windows, lane_subject(feed.vendor, pending), tries.next_attempt)
+    return PipelineRequest(feed.vendor, windows, pipeline_subject(feed.vendor, pending), tries.next_attempt)
 
 
 MOST_PENDING, LONGEST_WAIT = 500, timedelta(minutes=3)
 
 
-def waits_for_landings(pending: Sequence[LedgerEntry], landings: Iterable[Tries], *, attempts: int, now: datetime) -> bool:
-    """Whether a lane had better wait, since more landings are under way or will be launched at once.
+def waits_for_ingestions(pending: Sequence[LedgerEntry], ingestions: Iterable[Tries], *, attempts: int, now: datetime) -> bool:
+    """Whether a pipeline had better wait, since more ingestions are under way or will be launched at once.
 
-    Not for more than ``MOST_PENDING`` deliveries or ``LONGEST_WAIT`` since the first of them landed: files may keep coming.
+    Not for more than ``MOST_PENDING`` deliveries or ``LONGEST_WAIT`` since the first of them ingested: files may keep coming.
     """
     since = min((entry.processing_start_time for entry in pending if entry.processing_start_time), default=now)
     if len(pending) >= MOST_PENDING or now - since >= LONGEST_WAIT:
         return False
-    return any(tries.in_flight or tries.may_be_launched(attempts) for tries in landings)
+    return any(tries.in_flight or tries.may_be_launched(attempts) for tries in ingestions)
 
 
-def lane_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
-    """A name for this set of landings; one that landed again makes another set, so its lane can run again."""
-    landings = "|".join(map(str, sorted(entry.landing_no for entry in pending)))
-    return f"{vendor}:{hashlib.sha256(landings.encode()).hexdigest()[:16]}"
+def pipeline_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
+    """A name for this set of ingestions; one that was ingested again makes another set, so its pipeline can run again."""
+    ingestions = "|".join(map(str, sorted(entry.ingestion_no for entry in pending)))
+    return f"{vendor}:{hashlib.sha256(ingestions.encode()).hexdigest()[:16]}"
 
 
 def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | None) -> WindowRange | None:
-    """From the first window that the deliveries touch, or touched at an earlier landing, to the lane's latest one."""
+    """From the first window that the deliveries touch, or touched at an earlier ingestion, to the pipeline's latest one."""
     firsts = [entry.pending_first_date for entry in pending if entry.pending_first_date is not None]
     lasts = [entry.pending_last_date for entry in pending if entry.pending_last_date is not None]
     if not firsts:

@@ -4,30 +4,30 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from advisory_perf.errors import TurnHeldError
-from advisory_perf.platform import Platform, lane_turn
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.errors import LockHeldError
+from advisory_perf.platform import Platform, pipeline_lock
+from advisory_perf.warehouse.locks import Locks
 
 
-def take_lane(turns: Turns, vendor: str) -> None:
-    """Takes the lane's turn for a run that begins in the middle, or has it already; TurnHeldError where another run has it.
+def take_pipeline(locks: Locks, vendor: str) -> None:
+    """Takes the pipeline's lock for a run that begins in the middle, or has it already; LockHeldError where another run has it.
 
     Such a run may hold a place at the warehouse that the other needs to end, so it does not wait.
     """
-    if not turns.take(lane_turn(vendor)):
-        raise TurnHeldError(f"another run of {vendor}'s lane is under way; launch this one again when that has ended")
+    if not locks.take(pipeline_lock(vendor)):
+        raise LockHeldError(f"another run of {vendor}'s pipeline is under way; launch this one again when that has ended")
 
 
-TURNS = "turns"
-"""The resource that holds a run's turns until it ends, well or badly."""
+LOCKS = "locks"
+"""The resource that holds a run's locks until it ends, well or badly."""
 
 
-def turns_of_a_run(platform: Platform) -> dg.ResourceDefinition:
-    """A run's own turns."""
+def locks_of_a_run(platform: Platform) -> dg.ResourceDefinition:
+    """A run's own locks."""
 
-    @dg.resource(description="whose turn it is to land a delivery or to run a lane")
-    def turns(_context: dg.InitResourceContext) -> Iterator[Turns]:
-        with Turns(platform.warehouse) as held:
+    @dg.resource(description="who holds the lock to ingest a delivery or to run a pipeline")
+    def locks(_context: dg.InitResourceContext) -> Iterator[Locks]:
+        with Locks(platform.warehouse) as held:
             yield held
 
-    return turns
+    return locks

@@ -1,4 +1,4 @@
-"""The runs there have been for a thing, told by their tag, and why they failed.
+"""The runs there have been for a thing, known by their tag, and why they failed.
 
 A sensor asks for all of its subjects at once: a question to Dagster's storage takes longer than anything else in a tick, and files may
 wait by the thousand. Of each subject only the newest runs are looked at.
@@ -150,7 +150,7 @@ def latest_failure(instance: dg.DagsterInstance, subject: str) -> tuple[str, str
         if record.dagster_run.status in FINISHED_BADLY:
             run_id = record.dagster_run.run_id
             events = [entry.dagster_event for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
-            return next((told_by(chain_of(event)) for event in events if event), ("", _reason_of_run(instance, run_id)))
+            return next((reported_by(chain_of(event)) for event in events if event), ("", _reason_of_run(instance, run_id)))
     return "", "no reason was given"
 
 
@@ -163,14 +163,14 @@ def _reason_of_run(instance: dg.DagsterInstance, run_id: str) -> str:
 
 def reason_of(event: dg.DagsterEvent) -> str:
     """Why a step failed: our own sentence where there is one, else the first cause's."""
-    return told_by(chain_of(event))[1]
+    return reported_by(chain_of(event))[1]
 
 
-def told_by(chain: Sequence[SerializableErrorInfo]) -> tuple[str, str]:
+def reported_by(chain: Sequence[SerializableErrorInfo]) -> tuple[str, str]:
     """The class and the words of the error that tells most: the first of our own, else the first cause."""
     ours = names_of(AdvisoryPerfError)
-    told = next((error for error in chain if error.cls_name in ours), chain[-1] if chain else None)
-    if told is None:
+    reported = next((error for error in chain if error.cls_name in ours), chain[-1] if chain else None)
+    if reported is None:
         return "", "no reason was given"
-    own = " ".join(told.message.split()).removeprefix(f"{AdvisoryPerfError.__module__}.{told.cls_name}: ")
-    return told.cls_name or "", own if told.cls_name in ours else plain(told.message)
+    own = " ".join(reported.message.split()).removeprefix(f"{AdvisoryPerfError.__module__}.{reported.cls_name}: ")
+    return reported.cls_name or "", own if reported.cls_name in ours else plain(reported.message)

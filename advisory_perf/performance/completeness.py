@@ -49,17 +49,17 @@ def incomplete_windows(valued: pl.DataFrame, quarantined: pl.DataFrame, *, allow
     totals = _with_usual(_totals(rows, quarantined), _closed(rows))
     gone = _missing(rows, totals, quarantined)
     lacking = gone.group_by("window").agg(pl.len().cast(pl.Int64()).alias("missing"))
-    judged = totals.join(lacking, on="window", how="left").sort("window")
-    judged = judged.with_columns((pl.col("missing").fill_null(0) - pl.col("unreadable")).clip(lower_bound=0))
+    validated = totals.join(lacking, on="window", how="left").sort("window")
+    validated = validated.with_columns((pl.col("missing").fill_null(0) - pl.col("unreadable")).clip(lower_bound=0))
     is_over = (pl.col("ordinal") < pl.col("ordinal").max()) | is_latest_over | (pl.col("files") >= pl.col("usual_files").floor())
-    judged = judged.filter(is_over & pl.col("usual_accounts").is_not_null())
+    validated = validated.filter(is_over & pl.col("usual_accounts").is_not_null())
     is_short = (pl.col("usual_accounts") - pl.col("accounts") > allowed_share * pl.col("usual_accounts")) | (
         pl.col("missing") > allowed_share * pl.col("open_before")
     )
     tells = (pl.col("ordinal") >= _LEAST_WINDOWS) | (pl.col("usual_accounts") >= _LEAST_ACCOUNTS)
     return Incomplete(
-        gone.join(judged.filter(pl.col("missing") > 0), on="window", how="semi").sort("window", "account_id"),
-        judged.filter(tells & is_short).select("window", "accounts", "usual_accounts", "missing"),
+        gone.join(validated.filter(pl.col("missing") > 0), on="window", how="semi").sort("window", "account_id"),
+        validated.filter(tells & is_short).select("window", "accounts", "usual_accounts", "missing"),
     )
 
 

@@ -278,8 +278,8 @@ def _linked(rows: pl.DataFrame, schedule: Schedule, residual: Share) -> pl.DataF
             waits=pl.col("waits") | pl.col("is_idle"),
         )
         .with_columns(
-            *(since(f"{period}_base", pl.col("is_anew") | _turns(months), before) for period, months in _MONTHS.items()),
-            *(since(f"{period}_base_date", pl.col("is_anew") | _turns(months), close_before) for period, months in _MONTHS.items()),
+            *(since(f"{period}_base", pl.col("is_anew") | _locks(months), before) for period, months in _MONTHS.items()),
+            *(since(f"{period}_base_date", pl.col("is_anew") | _locks(months), close_before) for period, months in _MONTHS.items()),
             cumulative_twrr=pl.col("growth_index") - 1,
         )
         .with_columns(pl.when(pl.col(name) > _NEVER).then(name) for name in _MAY_BE_NEVER)
@@ -313,7 +313,7 @@ def _running_sum(has_unknown: bool) -> pl.Expr:  # noqa: FBT001 - one fact of on
     return total.alias("cumulative_net_flow")
 
 
-def _turns(months: int) -> pl.Expr:
+def _locks(months: int) -> pl.Expr:
     number = pl.col("month") // months
     return number != number.shift(1)
 

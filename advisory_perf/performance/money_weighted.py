@@ -1,7 +1,7 @@
 """Returns weighted by the money at work: modified Dietz and the internal rate of return.
 
 Amounts are read exactly and become floats once, at the end (modified Dietz) or after scaling (rate of return). Nothing here guesses
-a rate: all roots of the flows' present value are isolated first, so that none and several can be told from one.
+a rate: all roots of the flows' present value are isolated first, so that none and several can be distinguished from one.
 """
 
 import itertools
@@ -67,7 +67,7 @@ def internal_rate_of_return(dated_flows: DatedAmounts, *, day_count: DayCount) -
     float can tell comes out as -1.
 
     Raises UndefinedReturnError where an amount is missing and where no rate (NO_RATE) or more than one (SEVERAL_RATES, with
-    all of them in the sentence) solves the flows; rates that rounding cannot tell apart are one. ValueError where an amount is not
+    all of them in the sentence) solves the flows; rates that rounding cannot distinguish are one. ValueError where an amount is not
     finite, and for months/12, since flows come on any day.
 
     Sources: GIPS Standards 2020, glossary, "money-weighted return"; for the number of roots Descartes' rule of signs in

@@ -28,7 +28,7 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, keys: Se
 
     As many windows before are read as a window is compared with, so that a day costs some days and never a history.
     """
-    entries = platform.ledger.landed_of(feed.vendor)
+    entries = platform.ledger.ingested_of(feed.vendor)
     share = platform.settings.missing_share
     known = windows_before(platform.warehouse, feed.vendor, windows.first, feed.cadence, LOOKED_BACK + 1)
     stored = set(stored_before(platform, feed, NORMALIZED_POSITIONS, windows))
@@ -89,8 +89,8 @@ def _latest_deliveries(rows: pl.DataFrame, entries: Sequence[LedgerEntry]) -> pl
     )
 
 
-def _window_issues(found: Incomplete, told: pl.DataFrame) -> pl.DataFrame:
-    of_accounts = found.missing.join(told, on="window").select(
+def _window_issues(found: Incomplete, reported: pl.DataFrame) -> pl.DataFrame:
+    of_accounts = found.missing.join(reported, on="window").select(
         "delivery_id",
         "account_id",
         "as_of_date",
@@ -105,7 +105,7 @@ def _window_issues(found: Incomplete, told: pl.DataFrame) -> pl.DataFrame:
         pl.lit(None, pl.String()).alias("actual_value"),
         pl.col("window"),
     )
-    of_whole = found.short.join(told, on="window").select(
+    of_whole = found.short.join(reported, on="window").select(
         "delivery_id",
         pl.lit(None, pl.String()).alias("account_id"),
         "as_of_date",
@@ -127,7 +127,7 @@ def _window_issues(found: Incomplete, told: pl.DataFrame) -> pl.DataFrame:
 def file_issues(feed: Feed, entries: Sequence[LedgerEntry], share: float) -> pl.DataFrame:
     """Restatements that hold far fewer rows than the delivery of the same file before them, and versions that came after a higher one.
 
-    ``entries`` are landed deliveries. Files whose name comes again for other days are compared where their windows are the same. Where a
+    ``entries`` are ingested deliveries. Files whose name comes again for other days are compared where their windows are the same. Where a
     version holds only what changes, it is short by what it is.
     """
     issues = []

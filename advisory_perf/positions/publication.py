@@ -1,4 +1,4 @@
-"""The one write of a lane: slices, the rows of a vendor between two days, are replaced in one transaction.
+"""The one write of a pipeline: slices, the rows of a vendor between two days, are replaced in one transaction.
 
 A rerun with the same rows touches nothing. What a delivery is and where it stands belongs to ``deliveries.ledger``, the accounts to
 ``accounts_store``.
@@ -46,7 +46,7 @@ def publish_slices(
 ) -> dict[str, SliceChange]:
     """Make the vendor's rows from ``first`` to ``last`` (both included) of each table exactly those of its frame.
 
-    One transaction, in which ``confirm`` asks first whether it is still this run's turn, and ``along`` does what belongs to it
+    One transaction, in which ``confirm`` asks first whether it is still this run's lock, and ``along`` does what belongs to it
     afterwards: rows that are gone are deleted, rows that differ updated, new rows inserted; equal rows keep their id and times. Of
     performance_data the replaced rows go to performance_data_history. Months without a partition get one beforehand, in a
     transaction of its own, so that no reader waits for the load.

@@ -1,4 +1,4 @@
-"""The rules that a lane's rows have to keep beyond their types: each gives the rows that break it.
+"""The rules that a pipeline's rows have to keep beyond their types: each gives the rows that break it.
 
 Identity and conservation are hard: a row that breaks them would publish a wrong number. The others are findings about the
 vendor's data, to be seen and not to be hidden.
@@ -64,7 +64,7 @@ def value_jumps(positions: pl.DataFrame, before: pl.DataFrame | None, *, factor:
     """Rows with a value that is half ``factor`` times the account's last one or more, or the inverse, while no flow explains it.
 
     The beginning market value is held against the ending one of the valuation before, with and without the row's flows, and the ending
-    against the beginning, likewise; debits against debits, since a sign that turns is no unit. What grows from less than
+    against the beginning, likewise; debits against debits, since a sign that reverses is no unit. What grows from less than
     LEAST_TELLING_VALUE tells nothing; what shrinks to less does where it is about one part in ``factor``, or in its square. ``before``
     is as for ``rolled_forward``. Gives delivery_id, field_name, value and previous_value; where both of a row jump, the beginning one.
     """

@@ -28,7 +28,7 @@ from advisory_perf.contracts.enums import (
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.reconciliation.delivery_factors import comparisons, put_off
+from advisory_perf.reconciliation.delivery_factors import comparisons, scaled
 
 _KEY = (*WHO_AND_WHEN, "field_name")
 
@@ -128,7 +128,7 @@ def _why_no_return_compares(period: ReturnPeriod | None, cadence: Cadence) -> di
 
 def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:
     """SYSTEMATIC for what one factor puts off in a whole delivery, and for the returns that agree with our ending values instead."""
-    money = put_off(comparisons(results, figures))
+    money = scaled(comparisons(results, figures))
     if money.is_empty():
         return causes
     if conventions is None:

@@ -49,10 +49,10 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
     """
     if not is_free(host, port):
         raise SettingsError(f"the page cannot listen on {host}:{port}, which is taken or not this machine's; choose another with --port")
-    told: list[int] = []
+    reported: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
+        reported.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -64,11 +64,11 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
         server = [EmbeddedServer(installation.server)] if installation.server is not None else []
         supervisor = Supervisor([*server, *children], say)
         try:
-            while not told:
+            while not reported:
                 supervisor.look()
                 time.sleep(_LOOK_SECONDS)
         finally:
-            end(children, _PATIENCE_SECONDS, is_hurried=lambda: len(told) > 1)
+            end(children, _PATIENCE_SECONDS, is_hurried=lambda: len(reported) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,12 @@ def _children(installation: Installation, code: Path, page: Page, instance: Dags
 
 
 def beats(instance: DagsterInstance) -> bool:
-    """Whether one of the daemon's loops has told lately that it goes round, or its storage, where they tell it, does not say."""
+    """Whether one of the daemon's loops has reported lately that it goes round, or its storage, where they tell it, does not say."""
     try:
-        told = [heartbeat.timestamp for heartbeat in instance.get_daemon_heartbeats().values()]
+        reported = [heartbeat.timestamp for heartbeat in instance.get_daemon_heartbeats().values()]
     except SQLAlchemyError:
         return True
-    return max(told, default=0) > time.time() - _BEAT_SECONDS
+    return max(reported, default=0) > time.time() - _BEAT_SECONDS
 
 
 def code_answers(code: Path | str) -> bool:

@@ -1,4 +1,4 @@
-"""Landings and lanes in this process, without a daemon: what the sensors would launch, one after another.
+"""Ingestions and pipelines in this process, without a daemon: what the sensors would launch, one after another.
 
 The runs go through the same jobs and the same Dagster storage, so the UI shows them; what is to run is decided by the functions
 that the sensors use.
@@ -13,24 +13,24 @@ import dagster as dg
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.ingestion_writes import landings_in_doubt
+from advisory_perf.deliveries.ingestion_writes import ingestions_in_doubt
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of, sha256_of
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
 from advisory_perf.feeds.registry import feed_for
 from advisory_perf.lake.objects import LakeFile, oddity_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import refuse_larger
-from advisory_perf.orchestration.assets.ingestion import landing_job_name
-from advisory_perf.orchestration.assets.pipeline import lane_job_name
+from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
+from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.planning import windows_touched
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import reason_of
-from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
+from advisory_perf.orchestration.unfinished import doubt_unfinished_ingestions, doubt_unfinished_writes
 from advisory_perf.platform import Platform
 from advisory_perf.processes import is_running, own_identity
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
 BY_COMMAND = "advisory-perf run"
 _NOTHING = "CRITICAL"
@@ -67,11 +67,11 @@ class LocalRuns:
         self._definitions = definitions
         self._instance = instance
 
-    def land(self, path: Path, vendor: str | None) -> Handed:
-        """Puts the file into incoming and lands it; a file whose bytes and name the ledger knows changes nothing.
+    def ingest(self, path: Path, vendor: str | None) -> Handed:
+        """Puts the file into incoming and ingests it; a file whose bytes and name the ledger knows changes nothing.
 
         Of two commands that are handed files of the same name one works, and the other waits; of the same file it then finds it known.
-        Another file of that name that waits in incoming/ lands first, so that it is not written over.
+        Another file of that name that waits in incoming/ is ingested first, so that it is not written over.
         """
         name = path.name
         if oddity_of(name) is not None:
@@ -84,13 +84,13 @@ class LocalRuns:
                 vendor = feed_for(self._platform.feeds, name).vendor
             except DeliveryRejectedError as error:
                 vendor, why = UNKNOWN_VENDOR, error.sentence
-        with Turns(self._platform.warehouse) as turns:
-            turns.wait(f"handing {vendor} {name}")
+        with Locks(self._platform.warehouse) as locks:
+            locks.wait(f"handing {vendor} {name}")
             lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
             there = lake.head(incoming) if lake.exists(incoming) else None
             lies_there = there is not None and lake.read_listed(there) == content  # a command was cut short
             if there is not None and not lies_there:
-                self._land_waiting(vendor, there, why)
+                self._ingest_waiting(vendor, there, why)
             known = self._platform.ledger.find(vendor, name, sha256_of(content))
             if known is not None and known.status not in {"FAILED", "RECEIVED"}:
                 if there is not None and lies_there:
@@ -101,38 +101,38 @@ class LocalRuns:
             failure = self._take_in(vendor, lake.head(incoming), why)
             return self._handed(vendor, name, sha256_of(content), failure)
 
-    def _land_waiting(self, vendor: str, file: LakeFile, why: str | None) -> None:
+    def _ingest_waiting(self, vendor: str, file: LakeFile, why: str | None) -> None:
         failure = self._take_in(vendor, file, why)
         if self._platform.lake.exists(file.path):
             because = f" ({failure.sentence})" if failure else ""
             raise AdvisoryPerfError(
-                f"{vendor}, {file.name}: another file of that name waits in incoming/ and does not land{because}; let it land or take it "
-                "away first"
+                f"{vendor}, {file.name}: another file of that name waits in incoming/ and is not ingested{because}; let it be ingested or "
+                "take it away first"
             )
 
     def _take_in(self, vendor: str, file: LakeFile, why: str | None) -> _Failure | None:
-        """Lands the file, or rejects it where no feed claims it: ``why``."""
+        """Ingests the file, or rejects it where no feed claims it: ``why``."""
         if vendor == UNKNOWN_VENDOR:
             reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
             return None
-        return self._run_landing(vendor, delivery_id_of(file))
+        return self._run_ingestion(vendor, delivery_id_of(file))
 
-    def land_again(self, entry: LedgerEntry) -> Handed:
-        """Lands a delivery that the lake keeps once more, under its own id and with the present feed."""
-        failure = self._run_landing(entry.vendor, entry.delivery_id)
+    def ingest_again(self, entry: LedgerEntry) -> Handed:
+        """Ingests a delivery that the lake keeps once more, under its own id and with the present feed."""
+        failure = self._run_ingestion(entry.vendor, entry.delivery_id)
         return self._handed(entry.vendor, entry.file_name, entry.sha256, failure)
 
-    def _run_landing(self, vendor: str, delivery_id: str) -> _Failure | None:
+    def _run_ingestion(self, vendor: str, delivery_id: str) -> _Failure | None:
         self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
-        return self._run(landing_job_name(vendor), partition_key=delivery_id)
+        return self._run(ingestion_job_name(vendor), partition_key=delivery_id)
 
     def _handed(self, vendor: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
         entry = self._platform.ledger.find(vendor, name, sha256)
         is_rejection = failure is not None and failure.is_by_check and entry is not None and entry.status == "FAILED"
         if failure and not is_rejection:
-            raise AdvisoryPerfError(f"{vendor}, {name}: the landing failed: {failure.sentence}")
+            raise AdvisoryPerfError(f"{vendor}, {name}: the ingestion failed: {failure.sentence}")
         if entry is None or entry.status == "RECEIVED":
-            raise AdvisoryPerfError(f"{vendor}, {name}: another process lands it now; look at the ledger when it has ended")
+            raise AdvisoryPerfError(f"{vendor}, {name}: another process ingests it now; look at the ledger when it has ended")
         return Handed(name, entry, is_repeated=False)
 
     def again(self, one: Handed) -> Handed:
@@ -141,26 +141,26 @@ class LocalRuns:
         return Handed(one.name, entry or one.entry, one.is_repeated)
 
     def has_pending(self, vendor: str) -> bool:
-        """Whether landed deliveries of the vendor wait for its lane, of this command or of an earlier one that was cut short."""
+        """Whether ingested deliveries of the vendor wait for its pipeline, of this command or of an earlier one that was cut short."""
         return bool(self._platform.ledger.pending(vendor))
 
     def unfinished(self) -> list[LedgerEntry]:
-        """The deliveries to land again, since runs that have ended did not write them to the end; of lanes, that is noted as pending."""
+        """The deliveries to ingest again, since runs that ended did not write them to the end; of pipelines that is noted as pending."""
         doubt_unfinished_writes(self._platform, self._instance)
-        doubt_unfinished_landings(self._platform, self._instance)
-        found = [one for one in landings_in_doubt(self._platform.warehouse) if one.vendor in self._platform.feeds]
+        doubt_unfinished_ingestions(self._platform, self._instance)
+        found = [one for one in ingestions_in_doubt(self._platform.warehouse) if one.vendor in self._platform.feeds]
         return [entry for one in found if (entry := self._platform.ledger.entry(one.delivery_id))]
 
-    def run_lane(self, vendor: str) -> bool:
-        """Runs the vendor's lane for what its landed deliveries touch; false where nothing is pending."""
+    def run_pipeline(self, vendor: str) -> bool:
+        """Runs the vendor's pipeline for what its ingested deliveries touch; false where nothing is pending."""
         ledger = self._platform.ledger
         pending = ledger.pending(vendor)
         windows = pending and windows_touched(self._platform.feeds[vendor], pending, ledger.latest_as_of_date(vendor))
         if not windows:
             return False
-        failure = self._run(lane_job_name(vendor), tags=tags_of(windows))
+        failure = self._run(pipeline_job_name(vendor), tags=tags_of(windows))
         if failure:
-            raise AdvisoryPerfError(f"{vendor}: the lane from {windows.first} to {windows.last_day} failed: {failure.sentence}")
+            raise AdvisoryPerfError(f"{vendor}: the pipeline from {windows.first} to {windows.last_day} failed: {failure.sentence}")
         return True
 
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:
@@ -199,10 +199,15 @@ class Outcome:
 
 
 def run_files(
-    runs: LocalRuns, files: Sequence[Path], vendor: str | None, *, landed: Callable[[Handed], None], lane_done: Callable[[str, int], None]
+    runs: LocalRuns,
+    files: Sequence[Path],
+    vendor: str | None,
+    *,
+    ingested: Callable[[Handed], None],
+    pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
-    """Lands the files in order, then runs the lanes that they touched; reports each step as it is done."""
-    return _run_all(runs, [partial(runs.land, path, vendor) for path in files], [], landed=landed, lane_done=lane_done)
+    """Ingests the files in order, then runs the pipelines that they touched; reports each step as it is done."""
+    return _run_all(runs, [partial(runs.ingest, path, vendor) for path in files], [], ingested=ingested, pipeline_done=pipeline_done)
 
 
 def replay(
@@ -210,46 +215,46 @@ def replay(
     entries: Sequence[LedgerEntry],
     vendors: Sequence[str],
     *,
-    landed: Callable[[Handed], None],
-    lane_done: Callable[[str, int], None],
+    ingested: Callable[[Handed], None],
+    pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
-    """Lands the deliveries again, then runs the vendors' lanes where anything is pending; reports each step as it is done.
+    """Ingests the deliveries again, then runs the vendors' pipelines where anything is pending; reports each step as it is done.
 
-    A replay that was cut short may have landed everything, so that only the lanes are left.
+    A replay that was cut short may have been ingested everything, so that only the pipelines are left.
     """
-    return _run_all(runs, [partial(runs.land_again, entry) for entry in entries], vendors, landed=landed, lane_done=lane_done)
+    return _run_all(runs, [partial(runs.ingest_again, entry) for entry in entries], vendors, ingested=ingested, pipeline_done=pipeline_done)
 
 
 def _run_all(
     runs: LocalRuns,
-    landings: Sequence[Callable[[], Handed]],
+    ingestions: Sequence[Callable[[], Handed]],
     vendors: Sequence[str],
     *,
-    landed: Callable[[Handed], None],
-    lane_done: Callable[[str, int], None],
+    ingested: Callable[[Handed], None],
+    pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
-    """One delivery's or one vendor's trouble does not keep the others from going on."""
+    """One delivery's or one vendor's incident does not keep the others from going on."""
     handed: list[Handed] = []
     failures: list[str] = []
-    unfinished: list[Callable[[], Handed]] = [partial(runs.land_again, entry) for entry in runs.unfinished()]
-    for land in (*unfinished, *landings):
+    unfinished: list[Callable[[], Handed]] = [partial(runs.ingest_again, entry) for entry in runs.unfinished()]
+    for ingest in (*unfinished, *ingestions):
         try:
-            handed.append(land())
+            handed.append(ingest())
         except (LakeError, WarehouseError):  # nothing else would go better
             raise
         except AdvisoryPerfError as error:
             failures.append(str(error))
         else:
-            landed(handed[-1])
+            ingested(handed[-1])
     touched = dict.fromkeys([*vendors, *(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)])
-    lanes = [name for name in touched if runs.has_pending(name)]
-    for name in lanes:
+    pipelines = [name for name in touched if runs.has_pending(name)]
+    for name in pipelines:
         try:
-            runs.run_lane(name)
+            runs.run_pipeline(name)
         except AdvisoryPerfError as error:
             failures.append(str(error))
         else:
-            lane_done(name, len(lanes))
+            pipeline_done(name, len(pipelines))
     return Outcome([runs.again(one) for one in handed], failures)
 
 

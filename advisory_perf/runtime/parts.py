@@ -25,7 +25,7 @@ _TERMINATED_SECONDS = 5
 
 
 class Patient:
-    """A question that is given up after some seconds, and not asked again while it hangs: nobody who asks hangs with it."""
+    """A question that is abandoned after some seconds, and not asked again while it hangs: nobody who asks hangs with it."""
 
     def __init__(self, question: Callable[[], bool], seconds: float) -> None:
         """Keep the question."""
@@ -123,7 +123,7 @@ class EmbeddedServer:
         self._is_up = True
 
     def is_alive(self) -> bool:
-        """Whether its process runs, and was not given up."""
+        """Whether its process runs, and was not abandoned."""
         return self._is_up and self.server.is_alive
 
     def answers(self) -> bool:
@@ -142,7 +142,7 @@ class EmbeddedServer:
 
 
 def end(children: Sequence[Child], patience: float, *, is_hurried: Callable[[], bool]) -> None:
-    """Ends the children and whatever is left in their sessions: asked first, told after ``patience`` seconds, then killed."""
+    """Ends the children and whatever is left in their sessions: asked first, terminated after ``patience`` seconds, then killed."""
     for child in reversed(children):
         child.tell(signal.SIGTERM)
     _wait(lambda: not any(child.is_alive() for child in children), patience, is_hurried)

@@ -1,7 +1,7 @@
 """Which runs have lost their process, asked of the system and not of the code server that started it.
 
 Dagster's own launcher leaves this to the code server, which forgets its runs when it is replaced, and stops looking for good when
-Dagster's storage does not answer at that moment: such a run would count as under way for ever, and hold up its file or lane.
+Dagster's storage does not answer at that moment: such a run would count as under way for ever, and hold up its file or pipeline.
 """
 
 import json
@@ -55,15 +55,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
     def _keep_worker(self, run_id: str) -> str | None:
         """The run's process by what the run tells of it, kept as its tag; None where it tells nothing yet."""
         events = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-        told = [
+        reported = [
             str(event.dagster_event.engine_event_data.metadata["pid"].value)
             for event in events
             if event.dagster_event is not None and "pid" in event.dagster_event.engine_event_data.metadata
         ]
-        if not told:
+        if not reported:
             return None
-        identity = identity_of(int(told[0]))
+        identity = identity_of(int(reported[0]))
         if identity is None:
-            return told[0]
+            return reported[0]
         self._instance.add_run_tags(run_id, {WORKER_TAG: f"{run_id} {identity}"})
         return identity

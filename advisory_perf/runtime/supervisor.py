@@ -1,4 +1,4 @@
-"""Keeps the parts of a running platform alive: starts each again when it dies or falls silent, backs off, gives up in the end.
+"""Keeps the parts of a running platform alive: starts each again when it dies or falls silent, backs off, abandons in the end.
 
 ``decide`` is pure and says what to do with one part; ``Supervisor`` is the shell around it.
 """
@@ -23,14 +23,14 @@ class Step(StrEnum):
     REPLACE = "replace"
     START = "start"
     WAIT = "wait"
-    GIVE_UP = "give up"
+    ABANDON = "abandon"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How long a part may take to answer first, and how often it may die within a time; all in seconds.
 
-    A death within ``excuse`` of the trouble of a part that it needs does not count.
+    A death within ``excuse`` of the incident of a part that it needs does not count.
     """
 
     starting: float = 120
@@ -45,7 +45,7 @@ class Policy:
 class Seen:
     """What is known of a part: when it was started, when it last answered since, when it died, and how long it may be silent.
 
-    ``own`` are the deaths that no trouble of another part excuses.
+    ``own`` are the deaths that no incident of another part excuses.
     """
 
     is_alive: bool
@@ -62,7 +62,7 @@ def decide(seen: Seen, now: float, policy: Policy) -> Step:
         silent = now - (seen.started if seen.answered is None else seen.answered)
         return Step.REPLACE if silent > (policy.starting if seen.answered is None else seen.silence) else Step.KEEP
     if len(_recent(seen.own, now, policy)) >= policy.deaths:
-        return Step.GIVE_UP
+        return Step.ABANDON
     recent = _recent(seen.deaths, now, policy)
     if not recent:
         return Step.START
@@ -169,10 +169,10 @@ class Supervisor:
             self._died(watched, now)
         elif step is Step.START:
             self._start(watched)
-        elif step is Step.GIVE_UP:
+        elif step is Step.ABANDON:
             raise SupervisionError(
                 f"the {part.name} ended {len(watched.own)} times within {self._policy.window / 60:.0f} minutes; "
-                f"read {part.log}, mend the reason and start again"
+                f"read {part.log}, fix the reason and start again"
             )
 
     def _died(self, watched: _Watched, now: float) -> None:

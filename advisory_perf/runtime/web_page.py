@@ -28,7 +28,7 @@ _ANSWER_SECONDS = 5
 
 
 def serve_page(installation: Installation, workspace: Path, *, host: str, port: int, read_only: bool) -> None:
-    """Serves the page until the process is told to stop. SettingsError where it cannot listen, or no workspace file is there."""
+    """Serves the page until the process is asked to stop. SettingsError where it cannot listen, or no workspace file is there."""
     if not workspace.is_file():
         raise SettingsError(f"{workspace} names no code server; start one with `advisory-perf platform` or `dev`, or give --workspace")
     if not is_free(host, port):

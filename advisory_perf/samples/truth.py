@@ -36,7 +36,7 @@ class FileTruth:
     ``quarantined`` counts rows by code. A file that was sent before is ``DUPLICATE``, and nothing in it is read.
     """
 
-    status: Literal["LANDED", "DUPLICATE"]
+    status: Literal["INGESTED", "DUPLICATE"]
     read: int
     accepted: int
     duplicates: int = 0

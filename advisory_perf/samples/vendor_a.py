@@ -95,7 +95,7 @@ def make_vendor_a(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
         "E_KEY_CONFLICT": 2 * len(defects.conflicting),
     }
     file = FileTruth(
-        status="LANDED",
+        status="INGESTED",
         read=len(lines),
         accepted=len(accepted),
         duplicates=len(defects.duplicated),

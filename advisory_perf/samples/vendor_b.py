@@ -51,7 +51,7 @@ def make_vendor_b(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
         for position in history
     ]
     name = f"{VENDOR}_performance_{dates[-1]:%Y%m%d}.xlsx"
-    file = FileTruth(status="LANDED", read=len(positions) + _FOOTERS, accepted=len(positions), footers=_FOOTERS)
+    file = FileTruth(status="INGESTED", read=len(positions) + _FOOTERS, accepted=len(positions), footers=_FOOTERS)
     content = _workbook(
         [_cells(random, position) for position in positions],
         total=float(dollars(sum(position.ending for position in positions))),

@@ -41,7 +41,7 @@ def make_vendor_c(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
         replace(position, vendor_twrr=None) if row % _RETURN_MISSING_EVERY == 0 else position for row, position in enumerate(positions)
     ]
     name = f"{VENDOR}_performance_{dates[-1]:%Y%m%d}.json"
-    file = FileTruth(status="LANDED", read=len(positions), accepted=len(positions))
+    file = FileTruth(status="INGESTED", read=len(positions), accepted=len(positions))
     content = json.dumps([_document(position) for position in positions], indent=1).encode()
     return VendorSamples((SampleFile(VENDOR, name, content),), vendor_truth({name: file}, positions, TIMING))
 

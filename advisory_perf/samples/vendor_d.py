@@ -61,8 +61,8 @@ def make_vendor_d(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
             arrivals.append(SampleFile(VENDOR, _name(day, "_resend"), arrivals[-1].content))
     arrivals.append(SampleFile(VENDOR, _name(restated, "_v2"), _parquet(days[restated])))
 
-    landed = FileTruth(status="LANDED", read=accounts, accepted=accounts)
-    files = {file.name: landed for file in arrivals}
+    ingested = FileTruth(status="INGESTED", read=accounts, accepted=accounts)
+    files = {file.name: ingested for file in arrivals}
     files[_name(resent, "_resend")] = FileTruth(status="DUPLICATE", read=0, accepted=0)
     counting = [position for positions in days.values() for position in positions]
     return VendorSamples(tuple(arrivals), vendor_truth(files, counting, TIMING))

@@ -54,7 +54,7 @@ class Warehouse:
 
     @contextmanager
     def telling(self, after: str = "try again") -> Iterator[None]:
-        """Turn what goes wrong on an open connection into ``WarehouseError``, and what no row is to blame for into an outage.
+        """Makes what goes wrong on an open connection a ``WarehouseError``, and what no row is to blame for into an outage.
 
         ``after`` says what a connection that breaks off leaves to be done.
         """

@@ -96,7 +96,7 @@ def instant_of(text: str) -> datetime:
     return instant
 
 
-def export_relation(  # noqa: PLR0913 - what an export may be told
+def export_relation(  # noqa: PLR0913 - what an export may be given
     warehouse: Warehouse,
     relation: str,
     *,

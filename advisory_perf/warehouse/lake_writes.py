@@ -1,6 +1,6 @@
-"""What runs write to the lake of a lane: noted before the first file, struck off once it is sure that nobody else wrote meanwhile.
+"""What runs write to the lake of a pipeline: noted before the first file, struck off once it is sure that nobody else wrote meanwhile.
 
-A run may lose its lane while it writes and end before it learns of it: then its files lie among those of the run that took over, and
+A run may lose its pipeline while it writes and end before it learns of it: then its files lie among those of the run that took over, and
 nothing else says so.
 """
 
@@ -14,7 +14,7 @@ from advisory_perf.warehouse.connection import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class LakeWrite:
-    """Windows of a lane, from a first to a last day, that a run has begun to write."""
+    """Windows of a pipeline, from a first to a last day, that a run has begun to write."""
 
     number: int
     vendor: str
@@ -34,7 +34,7 @@ def note_write(warehouse: Warehouse, vendor: str, *, first: date, last: date, ru
 
 
 def strike_off(connection: psycopg.Connection, number: int) -> None:
-    """In the transaction that kept the run's turns: what it has written stands by itself."""
+    """In the transaction that kept the run's locks: what it has written stands by itself."""
     connection.execute("DELETE FROM lake_writes WHERE id = %s", [number])
 
 

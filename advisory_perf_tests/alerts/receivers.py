@@ -72,7 +72,7 @@ def a_webhook(*answers: int, tls: ssl.SSLContext | None = None) -> Iterator[Webh
 
 @dataclass
 class MailServer:
-    """A mail server; it knows one password, refuses what it is told to, and keeps every letter."""
+    """A mail server; it knows one password, refuses what it is set to refuse, and keeps every letter."""
 
     password: str | None = None
     refused: Sequence[str] = ()

@@ -59,7 +59,7 @@ def refusal(url: str, message: Message | None = None) -> str:
 # words ----------------------------------------------------------------------------------------------------------------
 
 
-def test_one_alert_is_told_with_its_code_its_vendor_since_when_and_why() -> None:
+def test_one_alert_is_reported_with_its_code_its_vendor_since_when_and_why() -> None:
     message = message_of([kept(7)])
     assert message.subject == "E_TORN acme: acme_1.csv"
     assert message.text == ("CRITICAL E_TORN acme, since 2025-03-14 22:00 UTC\n- acme_1.csv: ends <before> its end & so on [alert 7]")

@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 
 def an_alert(key: str = "one", **changes: Any) -> Alert:
-    """A trouble of vendor acme that matters."""
+    """An incident of vendor acme that matters."""
     known: dict[str, Any] = {
         "key": key,
         "code": "E_FORMAT",
@@ -48,14 +48,14 @@ def leased(outbox: Outbox, now: datetime, *, least: Severity = Severity.LOW, at_
 # raising and resolving ------------------------------------------------------------------------------------------------
 
 
-def test_the_same_trouble_is_one_alert_with_its_latest_words(outbox: Outbox) -> None:
+def test_the_same_incident_is_one_alert_with_its_latest_words(outbox: Outbox) -> None:
     for message in ("broke", "broke", "broke again"):
         outbox.update(raised=[an_alert(message=message)])
     (alert,) = outbox.alerts(only_open=False)
     assert (alert.message, alert.since, alert.attempts, alert.sent_at) == ("broke again", SINCE, 0, None)
 
 
-def test_a_trouble_that_comes_back_after_it_was_over_is_another_alert(outbox: Outbox) -> None:
+def test_an_incident_that_comes_back_after_it_was_over_is_another_alert(outbox: Outbox) -> None:
     outbox.update(raised=[an_alert()])
     outbox.update(resolved=["one"])
     outbox.update(raised=[an_alert()])
@@ -64,7 +64,7 @@ def test_a_trouble_that_comes_back_after_it_was_over_is_another_alert(outbox: Ou
     assert outbox.alerts(only_open=True) == [second]
 
 
-def test_what_is_told_once_is_not_told_again_even_after_a_person_resolved_it(outbox: Outbox) -> None:
+def test_what_is_reported_once_is_not_reported_again_even_after_a_person_resolved_it(outbox: Outbox) -> None:
     missing = an_alert(code="MISSING_FILE", window=date(2025, 3, 13))
     assert outbox.update(once=[missing]) == ["one broke"]
     assert outbox.update(once=[missing]) == []
@@ -76,7 +76,7 @@ def test_what_is_told_once_is_not_told_again_even_after_a_person_resolved_it(out
     assert outbox.open_windows("acme", "MISSING_FILE") == []
 
 
-def test_a_file_that_is_missing_again_is_told_again_unless_a_person_resolved_it(outbox: Outbox) -> None:
+def test_a_file_that_is_missing_again_is_reported_again_unless_a_person_resolved_it(outbox: Outbox) -> None:
     missing = an_alert(code="MISSING_FILE", window=date(2025, 3, 13))
     outbox.update(once=[missing])
     outbox.update(resolved=["one"])
@@ -85,7 +85,7 @@ def test_a_file_that_is_missing_again_is_told_again_unless_a_person_resolved_it(
     assert [alert.id for alert in outbox.alerts(only_open=True)] == [2]
 
 
-def test_what_has_passed_already_is_told_once_for_all_time(outbox: Outbox) -> None:
+def test_what_has_passed_already_is_reported_once_for_all_time(outbox: Outbox) -> None:
     late = an_alert(is_over=True)
     assert outbox.update(once=[late]) == ["one broke"]
     assert outbox.update(once=[late]) == []
@@ -94,8 +94,8 @@ def test_what_has_passed_already_is_told_once_for_all_time(outbox: Outbox) -> No
 def test_two_that_raise_at_once_raise_one_alert(outbox: Outbox) -> None:
     late = an_alert(is_over=True)
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: outbox.update(once=[late], raised=[an_alert("other")]), range(8)))
-    assert sorted(map(len, told)) == [0] * 7 + [1]
+        reported = list(pool.map(lambda _: outbox.update(once=[late], raised=[an_alert("other")]), range(8)))
+    assert sorted(map(len, reported)) == [0] * 7 + [1]
     assert len(outbox.alerts(only_open=False)) == 2
 
 
@@ -214,7 +214,7 @@ def test_open_windows_and_keys_are_those_of_the_code_that_are_not_over(outbox: O
     assert outbox.open_keys("E_FORMAT") == ["later", "earlier", "no window", "another's"]
 
 
-def test_what_waits_is_told_since_its_oldest_with_why_the_latest_attempt_failed(
+def test_what_waits_is_reported_since_its_oldest_with_why_the_latest_attempt_failed(
     outbox: Outbox, warehouse: Warehouse, now: datetime
 ) -> None:
     outbox.update(raised=[an_alert("one"), an_alert("two"), an_alert("three")])

@@ -60,10 +60,10 @@ def started(*arguments: str | Path, home: Path | None = None, **environment: str
 
 
 def _environment(home: Path | None, given: Mapping[str, str | Path]) -> dict[str, str]:
-    told = {name: str(value) for name, value in given.items()}
+    reported = {name: str(value) for name, value in given.items()}
     if home is not None:
-        told["ADVISORY_PERF_HOME"] = str(home)
-    return {**without_settings(), **told, "COLUMNS": "160"}
+        reported["ADVISORY_PERF_HOME"] = str(home)
+    return {**without_settings(), **reported, "COLUMNS": "160"}
 
 
 def _main(arguments: Sequence[str], environment: dict[str, str], out: str, err: str) -> None:

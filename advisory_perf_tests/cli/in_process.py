@@ -78,8 +78,8 @@ def done_by(world: World, *arguments: str | Path) -> tuple[Outcome, Done]:
     doing = "replay" if "replay" in arguments else "run_files"
     real: Callable[..., Done] = getattr(progress, doing)
 
-    def noted(*given: object, **told: object) -> Done:
-        seen.append(real(*given, **told))
+    def noted(*given: object, **reported: object) -> Done:
+        seen.append(real(*given, **reported))
         return seen[-1]
 
     with patch.object(progress, doing, noted):

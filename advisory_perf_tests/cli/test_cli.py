@@ -147,9 +147,9 @@ def test_progress_goes_to_stderr_a_line_a_step_and_nothing_of_dagsters(
     _, outcome = first_run
     steps = outcome.err.splitlines()
     assert len(steps) == len(of_d) + 3
-    assert steps[0] == f"landed {of_a.name}: PROCESSING"
-    assert steps[1] == f"landed {of_d[0].name}: PROCESSING"
-    assert steps[-2:] == ["ran the lane of vendor_a", "ran the lane of vendor_d"]
+    assert steps[0] == f"ingested {of_a.name}: PROCESSING"
+    assert steps[1] == f"ingested {of_d[0].name}: PROCESSING"
+    assert steps[-2:] == ["ran the pipeline of vendor_a", "ran the pipeline of vendor_d"]
 
 
 def test_the_same_files_again_end_with_0_and_change_nothing(home: Path, of_a: Path, of_d: list[Path]) -> None:
@@ -158,7 +158,7 @@ def test_the_same_files_again_end_with_0_and_change_nothing(home: Path, of_a: Pa
     assert outcome.code == 0
     for path in (of_a, *of_d):
         assert line_with(path.name, outcome.out).split()[2:] == ["DUPLICATE"]
-    assert outcome.err.splitlines() == [f"landed {path.name}: DUPLICATE" for path in (of_a, *of_d)]
+    assert outcome.err.splitlines() == [f"ingested {path.name}: DUPLICATE" for path in (of_a, *of_d)]
     assert command("export", "performance_data", home=home).out == before
 
 
@@ -307,7 +307,7 @@ def test_the_quarantine_is_listed_with_its_rows_as_they_came(home: Path, of_a: P
     assert "vendor_a" in table.out
 
 
-def test_a_replay_without_a_mended_feed_ends_with_3_and_changes_nothing(home: Path, of_a: Path) -> None:
+def test_a_replay_without_a_fixed_feed_ends_with_3_and_changes_nothing(home: Path, of_a: Path) -> None:
     before = command("export", "performance_data", home=home).out
     outcome = command("quarantine", "replay", "--vendor", "vendor_a", home=home)
     assert outcome.code == 3
@@ -461,7 +461,7 @@ def test_a_setting_that_cannot_be_used_is_one_sentence(tmp_path: Path, settings:
     outcome = command("doctor", home=tmp_path / "home", **settings)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.sentence.startswith(f"a setting cannot be used ({says}")
-    assert outcome.sentence.endswith("); mend it in the environment")
+    assert outcome.sentence.endswith("); fix it in the environment")
     assert not (tmp_path / "home").exists()
 
 

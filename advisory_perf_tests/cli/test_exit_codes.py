@@ -47,13 +47,13 @@ def a_file(folder: Path, name: str, content: str) -> Path:
     return path
 
 
-def lanes_end(monkeypatch: pytest.MonkeyPatch, failure: _Failure | None) -> list[str]:
-    """Every lane ends so, without having run; landings are landings. Gives the names of the lanes, as they come."""
+def pipelines_end(monkeypatch: pytest.MonkeyPatch, failure: _Failure | None) -> list[str]:
+    """Every pipeline ends so, without having run; ingestions are ingestions. Gives the names of the pipelines, as they come."""
     run: Callable[..., _Failure | None] = LocalRuns._run  # noqa: SLF001 - the lowest place where a pipeline ends
     asked: list[str] = []
 
     def run_it(runs: LocalRuns, job_name: str, **chosen: Any) -> _Failure | None:
-        if not job_name.endswith("_lane"):
+        if not job_name.endswith("_pipeline"):
             return run(runs, job_name, **chosen)
         asked.append(job_name)
         return failure
@@ -63,7 +63,7 @@ def lanes_end(monkeypatch: pytest.MonkeyPatch, failure: _Failure | None) -> list
 
 
 BROKEN = _Failure("the disk is full", is_by_check=False)
-BROKEN_LANE = "acme: the lane from 2025-03-03 to 2025-03-05 failed: the disk is full"
+BROKEN_PIPELINE = "acme: the pipeline from 2025-03-03 to 2025-03-05 failed: the disk is full"
 
 
 # pipelines ------------------------------------------------------------------------------------------------------------
@@ -78,27 +78,27 @@ def test_run_and_replay_end_with_0_where_everything_is_published(world: World, t
     assert outcome.out == "nothing to replay: no delivery failed, and no row is in quarantine\n"
 
 
-def test_a_lane_that_fails_ends_run_and_replay_with_1_also_where_nothing_had_to_be_landed_again(
+def test_a_pipeline_that_fails_ends_run_and_replay_with_1_also_where_nothing_had_to_be_ingested_again(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = lanes_end(monkeypatch, BROKEN)
+    asked = pipelines_end(monkeypatch, BROKEN)
     file = a_file(tmp_path, "acme_1.csv", csv(A_THIRD, A_FIFTH))
     replay = ("quarantine", "replay")
     cases: list[tuple[tuple[str | Path, ...], int]] = [(("run", file), 1), (replay, 0), ((*replay, "--vendor", ACME), 0)]
-    for count, (arguments, landed) in enumerate(cases, 1):
+    for count, (arguments, ingested) in enumerate(cases, 1):
         outcome, done = done_by(world, *arguments)
-        assert (outcome.code, len(done.handed), done.failures, len(asked)) == (1, landed, [BROKEN_LANE], count), arguments
-        assert outcome.err.splitlines()[-1] == f"advisory-perf: {BROKEN_LANE}"
+        assert (outcome.code, len(done.handed), done.failures, len(asked)) == (1, ingested, [BROKEN_PIPELINE], count), arguments
+        assert outcome.err.splitlines()[-1] == f"advisory-perf: {BROKEN_PIPELINE}"
         assert "nothing to replay" not in outcome.out
-        assert [one.status for one in done.handed] == ["PROCESSING"] * landed
+        assert [one.status for one in done.handed] == ["PROCESSING"] * ingested
     (entry,) = world.platform.ledger.entries(ACME)
     outcome, done = done_by(world, *replay, "--delivery", entry.delivery_id)
-    assert (outcome.code, len(done.handed), done.failures) == (1, 1, [BROKEN_LANE])
+    assert (outcome.code, len(done.handed), done.failures) == (1, 1, [BROKEN_PIPELINE])
     assert line_with("acme_1.csv", outcome.out).startswith("acme_1.csv acme PROCESSING 2 2 0 ")
 
 
 def test_a_delivery_that_stays_processing_ends_run_and_replay_with_3(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lanes_end(monkeypatch, None)
+    pipelines_end(monkeypatch, None)
     for arguments in (("run", a_file(tmp_path, "acme_1.csv", csv(A_THIRD, IN_QUARANTINE))), ("quarantine", "replay")):
         outcome, done = done_by(world, *arguments)
         assert (outcome.code, [one.status for one in done.handed]) == (3, ["PROCESSING"]), arguments
@@ -117,13 +117,13 @@ def test_a_rejected_delivery_and_one_with_issues_end_run_and_replay_with_3(world
     assert (outcome.code, [one.status for one in done.handed]) == (0, ["DUPLICATE"])
 
 
-def test_a_landing_that_cannot_work_ends_run_and_replay_with_1(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ingestion_that_cannot_work_ends_run_and_replay_with_1(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalRuns, "_run", lambda *_, **__: BROKEN)
     outcome, done = done_by(world, "run", a_file(tmp_path, "acme_1.csv", csv(A_THIRD)))
-    assert (outcome.code, done.handed, outcome.sentence) == (1, [], "acme, acme_1.csv: the landing failed: the disk is full")
+    assert (outcome.code, done.handed, outcome.sentence) == (1, [], "acme, acme_1.csv: the ingestion failed: the disk is full")
 
 
-def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_with_1_where_a_lane_fails(
+def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_with_1_where_a_pipeline_fails(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
@@ -137,11 +137,11 @@ def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_wit
     assert (outcome.code, [one.status for one in done.handed]) == (0, ["COMPLETED_WITH_ISSUES"])
     assert outcome.out.startswith(f"1 deliveries of four vendors, into {world.platform.settings.home}\n")
     assert f"--home {world.platform.settings.home} export performance_data -o performance_data.csv" in " ".join(outcome.out.split())
-    lanes_end(monkeypatch, BROKEN)
+    pipelines_end(monkeypatch, BROKEN)
     outcome, done = done_by(world, "demo")
-    assert (outcome.code, done.failures) == (1, [BROKEN_LANE])
+    assert (outcome.code, done.failures) == (1, [BROKEN_PIPELINE])
     assert "Take the figures with you" not in outcome.out
-    assert not made[0].exists(), "nothing of it is left but what was landed"
+    assert not made[0].exists(), "nothing of it is left but what was ingested"
 
 
 # what asks the warehouse ----------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_what_the_warehouse_does_not_know_ends_with_1_and_a_sentence(world: Worl
 
 
 def test_of_several_alerts_those_that_are_open_are_resolved_and_the_others_named(world: World) -> None:
-    assert not world.land("acme_1.csv", "no,header\n1,2\n").success
+    assert not world.ingest("acme_1.csv", "no,header\n1,2\n").success
     outbox = Outbox(world.platform.warehouse)
     (alert,) = outbox.alerts(only_open=True)
     listed = in_process("alerts", "list", world=world)

@@ -47,8 +47,8 @@ def texts_as_csv() -> str:
 @pytest.fixture
 def world(tmp_path: Path, warehouse_url: str, texts_as_csv: str) -> Iterator[World]:
     with a_world(tmp_path, warehouse_url, feed={"columns": {"account_name": "name"}}) as world:
-        assert world.land("acme_[red]![](x).csv", texts_as_csv).success
-        world.run_pending_lane()
+        assert world.ingest("acme_[red]![](x).csv", texts_as_csv).success
+        world.run_pending_pipeline()
         yield world
 
 

@@ -62,7 +62,7 @@ def test_a_name_may_be_as_long_as_the_folder_takes(tmp_path: Path, length: int) 
         ("file/out.csv", "choose a folder that exists"),
     ],
 )
-def test_what_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, name: str, says: str) -> None:
+def test_what_cannot_be_written_is_reported_in_a_sentence(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(AdvisoryPerfError, match=says):
         write(tmp_path / name)

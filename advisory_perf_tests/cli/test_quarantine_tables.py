@@ -1,4 +1,4 @@
-"""Replaying what is kept: with a mended feed it is a direct load, without one it is nothing."""
+"""Replaying what is kept: with a fixed feed it is a direct load, without one it is nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 B_FIFTH_AS_AMERICANS_WRITE = "B,03/05/2025,255.00,0.00,0.00,0.00,255.00,0.00000"
 C_WITHOUT_NUMBER = "C,2025-03-05,12x,0.00,0.00,0.00,255.00,0.00000"
 DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH, B_FIFTH_AS_AMERICANS_WRITE, C_WITHOUT_NUMBER)
-MENDED = {"columns": {**acme_as_data()["columns"], "as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%m/%d/%Y"]}}}
+FIXED = {"columns": {**acme_as_data()["columns"], "as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%m/%d/%Y"]}}}
 OTHER_NAMES = {"columns": {**acme_as_data()["columns"], "ending_market_value": "closing"}}
 COUNTS = "records_read, records_processed, records_inserted, records_updated, records_failed, records_duplicate, records_footer"
 
@@ -57,7 +57,7 @@ def commanded(world: World, *arguments: str | Path) -> list[Handed]:
 
 def state(world: World) -> dict[str, list[tuple[object, ...]]]:
     """Warehouse, ledger, quarantine and lake, without what only says when and by which run."""
-    whose = "delivery_id = (SELECT min(delivery_id) FROM etl_processing_log)"  # one delivery each, told by another id in each world
+    whose = "delivery_id = (SELECT min(delivery_id) FROM etl_processing_log)"  # one delivery each, reported by another id in each world
     statements = {
         "performance_data": f"SELECT to_jsonb(p) - '{{id,created_at,updated_at,delivery_id}}'::text[], {whose} FROM performance_data p",
         "reconciliation_results": "SELECT to_jsonb(r) - '{id,created_at,updated_at}'::text[], true FROM reconciliation_results r",
@@ -75,14 +75,14 @@ def state(world: World) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def test_a_replay_with_a_mended_feed_is_a_direct_load(tmp_path: Path, warehouse_url: str, second_warehouse_url: str) -> None:
-    with a_world_of_its_own(tmp_path / "direct", second_warehouse_url, MENDED) as direct:
+def test_a_replay_with_a_fixed_feed_is_a_direct_load(tmp_path: Path, warehouse_url: str, second_warehouse_url: str) -> None:
+    with a_world_of_its_own(tmp_path / "direct", second_warehouse_url, FIXED) as direct:
         hand_over(direct, tmp_path / "direct")
         expected = state(direct)
     with a_world_of_its_own(tmp_path / "replay", warehouse_url) as world:
         first = hand_over(world, tmp_path / "replay")
         assert (first.entry.records_processed, first.entry.records_failed) == (3, 2)
-        (again,) = replayed(world.with_feed(tmp_path / "mended", **MENDED), vendor="acme")
+        (again,) = replayed(world.with_feed(tmp_path / "fixed", **FIXED), vendor="acme")
         assert again.entry.delivery_id == first.entry.delivery_id
         assert (again.entry.records_processed, again.entry.records_failed) == (4, 1)
         assert state(world) == expected
@@ -95,11 +95,11 @@ def test_a_rejected_delivery_is_replayed_from_error(tmp_path: Path, warehouse_ur
     with a_world_of_its_own(tmp_path / "replay", warehouse_url, OTHER_NAMES) as world:
         first = hand_over(world, tmp_path / "replay")
         assert (first.status, first.entry.error_code) == ("FAILED", "E_MAPPING")
-        replayed(world.with_feed(tmp_path / "mended"), delivery_id=first.entry.delivery_id)
+        replayed(world.with_feed(tmp_path / "fixed"), delivery_id=first.entry.delivery_id)
         assert state(world) == expected
 
 
-def test_a_replay_without_a_mended_feed_changes_nothing(tmp_path: Path, warehouse_url: str) -> None:
+def test_a_replay_without_a_fixed_feed_changes_nothing(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         hand_over(world, tmp_path)
         tables = ("performance_data", "performance_data_history", "reconciliation_results", "data_quality_issues")
@@ -155,7 +155,7 @@ def test_only_what_may_be_read_better_is_replayed(tmp_path: Path, warehouse_url:
         assert [entry.file_name for entry in to_replay(entries, ["acme"], vendor="acme", delivery_id=None)] == ["acme_1.csv", "acme_4.csv"]
         assert to_replay(entries, ["acme", "vendor_d"], vendor="vendor_d", delivery_id=None) == []
         cut_short = replace(entries[1], status="RECEIVED")
-        assert to_replay([cut_short], ["acme"], vendor="acme", delivery_id=None) == [cut_short], "its landing may have been killed"
+        assert to_replay([cut_short], ["acme"], vendor="acme", delivery_id=None) == [cut_short], "its ingestion may have been killed"
         assert to_replay(entries, ["acme"], vendor=None, delivery_id=torn.entry.delivery_id) == [torn.entry]
         for wrong, says in (
             ("nothing", "the ledger has no delivery nothing"),
@@ -167,13 +167,13 @@ def test_only_what_may_be_read_better_is_replayed(tmp_path: Path, warehouse_url:
             to_replay(entries, [], vendor=None, delivery_id=bad.entry.delivery_id)
 
 
-def test_a_replay_that_was_cut_short_before_its_lane_is_brought_to_its_end_by_the_next(tmp_path: Path, warehouse_url: str) -> None:
+def test_a_replay_that_was_cut_short_before_its_pipeline_is_brought_to_its_end_by_the_next(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         handed = hand_over(world, tmp_path, content=csv(A_THIRD.replace("2025-03-03", "03/03/2025")))
-        mended = world.with_feed(tmp_path / "mended", **MENDED)
-        LocalRuns(mended.platform, mended.definitions, mended.instance).land_again(handed.entry)
+        fixed = world.with_feed(tmp_path / "fixed", **FIXED)
+        LocalRuns(fixed.platform, fixed.definitions, fixed.instance).ingest_again(handed.entry)
         assert world.rows("performance_data").is_empty()
-        assert replayed(mended, vendor="acme") == [], "it has landed, and nothing is in quarantine any more"
+        assert replayed(fixed, vendor="acme") == [], "it has been ingested, and nothing is in quarantine any more"
         assert world.rows("performance_data")["account_id"].to_list() == ["A"]
         assert world.platform.ledger.pending("acme") == []
 
@@ -183,16 +183,16 @@ def test_a_replayed_day_is_published_with_what_follows_it(tmp_path: Path, wareho
         hand_over(world, tmp_path, content=csv(A_THIRD.replace("2025-03-03", "03/03/2025")))
         hand_over(world, tmp_path, "acme_2.csv", csv(A_FIFTH))
         assert world.rows("performance_data")["cumulative_twrr"].to_list() == [pytest.approx(0.1)]
-        replayed(world.with_feed(tmp_path / "mended", **MENDED))
+        replayed(world.with_feed(tmp_path / "fixed", **FIXED))
         found = world.rows("performance_data").sort("as_of_date").select("as_of_date", pl.col("cumulative_twrr").round(12))
         assert found.rows() == [(date(2025, 3, 3), 0.1), (date(2025, 3, 5), 0.21)]
 
 
 @pytest.mark.parametrize("where", ["read_listed", "keep"])
-def test_a_landing_that_could_not_work_is_no_rejection(
+def test_an_ingestion_that_could_not_work_is_no_rejection(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """The ledger says FAILED, of an earlier landing, or of this one, whose file then could not be kept."""
+    """The ledger says FAILED, of an earlier ingestion, or of this one, whose file then could not be kept."""
     with a_world_of_its_own(tmp_path / "world", warehouse_url) as world:
         if where == "read_listed":
             assert hand_over(world, tmp_path, content="no,header\n1,2\n").status == "FAILED"
@@ -200,12 +200,12 @@ def test_a_landing_that_could_not_work_is_no_rejection(
         runs = LocalRuns(world.platform, world.definitions, world.instance)
         if where == "read_listed":
             known = to_replay(world.platform.ledger.entries(), list(world.platform.feeds), vendor="acme", delivery_id=None)
-            outcome = replay(runs, known, [], landed=lambda _: None, lane_done=lambda _name, _of: None)
+            outcome = replay(runs, known, [], ingested=lambda _: None, pipeline_done=lambda _name, _of: None)
         else:
             (tmp_path / "acme_1.csv").write_text("no,header\n1,2\n", encoding="utf-8")
-            outcome = run_files(runs, [tmp_path / "acme_1.csv"], None, landed=lambda _: None, lane_done=lambda _name, _of: None)
+            outcome = run_files(runs, [tmp_path / "acme_1.csv"], None, ingested=lambda _: None, pipeline_done=lambda _name, _of: None)
         assert [entry.status for entry in world.platform.ledger.entries()] == ["FAILED"]
-        assert outcome.failures == ["acme, acme_1.csv: the landing failed: no room"]
+        assert outcome.failures == ["acme, acme_1.csv: the ingestion failed: no room"]
 
 
 def _no_room(*_: object) -> None:

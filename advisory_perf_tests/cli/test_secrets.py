@@ -1,4 +1,4 @@
-"""Addresses that cannot be read are told without a piece of them: no password on a screen, in a log or in a traceback."""
+"""Addresses that cannot be read are reported without a piece of them: no password on a screen, in a log or in a traceback."""
 
 import logging
 import sys
@@ -34,7 +34,7 @@ BAD = {
 }
 
 
-def told_by(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
+def reported_by(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr(sys, "argv", ["advisory-perf", *arguments])
     monkeypatch.setenv("COLUMNS", "500")
     with pytest.raises(SystemExit) as ended:
@@ -61,27 +61,27 @@ COMMANDS = [["migrate"], ["doctor"], ["export", "accounts"]]
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )
-def test_a_bad_address_of_the_warehouse_is_told_without_its_password(
+def test_a_bad_address_of_the_warehouse_is_reported_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str, arguments: list[str]
 ) -> None:
     monkeypatch.setenv("ADVISORY_PERF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ADVISORY_PERF_WAREHOUSE_URL", BAD[name])
     monkeypatch.setenv("ADVISORY_PERF_DAGSTER_URL", "postgresql+psycopg2://nobody@127.0.0.1:1/x")
-    told = told_by(arguments, monkeypatch, capfd)
-    assert_no_secret(told)
-    assert "the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to postgresql://user:password@host:5432" in told
+    reported = reported_by(arguments, monkeypatch, capfd)
+    assert_no_secret(reported)
+    assert "the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to postgresql://user:password@host:5432" in reported
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_address_of_dagsters_storage_is_told_without_its_password(
+def test_a_bad_address_of_dagsters_storage_is_reported_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     monkeypatch.setenv("ADVISORY_PERF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ADVISORY_PERF_WAREHOUSE_URL", "postgresql://nobody@127.0.0.1:1/x")
     monkeypatch.setenv("ADVISORY_PERF_DAGSTER_URL", BAD[name].replace("postgresql:", "postgresql+psycopg2:"))
-    told = told_by(["migrate"], monkeypatch, capfd)
-    assert_no_secret(told)
-    assert "ADVISORY_PERF_DAGSTER_URL cannot be read as an address" in told
+    reported = reported_by(["migrate"], monkeypatch, capfd)
+    assert_no_secret(reported)
+    assert "ADVISORY_PERF_DAGSTER_URL cannot be read as an address" in reported
 
 
 ENDPOINTS = [
@@ -95,16 +95,16 @@ ENDPOINTS = [
 
 
 @pytest.mark.parametrize("address", ENDPOINTS)
-def test_a_bad_endpoint_is_told_without_its_password(
+def test_a_bad_endpoint_is_reported_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str
 ) -> None:
     monkeypatch.setenv("ADVISORY_PERF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ADVISORY_PERF_WAREHOUSE_URL", "postgresql://nobody@127.0.0.1:1/x")
     monkeypatch.setenv("ADVISORY_PERF_DAGSTER_URL", "postgresql+psycopg2://nobody@127.0.0.1:1/x")
     monkeypatch.setenv("ADVISORY_PERF_S3_ENDPOINT_URL", address)
-    told = told_by(["doctor"], monkeypatch, capfd)
-    assert_no_secret(told)
-    assert "ADVISORY_PERF_S3_ENDPOINT_URL cannot be read as an address; set it to https://host[:port]" in told
+    reported = reported_by(["doctor"], monkeypatch, capfd)
+    assert_no_secret(reported)
+    assert "ADVISORY_PERF_S3_ENDPOINT_URL cannot be read as an address; set it to https://host[:port]" in reported
 
 
 CHANNELS = [
@@ -122,14 +122,14 @@ CHANNELS = [
 
 
 @pytest.mark.parametrize("url", CHANNELS)
-def test_a_bad_channel_is_told_without_its_password(
+def test_a_bad_channel_is_reported_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], url: str
 ) -> None:
     monkeypatch.setenv("ADVISORY_PERF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ADVISORY_PERF_ALERTS_URL", url)
-    told = told_by(["alerts", "test"], monkeypatch, capfd)
-    assert_no_secret(told)
-    assert "ADVISORY_PERF_ALERTS_URL" in told
+    reported = reported_by(["alerts", "test"], monkeypatch, capfd)
+    assert_no_secret(reported)
+    assert "ADVISORY_PERF_ALERTS_URL" in reported
 
 
 def test_a_password_in_the_clear_is_refused_for_webhooks_as_for_mail() -> None:
@@ -143,7 +143,7 @@ def test_settings_show_no_address_and_their_errors_no_value(monkeypatch: pytest.
     shown = Settings(warehouse_url="hunter2", dagster_url="hunter2", reader_url="hunter2", owner_url="hunter2", s3_endpoint_url="hunter2")
     assert_no_secret(repr(shown))
     monkeypatch.setenv("ADVISORY_PERF_ATTEMPTS", "hunter2")
-    assert_no_secret(told_by(["migrate"], monkeypatch, capfd))
+    assert_no_secret(reported_by(["migrate"], monkeypatch, capfd))
     with pytest.raises(ValueError, match="attempts") as caught:
         Settings()
     assert_no_secret(str(caught.value))

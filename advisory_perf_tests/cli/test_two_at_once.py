@@ -29,7 +29,7 @@ def at_once(home: Path, file: Path, *, times: int) -> list[Outcome]:
         return list(pool.map(lambda _: command("run", file, home=home), range(times)))
 
 
-def test_one_of_two_commands_lands_the_file_and_both_end_well(server_home: Path) -> None:
+def test_one_of_two_commands_ingests_the_file_and_both_end_well(server_home: Path) -> None:
     file = server_home / FILE.name
     file.write_bytes(FILE.content)
     outcomes = at_once(server_home / "both", file, times=2)
@@ -48,7 +48,7 @@ def test_one_of_two_commands_lands_the_file_and_both_end_well(server_home: Path)
     assert len(ours) == int(expected["records_processed"])
 
 
-def test_a_file_of_that_name_that_waits_in_incoming_is_landed_and_not_written_over(server_home: Path) -> None:
+def test_a_file_of_that_name_that_waits_in_incoming_is_ingested_and_not_written_over(server_home: Path) -> None:
     """As where a vendor has put one there, and a person hands over its correction."""
     home = server_home / "waiting"
     waiting = home / "lake" / "incoming" / "vendor_a" / FILE.name

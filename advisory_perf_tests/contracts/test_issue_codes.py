@@ -1,4 +1,4 @@
-"""What each code is worth, what an alert is about, and from which severity on it is told."""
+"""What each code is worth, what an alert is about, and from which severity on it is reported."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.alerts.model import ALERT_CODES, Alert, is_rejection, severities_from
 from advisory_perf.contracts.enums import Severity
-from advisory_perf.contracts.issue_codes import CODES, COMPLETENESS_CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
+from advisory_perf.contracts.issue_codes import CODES, COMPLETENESS_CODES, NOTICE_CODES, PIPELINE_CODES, ROW_CODES
 
 OF_SEVERITY = {
     Severity.CRITICAL: """
@@ -36,16 +36,16 @@ def test_each_code_has_the_severity_that_is_agreed_for_it() -> None:
     assert found == {severity: set(names.split()) for severity, names in OF_SEVERITY.items()}
 
 
-def test_codes_are_of_files_rows_notices_or_lanes() -> None:
+def test_codes_are_of_files_rows_notices_or_pipelines() -> None:
     assert {name[:2] for name in NOTICE_CODES} == {"W_"}
     assert {name[:2] for name in ROW_CODES} == {"E_"}
-    assert {name[:3] for name in LANE_CODES} == {"DQ_"}
+    assert {name[:3] for name in PIPELINE_CODES} == {"DQ_"}
     assert not ROW_CODES & NOTICE_CODES
     assert {code.name for code in COMPLETENESS_CODES} == {"DQ_INCOMPLETE", "DQ_SHORT_RESTATEMENT", "DQ_OLDER_VERSION"}
 
 
 @pytest.mark.parametrize(
-    ("least", "told"),
+    ("least", "reported"),
     [
         (Severity.LOW, ["LOW", "MEDIUM", "HIGH", "CRITICAL"]),
         (Severity.MEDIUM, ["MEDIUM", "HIGH", "CRITICAL"]),
@@ -53,8 +53,8 @@ def test_codes_are_of_files_rows_notices_or_lanes() -> None:
         (Severity.CRITICAL, ["CRITICAL"]),
     ],
 )
-def test_what_matters_as_much_or_more_is_told(least: Severity, told: list[str]) -> None:
-    assert severities_from(least) == told
+def test_what_matters_as_much_or_more_is_reported(least: Severity, reported: list[str]) -> None:
+    assert severities_from(least) == reported
 
 
 def test_an_alert_of_a_files_code_is_about_a_rejection() -> None:

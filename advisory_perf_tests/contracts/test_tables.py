@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import COLUMNS, MONEY, Kind
-from advisory_perf.contracts.issue_codes import CODES, LANE_CODES, NOTICE_CODES, ROW_CODES
+from advisory_perf.contracts.issue_codes import CODES, NOTICE_CODES, PIPELINE_CODES, ROW_CODES
 from advisory_perf.contracts.tables import QUARANTINED_ROWS, TABLES, Table
 
 every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
@@ -51,7 +51,7 @@ def test_money_has_the_same_scale_in_a_frame_and_in_the_warehouse() -> None:
 
 
 def test_every_code_has_a_name_and_a_sentence_and_rows_have_codes_of_their_own() -> None:
-    prefixes = {name: "W_" if name in NOTICE_CODES else "DQ_" if name in LANE_CODES else "E_" for name in CODES}
+    prefixes = {name: "W_" if name in NOTICE_CODES else "DQ_" if name in PIPELINE_CODES else "E_" for name in CODES}
     assert all(name.startswith(prefixes[name]) and code.sentence for name, code in CODES.items())
     assert {"E_FIELDS", "E_KEY_CONFLICT", "E_PRECISION"} <= ROW_CODES
     assert not {"E_EMPTY", "E_TORN"} & ROW_CODES

@@ -1,4 +1,4 @@
-"""Alerts about deliveries: written with the ledger's entry or not at all, one a trouble, and over when it is."""
+"""Alerts about deliveries: written with the ledger's entry or not at all, one an incident, and over when it is."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -14,7 +14,7 @@ from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf_tests.deliveries.test_ledger import ARRIVAL, identity, january, land, publish, status
+from advisory_perf_tests.deliveries.test_ledger import ARRIVAL, identity, ingest, january, publish, status
 from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
 from advisory_perf_tests.warehouse.waiting import until_blocked
 
@@ -39,19 +39,19 @@ def test_a_rejection_says_what_broke_since_when_why_and_what_to_do(ledger: Ledge
     assert (alert.code, alert.severity, alert.vendor, alert.delivery_id, alert.since) == ("E_TORN", "CRITICAL", "alpha", "one", ARRIVAL)
     assert alert.subject == "E_TORN alpha: one.csv"
     assert alert.message == (
-        "one.csv: it is torn; it lies in error/alpha/one/: ask the vendor for the right file, or mend the feed and run "
+        "one.csv: it is torn; it lies in error/alpha/one/: ask the vendor for the right file, or fix the feed and run "
         "`advisory-perf quarantine replay --delivery one`"
     )
 
 
 @pytest.mark.parametrize("code", ["E_UNKNOWN_VENDOR", "E_POISONED"])
-def test_a_sentence_that_says_what_to_do_is_told_as_it_is(ledger: Ledger, code: str) -> None:
+def test_a_sentence_that_says_what_to_do_is_reported_as_it_is(ledger: Ledger, code: str) -> None:
     ledger.record_rejection(code=code, sentence="x.csv: put it elsewhere", **identity("x", vendor="unknown"))
     (alert,) = alerts(ledger)
     assert (alert.code, alert.message) == (code, "x.csv: put it elsewhere")
 
 
-def test_a_landing_that_is_tried_again_raises_no_second_alert_and_another_reason_takes_the_firsts_place(ledger: Ledger) -> None:
+def test_an_ingestion_that_is_tried_again_raises_no_second_alert_and_another_reason_takes_the_firsts_place(ledger: Ledger) -> None:
     for _ in range(3):
         reject(ledger, "one")
     assert len(alerts(ledger, only_open=False)) == 1
@@ -59,7 +59,7 @@ def test_a_landing_that_is_tried_again_raises_no_second_alert_and_another_reason
     assert [alert.code for alert in alerts(ledger)] == ["E_FORMAT"]
 
 
-def test_the_same_file_again_under_another_arrival_is_the_same_trouble_under_its_new_name(ledger: Ledger) -> None:
+def test_the_same_file_again_under_another_arrival_is_the_same_incident_under_its_new_name(ledger: Ledger) -> None:
     reject(ledger, "one")
     reject(ledger, "two", file_name="one.csv", sha256="bytes of one")
     (alert,) = alerts(ledger, only_open=False)
@@ -67,9 +67,9 @@ def test_the_same_file_again_under_another_arrival_is_the_same_trouble_under_its
     assert "--delivery two`" in alert.message
 
 
-def test_the_alert_is_over_when_the_delivery_lands_and_comes_back_when_it_is_rejected_again(ledger: Ledger) -> None:
+def test_the_alert_is_over_when_the_delivery_is_ingested_and_comes_back_when_it_is_rejected_again(ledger: Ledger) -> None:
     reject(ledger, "one")
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     assert alerts(ledger) == []
     reject(ledger, "one")
     assert [alert.id for alert in alerts(ledger, only_open=False)] == [1, 2]
@@ -78,28 +78,28 @@ def test_the_alert_is_over_when_the_delivery_lands_and_comes_back_when_it_is_rej
 
 def test_a_file_of_the_same_name_with_other_bytes_ends_nothing(ledger: Ledger) -> None:
     reject(ledger, "monday", file_name="performance.csv")
-    land(ledger, "tuesday", january(2), january(2), file_name="performance.csv")
+    ingest(ledger, "tuesday", january(2), january(2), file_name="performance.csv")
     assert [alert.delivery_id for alert in alerts(ledger)] == ["monday"]
 
 
-def test_the_same_bytes_that_land_for_one_vendor_end_no_trouble_of_another(ledger: Ledger) -> None:
+def test_the_same_bytes_that_are_ingested_for_one_vendor_end_no_incident_of_another(ledger: Ledger) -> None:
     reject(ledger, "of beta", vendor="beta", sha256="the same")
     reject(ledger, "of alpha", sha256="the same")
-    land(ledger, "again", january(1), january(1), sha256="the same")
+    ingest(ledger, "again", january(1), january(1), sha256="the same")
     assert [alert.delivery_id for alert in alerts(ledger)] == ["of beta"]
 
 
-def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_land_where_they_belong(ledger: Ledger) -> None:
+def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_are_ingested_where_they_belong(ledger: Ledger) -> None:
     ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown"))
-    land(ledger, "y", january(1), january(1), vendor="beta")
+    ingest(ledger, "y", january(1), january(1), vendor="beta")
     assert len(alerts(ledger)) == 1
-    land(ledger, "z", january(1), january(1), sha256="bytes of x")
+    ingest(ledger, "z", january(1), january(1), sha256="bytes of x")
     assert alerts(ledger) == []
 
 
 @pytest.mark.parametrize("name", ["one.csv", "renamed.csv"])
-def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_had_landed_before_it_came(ledger: Ledger, name: str) -> None:
-    land(ledger, "one", january(1), january(1))
+def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_had_been_ingested_before_it_came(ledger: Ledger, name: str) -> None:
+    ingest(ledger, "one", january(1), january(1))
     bytes_of_one = {"sha256": "bytes of one"}
     ledger.record_rejection(code="E_UNKNOWN_VENDOR", sentence="x.csv: nobody's", **identity("x", vendor="unknown", **bytes_of_one))
     assert len(alerts(ledger)) == 1
@@ -108,8 +108,8 @@ def test_a_file_in_no_vendors_folder_is_settled_when_its_bytes_had_landed_before
     assert alerts(ledger) == []
 
 
-def test_a_repeat_of_a_repeat_settles_nothing_that_has_not_landed(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+def test_a_repeat_of_a_repeat_settles_nothing_that_has_not_been_ingested(ledger: Ledger) -> None:
+    ingest(ledger, "one", january(1), january(1))
     again = identity("again", sha256="bytes of one")
     ledger.claim(**again)
     ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
@@ -136,8 +136,8 @@ def test_an_alert_and_its_ledger_entry_are_written_together_or_not_at_all(ledger
 # issues ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_delivery_with_quarantined_rows_is_told_when_it_is_published_and_with_low_severity(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1), quarantined=2)
+def test_a_delivery_with_quarantined_rows_is_reported_when_it_is_published_and_with_low_severity(ledger: Ledger) -> None:
+    ingest(ledger, "one", january(1), january(1), quarantined=2)
     assert alerts(ledger) == []
     publish(ledger, january(1), january(31))
     (alert,) = alerts(ledger)
@@ -149,14 +149,14 @@ def test_a_delivery_with_quarantined_rows_is_told_when_it_is_published_and_with_
     assert len(alerts(ledger, only_open=False)) == 1
 
 
-def test_a_delivery_of_quarantined_rows_only_waits_for_no_lane_and_is_told_at_once(ledger: Ledger) -> None:
-    land(ledger, "one", None, None, quarantined=9)
+def test_a_delivery_of_quarantined_rows_only_waits_for_no_pipeline_and_is_reported_at_once(ledger: Ledger) -> None:
+    ingest(ledger, "one", None, None, quarantined=9)
     assert [alert.code for alert in alerts(ledger)] == ["DELIVERY_WITH_ISSUES"]
 
 
-def test_breaks_are_told_while_they_last(ledger: Ledger) -> None:
+def test_breaks_are_reported_while_they_last(ledger: Ledger) -> None:
     day = date(2024, 1, 31)
-    land(ledger, "first", january(1), day)
+    ingest(ledger, "first", january(1), day)
     put(ledger.warehouse, rows_of_status("COMPLETED_WITH_ISSUES", day))
     publish(ledger, january(1), date(2024, 2, 29))
     (alert,) = alerts(ledger)
@@ -171,8 +171,8 @@ def rows_of_status(reconciliation_status: str, day: date) -> pl.DataFrame:
 
 
 def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_other_in_one_order(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1), quarantined=1)
-    land(ledger, "two", january(2), january(2), quarantined=1)
+    ingest(ledger, "one", january(1), january(1), quarantined=1)
+    ingest(ledger, "two", january(2), january(2), quarantined=1)
     publish(ledger, january(1), january(31))
     with ledger.warehouse.connect() as connection:
         one, two = (entry.id for entry in ledger.entries())
@@ -201,7 +201,7 @@ def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_oth
 
 
 def test_the_days_of_a_delivery_are_those_on_which_it_has_a_position(ledger: Ledger) -> None:
-    land(ledger, "ends", january(1), january(31))
+    ingest(ledger, "ends", january(1), january(31))
     at = {"received_at": ARRIVAL, "file_name": "ends.csv", "delivery_id": "ends"}
     arrivals = first_arrivals(ledger.warehouse, "alpha", january(1), january(31))
     assert arrivals == [FirstArrival(january(1), **at), FirstArrival(january(31), **at)]  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ def test_the_days_of_a_delivery_are_those_on_which_it_has_a_position(ledger: Led
 
 def test_of_several_deliveries_of_a_day_the_first_to_arrive_counts_and_rejected_ones_do_not(ledger: Ledger) -> None:
     for name, hour in (("noon", 12), ("ten", 10), ("eight", 8)):
-        land(ledger, name, january(1), january(1), received_at=ARRIVAL.replace(hour=hour))
+        ingest(ledger, name, january(1), january(1), received_at=ARRIVAL.replace(hour=hour))
     ledger.rejected("eight", code="E_TORN", sentence="torn")
     (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
     assert (arrival.delivery_id, arrival.received_at.hour) == ("ten", 10)
@@ -219,7 +219,7 @@ def test_of_several_deliveries_of_a_day_the_first_to_arrive_counts_and_rejected_
 def test_a_file_that_was_rejected_in_time_and_is_put_there_again_arrived_when_it_came_first(ledger: Ledger) -> None:
     reject(ledger, "one")
     later = ARRIVAL.replace(day=20)
-    land(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=later)
+    ingest(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=later)
     (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
     assert (arrival.delivery_id, arrival.received_at) == ("again", ARRIVAL)
     entry = ledger.entry("again")
@@ -229,30 +229,30 @@ def test_a_file_that_was_rejected_in_time_and_is_put_there_again_arrived_when_it
 
 def test_such_a_file_comes_before_one_that_came_between(ledger: Ledger) -> None:
     reject(ledger, "one")
-    land(ledger, "between", january(1), january(1), received_at=ARRIVAL.replace(day=10))
-    land(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=ARRIVAL.replace(day=20))
+    ingest(ledger, "between", january(1), january(1), received_at=ARRIVAL.replace(day=10))
+    ingest(ledger, "again", january(1), january(1), file_name="one.csv", sha256="bytes of one", received_at=ARRIVAL.replace(day=20))
     (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
     assert (arrival.delivery_id, arrival.received_at) == ("again", ARRIVAL)
 
 
 def test_a_file_with_other_bytes_arrived_when_it_came_itself(ledger: Ledger) -> None:
     reject(ledger, "one")
-    land(ledger, "mended", january(1), january(1), file_name="one.csv", received_at=ARRIVAL.replace(day=20))
+    ingest(ledger, "fixed", january(1), january(1), file_name="one.csv", received_at=ARRIVAL.replace(day=20))
     (arrival,) = first_arrivals(ledger.warehouse, "alpha", january(1), january(1))
     assert arrival.received_at == ARRIVAL.replace(day=20)
 
 
-def test_a_delivery_that_lands_again_has_its_new_days_only(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(2))
-    land(ledger, "one", january(2), january(3))
+def test_a_delivery_that_is_ingested_again_has_its_new_days_only(ledger: Ledger) -> None:
+    ingest(ledger, "one", january(1), january(2))
+    ingest(ledger, "one", january(2), january(3))
     assert [one.day for one in first_arrivals(ledger.warehouse, "alpha", january(1), january(31))] == [january(2), january(3)]
 
 
-def test_a_vendors_deliveries_begin_with_the_first_that_landed(ledger: Ledger) -> None:
+def test_a_vendors_deliveries_begin_with_the_first_that_was_ingested(ledger: Ledger) -> None:
     reject(ledger, "torn", received_at=ARRIVAL.replace(hour=1))
     assert beginning(ledger.warehouse, "alpha") is None
-    land(ledger, "later", january(1), january(1), received_at=ARRIVAL.replace(hour=12))
-    land(ledger, "first", january(5), january(5))
+    ingest(ledger, "later", january(1), january(1), received_at=ARRIVAL.replace(hour=12))
+    ingest(ledger, "first", january(5), january(5))
     assert beginning(ledger.warehouse, "alpha") == Beginning(ARRIVAL, january(1))
 
 
@@ -272,10 +272,10 @@ def lacks(ledger: Ledger, delivery_id: str, count: int, code: str = "DQ_INCOMPLE
 
 @pytest.mark.parametrize(("count", "says"), [(3, "lacks 1; lacks 2; lacks 3"), (4, "lacks 1; lacks 2; lacks 3; and 1 more")])
 @pytest.mark.parametrize("quarantined", [0, 1])
-def test_an_incomplete_delivery_is_told_with_three_things_and_its_quarantine_besides(
+def test_an_incomplete_delivery_is_reported_with_three_things_and_its_quarantine_besides(
     ledger: Ledger, count: int, says: str, quarantined: int
 ) -> None:
-    land(ledger, "one", january(1), january(1), quarantined=quarantined)
+    ingest(ledger, "one", january(1), january(1), quarantined=quarantined)
     lacks(ledger, "one", count)
     publish(ledger, january(1), january(31))
     found = {alert.code: alert.message for alert in alerts(ledger)}

@@ -1,4 +1,4 @@
-"""Who may land a delivery and who may reject it: every state that the ledger may know the file in, by both."""
+"""Who may ingest a delivery and who may reject it: every state that the ledger may know the file in, by both."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
-from advisory_perf_tests.deliveries.test_ledger import identity, january, land, publish, status
+from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january, publish, status
 
 pytestmark = pytest.mark.slow
 
@@ -16,8 +16,8 @@ SAME = {"file_name": "x.csv", "sha256": "same bytes"}
 COPY = {"file_name": "copy.csv", "sha256": "same bytes"}
 
 
-def lands(ledger: Ledger, delivery_id: str, name: dict[str, Any]) -> None:
-    land(ledger, delivery_id, january(1), january(5), quarantined=0, **name)
+def mark_ingested(ledger: Ledger, delivery_id: str, name: dict[str, Any]) -> None:
+    ingest(ledger, delivery_id, january(1), january(5), quarantined=0, **name)
 
 
 def reject(ledger: Ledger, delivery_id: str, **others: str) -> ClaimOutcome:
@@ -35,7 +35,7 @@ def bring_to(ledger: Ledger, state: str) -> None:
     elif state == "FAILED":
         reject(ledger, "first", **SAME)
     elif state in {"PROCESSING", "COMPLETED"}:
-        lands(ledger, "first", SAME)
+        mark_ingested(ledger, "first", SAME)
         if state == "COMPLETED":
             publish(ledger, january(1), january(9))
 
@@ -54,7 +54,7 @@ def bring_to(ledger: Ledger, state: str) -> None:
         ("COMPLETED", COPY, "duplicate", {"first": "COMPLETED", "again": "DUPLICATE"}),
     ],
 )
-def test_a_rejection_changes_nothing_of_what_has_landed(
+def test_a_rejection_changes_nothing_of_what_has_been_ingested(
     ledger: Ledger, state: str, name: dict[str, str], outcome: str, after: dict[str, str]
 ) -> None:
     bring_to(ledger, state)
@@ -65,7 +65,7 @@ def test_a_rejection_changes_nothing_of_what_has_landed(
         assert ledger.entry("first") == before["first"]
 
 
-def test_what_has_landed_is_not_rejected_under_its_own_id_either(ledger: Ledger) -> None:
+def test_what_has_been_ingested_is_not_rejected_under_its_own_id_either(ledger: Ledger) -> None:
     bring_to(ledger, "COMPLETED")
     assert reject(ledger, "first", **SAME) is ClaimOutcome.KNOWN
     assert status(ledger, "first") == "COMPLETED"
@@ -73,23 +73,23 @@ def test_what_has_landed_is_not_rejected_under_its_own_id_either(ledger: Ledger)
 
 @pytest.mark.parametrize("state", ["RECEIVED", "FAILED"])
 @pytest.mark.parametrize("again", ["first", "another arrival"])
-def test_the_same_bytes_are_never_landed_twice(ledger: Ledger, state: str, again: str) -> None:
+def test_the_same_bytes_are_never_ingested_twice(ledger: Ledger, state: str, again: str) -> None:
     bring_to(ledger, state)
-    lands(ledger, "copy", COPY)
+    mark_ingested(ledger, "copy", COPY)
     assert take(ledger, again, **SAME) is ClaimOutcome.DUPLICATE
     assert sorted(entry.status for entry in ledger.entries()) == ["DUPLICATE", "PROCESSING"]
 
 
-def test_where_names_say_more_the_same_bytes_land_under_each(ledger: Ledger) -> None:
+def test_where_names_say_more_the_same_bytes_are_ingested_under_each(ledger: Ledger) -> None:
     bring_to(ledger, "FAILED")
-    lands(ledger, "copy", COPY)
+    mark_ingested(ledger, "copy", COPY)
     assert ledger.claim(**identity("first", **SAME), bytes_say_all=False).outcome is ClaimOutcome.TAKEN
 
 
 def test_a_published_delivery_that_became_a_duplicate_stays_one_when_its_days_are_computed_anew(ledger: Ledger) -> None:
     bring_to(ledger, "COMPLETED")
     ledger.rejected("first", code="E_FORMAT", sentence="x")
-    lands(ledger, "copy", COPY)
+    mark_ingested(ledger, "copy", COPY)
     assert take(ledger, "first", **SAME) is ClaimOutcome.DUPLICATE
     assert publish(ledger, january(1), january(9)) == ["first", "copy"]
     assert (status(ledger, "first"), status(ledger, "copy")) == ("DUPLICATE", "COMPLETED")
@@ -108,7 +108,7 @@ def test_an_id_that_is_another_deliverys_is_refused_and_changes_nothing(
     assert ledger.entries() == before
 
 
-def test_of_two_that_landed_with_the_same_bytes_a_third_repeats_the_first(ledger: Ledger) -> None:
+def test_of_two_that_were_ingested_with_the_same_bytes_a_third_repeats_the_first(ledger: Ledger) -> None:
     for name in ("first", "second"):
         assert ledger.claim(**identity(name, sha256="same bytes"), bytes_say_all=False).outcome is ClaimOutcome.TAKEN
     with ledger.warehouse.connect() as connection:

@@ -14,7 +14,7 @@ from advisory_perf.deliveries.completeness import ISSUES, MissingFindings, publi
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
-from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publication, counted, january, land, publish, status
+from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publication, counted, ingest, january, publish, status
 from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 
 pytestmark = pytest.mark.slow
@@ -35,8 +35,8 @@ def closed_of_beta(ledger: Ledger, day: date) -> list[str]:
 
 
 def test_a_publication_closes_no_delivery_of_another_vendor_that_waits_for_its_own(ledger: Ledger) -> None:
-    land(ledger, "of alpha", january(5), january(5))
-    land(ledger, "of beta", january(5), january(5), vendor="beta")
+    ingest(ledger, "of alpha", january(5), january(5))
+    ingest(ledger, "of beta", january(5), january(5), vendor="beta")
     for vendor in ("alpha", "beta"):
         ledger.taken_up(ledger.pending(vendor), by=STAGE, after=[], first=january(5), last=january(5))
     assert closed_by_publication(ledger, january(5), january(5)) == ["of alpha"]
@@ -46,7 +46,7 @@ def test_a_publication_closes_no_delivery_of_another_vendor_that_waits_for_its_o
 
 def test_a_publication_follows_the_breaks_of_no_other_vendor(warehouse: Warehouse, ledger: Ledger) -> None:
     of_beta(warehouse, "of beta", "A-1")
-    land(ledger, "of beta", january(1), january(1), vendor="beta")
+    ingest(ledger, "of beta", january(1), january(1), vendor="beta")
     ledger.taken_up(ledger.pending("beta"), by=STAGE, after=[], first=january(1), last=january(1))
     assert closed_of_beta(ledger, january(1)) == ["of beta"]
     of_beta(warehouse, "of beta", "A-1", outcome="COMPLETED_WITH_ISSUES")
@@ -63,7 +63,7 @@ def test_what_a_delivery_published_is_counted_among_its_own_vendors_rows(warehou
 
 
 def test_rows_that_came_into_doubt_after_they_were_taken_up_close_nothing(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(5), january(5))
+    ingest(ledger, "one", january(5), january(5))
     ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=january(5), last=january(5))
     number = note_write(warehouse, "alpha", first=january(5), last=january(5), run_id="cut off")
     ledger.recompute(LakeWrite(number, "alpha", january(5), january(5), "cut off"))
@@ -73,8 +73,8 @@ def test_rows_that_came_into_doubt_after_they_were_taken_up_close_nothing(wareho
 
 
 def test_what_is_in_doubt_is_noted_with_the_vendors_own_delivery(ledger: Ledger) -> None:
-    land(ledger, "of alpha", january(5), january(5))
-    land(ledger, "of beta", january(5), january(9), vendor="beta")
+    ingest(ledger, "of alpha", january(5), january(5))
+    ingest(ledger, "of beta", january(5), january(9), vendor="beta")
     for vendor in ("alpha", "beta"):
         ledger.taken_up(ledger.pending(vendor), by=STAGE, after=[], first=january(5), last=january(9))
     assert closed_of_beta(ledger, january(9)) == []
@@ -83,13 +83,15 @@ def test_what_is_in_doubt_is_noted_with_the_vendors_own_delivery(ledger: Ledger)
     assert (alpha.pending_first_date, beta.pending_first_date) == (january(1), january(5))
 
 
-def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_lanes_to_the_lane(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(5), january(5))
+def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_pipelines_to_the_pipeline(
+    warehouse: Warehouse, ledger: Ledger
+) -> None:
+    ingest(ledger, "one", january(5), january(5))
     with warehouse.connect() as connection:
         for line in (None, 3):
             connection.execute(
                 "INSERT INTO data_quality_issues (etl_log_id, issue_type, line_number, severity, issue_description)"
-                " SELECT id, 'DQ_STALE_VALUE', %s, 'MEDIUM', 'told' FROM etl_processing_log",
+                " SELECT id, 'DQ_STALE_VALUE', %s, 'MEDIUM', 'reported' FROM etl_processing_log",
                 [line],
             )
     ledger.rejected("one", code="E_TORN", sentence="one.csv: it is torn")
@@ -97,7 +99,7 @@ def test_a_rejection_takes_the_issues_of_its_rows_away_and_leaves_the_lanes_to_t
 
 
 def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(5), january(5))
+    ingest(ledger, "one", january(5), january(5))
     assert publish(ledger, january(5), january(5)) == ["one"]
     lacking = ("one", None, january(5), INCOMPLETE.name, INCOMPLETE.severity.value, INCOMPLETE.sentence, "10", "6")
     seen = []
@@ -112,7 +114,7 @@ def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(wareh
 
 def test_a_delivery_whose_finding_is_over_is_looked_at_once_more(warehouse: Warehouse, ledger: Ledger) -> None:
     """Its status and its alert change, although what was published is of other days."""
-    land(ledger, "one", january(1), january(9))
+    ingest(ledger, "one", january(1), january(9))
     issue = {
         "delivery_id": "one",
         "as_of_date": january(9),

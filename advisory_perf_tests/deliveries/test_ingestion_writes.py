@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
-from advisory_perf.deliveries.ingestion_writes import being_landed, doubt_landing, landings_in_doubt, note_landing, noted_landings
+from advisory_perf.deliveries.ingestion_writes import being_ingested, doubt_ingestion, ingestions_in_doubt, note_ingestion, noted_ingestions
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 
@@ -28,61 +28,61 @@ def claim(ledger: Ledger, run_id: str) -> None:
     )
 
 
-def land(ledger: Ledger) -> None:
-    ledger.landed("d", read=1, accepted=1, quarantined=0, duplicate=0, footer=0, as_of_dates=[DAY], issues=QUARANTINED_ROWS.empty())
+def ingest(ledger: Ledger) -> None:
+    ledger.mark_ingested("d", read=1, accepted=1, quarantined=0, duplicate=0, footer=0, as_of_dates=[DAY], issues=QUARANTINED_ROWS.empty())
 
 
 def end(warehouse: Warehouse, run_id: str) -> None:
     """The run has ended, as a sensor finds."""
-    for write in noted_landings(warehouse):
+    for write in noted_ingestions(warehouse):
         if write.run_id == run_id:
-            doubt_landing(warehouse, write)
+            doubt_ingestion(warehouse, write)
 
 
-STEPS = ("newer writes", "older writes", "newer lands", "older ends")
-BEFORE = [("newer writes", "newer lands"), ("older writes", "older ends")]
+STEPS = ("newer writes", "older writes", "newer is ingested", "older ends")
+BEFORE = [("newer writes", "newer is ingested"), ("older writes", "older ends")]
 ORDERS = [order for order in permutations(STEPS) if all(order.index(first) < order.index(then) for first, then in BEFORE)]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=", ".join)
-def test_rows_are_in_doubt_wherever_another_run_may_have_written_after_the_one_that_landed(
+def test_rows_are_in_doubt_wherever_another_run_may_have_written_after_the_one_that_was_ingested(
     warehouse: Warehouse, order: tuple[str, ...]
 ) -> None:
     """The older run was cut off, has noted its write, and writes at last at any time before it ends."""
     ledger = Ledger(warehouse)
     claim(ledger, "older")
-    note_landing(warehouse, "alpha", "d", run_id="older")
+    note_ingestion(warehouse, "alpha", "d", run_id="older")
     claim(ledger, "newer")
     may_be_overwritten = order.index("older ends") > order.index("newer writes")
     for step in order:
         if step == "newer writes":
-            note_landing(warehouse, "alpha", "d", run_id="newer")
-        elif step == "newer lands":
-            land(ledger)
+            note_ingestion(warehouse, "alpha", "d", run_id="newer")
+        elif step == "newer is ingested":
+            ingest(ledger)
         elif step == "older ends":
             end(warehouse, "older")
-        if order.index(step) >= order.index("newer lands"):
-            assert being_landed(warehouse, ["d"]) == (["d"] if may_be_overwritten else [])
-    assert [one.delivery_id for one in landings_in_doubt(warehouse)] == (["d"] if may_be_overwritten else [])
+        if order.index(step) >= order.index("newer is ingested"):
+            assert being_ingested(warehouse, ["d"]) == (["d"] if may_be_overwritten else [])
+    assert [one.delivery_id for one in ingestions_in_doubt(warehouse)] == (["d"] if may_be_overwritten else [])
 
 
-def test_landing_again_ends_the_doubt(warehouse: Warehouse) -> None:
+def test_another_ingestion_ends_the_doubt(warehouse: Warehouse) -> None:
     ledger = Ledger(warehouse)
     claim(ledger, "first")
-    land(ledger)
-    note_landing(warehouse, "alpha", "d", run_id="lost")
+    ingest(ledger)
+    note_ingestion(warehouse, "alpha", "d", run_id="lost")
     end(warehouse, "lost")
-    assert len(landings_in_doubt(warehouse)) == 1
+    assert len(ingestions_in_doubt(warehouse)) == 1
     claim(ledger, "again")
-    note_landing(warehouse, "alpha", "d", run_id="again")
-    land(ledger)
-    assert (landings_in_doubt(warehouse), being_landed(warehouse, ["d"])) == ([], [])
+    note_ingestion(warehouse, "alpha", "d", run_id="again")
+    ingest(ledger)
+    assert (ingestions_in_doubt(warehouse), being_ingested(warehouse, ["d"])) == ([], [])
 
 
 def test_what_counts_for_nothing_is_not_in_doubt(warehouse: Warehouse) -> None:
     claim(Ledger(warehouse), "first")
-    note_landing(warehouse, "alpha", "d", run_id="first")
-    note_landing(warehouse, "alpha", "never claimed", run_id="first")
+    note_ingestion(warehouse, "alpha", "d", run_id="first")
+    note_ingestion(warehouse, "alpha", "never claimed", run_id="first")
     end(warehouse, "first")
-    assert landings_in_doubt(warehouse) == []
-    assert being_landed(warehouse, ["d", "never claimed"]) == []
+    assert ingestions_in_doubt(warehouse) == []
+    assert being_ingested(warehouse, ["d", "never claimed"]) == []

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.slow
 ARRIVAL = datetime(2024, 2, 1, 6, tzinfo=UTC)
 NO_ISSUES = QUARANTINED_ROWS.empty()
 STAGE = "normalized_positions"
-"""The only stage of these lanes before the publication."""
+"""The only stage of these pipelines before the publication."""
 
 
 def identity(delivery_id: str, **others: Any) -> Identity:
-    """What is known of a delivery of vendor alpha before it is read; its bytes are told by its id."""
+    """What is known of a delivery of vendor alpha before it is read; its bytes are reported by its id."""
     known: dict[str, Any] = {
         "delivery_id": delivery_id,
         "file_name": f"{delivery_id}.csv",
@@ -36,10 +36,10 @@ def identity(delivery_id: str, **others: Any) -> Identity:
     return made
 
 
-def land(ledger: Ledger, delivery_id: str, first: date | None, last: date | None, *, quarantined: int = 0, **others: Any) -> None:
+def ingest(ledger: Ledger, delivery_id: str, first: date | None, last: date | None, *, quarantined: int = 0, **others: Any) -> None:
     """A delivery of ten rows."""
     ledger.claim(**identity(delivery_id, **others))
-    ledger.landed(
+    ledger.mark_ingested(
         delivery_id,
         read=10,
         accepted=9 - quarantined,
@@ -86,7 +86,7 @@ def test_a_new_delivery_is_taken(ledger: Ledger) -> None:
 
 def test_a_delivery_goes_from_received_to_completed_with_its_counts(warehouse: Warehouse, ledger: Ledger) -> None:
     put(warehouse, rows_of(PERFORMANCE_DATA, valuation("A-1", january(1), delivery_id="one")))
-    land(ledger, "one", january(1), january(5))
+    ingest(ledger, "one", january(1), january(5))
     assert status(ledger, "one") == "PROCESSING"
     assert [entry.delivery_id for entry in ledger.pending("alpha")] == ["one"]
     assert publish(ledger, january(1), january(31)) == ["one"]
@@ -106,9 +106,9 @@ def put_row(warehouse: Warehouse, delivery_id: str, day: date, outcome: str) -> 
 
 def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(warehouse: Warehouse, ledger: Ledger) -> None:
     put_row(warehouse, "broken", january(1), "COMPLETED_WITH_ISSUES")
-    land(ledger, "quarantined", january(1), january(1), quarantined=2)
-    land(ledger, "broken", january(1), january(1))
-    land(ledger, "clean", january(1), january(1))
+    ingest(ledger, "quarantined", january(1), january(1), quarantined=2)
+    ingest(ledger, "broken", january(1), january(1))
+    ingest(ledger, "clean", january(1), january(1))
     publish(ledger, january(1), january(1))
     assert [status(ledger, name) for name in ("quarantined", "broken", "clean")] == [
         "COMPLETED_WITH_ISSUES",
@@ -124,14 +124,14 @@ def of_delivery(delivery_id: str, *accounts: str, value: int = 100) -> pl.DataFr
 
 def counted(ledger: Ledger, delivery_id: str) -> tuple[int, int]:
     """The account-dates that the delivery, published anew, inserted and updated."""
-    land(ledger, delivery_id, january(1), january(1))
+    ingest(ledger, delivery_id, january(1), january(1))
     assert publish(ledger, january(1), january(1)) == [delivery_id]
     entry = ledger.entry(delivery_id)
     assert entry is not None
     return entry.records_inserted, entry.records_updated
 
 
-def test_what_a_delivery_published_is_counted_from_the_warehouse_however_often_it_lands(warehouse: Warehouse, ledger: Ledger) -> None:
+def test_what_a_delivery_published_is_counted_from_the_warehouse_however_often_it_is_ingested(warehouse: Warehouse, ledger: Ledger) -> None:
     put(warehouse, of_delivery("one", "A-1", "A-2", "A-3"))
     assert counted(ledger, "one") == (3, 0)
     put(warehouse, pl.concat([of_delivery("one", "A-1"), of_delivery("two", "A-2", "A-3", "A-4", value=101)]))
@@ -147,43 +147,43 @@ def test_a_value_that_is_read_anew_is_no_update_and_a_row_that_goes_was_none(war
 
 
 def test_only_deliveries_inside_the_published_days_are_closed(ledger: Ledger) -> None:
-    land(ledger, "inside", january(5), january(9))
-    land(ledger, "begins before", january(3), january(9))
-    land(ledger, "of beta", january(5), january(9), vendor="beta")
-    land(ledger, "later of beta", january(10), january(12), vendor="beta")
+    ingest(ledger, "inside", january(5), january(9))
+    ingest(ledger, "begins before", january(3), january(9))
+    ingest(ledger, "of beta", january(5), january(9), vendor="beta")
+    ingest(ledger, "later of beta", january(10), january(12), vendor="beta")
     assert publish(ledger, january(4), january(9)) == ["inside"]
     assert status(ledger, "begins before") == "PROCESSING"
     assert status(ledger, "of beta") == "PROCESSING"
 
 
 def test_a_publication_of_fewer_days_than_were_taken_up_closes_nothing(ledger: Ledger) -> None:
-    land(ledger, "one", january(3), january(9))
+    ingest(ledger, "one", january(3), january(9))
     ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=january(3), last=january(9))
     assert closed_by_publication(ledger, january(4), january(9)) == []
     assert closed_by_publication(ledger, january(3), january(9)) == ["one"]
 
 
 def test_a_publication_that_stops_before_the_latest_day_closes_nothing(ledger: Ledger) -> None:
-    land(ledger, "of the month", january(1), january(9))
+    ingest(ledger, "of the month", january(1), january(9))
     publish(ledger, january(1), january(9))
-    land(ledger, "restated", january(2), january(3))
+    ingest(ledger, "restated", january(2), january(3))
     assert publish(ledger, january(1), january(5)) == []
     assert status(ledger, "restated") == "PROCESSING"
     assert publish(ledger, january(2), january(9)) == ["restated"]
 
 
-def test_a_delivery_that_lands_while_its_lane_runs_waits_for_the_next_run(ledger: Ledger) -> None:
-    land(ledger, "read", january(2), january(3))
+def test_a_delivery_that_is_ingested_while_its_pipeline_runs_waits_for_the_next_run(ledger: Ledger) -> None:
+    ingest(ledger, "read", january(2), january(3))
     seen = ledger.pending("alpha")
-    land(ledger, "came meanwhile", january(2), january(3))
-    land(ledger, "read", january(2), january(3), run_id="landed again meanwhile")
+    ingest(ledger, "came meanwhile", january(2), january(3))
+    ingest(ledger, "read", january(2), january(3), run_id="ingested again meanwhile")
     ledger.taken_up(seen, by=STAGE, after=[], first=january(1), last=january(9))
     assert closed_by_publication(ledger, january(1), january(9)) == []
     assert publish(ledger, january(1), january(9)) == ["read", "came meanwhile"]
 
 
-def test_a_delivery_without_positions_waits_for_no_lane(ledger: Ledger) -> None:
-    land(ledger, "all quarantined", None, None, quarantined=9)
+def test_a_delivery_without_positions_waits_for_no_pipeline(ledger: Ledger) -> None:
+    ingest(ledger, "all quarantined", None, None, quarantined=9)
     assert status(ledger, "all quarantined") == "COMPLETED_WITH_ISSUES"
     assert ledger.pending("alpha") == []
 
@@ -191,17 +191,17 @@ def test_a_delivery_without_positions_waits_for_no_lane(ledger: Ledger) -> None:
 def test_a_delivery_without_positions_waits_for_the_days_of_other_versions(ledger: Ledger) -> None:
     ledger.claim(**identity("one"))
     counts = {"read": 0, "accepted": 0, "quarantined": 0, "duplicate": 0, "footer": 0}
-    ledger.landed("one", **counts, as_of_dates=[], issues=NO_ISSUES, also=[january(5), january(3)])
+    ledger.mark_ingested("one", **counts, as_of_dates=[], issues=NO_ISSUES, also=[january(5), january(3)])
     (entry,) = ledger.pending("alpha")
     assert (entry.status, entry.processing_end_time) == ("PROCESSING", None)
     assert (entry.pending_first_date, entry.pending_last_date) == (january(3), january(5))
     assert publish(ledger, january(3), january(5)) == ["one"]
 
 
-def test_a_delivery_that_lands_again_with_other_days_asks_for_the_old_ones_too(ledger: Ledger) -> None:
-    land(ledger, "one", january(2), january(5))
+def test_a_delivery_that_is_ingested_again_with_other_days_asks_for_the_old_ones_too(ledger: Ledger) -> None:
+    ingest(ledger, "one", january(2), january(5))
     publish(ledger, january(1), january(9))
-    land(ledger, "one", january(12), january(15))
+    ingest(ledger, "one", january(12), january(15))
     (entry,) = ledger.pending("alpha")
     assert (entry.pending_first_date, entry.pending_last_date) == (january(2), january(15))
     assert publish(ledger, january(12), january(15)) == []
@@ -210,7 +210,7 @@ def test_a_delivery_that_lands_again_with_other_days_asks_for_the_old_ones_too(l
 
 
 def test_a_published_delivery_that_is_rejected_later_asks_for_its_days_and_stays_failed(ledger: Ledger) -> None:
-    land(ledger, "one", january(2), january(5))
+    ingest(ledger, "one", january(2), january(5))
     publish(ledger, january(1), january(9))
     ledger.claim(**identity("one"))
     ledger.rejected("one", code="E_MAPPING", sentence="a column is missing")
@@ -221,7 +221,7 @@ def test_a_published_delivery_that_is_rejected_later_asks_for_its_days_and_stays
 
 
 def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(2), january(20))
+    ingest(ledger, "one", january(2), january(20))
     publish(ledger, january(1), january(31))
     before = ledger.entry("one")
     put_row(warehouse, "one", january(12), "COMPLETED_WITH_ISSUES")
@@ -233,7 +233,7 @@ def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(ware
 
 
 def test_the_same_file_again_is_known(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     again = identity("again", file_name="one.csv", sha256="bytes of one")
     for expected in ("PROCESSING", "COMPLETED"):
         claim = ledger.claim(**again)
@@ -243,7 +243,7 @@ def test_the_same_file_again_is_known(ledger: Ledger) -> None:
 
 
 def test_the_same_bytes_under_another_name_are_a_duplicate_that_says_of_what(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     claim = ledger.claim(**identity("two", sha256="bytes of one"))
     assert (claim.outcome, claim.entry.status) == (ClaimOutcome.DUPLICATE, "DUPLICATE")
     assert "one" in str(claim.entry.error_message)
@@ -254,12 +254,12 @@ def test_the_same_bytes_under_another_name_are_a_duplicate_that_says_of_what(led
 
 
 def test_the_same_bytes_of_another_vendor_are_taken(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     assert ledger.claim(**identity("two", vendor="beta", sha256="bytes of one")).outcome is ClaimOutcome.TAKEN
 
 
 def test_a_failed_delivery_is_taken_again_with_clean_counts(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     ledger.rejected("one", code="E_TORN", sentence="the file ends before its end")
     failed = ledger.entry("one")
     assert failed is not None
@@ -270,25 +270,25 @@ def test_a_failed_delivery_is_taken_again_with_clean_counts(ledger: Ledger) -> N
     assert claim.entry.processing_end_time is None
 
 
-@pytest.mark.parametrize("is_landed", [False, True])
-def test_a_rerun_of_the_same_landing_is_taken(ledger: Ledger, *, is_landed: bool) -> None:
-    if is_landed:
-        land(ledger, "one", january(1), january(1))
+@pytest.mark.parametrize("is_ingested", [False, True])
+def test_a_rerun_of_the_same_ingestion_is_taken(ledger: Ledger, *, is_ingested: bool) -> None:
+    if is_ingested:
+        ingest(ledger, "one", january(1), january(1))
     else:
         ledger.claim(**identity("one"))
     claim = ledger.claim(**identity("one"))
-    expected = ("PROCESSING", 10) if is_landed else ("RECEIVED", 0)
+    expected = ("PROCESSING", 10) if is_ingested else ("RECEIVED", 0)
     assert (claim.outcome, claim.entry.status, claim.entry.records_read) == (ClaimOutcome.TAKEN, *expected)
     assert len(ledger.entries()) == 1
 
 
-def test_a_published_delivery_counts_until_its_new_landing_is_done(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1))
+def test_a_published_delivery_counts_until_its_new_ingestion_is_done(ledger: Ledger) -> None:
+    ingest(ledger, "one", january(1), january(1))
     publish(ledger, january(1), january(1))
     claim = ledger.claim(**identity("one", run_id="another run"))
     assert (claim.outcome, claim.entry.status, claim.entry.run_id) == (ClaimOutcome.TAKEN, "COMPLETED", "another run")
     assert [entry.delivery_id for entry in ledger.touching("alpha", january(1), january(1))] == ["one"]
-    land(ledger, "one", january(1), january(1))
+    ingest(ledger, "one", january(1), january(1))
     assert status(ledger, "one") == "PROCESSING"
 
 
@@ -307,7 +307,7 @@ def test_issues_are_the_quarantined_rows_and_replace_earlier_ones(warehouse: War
     issues = pl.DataFrame([row], schema=QUARANTINED_ROWS.polars_schema)
     for _ in range(2):
         ledger.claim(**identity("one"))
-        ledger.landed(
+        ledger.mark_ingested(
             "one",
             read=1,
             accepted=0,
@@ -328,7 +328,7 @@ def test_issues_are_the_quarantined_rows_and_replace_earlier_ones(warehouse: War
 def test_counts_that_lose_a_row_are_refused(ledger: Ledger) -> None:
     ledger.claim(**identity("one"))
     with pytest.raises(WarehouseError, match="etl_processing_log_conservation"):
-        ledger.landed(
+        ledger.mark_ingested(
             "one",
             read=10,
             accepted=8,
@@ -341,7 +341,7 @@ def test_counts_that_lose_a_row_are_refused(ledger: Ledger) -> None:
     assert status(ledger, "one") == "RECEIVED"
 
 
-def test_a_delivery_that_was_never_claimed_cannot_land_or_fail(ledger: Ledger) -> None:
+def test_a_delivery_that_was_never_claimed_is_neither_ingested_nor_failed(ledger: Ledger) -> None:
     with pytest.raises(WarehouseError, match="no delivery ghost"):
         ledger.rejected("ghost", code="E_TORN", sentence="torn")
 
@@ -353,28 +353,28 @@ def test_a_file_of_no_known_vendor_leaves_one_failed_row(ledger: Ledger) -> None
     assert (entry.status, entry.error_code, entry.error_message) == ("FAILED", "E_UNKNOWN_VENDOR", "no feed claims it")
 
 
-def test_touching_gives_landed_deliveries_that_overlap_by_arrival(ledger: Ledger) -> None:
-    land(ledger, "late", january(5), january(9), received_at=ARRIVAL + timedelta(hours=1))
-    land(ledger, "early", january(1), january(5))
-    land(ledger, "elsewhere", january(10), january(12))
-    land(ledger, "no position", None, None)
-    ledger.claim(**identity("not landed"))
+def test_touching_gives_ingested_deliveries_that_overlap_by_arrival(ledger: Ledger) -> None:
+    ingest(ledger, "late", january(5), january(9), received_at=ARRIVAL + timedelta(hours=1))
+    ingest(ledger, "early", january(1), january(5))
+    ingest(ledger, "elsewhere", january(10), january(12))
+    ingest(ledger, "no position", None, None)
+    ledger.claim(**identity("not ingested"))
     for last in (january(5), january(6)):
         assert [entry.delivery_id for entry in ledger.touching("alpha", january(5), last)] == ["early", "late"]
     assert ledger.touching("beta", january(5), january(6)) == []
 
 
-def test_the_latest_day_is_that_of_the_landed_deliveries_of_the_vendor(ledger: Ledger) -> None:
+def test_the_latest_day_is_that_of_the_ingested_deliveries_of_the_vendor(ledger: Ledger) -> None:
     assert ledger.latest_as_of_date("alpha") is None
-    land(ledger, "one", january(1), january(9))
-    land(ledger, "two", january(2), january(4))
-    land(ledger, "three", january(2), january(20))
+    ingest(ledger, "one", january(1), january(9))
+    ingest(ledger, "two", january(2), january(4))
+    ingest(ledger, "three", january(2), january(20))
     ledger.rejected("three", code="E_TORN", sentence="torn")
     assert ledger.latest_as_of_date("alpha") == january(9)
 
 
 def test_the_same_bytes_under_another_name_are_news_where_names_say_something(ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(1), file_name="a_1.csv", sha256="same")
+    ingest(ledger, "one", january(1), january(1), file_name="a_1.csv", sha256="same")
     other = identity("two", file_name="a_2.csv", sha256="same")
     assert ledger.claim(**other).outcome is ClaimOutcome.DUPLICATE
     assert ledger.claim(**other, bytes_say_all=False).outcome is ClaimOutcome.TAKEN

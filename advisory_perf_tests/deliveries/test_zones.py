@@ -24,7 +24,7 @@ from advisory_perf.deliveries.zones import (
 )
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.store import Lake
-from advisory_perf_tests.deliveries.test_ledger import identity, january, land
+from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january
 
 ROWS = b"id,day\nA,2024-01-31\n"
 CAME = datetime(2024, 2, 1, 6, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_what_was_put_in_its_place_meanwhile_stays_in_incoming(lake: Lake, conte
 
 
 @pytest.mark.parametrize("zone", ["archive", "error"])
-def test_a_delivery_that_lands_again_from_where_it_is_kept_stays_there(lake: Lake, zone: str) -> None:
+def test_a_delivery_that_is_ingested_again_from_where_it_is_kept_stays_there(lake: Lake, zone: str) -> None:
     lake.write(f"{zone}/alpha/x-1/x.csv", ROWS)
     clear_incoming(lake, Arrival("x-1", "alpha", lake.head(f"{zone}/alpha/x-1/x.csv"), CAME))
     assert paths(lake) == [f"{zone}/alpha/x-1/x.csv"]
@@ -123,7 +123,7 @@ def test_nothing_is_removed_before_its_copy_is_there(lake: Lake, monkeypatch: py
 def test_the_reason_beside_a_rejected_file_says_what_it_was_and_how_often_it_was_tried(lake: Lake) -> None:
     arrival = arrives(lake, "deep/x.csv", path_is_name=True)
     keep_in_error(lake, arrival, ROWS, code="E_FORMAT", sentence="no CSV")
-    told = {
+    reported = {
         "vendor": "alpha",
         "file_name": "deep/x.csv",
         "delivery_id": "x-1",
@@ -132,10 +132,10 @@ def test_the_reason_beside_a_rejected_file_says_what_it_was_and_how_often_it_was
         "error_code": "E_FORMAT",
         "error_message": "no CSV",
     }
-    assert json.loads(lake.read("error/alpha/x-1/deep/x.csv.reason.json")) == told
+    assert json.loads(lake.read("error/alpha/x-1/deep/x.csv.reason.json")) == reported
     keep_in_error(lake, arrival, ROWS, code="E_POISONED", sentence="no CSV", attempts=[{"run": "one"}])
     again = json.loads(lake.read("error/alpha/x-1/deep/x.csv.reason.json"))
-    assert again == {**told, "error_code": "E_POISONED", "attempts": [{"run": "one"}]}
+    assert again == {**reported, "error_code": "E_POISONED", "attempts": [{"run": "one"}]}
 
 
 # identities -----------------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
     lake: Lake, ledger: Ledger, status: str, *, is_forgotten: bool
 ) -> None:
     bytes_of_x: dict[str, Any] = {"file_name": "x.csv", "sha256": sha256_of(ROWS)}
-    land(ledger, "x-0", january(31), january(31), **bytes_of_x)
+    ingest(ledger, "x-0", january(31), january(31), **bytes_of_x)
     with ledger.warehouse.connect() as connection:
         connection.execute("UPDATE etl_processing_log SET status = %s", [status])
     left = ["archive/alpha/x-0/x.csv", "error/alpha/x-0/x.csv", "error/alpha/x-0/x.csv.reason.json"]

@@ -21,7 +21,7 @@ from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, month_ends, with_vendor_return
 
@@ -133,7 +133,7 @@ def finding(proposal: Proposal, key: str) -> Finding:
     return found
 
 
-def told(proposal: Proposal) -> dict[str, object]:
+def inferred(proposal: Proposal) -> dict[str, object]:
     """Key to value of everything that is filled in."""
     return {one.key: one.value for one in proposal.findings if one.is_settled}
 
@@ -142,7 +142,7 @@ def columns(proposal: Proposal) -> dict[str, str]:
     """Field to column of everything that is mapped."""
     return {
         key.removeprefix("columns."): str(value["from"]) if isinstance(value, Mapping) else str(value)
-        for key, value in told(proposal).items()
+        for key, value in inferred(proposal).items()
         if key.startswith("columns.")
     }
 
@@ -154,15 +154,15 @@ def confirmed(proposal: Proposal) -> dict[str, str]:
     }
 
 
-def landed(proposal: Proposal, content: bytes, *, said: Mapping[str, object] | None = None) -> Judged:
+def ingested(proposal: Proposal, content: bytes, *, said: Mapping[str, object] | None = None) -> Validated:
     """What becomes of the file by the proposed feed, with what a person says besides."""
     feed = Feed.model_validate({**yaml.safe_load(as_yaml(proposal)), **(said or {})})
-    return judge(read_raw_rows(content, feed, FILE_NAME), feed, Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC)))
+    return validate(read_raw_rows(content, feed, FILE_NAME), feed, Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC)))
 
 
-def lands_as_it_is(proposal: Proposal, content: bytes, rows: Sequence[Mapping[str, str]], fields: Sequence[str]) -> None:
-    """Asserts that by the proposed feed every row lands, with these values of the fields."""
-    result = landed(proposal, content)
+def is_ingested_as_it_is(proposal: Proposal, content: bytes, rows: Sequence[Mapping[str, str]], fields: Sequence[str]) -> None:
+    """Asserts that by the proposed feed every row is ingested, with these values of the fields."""
+    result = ingested(proposal, content)
     assert result.quarantined.is_empty(), result.quarantined["reason"].to_list()[:3]
     money, returned = ([field for field in fields if field in group] for group in (MONEY_FIELDS, RETURN_FIELDS))
     texts = [field for field in fields if field not in {*money, *returned}]

@@ -43,20 +43,20 @@ def controls(rows: pl.DataFrame, *lines: str) -> Any:
     return next((one.value for one in found(rows, *lines) if one.key == "controls"), None)
 
 
-@pytest.mark.parametrize(("height", "is_told"), [(3, True), (2, False), (1, False)])
-def test_a_count_is_told_from_three_rows_on(height: int, *, is_told: bool) -> None:
-    assert controls(rows_of(height), f"TRAILER {height}") == ({"count": r"^TRAILER (\d+)$"} if is_told else None)
+@pytest.mark.parametrize(("height", "is_inferred"), [(3, True), (2, False), (1, False)])
+def test_a_count_is_distinguished_from_three_rows_on(height: int, *, is_inferred: bool) -> None:
+    assert controls(rows_of(height), f"TRAILER {height}") == ({"count": r"^TRAILER (\d+)$"} if is_inferred else None)
 
 
-@pytest.mark.parametrize(("below", "is_told"), [(19, True), (20, False)])
-def test_a_vendor_announces_in_the_last_twenty_lines(below: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("below", "is_inferred"), [(19, True), (20, False)])
+def test_a_vendor_announces_in_the_last_twenty_lines(below: int, *, is_inferred: bool) -> None:
     remarks = [f"remark {'x' * (number + 1)}" for number in range(below)]
-    assert (controls(rows_of(4), "TRAILER 4", *remarks) is not None) is is_told
+    assert (controls(rows_of(4), "TRAILER 4", *remarks) is not None) is is_inferred
 
 
-@pytest.mark.parametrize(("others", "is_told"), [(11, True), (12, False)])
-def test_a_line_of_more_than_twelve_numbers_announces_nothing(others: int, *, is_told: bool) -> None:
-    assert (controls(rows_of(4), "TRAILER 4 " + "77 " * others) is not None) is is_told
+@pytest.mark.parametrize(("others", "is_inferred"), [(11, True), (12, False)])
+def test_a_line_of_more_than_twelve_numbers_announces_nothing(others: int, *, is_inferred: bool) -> None:
+    assert (controls(rows_of(4), "TRAILER 4 " + "77 " * others) is not None) is is_inferred
 
 
 def test_a_pattern_that_a_row_or_a_second_line_fits_announces_nothing() -> None:
@@ -67,7 +67,7 @@ def test_a_pattern_that_a_row_or_a_second_line_fits_announces_nothing() -> None:
     assert controls(like_a_row, "A4,1.5,2.5") is None
 
 
-def test_a_sum_is_told_of_the_one_column_that_has_it() -> None:
+def test_a_sum_is_inferred_of_the_one_column_that_has_it() -> None:
     rows = rows_of(4)
     assert controls(rows, "sum 408.0") == {"totals": {"ending_market_value": r"^sum (-?\d[\d.']*)$"}}
     assert controls(rows, "sum 11.00") == {"totals": {"contributions": r"^sum (-?\d[\d.']*)$"}}
@@ -98,8 +98,8 @@ def test_a_column_with_a_cell_that_is_no_amount_has_no_sum() -> None:
 )
 def test_a_row_of_totals_is_the_sum_of_two_columns_at_least_and_nothing_else_in_any(wide: tuple[str, str, str], *, is_total: bool) -> None:
     footer = Finding("footer", Status.CONFIRMED, "", [{"column": "id", "starts_with": ["Total"]}])
-    (told,) = [one for one in found(rows_of(4), footer=footer, wide=wide) if one.key == "footer"]
-    assert told.value == [{"column": "id", "starts_with": ["Total"], **({"totals": True} if is_total else {})}]
+    (inferred,) = [one for one in found(rows_of(4), footer=footer, wide=wide) if one.key == "footer"]
+    assert inferred.value == [{"column": "id", "starts_with": ["Total"], **({"totals": True} if is_total else {})}]
 
 
 def test_without_lines_below_nothing_is_announced() -> None:

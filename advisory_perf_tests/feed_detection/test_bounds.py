@@ -105,7 +105,7 @@ def test_a_column_is_turned_by_the_share_of_its_signs(field: str, positive: int,
 
 
 @pytest.mark.parametrize(("field", "least"), [("contributions", 18), ("distributions", 18), ("fees", 16), ("income", 16)])
-def test_the_share_of_signs_is_told_to_one_of_twenty(field: str, least: int) -> None:
+def test_the_share_of_signs_is_inferred_to_one_of_twenty(field: str, least: int) -> None:
     for positive, orientation in ((least, 1), (least - 1, 0)):
         amounts = [str(place + 1) if place < positive else str(-place - 1) for place in range(20)]
         assert figures(a=amounts).orientation("a", field) == orientation
@@ -173,7 +173,9 @@ def ten_rows_of(net_where_nothing_flows: list[str], earned: list[str]) -> Amount
     return Amounts(figures("0.01", **columns), {name: (Reading(name, Strength.EXACT),) for name in FIELDS})
 
 
-@pytest.mark.parametrize(("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED), (["-1", "0"], Status.UNDECIDED)])
+@pytest.mark.parametrize(
+    ("net", "status"), [(["0", "0"], Status.CONFIRMED), (["1", "0"], Status.UNDECIDED), (["-1", "0"], Status.UNDECIDED)]
+)
 def test_a_net_flow_where_nothing_flows_speaks_against_its_column(net: list[str], status: Status) -> None:
     assert ten_rows_of(net, ["1"] * 10).assigned(None)["vendor_net_flow"].status is status
 
@@ -204,7 +206,7 @@ def test_a_column_is_one_of_days_of_our_time(text: str, *, is_day: bool) -> None
     ("text", "is_noise"), [("0.10000000000000001", True), ("0.1000000000001", False), ("123.00000000000001", True), ("12.000001", False)]
 )
 def test_noise_is_that_of_a_float_and_no_long_decimal(text: str, *, is_noise: bool) -> None:
-    assert ("binary_floats" in notation([pl.Series([text])], is_text=True).told) is is_noise
+    assert ("binary_floats" in notation([pl.Series([text])], is_text=True).inferred) is is_noise
 
 
 @pytest.mark.parametrize(("short", "digits"), [(2, 1), (1, 2)])

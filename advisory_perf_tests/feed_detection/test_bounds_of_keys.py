@@ -31,7 +31,7 @@ def keys_of(columns: Mapping[str, Sequence[str | None]], *, misfits: Sequence[st
     return tell_keys(a_table(columns, misfits=misfits), {name: readings(name) for name in columns})
 
 
-def told(keys: Keys, key: str) -> Finding:
+def inferred(keys: Keys, key: str) -> Finding:
     (found,) = [one for one in keys.findings if one.key == key]
     return found
 
@@ -63,8 +63,8 @@ ENDS = ["2025-01-31", "2025-02-28", "2025-03-31"]
         ([*ENDS * 9, "2025-04-15"], None),
     ],
 )
-def test_a_cadence_is_told_by_month_ends_or_by_steps_of_four_days(days: list[str], cadence: str | None) -> None:
-    found = told(of_days(*days), "cadence")
+def test_a_cadence_is_inferred_by_month_ends_or_by_steps_of_four_days(days: list[str], cadence: str | None) -> None:
+    found = inferred(of_days(*days), "cadence")
     assert found.value == cadence
     assert found.status is (Status.UNDECIDED if cadence is None else Status.CONFIRMED)
 
@@ -80,29 +80,29 @@ def test_a_cadence_is_told_by_month_ends_or_by_steps_of_four_days(days: list[str
     ],
 )
 def test_the_only_day_of_a_file_leaves_its_cadence_open(day: str, likeliest: str) -> None:
-    found = told(of_days(day, day, day), "cadence")
+    found = inferred(of_days(day, day, day), "cadence")
     assert (found.status, found.candidates[0], len(found.candidates)) == (Status.UNDECIDED, likeliest, 2)
 
 
 def test_the_first_window_is_the_month_of_the_earliest_day_and_open_without_any() -> None:
-    assert told(of_days("2025-03-31", "2025-02-28", "2025-03-31"), "first_window").value == date(2025, 2, 1)
+    assert inferred(of_days("2025-03-31", "2025-02-28", "2025-03-31"), "first_window").value == date(2025, 2, 1)
     found = keys_of({ACCOUNT: ["A1", "A2"], DAY: ["never", "never"]})
-    assert [told(found, key).status for key in ("cadence", "first_window")] == [Status.UNDECIDED, Status.UNDECIDED]
-    assert told(found, "cadence").candidates == ("daily", "monthly")
+    assert [inferred(found, key).status for key in ("cadence", "first_window")] == [Status.UNDECIDED, Status.UNDECIDED]
+    assert inferred(found, "cadence").candidates == ("daily", "monthly")
 
 
-@pytest.mark.parametrize(("others", "is_told"), [(1, True), (2, False)])
-def test_nineteen_of_twenty_rows_have_an_account_of_their_own_on_their_day(others: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("others", "is_inferred"), [(1, True), (2, False)])
+def test_nineteen_of_twenty_rows_have_an_account_of_their_own_on_their_day(others: int, *, is_inferred: bool) -> None:
     accounts = [f"A{place}" for place in range(20 - others)] + ["A0"] * others
-    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_told
+    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_inferred
     accounts = [f"A{place}" for place in range(20 - others)] + ["*", "?"][:others]
-    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_told
+    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_inferred
 
 
-@pytest.mark.parametrize(("words", "is_told"), [(2, True), (3, False)])
-def test_nine_of_ten_account_numbers_have_a_digit(words: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("words", "is_inferred"), [(2, True), (3, False)])
+def test_nine_of_ten_account_numbers_have_a_digit(words: int, *, is_inferred: bool) -> None:
     accounts = [f"A{place}" for place in range(20 - words)] + ["X", "Y", "Z"][:words]
-    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_told
+    assert (of_days(*["2025-01-31"] * 20, accounts=accounts).account is not None) is is_inferred
 
 
 def test_an_account_that_stands_once_on_each_of_two_days_is_one() -> None:
@@ -110,13 +110,13 @@ def test_an_account_that_stands_once_on_each_of_two_days_is_one() -> None:
     assert of_days("2025-01-31", "2025-01-31", accounts=["A1", "A1"]).account is None
 
 
-def test_an_account_is_only_proposed_where_no_day_is_told() -> None:
-    found = told(keys_of({ACCOUNT: ["A1", "A2"], DAY: ["never", "never"]}), "columns.account_id")
+def test_an_account_is_only_proposed_where_no_day_is_inferred() -> None:
+    found = inferred(keys_of({ACCOUNT: ["A1", "A2"], DAY: ["never", "never"]}), "columns.account_id")
     assert (found.status, found.value) == (Status.UNCONFIRMED, ACCOUNT)
 
 
 def test_a_name_that_may_mean_something_else_is_no_account_by_itself() -> None:
-    found = told(keys_of({"Portfolio Code": ["A1", "A2"], DAY: ["2025-01-31"] * 2}), "columns.account_id")
+    found = inferred(keys_of({"Portfolio Code": ["A1", "A2"], DAY: ["2025-01-31"] * 2}), "columns.account_id")
     assert (found.status, found.candidates) == (Status.UNDECIDED, ("Portfolio Code",))
 
 
@@ -158,10 +158,10 @@ def currency_of(
     return found.key, found.value, found.candidates
 
 
-@pytest.mark.parametrize(("others", "is_told"), [(1, True), (2, False)])
-def test_a_column_of_currencies_holds_codes_on_nineteen_of_twenty_rows(others: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("others", "is_inferred"), [(1, True), (2, False)])
+def test_a_column_of_currencies_holds_codes_on_nineteen_of_twenty_rows(others: int, *, is_inferred: bool) -> None:
     codes = ["USD"] * (20 - others) + ["dollars"] * others
-    assert (currency_of({"Currency": codes})[0] == "columns.currency") is is_told
+    assert (currency_of({"Currency": codes})[0] == "columns.currency") is is_inferred
 
 
 def test_a_currency_is_said_once_by_a_column_above_the_header_or_in_it() -> None:
@@ -182,13 +182,13 @@ def whose(column: str, accounts: Sequence[str], given: Sequence[str | None]) -> 
     return next(iter(texts(table.raw, pl.Series(accounts), {column: readings(column)}, set())), None)
 
 
-@pytest.mark.parametrize(("twice", "is_told"), [(1, True), (2, False)])
-def test_nineteen_of_twenty_accounts_have_one_portfolio(twice: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("twice", "is_inferred"), [(1, True), (2, False)])
+def test_nineteen_of_twenty_accounts_have_one_portfolio(twice: int, *, is_inferred: bool) -> None:
     accounts = [f"A{place}" for place in range(20)]
     given = [f"P{place}" for place in range(20)]
     found = whose("Portfolio ID", [*accounts, *accounts[:twice]], [*given, *["other"] * twice])
     assert found is not None
-    assert found.is_settled is is_told
+    assert found.is_settled is is_inferred
 
 
 def test_an_account_may_lack_its_portfolio_on_some_rows_and_no_amount_is_a_text() -> None:

@@ -26,7 +26,7 @@ def labels_of(lines: Sequence[Line], *, files: Sequence[str] = (), misfits: Sequ
     return with_labels(Table("a.csv", raw, {}), {name: readings(name) for name in NAMES})
 
 
-def told(labels: Labels, name: str) -> str:
+def inferred(labels: Labels, name: str) -> str:
     return "certain" if name in labels.certain else "possible" if name in labels.possible else ""
 
 
@@ -50,32 +50,32 @@ def test_account_numbers_are_labels_where_a_third_at_least_is_blank_and_none_com
     accounts: list[str], *, is_label: bool
 ) -> None:
     labels = labels_of(of_accounts(*accounts))
-    assert told(labels, "Account Number") == ("certain" if is_label else "")
+    assert inferred(labels, "Account Number") == ("certain" if is_label else "")
     filled = labels.table.raw[cell("Account Number")].to_list()
     assert filled == ([account or accounts[place - 1] for place, account in enumerate(accounts)] if is_label else accounts)
 
 
 def test_a_label_that_would_stand_twice_on_a_day_is_none() -> None:
     twice = [("A1", JANUARY, "P", "USD"), ("", JANUARY, "P", "USD"), ("A2", JANUARY, "P", "USD")]
-    assert told(labels_of(twice), "Account Number") == ""
+    assert inferred(labels_of(twice), "Account Number") == ""
 
 
 @pytest.mark.parametrize(("twice", "is_label"), [(1, True), (2, False)])
-def test_nineteen_of_twenty_rows_are_told_apart_by_their_labels(twice: int, *, is_label: bool) -> None:
+def test_nineteen_of_twenty_rows_are_distinguished_by_their_labels(twice: int, *, is_label: bool) -> None:
     days = [f"2025-{month:02}-28" for month in range(1, 11)]
     lines = [(f"A{half}" if not place else "", day, "P", "USD") for half in (1, 2) for place, day in enumerate(days)]
     for place in range(1, twice + 1):
         lines[place] = ("", days[0], "P", "USD")
-    assert told(labels_of(lines), "Account Number") == ("certain" if is_label else "")
+    assert inferred(labels_of(lines), "Account Number") == ("certain" if is_label else "")
 
 
 def test_a_label_ends_with_its_file_and_at_a_line_that_is_no_row() -> None:
     lines = of_accounts("A1", "", "A2", "", "", "A3", "")
-    assert told(labels_of(lines[:4], files=["a.csv", "a.csv", "b.csv", "b.csv"]), "Account Number") == "certain"
-    assert told(labels_of(lines[:4], files=["a.csv", "b.csv", "b.csv", "b.csv"]), "Account Number") == ""
+    assert inferred(labels_of(lines[:4], files=["a.csv", "a.csv", "b.csv", "b.csv"]), "Account Number") == "certain"
+    assert inferred(labels_of(lines[:4], files=["a.csv", "b.csv", "b.csv", "b.csv"]), "Account Number") == ""
     lines[4] = ("A9", FEBRUARY, "P", "USD")
-    assert told(labels_of([*lines[:2], lines[4], *lines[2:4]], misfits=[2]), "Account Number") == "certain"
-    assert told(labels_of([lines[0], lines[4], *lines[1:4]], misfits=[1]), "Account Number") == ""
+    assert inferred(labels_of([*lines[:2], lines[4], *lines[2:4]], misfits=[2]), "Account Number") == "certain"
+    assert inferred(labels_of([lines[0], lines[4], *lines[1:4]], misfits=[1]), "Account Number") == ""
 
 
 def in_portfolios(*portfolios: str, accounts: Sequence[str]) -> list[Line]:
@@ -95,7 +95,7 @@ def in_portfolios(*portfolios: str, accounts: Sequence[str]) -> list[Line]:
 def test_a_portfolio_is_a_label_where_an_account_has_and_lacks_it_and_none_has_two(
     portfolios: list[str], accounts: list[str], expected: str
 ) -> None:
-    assert told(labels_of(in_portfolios(*portfolios, accounts=accounts)), "Portfolio ID") == expected
+    assert inferred(labels_of(in_portfolios(*portfolios, accounts=accounts)), "Portfolio ID") == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_currency_is_a_label_of_its_account_only(currencies: list[str], accoun
         (account, day, "P", currency)
         for (account, day, *_), currency in zip(in_portfolios(*accounts, accounts=accounts), currencies, strict=True)
     ]
-    assert told(labels_of(lines), "Currency") == expected
+    assert inferred(labels_of(lines), "Currency") == expected
 
 
 def test_a_label_that_is_only_possible_is_proposed_as_a_comment() -> None:
@@ -120,5 +120,5 @@ def test_a_label_that_is_only_possible_is_proposed_as_a_comment() -> None:
     assert (found.status, found.value) == (Status.UNCONFIRMED, {"from": "Portfolio ID", "fill": "down"})
     other = Finding("columns.account_id", Status.NAMED, "name", "Account Number")
     assert labels.applied(other) is other
-    untold = Finding("columns.portfolio_id", Status.UNDECIDED, "name")
-    assert labels.applied(untold) is untold
+    uninferred = Finding("columns.portfolio_id", Status.UNDECIDED, "name")
+    assert labels.applied(uninferred) is uninferred

@@ -1,4 +1,4 @@
-"""How much of a layout has to be seen before it is told: the least that tells, and the most that does not."""
+"""How much of a layout has to be seen before it is inferred: the least that tells, and the most that does not."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def text(rows: Sequence[Sequence[str]], delimiter: str = ",", end: str = "\n") -
     return "".join(delimiter.join(row) + end for row in rows).encode()
 
 
-def told(content: bytes) -> Layout | None:
+def inferred(content: bytes) -> Layout | None:
     try:
         return csv_layout(content, "a.csv")
     except DeliveryRejectedError:
@@ -42,14 +42,14 @@ def a_row(number: int, columns: int, amounts: int) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "amounts", "is_told"),
+    ("rows", "columns", "amounts", "is_inferred"),
     [(3, 5, 3, True), (2, 5, 3, False), (3, 4, 2, False), (3, 5, 2, False), (4, 6, 3, True), (3, 6, 4, True)],
 )
 def test_a_file_without_a_header_has_three_rows_five_columns_and_three_amounts(
-    rows: int, columns: int, amounts: int, *, is_told: bool
+    rows: int, columns: int, amounts: int, *, is_inferred: bool
 ) -> None:
-    found = told(text([a_row(number, columns, amounts) for number in range(rows)]))
-    assert (found is not None) is is_told
+    found = inferred(text([a_row(number, columns, amounts) for number in range(rows)]))
+    assert (found is not None) is is_inferred
     if found is not None:
         assert found.header[:2] == ["account number", "as of date"]
         assert found.files["header"] == "none"
@@ -57,28 +57,28 @@ def test_a_file_without_a_header_has_three_rows_five_columns_and_three_amounts(
 
 def test_a_file_without_a_header_has_one_column_of_days_and_one_of_accounts() -> None:
     rows = [a_row(number, 6, 3) for number in range(4)]
-    assert told(text([[*row[:-1], row[1]] for row in rows])) is None, "two columns of days"
-    twins = told(text([[*row[:-1], row[0]] for row in rows]))
+    assert inferred(text([[*row[:-1], row[1]] for row in rows])) is None, "two columns of days"
+    twins = inferred(text([[*row[:-1], row[0]] for row in rows]))
     assert twins is not None
     assert twins.header[0] == "column 1", "two columns of account numbers"
-    alike = told(text([["AC1", "2025-01-01", *row[2:]] for row in rows]))
+    alike = inferred(text([["AC1", "2025-01-01", *row[2:]] for row in rows]))
     assert alike is not None
     assert alike.header[0] == "column 1", "no account stands twice on a day"
-    two_alike = told(text([rows[0], ["AC0", rows[0][1], *rows[1][2:]], *rows[2:]]))
+    two_alike = inferred(text([rows[0], ["AC0", rows[0][1], *rows[1][2:]], *rows[2:]]))
     assert two_alike is not None
     assert two_alike.header[0] == "column 1", "not even once"
-    assert told(text([row[1:5] for row in rows])) is None, "a day and three amounts alone"
+    assert inferred(text([row[1:5] for row in rows])) is None, "a day and three amounts alone"
 
 
-@pytest.mark.parametrize(("lines", "is_told"), [(3, True), (2, False)])
-def test_a_mark_ends_lines_where_two_of_it_part_three(lines: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("lines", "is_inferred"), [(3, True), (2, False)])
+def test_a_mark_ends_lines_where_two_of_it_part_three(lines: int, *, is_inferred: bool) -> None:
     content = "\u2028".join(",".join(row) for row in [NAMES, *(a_row(number, 5, 3) for number in range(lines - 1))]).encode()
-    found = told(content)
-    assert (found is not None and found.options.get("line_end") == "\u2028") is is_told
+    found = inferred(content)
+    assert (found is not None and found.options.get("line_end") == "\u2028") is is_inferred
 
 
 @pytest.mark.parametrize(("mark", "delimiter"), [("||", "||"), ("|" * 8, "|" * 8), (";;", ";;"), ("|~|", "|~|")])
-def test_a_delimiter_of_several_marks_is_told_whole(mark: str, delimiter: str) -> None:
+def test_a_delimiter_of_several_marks_is_inferred_whole(mark: str, delimiter: str) -> None:
     content = text([NAMES, *(a_row(number, 5, 3) for number in range(5))], mark)
     assert csv_layout(content, "a.csv").options["delimiter"] == delimiter
 
@@ -139,10 +139,10 @@ def a_value(number: int) -> dict[str, object]:
     return {"Beginning Market Value": number, "Ending Market Value": number + 1}
 
 
-@pytest.mark.parametrize(("keys", "is_told"), [(3, True), (2, False)])
-def test_keys_are_those_of_rows_where_there_are_three(keys: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("keys", "is_inferred"), [(3, True), (2, False)])
+def test_keys_are_those_of_rows_where_there_are_three(keys: int, *, is_inferred: bool) -> None:
     content = json.dumps({f"AC{number}": a_value(number) for number in range(keys)}).encode()
-    if is_told:
+    if is_inferred:
         assert json_layout(content, "a.json").options["key_as"] == "account number"
     else:
         with pytest.raises(DeliveryRejectedError, match="one array of rows with known names is needed"):

@@ -49,7 +49,7 @@ def verdict(
     amounts = {"bmv": [100] * rows, "in": inflow, "out": [0] * rows, "emv": [101 + place for place in range(rows)]}
     keys = pl.DataFrame({"account": ["A1"] * rows, "day": [date(2025, 1, 1)] * rows})
     figures = Figures(keys, pl.DataFrame(amounts).cast(MONEY), Decimal("0.01"))
-    told = {timing: pl.Series("told", given, pl.Float64()) for timing, given in computed.items()}
+    inferred = {timing: pl.Series("inferred", given, pl.Float64()) for timing, given in computed.items()}
 
     def compute(
         positions: pl.DataFrame,
@@ -60,7 +60,7 @@ def verdict(
         minimum_base: Decimal | None = None,
     ) -> pl.DataFrame:
         place = positions["ending_market_value"].cast(pl.Int64()) - 101
-        given = told.get(timing)
+        given = inferred.get(timing)
         return pl.DataFrame({"calculated_twrr": given.gather(place) if given is not None else [77.0] * positions.height})
 
     witness = Witness(figures, pl.Series(printed, dtype=pl.Float64()), pl.Series([digits] * rows), compute)
@@ -83,10 +83,10 @@ def test_a_convention_beats_another_by_three_rows_and_five_times_what_speaks_aga
     assert {one.timing for one in found.tied} == ({END} if beats else {END, START})
 
 
-@pytest.mark.parametrize(("fifth", "is_told"), [(0.00022, True), (-0.00022, True), (0.0002, False), (None, False)])
-def test_a_return_tells_from_four_times_its_rounding_on(fifth: float | None, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("fifth", "is_inferred"), [(0.00022, True), (-0.00022, True), (0.0002, False), (None, False)])
+def test_a_return_tells_from_four_times_its_rounding_on(fifth: float | None, *, is_inferred: bool) -> None:
     found = verdict([*[0.01] * 4, fifth], {END: [*[0.01] * 4, fifth]})
-    assert (found is not None) is is_told
+    assert (found is not None) is is_inferred
 
 
 @pytest.mark.parametrize(

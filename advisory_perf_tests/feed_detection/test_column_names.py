@@ -13,7 +13,7 @@ LABELLED = json.loads((Path(__file__).parent / "headers.json").read_text())
 OF_SYSTEMS = json.loads((Path(__file__).parent / "headers_of_systems.json").read_text())
 """Headers of custodians and accounting systems, by what they mean there; ``may_stay_open`` where the name alone cannot say.
 
-The table was mended with one half; the other one only measures it.
+The table was fixed with one half; the other one only measures it.
 """
 FIELD_OF_LABEL = {
     "account_id": "account_id",
@@ -48,8 +48,8 @@ def test_no_name_is_proposed_for_a_wrong_field_and_nearly_all_performance_header
     assert right == 22
 
 
-@pytest.mark.parametrize(("half", "most_wrong"), [("mended_with", 0), ("held_out", 1)])
-def test_names_that_the_table_has_not_seen_are_told_as_well(half: str, most_wrong: int) -> None:
+@pytest.mark.parametrize(("half", "most_wrong"), [("fixed_with", 0), ("held_out", 1)])
+def test_names_that_the_table_has_not_seen_are_inferred_as_well(half: str, most_wrong: int) -> None:
     found = [(one, proposal(one["header"])) for one in OF_SYSTEMS[half]]
     wrong = [one["header"] for one, reading in found if reading is not None and reading.field not in one["fields"]]
     assert len(wrong) <= most_wrong

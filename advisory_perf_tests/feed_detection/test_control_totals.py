@@ -1,4 +1,4 @@
-"""Counts and sums below the rows become control figures where they are exactly that, and land with the file they are from."""
+"""Counts and sums below the rows become control figures where they are exactly that, and are ingested with the file they are from."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,9 +12,9 @@ from advisory_perf.feed_detection.proposal import Proposal, propose
 from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf_tests.feed_detection.scenarios import FILE_NAME, a_file, cells, positions, proposed, told
+from advisory_perf_tests.feed_detection.scenarios import FILE_NAME, a_file, cells, inferred, positions, proposed
 
 pytestmark = pytest.mark.slow
 
@@ -28,13 +28,13 @@ def with_lines(*below: str) -> bytes:
 
 
 def controls(*below: str) -> Any:
-    return told(proposed(with_lines(*below))).get("controls")
+    return inferred(proposed(with_lines(*below))).get("controls")
 
 
-def landed(content: bytes, proposal: Proposal) -> Judged:
+def ingested(content: bytes, proposal: Proposal) -> Validated:
     feed = Feed.model_validate(yaml.safe_load(as_yaml(proposal)))
     delivery = Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC))
-    return judge(read_raw_rows(content, feed, FILE_NAME), feed, delivery)
+    return validate(read_raw_rows(content, feed, FILE_NAME), feed, delivery)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def landed(content: bytes, proposal: Proposal) -> Judged:
         ((f"Total contributions {IN}",), {"totals": {"contributions": r"^Total contributions (-?\d[\d.']*)$"}}),
     ],
 )
-def test_a_count_and_sums_are_told_and_hold_for_the_file(lines: tuple[str, ...], found: dict[str, Any]) -> None:
+def test_a_count_and_sums_are_inferred_and_hold_for_the_file(lines: tuple[str, ...], found: dict[str, Any]) -> None:
     content = with_lines(*lines)
     proposal = proposed(content)
-    assert told(proposal)["controls"] == found
-    result = landed(content, proposal)
+    assert inferred(proposal)["controls"] == found
+    result = ingested(content, proposal)
     assert (result.positions.height, result.footer, result.notices) == (COUNT, len(lines), ())
 
 
 def test_a_file_with_a_row_less_than_it_announces_is_then_refused() -> None:
     proposal = proposed(with_lines(f"TRAILER,{COUNT}"))
     with pytest.raises(DeliveryRejectedError) as caught:
-        landed(a_file(ROWS[:-1]) + f"TRAILER,{COUNT}\n".encode(), proposal)
+        ingested(a_file(ROWS[:-1]) + f"TRAILER,{COUNT}\n".encode(), proposal)
     assert caught.value.code == "E_CONTROL_COUNT"
 
 
@@ -72,13 +72,13 @@ def test_a_number_that_is_no_count_or_sum_is_none(line: str) -> None:
 def test_a_row_of_totals_is_held_against_the_rows() -> None:
     content = with_lines(f"Total,,{BEGIN},{IN},,,,,,{END},,,")
     proposal = proposed(content)
-    assert told(proposal)["footer"] == [{"column": "Account Number", "starts_with": ["Total"], "totals": True}]
-    assert "controls" not in told(proposal)
-    assert landed(content, proposal).footer == 1
+    assert inferred(proposal)["footer"] == [{"column": "Account Number", "starts_with": ["Total"], "totals": True}]
+    assert "controls" not in inferred(proposal)
+    assert ingested(content, proposal).footer == 1
 
 
 def test_a_row_of_totals_with_one_other_figure_is_a_footer_only() -> None:
-    assert told(proposed(with_lines(f"Total,,{BEGIN},1.00,,,,,,{END},,,")))["footer"] == [
+    assert inferred(proposed(with_lines(f"Total,,{BEGIN},1.00,,,,,,{END},,,")))["footer"] == [
         {"column": "Account Number", "starts_with": ["Total"]}
     ]
 
@@ -89,7 +89,7 @@ def test_every_file_of_a_kind_has_to_announce_its_own_count() -> None:
     def of(*counts: int) -> Any:
         sent = enumerate(zip(halves, counts, strict=True))
         files = [(f"acme_{place}.csv", a_file(rows) + f"T {count}\n".encode()) for place, (rows, count) in sent]
-        return told(propose(files, compute=sub_period_returns)).get("controls")
+        return inferred(propose(files, compute=sub_period_returns)).get("controls")
 
     assert of(*map(len, halves)) == {"count": r"^T (\d+)$"}
     assert of(len(halves[0]), 1) is None
@@ -107,5 +107,5 @@ def test_lines_full_of_numbers_announce_nothing() -> None:
 def test_lines_that_begin_in_too_many_ways_are_no_footers_by_rule() -> None:
     words = [f"{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}{chr(97 + number // 676)} says" for number in range(300)]
     many = a_file([cells(row) for row in positions(accounts=60)]) + "".join(f"{line}\n" for line in words).encode()
-    rules: Any = told(proposed(many))["footer"]
+    rules: Any = inferred(proposed(many))["footer"]
     assert len([start for rule in rules for start in rule["starts_with"]]) == 50

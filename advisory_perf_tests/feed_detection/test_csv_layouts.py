@@ -18,11 +18,11 @@ from advisory_perf_tests.feed_detection.scenarios import (
     NAMES,
     a_file,
     cells,
-    landed,
-    lands_as_it_is,
+    inferred,
+    ingested,
+    is_ingested_as_it_is,
     positions,
     proposed,
-    told,
 )
 from advisory_perf_tests.ingestion.pollutions import variants
 
@@ -110,9 +110,9 @@ def test_one_damaged_line_makes_no_other_dialect() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", SHOWN)
-def test_a_file_in_the_proposed_layout_lands_as_it_is(sign: str) -> None:
+def test_a_file_in_the_proposed_layout_is_ingested_as_it_is(sign: str) -> None:
     content = SHOWN[sign][0].encode()
-    lands_as_it_is(proposed(content), content, ROWS, FIGURES)
+    is_ingested_as_it_is(proposed(content), content, ROWS, FIGURES)
 
 
 def test_the_header_of_a_workbook_may_stand_below_line_fifty() -> None:
@@ -141,19 +141,19 @@ class TestWithoutAHeader:
         assert files["header"] == "none"
         assert files["names"][:4] == ["account number", "as of date", "column 3", "column 4"]
 
-    def test_day_and_account_are_told_and_amounts_are_left_to_a_person(self) -> None:
+    def test_day_and_account_are_inferred_and_amounts_are_left_to_a_person(self) -> None:
         proposal = proposed(self.BODY.encode())
-        found = told(proposal)
+        found = inferred(proposal)
         assert (found["columns.account_id"], found["columns.as_of_date"]) == ("account number", "as of date")
         assert {"columns.beginning_market_value", "columns.contributions"} <= set(proposal.open_keys)
 
     @pytest.mark.slow
-    def test_the_file_lands_once_a_person_has_named_the_amounts(self) -> None:
+    def test_the_file_is_ingested_once_a_person_has_named_the_amounts(self) -> None:
         content = self.BODY.encode()
         names = {field: f"column {place}" for place, field in enumerate(NAMES, start=1)}
         columns = {**names, "account_id": "account number", "as_of_date": "as of date"}
         conventions = {"flow_timing": "end_of_day", "fee_basis": "net"}
-        result = landed(proposed(content), content, said={"columns": columns, "conventions": conventions})
+        result = ingested(proposed(content), content, said={"columns": columns, "conventions": conventions})
         assert result.quarantined.is_empty()
         assert [str(value) for value in result.positions["fees"]] == [f"{Decimal(row['fees']):.4f}" for row in ROWS]
 

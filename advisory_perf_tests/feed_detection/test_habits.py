@@ -1,4 +1,4 @@
-"""What the rows show of a vendor's habits is proposed and lands; the same rows without the sign of it give no key."""
+"""What the rows show of a vendor's habits is proposed and is ingested; the same rows without the sign of it give no key."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ from advisory_perf_tests.feed_detection.scenarios import (
     cells,
     columns,
     finding,
-    landed,
-    lands_as_it_is,
+    inferred,
+    ingested,
+    is_ingested_as_it_is,
     positions,
     proposed,
     renamed,
     scaled,
-    told,
 )
 
 pytestmark = pytest.mark.slow
@@ -101,16 +101,18 @@ SHOWN: list[tuple[str, list[dict[str, str]], object, list[dict[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("key", "rows", "value", "true"), SHOWN, ids=[f"{key} {place}" for place, (key, *_) in enumerate(SHOWN)])
-def test_what_the_rows_show_is_proposed_and_lands(key: str, rows: list[dict[str, str]], value: object, true: list[dict[str, str]]) -> None:
+def test_what_the_rows_show_is_proposed_and_is_ingested(
+    key: str, rows: list[dict[str, str]], value: object, true: list[dict[str, str]]
+) -> None:
     content = a_file(rows)
     proposal = proposed(content)
-    assert told(proposal)[key] == value, as_yaml(proposal)
+    assert inferred(proposal)[key] == value, as_yaml(proposal)
     assert proposal.is_complete, as_yaml(proposal)
-    lands_as_it_is(proposal, content, true, ["currency", *FIGURES])
+    is_ingested_as_it_is(proposal, content, true, ["currency", *FIGURES])
 
 
 def test_rows_that_show_none_of_it_give_no_key() -> None:
-    found = told(proposed(a_file(with_rows(no_change))))
+    found = inferred(proposed(a_file(with_rows(no_change))))
     assert not {"negative_flows", "minor_units", "plausibility", "valuations", "weekends"} & found.keys()
     assert (found["columns.account_id"], found["columns.as_of_date"]) == ("Account Number", "As Of Date")
     assert "time_zone" not in str(found["files"])
@@ -125,7 +127,7 @@ def question(proposal: Proposal, key: str) -> str:
 
 
 class TestWhatOnlyRaisesAQuestion:
-    def test_a_negative_flow_where_no_identity_is_told(self) -> None:
+    def test_a_negative_flow_where_no_identity_is_inferred(self) -> None:
         names = {field: name for field, name in NAMES.items() if field not in {"appreciation", "income"}}
         assert "line " in question(proposed(a_file(with_rows(reversal), names)), "negative_flows")
 
@@ -170,8 +172,8 @@ def test_accounts_that_stand_beside_each_other_are_two_in_whatever_case() -> Non
     rows = with_rows(lambda _, row: {"account_id": "ac000002"} if row["account_id"] == "AC000003" else {})
     content = a_file(rows)
     proposal = proposed(content)
-    assert told(proposal)["columns.account_id"] == {"from": "Account Number", "case": "keep"}
-    lands_as_it_is(proposal, content, rows, FIGURES)
+    assert inferred(proposal)["columns.account_id"] == {"from": "Account Number", "case": "keep"}
+    is_ingested_as_it_is(proposal, content, rows, FIGURES)
 
 
 def test_a_currency_of_a_minor_unit_above_the_header_is_accepted() -> None:
@@ -179,17 +181,17 @@ def test_a_currency_of_a_minor_unit_above_the_header_is_accepted() -> None:
     rows = with_rows(lambda _, row: {field: scaled(row[field], 100) for field in MONEY})
     content = a_file(rows, names, above=["All values in GBX"])
     proposal = proposed(content)
-    assert (told(proposal)["currency"], told(proposal)["minor_units"]) == ("GBX", "accept")
-    lands_as_it_is(proposal, content, with_rows(in_sterling), ["currency", *FIGURES])
+    assert (inferred(proposal)["currency"], inferred(proposal)["minor_units"]) == ("GBX", "accept")
+    is_ingested_as_it_is(proposal, content, with_rows(in_sterling), ["currency", *FIGURES])
 
 
 def test_a_minor_unit_in_the_names_of_columns_is_their_scale() -> None:
     names = {field: f"{name} (GBX)" if field in MONEY else name for field, name in NAMES.items() if field != "currency"}
     content = a_file(with_rows(lambda _, row: {field: scaled(row[field], 100) for field in MONEY}), names)
     proposal = proposed(content)
-    assert told(proposal)["currency"] == "GBP"
-    assert told(proposal)["columns.fees"] == {"from": "Management Fees (GBX)", "scale": Decimal("0.01")}
-    lands_as_it_is(proposal, content, with_rows(in_sterling), ["currency", *FIGURES])
+    assert inferred(proposal)["currency"] == "GBP"
+    assert inferred(proposal)["columns.fees"] == {"from": "Management Fees (GBX)", "scale": Decimal("0.01")}
+    is_ingested_as_it_is(proposal, content, with_rows(in_sterling), ["currency", *FIGURES])
 
 
 def within_the_month(day: date, *, linked: bool) -> list[Position]:
@@ -212,8 +214,8 @@ class TestSeveralValuationsAMonth:
         rows = [cells(row) for row in within_the_month(date(2025, 1, 15), linked=True)]
         content = a_file(rows)
         proposal = proposed(content)
-        assert (told(proposal)["cadence"], told(proposal)["valuations"]) == ("monthly", "all")
-        lands_as_it_is(proposal, content, rows, FIGURES)
+        assert (inferred(proposal)["cadence"], inferred(proposal)["valuations"]) == ("monthly", "all")
+        is_ingested_as_it_is(proposal, content, rows, FIGURES)
 
     def test_they_are_left_to_a_person_where_both_begin_alike(self) -> None:
         proposal = proposed(a_file([cells(row) for row in within_the_month(date(2025, 1, 15), linked=False)]))
@@ -221,10 +223,10 @@ class TestSeveralValuationsAMonth:
 
 
 def daily(weekends: bool) -> dict[str, Any]:
-    """What is told of accounts whose value stays, on every day of three weeks or on those from Monday to Friday."""
+    """What is inferred of accounts whose value stays, on every day of three weeks or on those from Monday to Friday."""
     days = [date(2025, 3, 3) + timedelta(days=place) for place in range(21)]
     rows = [{**row, "as_of_date": day.isoformat()} for row in ROWS[::8] for day in days if weekends or day.isoweekday() < 6]
-    return told(proposed(a_file(rows)))
+    return inferred(proposed(a_file(rows)))
 
 
 def test_saturdays_and_sundays_are_due_where_all_of_them_have_rows() -> None:
@@ -233,19 +235,19 @@ def test_saturdays_and_sundays_are_due_where_all_of_them_have_rows() -> None:
     assert (weekdays["cadence"], weekdays.get("weekends")) == ("daily", None)
 
 
-def test_a_column_with_a_reversal_is_still_its_field_and_nothing_lands_in_quarantine() -> None:
+def test_a_column_with_a_reversal_is_still_its_field_and_nothing_ends_in_quarantine() -> None:
     content = a_file(with_rows(reversal))
     proposal = proposed(content)
     assert columns(proposal) == dict(NAMES)
-    assert landed(proposal, content).quarantined.is_empty()
+    assert ingested(proposal, content).quarantined.is_empty()
 
 
-def test_a_document_of_accounts_and_days_lands_by_its_keys() -> None:
+def test_a_document_of_accounts_and_days_is_ingested_by_its_keys() -> None:
     accounts: dict[str, dict[str, dict[str, str]]] = {}
     for row in ROWS:
         figures = {name: row[field] for field, name in NAMES.items() if field not in {"account_id", "as_of_date"} and row[field]}
         accounts.setdefault(row["account_id"], {})[row["as_of_date"]] = figures
     content = json.dumps({"data": accounts}).encode()
     proposal = proposed(content)
-    assert told(proposal)["files"]["json"] == {"rows_at": "data", "key_as": ["account number", "as of date"]}  # type: ignore[index]
-    lands_as_it_is(proposal, content, ROWS, ["currency", *FIGURES])
+    assert inferred(proposal)["files"]["json"] == {"rows_at": "data", "key_as": ["account number", "as of date"]}  # type: ignore[index]
+    is_ingested_as_it_is(proposal, content, ROWS, ["currency", *FIGURES])

@@ -110,7 +110,7 @@ def test_a_term_that_is_missing_is_found_with_its_sign() -> None:
         (["0", "0"], "distributions", 1),
     ],
 )
-def test_signs_make_a_column_fit_a_field_turn_it_or_refuse_it(amounts: list[str], field: str, sign: int) -> None:
+def test_signs_make_a_column_fit_a_field_reverse_it_or_refuse_it(amounts: list[str], field: str, sign: int) -> None:
     assert figures(x=amounts).orientation("x", field) == sign
 
 

@@ -1,4 +1,4 @@
-"""What is filled in is right, in whatever layout a file comes, and a complete proposal lands every value as it is."""
+"""What is filled in is right, in whatever layout a file comes, and a complete proposal ingests every value as it is."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from advisory_perf.contracts.enums import FeeBasis
 from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, judge
+from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.feed_detection.layouts import MONEY, RETURNS, Layout, layouts
 from advisory_perf_tests.feed_detection.scenarios import FILE_NAME, proposed
@@ -54,7 +54,7 @@ def check(layout: Layout) -> bool:
         return False
     feed = _made_complete(text, layout)
     raw = read_raw_rows(content, feed, FILE_NAME)
-    result = judge(raw, feed, _DELIVERY)
+    result = validate(raw, feed, _DELIVERY)
     assert result.quarantined.is_empty(), (text, result.quarantined["reason"].to_list()[:3])
     assert result.duplicate == 0
     true = pl.DataFrame(layout.true_rows())
@@ -78,4 +78,4 @@ def check(layout: Layout) -> bool:
 @settings(derandomize=True, max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(layouts())
 def test_nothing_that_is_filled_in_is_wrong(layout: Layout) -> None:
-    counted("layouts that are told whole", check(layout))
+    counted("layouts that are inferred whole", check(layout))

@@ -18,12 +18,12 @@ from advisory_perf_tests.feed_detection.scenarios import (
     confirmed,
     finding,
     gross_of_fees,
+    inferred,
     positions,
     proposed,
     proposed_of,
     renamed,
     scaled,
-    told,
     without_flows,
 )
 
@@ -43,7 +43,7 @@ def changed(given: tuple[Position, ...], **factors: int) -> list[dict[str, str]]
     return [{**cells(row), **{field: scaled(cells(row)[field], factor) for field, factor in factors.items()}} for row in given]
 
 
-def test_a_file_with_exact_names_is_told_whole() -> None:
+def test_a_file_with_exact_names_is_inferred_whole() -> None:
     proposal = proposed_of(positions())
     assert proposal.is_complete
     assert columns(proposal) == dict(NAMES)
@@ -52,19 +52,19 @@ def test_a_file_with_exact_names_is_told_whole() -> None:
 
 @pytest.mark.parametrize("timing", TIMINGS)
 def test_the_returns_tell_the_flow_timing(timing: FlowTiming) -> None:
-    found = told(proposed_of(positions(timing=timing)))
+    found = inferred(proposed_of(positions(timing=timing)))
     assert found["conventions.flow_timing"] == timing.value
     assert found["conventions.fee_basis"] == FeeBasis.NET.value
 
 
 @pytest.mark.parametrize("timing", TIMINGS)
 def test_returns_before_fees_tell_that_they_are_gross(timing: FlowTiming) -> None:
-    found = told(proposed_of(gross_of_fees(positions(timing=timing), timing)))
+    found = inferred(proposed_of(gross_of_fees(positions(timing=timing), timing)))
     assert found["conventions.flow_timing"] == timing.value
     assert found["conventions.fee_basis"] == FeeBasis.GROSS.value
 
 
-def test_fees_and_distributions_that_work_alike_are_told_by_name_only_where_fees_are_the_rule_and_flows_are_rare() -> None:
+def test_fees_and_distributions_that_work_alike_are_inferred_by_name_only_where_fees_are_the_rule_and_flows_are_rare() -> None:
     """Gross, and flows out at the end of the day: both are added to the ending value, and no equation tells which is which."""
     book = gross_of_fees(positions(), FlowTiming.END_OF_DAY)
     proposal = proposed_of(book)
@@ -92,8 +92,8 @@ def test_without_returns_conventions_are_open_and_flows_are_not_confirmed() -> N
 @pytest.mark.parametrize(("scale", "factor"), [("percent", 100), ("basis_points", 10_000)])
 def test_the_returns_tell_their_scale_and_the_benchmark_follows_its_size(scale: str, factor: int) -> None:
     proposal = proposed(a_file(changed(positions(), vendor_twrr=factor, benchmark_return=factor)))
-    assert told(proposal)["columns.vendor_twrr"] == {"from": "TWR", "scale": scale}
-    assert told(proposal)["columns.benchmark_return"] == {"from": "Benchmark Return", "scale": scale}
+    assert inferred(proposal)["columns.vendor_twrr"] == {"from": "TWR", "scale": scale}
+    assert inferred(proposal)["columns.benchmark_return"] == {"from": "Benchmark Return", "scale": scale}
     assert proposal.is_complete
 
 
@@ -108,19 +108,19 @@ def test_returns_that_follow_from_no_row_may_be_of_the_period_that_their_name_ha
 def test_a_benchmark_of_another_size_is_left_open(factor: int) -> None:
     proposal = proposed(a_file(changed(positions(), benchmark_return=factor)))
     assert finding(proposal, "columns.benchmark_return").status is Status.UNDECIDED
-    assert "columns.vendor_twrr" in told(proposal)
+    assert "columns.vendor_twrr" in inferred(proposal)
 
 
 def test_the_identity_tells_the_sign_of_what_is_subtracted() -> None:
     proposal = proposed(a_file(changed(positions(), distributions=-1, fees=-1)))
-    assert told(proposal)["columns.distributions"] == {"from": "Withdrawals", "sign": -1}
-    assert told(proposal)["columns.fees"] == {"from": "Management Fees", "sign": -1}
+    assert inferred(proposal)["columns.distributions"] == {"from": "Withdrawals", "sign": -1}
+    assert inferred(proposal)["columns.fees"] == {"from": "Management Fees", "sign": -1}
     assert proposal.is_complete
 
 
-def test_returns_of_the_other_sign_are_told_where_the_values_are_known() -> None:
+def test_returns_of_the_other_sign_are_inferred_where_the_values_are_known() -> None:
     proposal = proposed(a_file(changed(positions(), vendor_twrr=-1)))
-    assert told(proposal)["columns.vendor_twrr"] == {"from": "TWR", "sign": -1}
+    assert inferred(proposal)["columns.vendor_twrr"] == {"from": "TWR", "sign": -1}
 
 
 @pytest.mark.parametrize(("begin", "end"), [("Market Value", "Value"), ("Value", "Market Value"), ("NAV", "Balance")])
@@ -153,7 +153,7 @@ def test_two_names_that_changed_places_are_refused_and_never_confirmed(one: str,
 @pytest.mark.parametrize(
     ("one", "other"), [("income", "appreciation"), ("income", "other_adjustments"), ("appreciation", "other_adjustments")]
 )
-def test_what_no_equation_tells_apart_is_refused_where_its_figures_contradict_its_name(one: str, other: str) -> None:
+def test_what_no_equation_distinguish_is_refused_where_its_figures_contradict_its_name(one: str, other: str) -> None:
     proposal = proposed_of(positions(), renamed(**{one: NAMES[other], other: NAMES[one]}))
     assert not {one, other} & columns(proposal).keys()
     assert {"beginning_market_value", "ending_market_value", "contributions"} <= confirmed(proposal).keys()
@@ -187,7 +187,7 @@ def test_one_day_confirms_nothing_that_two_days_would_have_to() -> None:
 def test_a_net_flow_of_the_vendors_own_is_confirmed_by_the_flows() -> None:
     rows = [{**cells(row), "net": str(dollars(-row.net_flow))} for row in positions()]
     proposal = proposed(a_file(rows, {**NAMES, "net": "Net Flow"}))
-    assert told(proposal)["columns.vendor_net_flow"] == {"from": "Net Flow", "sign": -1}
+    assert inferred(proposal)["columns.vendor_net_flow"] == {"from": "Net Flow", "sign": -1}
     assert proposal.is_complete
 
 
@@ -201,15 +201,15 @@ def net_only(name: str, *, sign: int = 1, of: Sequence[Position] = (), names: Ma
 @pytest.mark.parametrize("name", ["Net Flow", "Deposits & Withdrawals", "Net Contributions", "Cash Flow", "Net Additions/Withdrawals"])
 def test_a_net_flow_alone_stands_in_the_place_of_both_flows(name: str) -> None:
     proposal = net_only(name)
-    assert told(proposal)["columns.net_flow"] == name
+    assert inferred(proposal)["columns.net_flow"] == name
     assert confirmed(proposal)["net_flow"] == name
     assert proposal.is_complete
 
 
 def test_a_net_flow_that_is_negative_for_what_comes_in_is_turned_by_the_equations() -> None:
-    assert told(net_only("Net Flow", sign=-1))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
+    assert inferred(net_only("Net Flow", sign=-1))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
     returns_only = {field: name for field, name in NAMES.items() if field not in {"appreciation", "income", "fees", "other_adjustments"}}
-    assert told(net_only("Net Flow", sign=-1, names=returns_only))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
+    assert inferred(net_only("Net Flow", sign=-1, names=returns_only))["columns.net_flow"] == {"from": "Net Flow", "sign": -1}
 
 
 def test_a_net_flow_that_no_equation_confirms_is_left_to_a_person() -> None:
@@ -244,13 +244,13 @@ def test_gross_and_net_returns_side_by_side_leave_open_which_one_counts() -> Non
     proposal = proposed(a_file(rows, {**renamed(vendor_twrr="Return Net"), "gross": "Return Gross"}))
     assert set(finding(proposal, "columns.vendor_twrr").candidates) == {"Return Net", "Return Gross"}
     assert set(finding(proposal, "conventions.fee_basis").candidates) == {"net", "gross"}
-    assert told(proposal)["conventions.flow_timing"] == "end_of_day"
+    assert inferred(proposal)["conventions.flow_timing"] == "end_of_day"
 
 
 def test_blank_cells_are_zero_where_the_identity_holds_with_zero() -> None:
     rows = [{field: "" if field in FIGURES[1:7] and text == "0.00" else text for field, text in cells(row).items()} for row in positions()]
     proposal = proposed(a_file(rows))
-    assert told(proposal)["columns.contributions"] == {"from": "Contributions", "blank": "zero"}
+    assert inferred(proposal)["columns.contributions"] == {"from": "Contributions", "blank": "zero"}
     assert proposal.is_complete
 
 
@@ -263,12 +263,12 @@ def test_blank_cells_that_are_no_zero_are_left_to_a_person() -> None:
 
 def test_thousands_in_a_name_are_the_scale_of_its_column() -> None:
     names = renamed(**{field: f"{NAMES[field]} ($000)" for field in FIGURES[:8]})
-    found = told(proposed_of(positions(), names))
+    found = inferred(proposed_of(positions(), names))
     assert found["columns.fees"] == {"from": "Management Fees ($000)", "scale": Decimal(1000)}
 
 
 def test_a_percent_sign_in_a_name_is_said_in_the_feed_even_where_the_figures_are_fractions() -> None:
-    found = told(proposed_of(positions(), renamed(vendor_twrr="TWR (%)")))
+    found = inferred(proposed_of(positions(), renamed(vendor_twrr="TWR (%)")))
     assert found["columns.vendor_twrr"] == {"from": "TWR (%)", "scale": "fraction"}
 
 
@@ -291,8 +291,8 @@ def test_the_currency_is_said_by_the_file_or_left_open() -> None:
     plain = without("currency")
     assert finding(proposed_of(positions(), plain), "currency").candidates == ()
     rows = [cells(row) for row in positions()]
-    assert told(proposed(a_file(rows, plain, above=["All values in CHF"])))["currency"] == "CHF"
-    assert told(proposed_of(positions(), {**plain, "fees": "Fees (EUR)"}))["currency"] == "EUR"
+    assert inferred(proposed(a_file(rows, plain, above=["All values in CHF"])))["currency"] == "CHF"
+    assert inferred(proposed_of(positions(), {**plain, "fees": "Fees (EUR)"}))["currency"] == "EUR"
     in_dollars = [{**row, "fees": f"${row['fees']}"} for row in rows]
     assert finding(proposed(a_file(in_dollars, plain)), "currency").candidates[:2] == ("USD", "CAD")
 
@@ -307,8 +307,8 @@ def test_dashes_in_the_place_of_cents_change_no_sign() -> None:
     printed = [{field: swiss(text) if field in FIGURES[:8] else text for field, text in row.items()} for row in rows]
     proposal, plain = proposed(a_file(printed)), proposed(a_file(rows))
     assert any(".-" in text for row in printed for text in row.values())
-    assert told(proposal)["numbers"] == {"grouping": "'"}
-    assert {key: value for key, value in told(proposal).items() if key != "numbers"} == told(plain)
+    assert inferred(proposal)["numbers"] == {"grouping": "'"}
+    assert {key: value for key, value in inferred(proposal).items() if key != "numbers"} == inferred(plain)
 
 
 def test_equations_that_hold_with_every_sign_turned_confirm_no_sign() -> None:
@@ -324,15 +324,15 @@ def test_equations_that_hold_with_every_sign_turned_confirm_no_sign() -> None:
 @pytest.mark.parametrize("code", ["GBX", "GBp", "DEM", "XAU"])
 def test_a_column_of_currencies_holds_codes_or_what_vendors_write_for_them(code: str) -> None:
     rows = [{**cells(row), "currency": code if place % 2 else "USD"} for place, row in enumerate(positions())]
-    assert told(proposed(a_file(rows)))["columns.currency"] == "Currency"
+    assert inferred(proposed(a_file(rows)))["columns.currency"] == "Currency"
     others = [{**row, "currency": "ABC"} for row in rows]
-    assert "columns.currency" not in told(proposed(a_file(others)))
+    assert "columns.currency" not in inferred(proposed(a_file(others)))
 
 
 def test_totals_and_notes_below_the_rows_are_footers() -> None:
     content = a_file([cells(row) for row in positions()]) + b"Total,,1.00,,,,,,,,,,\nGenerated by Acme on 2025-04-01\n"
     proposal = proposed(content)
-    assert told(proposal)["footer"] == [{"column": "Account Number", "starts_with": ["Total", "Generated by Acme on"]}]
+    assert inferred(proposal)["footer"] == [{"column": "Account Number", "starts_with": ["Total", "Generated by Acme on"]}]
     assert proposal.is_complete
 
 
@@ -359,7 +359,7 @@ def test_evidence_names_the_share_of_rows_on_which_each_equation_holds() -> None
 def test_a_name_that_is_only_a_date_gives_no_pattern() -> None:
     proposal = proposed(a_file([cells(row) for row in positions()]), file_name="20250331.csv")
     assert finding(proposal, "files.patterns").candidates == ("*.csv",)
-    assert told(proposal)["files"] == {"format": "csv"}
+    assert inferred(proposal)["files"] == {"format": "csv"}
 
 
 def test_a_blank_cell_behind_the_rows_that_are_computed_with_is_seen() -> None:
@@ -388,14 +388,14 @@ def weighted(weight: str) -> Callable[[Position], Decimal | None]:
 
 
 @pytest.mark.parametrize("weight", ["0.25", "0.60"])
-def test_flows_of_any_one_weight_are_told_with_the_weight(weight: str) -> None:
+def test_flows_of_any_one_weight_are_inferred_with_the_weight(weight: str) -> None:
     proposal = with_returns(weighted(weight))
-    assert told(proposal)["conventions.flow_timing"] == "weighted"
-    assert told(proposal)["conventions.weight"] == weight
+    assert inferred(proposal)["conventions.flow_timing"] == "weighted"
+    assert inferred(proposal)["conventions.weight"] == weight
     assert proposal.is_complete
 
 
-def test_a_weight_that_is_told_to_no_hundredth_leaves_the_timing_open() -> None:
+def test_a_weight_that_is_inferred_to_no_hundredth_leaves_the_timing_open() -> None:
     proposal = with_returns(weighted("0.333"))
     assert "conventions.flow_timing" in proposal.open_keys
     assert not {"contributions", "distributions"} & columns(proposal).keys()
@@ -406,12 +406,12 @@ def test_returns_that_are_nearly_right_tell_as_much_and_say_so() -> None:
         return None if row.vendor_twrr is None else row.vendor_twrr + Decimal(row.ending % 19 - 9) / 200_000
 
     proposal = with_returns(nearly)
-    assert told(proposal)["conventions.flow_timing"] == "end_of_day"
+    assert inferred(proposal)["conventions.flow_timing"] == "end_of_day"
     assert proposal.is_complete
     assert "to within 1 basis points" in finding(proposal, "columns.vendor_twrr").evidence
 
 
-def test_a_timing_is_not_told_by_the_rows_without_flows() -> None:
+def test_a_timing_is_not_inferred_by_the_rows_without_flows() -> None:
     def right_without_flows(row: Position) -> Decimal | None:
         return row.vendor_twrr if row.net_flow == 0 or row.vendor_twrr is None else row.vendor_twrr * 2
 
@@ -426,14 +426,14 @@ def test_instants_are_left_open_with_what_has_to_be_said(zone: str) -> None:
     assert "time_zone" in found.evidence
 
 
-def test_a_header_of_two_rows_is_told_with_its_joined_names() -> None:
+def test_a_header_of_two_rows_is_inferred_with_its_joined_names() -> None:
     header = (
         "Account,,Market Value,Flows,,Earned,,Costs,,Market Value,Return,,",
         "Number,As Of Date,Beginning,In,Out,Income,Appreciation,Fees,Adjustments,Ending,TWR,Benchmark,Currency",
     )
     body = a_file([cells(row) for row in positions()]).decode().partition("\n")[2]
     proposal = proposed("\n".join([*header, body]).encode())
-    assert told(proposal)["files"]["header_rows"] == 2  # type: ignore[index]
+    assert inferred(proposal)["files"]["header_rows"] == 2  # type: ignore[index]
     assert columns(proposal)["beginning_market_value"] == "Market Value Beginning"
     assert columns(proposal)["distributions"] == "Flows Out"
     assert proposal.is_complete

@@ -64,7 +64,7 @@ def test_the_rows_of_a_json_document_are_found_by_their_names() -> None:
     assert table.headers == list(HEADER)
 
 
-def test_a_document_a_line_is_told_from_one_document() -> None:
+def test_a_document_a_line_is_distinguished_from_one_document() -> None:
     table = read(f"{json.dumps(AS_JSON)}\n{json.dumps(AS_JSON)}\n", "acme.json")
     assert table.files["json"] == {"lines": True}
     assert table.raw.height == 2
@@ -94,7 +94,7 @@ def test_two_sheets_with_tables_are_refused() -> None:
     assert refused(workbook(One=(HEADER, ROW), Two=(HEADER, ROW))).code == "E_SHEET_AMBIGUOUS"
 
 
-def test_a_parquet_file_is_told_by_its_bytes() -> None:
+def test_a_parquet_file_is_inferred_by_its_bytes() -> None:
     buffer = io.BytesIO()
     pl.DataFrame([dict(zip(HEADER, ROW, strict=True))]).write_parquet(buffer)
     assert read(buffer.getvalue(), "acme.parquet").files["format"] == "parquet"

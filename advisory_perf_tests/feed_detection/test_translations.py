@@ -79,6 +79,6 @@ def test_four_to_eight_digits_of_a_name_change_from_file_to_file(name: str, patt
     assert file_names(name)["patterns"] == [pattern]
 
 
-def test_the_version_of_a_name_is_told_in_either_case() -> None:
+def test_the_version_of_a_name_is_inferred_in_either_case() -> None:
     assert file_names("acme_V2.csv")["version"] == file_names("acme_v2.csv")["version"] == r"_v(\d+)$"
     assert "version" not in file_names("acmev2.csv")

@@ -18,7 +18,7 @@ def raw(*given: str | None) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "inferred"),
     [
         (("1234.56", "-7"), {}),
         (("1,234.56", "12.5"), {"grouping": ","}),
@@ -37,26 +37,26 @@ def raw(*given: str | None) -> pl.DataFrame:
         (("1'000.50 kr.", "5.-"), {"grouping": "'", "currency_signs": ["kr."]}),
     ],
 )
-def test_a_notation_is_told_by_the_texts_that_no_other_one_explains(given: tuple[str, ...], told: dict[str, object]) -> None:
+def test_a_notation_is_inferred_by_the_texts_that_no_other_one_explains(given: tuple[str, ...], inferred: dict[str, object]) -> None:
     found = notation([texts(*given)], is_text=True)
     assert found.candidates == ()
-    assert found.told == told
+    assert found.inferred == inferred
 
 
 def test_thousands_that_may_be_thousandths_are_listed_with_both_readings() -> None:
     found = notation([texts("1,234", "5,678")], is_text=True)
-    assert found.told == {}
+    assert found.inferred == {}
     assert len(found.candidates) == 2
 
 
 def test_texts_beside_numbers_of_the_format_tell_their_notation_where_a_point_explains_fewer() -> None:
     german = {"decimal_mark": ",", "grouping": "."}
-    assert notation([texts("1.234,50", "1.000.000,00", "12,5", "7")], is_text=False).told == german
-    assert notation([texts("1.234", "5.678", "12")], is_text=False).told == {}, "numbers have a decimal point"
+    assert notation([texts("1.234,50", "1.000.000,00", "12,5", "7")], is_text=False).inferred == german
+    assert notation([texts("1.234", "5.678", "12")], is_text=False).inferred == {}, "numbers have a decimal point"
 
 
 def test_one_column_tells_the_notation_of_another() -> None:
-    assert notation([texts("1,234", "5,678"), texts("0.5")], is_text=True).told == {"grouping": ","}
+    assert notation([texts("1,234", "5,678"), texts("0.5")], is_text=True).inferred == {"grouping": ","}
 
 
 @pytest.mark.parametrize(

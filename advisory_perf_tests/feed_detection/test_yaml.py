@@ -14,7 +14,7 @@ from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import load_feeds, read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
@@ -47,14 +47,14 @@ def saved(text: str, folder: Path) -> Path:
     return path
 
 
-def landed(file: SampleFile, feed: Feed) -> Judged:
-    return judge(read_raw_rows(file.content, feed, file.name), feed, Delivery("d1", file.name, datetime(2025, 4, 2, tzinfo=UTC)))
+def ingested(file: SampleFile, feed: Feed) -> Validated:
+    return validate(read_raw_rows(file.content, feed, file.name), feed, Delivery("d1", file.name, datetime(2025, 4, 2, tzinfo=UTC)))
 
 
 @pytest.mark.parametrize(
     ("vendor", "still_open"), [("vendor_a", {"currency"}), ("vendor_b", set()), ("vendor_c", {"currency"}), ("vendor_d", {"currency"})]
 )
-def test_the_proposed_feed_lands_the_files_it_was_made_from_as_the_true_feed_does(
+def test_the_proposed_feed_ingests_the_files_it_was_made_from_as_the_true_feed_does(
     vendor: str, still_open: set[str], tmp_path: Path
 ) -> None:
     files = files_of(vendor)
@@ -68,7 +68,7 @@ def test_the_proposed_feed_lands_the_files_it_was_made_from_as_the_true_feed_doe
     for file in files:
         assert feed.claims(file.name)
         assert feed.version_of(file.name) == true.version_of(file.name)
-        ours, theirs = landed(file, feed), landed(file, true)
+        ours, theirs = ingested(file, feed), ingested(file, true)
         assert ours.positions.equals(theirs.positions)
         assert ours.positions.height > 0
         assert (ours.read, ours.footer, ours.duplicate) == (theirs.read, theirs.footer, theirs.duplicate)
@@ -103,12 +103,12 @@ def variants() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("variant", variants())
-def test_a_complete_proposal_lands_every_value_as_it_is(variant: str, tmp_path: Path) -> None:
+def test_a_complete_proposal_ingests_every_value_as_it_is(variant: str, tmp_path: Path) -> None:
     content = variants()[variant]
     proposal = proposed(content)
     assert proposal.open_keys == ()
     feed = read_feed(saved(as_yaml(proposal), tmp_path))
-    result = landed(SampleFile(feed.vendor, FILE_NAME, content), feed)
+    result = ingested(SampleFile(feed.vendor, FILE_NAME, content), feed)
     assert result.quarantined.is_empty()
     typed = pl.DataFrame([cells(row) for row in positions()]).select("account_id", *FIGURES)
     wanted = typed.with_columns(pl.col(FIGURES[:8]).cast(MONEY), pl.col(FIGURES[8:]).cast(pl.Float64()))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, judged, lines, read, refusal, rejection
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, lines, read, refusal, rejection, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.table
@@ -41,7 +41,7 @@ def in_csv(rows: list[list[str]], delimiter: str, line_end: str) -> str:
 
 def values(content: str | bytes, feed: Feed) -> list[tuple[Any, ...]]:
     """The positions of a file, by account and day; nothing of it may be in quarantine."""
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert result.quarantined["reason"].to_list() == []
     positions = result.positions.sort("account_id", "as_of_date")
     return positions.select(
@@ -69,7 +69,7 @@ def test_a_declared_line_end_may_be_followed_by_one_of_an_editor(end: str) -> No
 @pytest.mark.parametrize(("delimiter", "row"), [("||", "A9||2024-05-31|||1||0||0||2"), ("~|~", "A9~|~2024-05-31~|~|~1~|~0~|~0~|~2")])
 def test_a_delimiter_that_may_begin_in_two_places_makes_a_misfit(delimiter: str, row: str) -> None:
     content = in_csv([NAMES, *PLAIN], delimiter, "\n") + row + "\n"
-    result = judged(content, a_layout(csv={"delimiter": delimiter}))
+    result = validated(content, a_layout(csv={"delimiter": delimiter}))
     assert codes(result) == {5: "E_FIELDS"}
     assert result.quarantined["raw_row"].to_list() == [row]
     assert result.positions.height == len(PLAIN)
@@ -79,7 +79,7 @@ def test_empty_cells_between_long_delimiters_are_empty_cells() -> None:
     feed = a_layout(
         {"contributions": {"from": "in", "blank": "zero"}, "distributions": {"from": "out", "blank": "zero"}}, csv={"delimiter": "||"}
     )
-    assert judged("||".join(NAMES) + "\nA1||2024-05-31||1||||||2\n", feed).positions["contributions"].to_list() == [0]
+    assert validated("||".join(NAMES) + "\nA1||2024-05-31||1||||||2\n", feed).positions["contributions"].to_list() == [0]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_file_without_a_header_that_has_other_columns_is_refused(file_format: 
 
 def test_a_row_of_another_width_in_a_file_without_a_header_is_a_misfit() -> None:
     feed = a_layout(header="none", names=NAMES)
-    assert codes(judged(in_csv([*PLAIN, [*PLAIN[0], "x"]], ",", "\n"), feed)) == {4: "E_FIELDS"}
+    assert codes(validated(in_csv([*PLAIN, [*PLAIN[0], "x"]], ",", "\n"), feed)) == {4: "E_FIELDS"}
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_rows_may_begin_with_a_number_that_the_header_does_not_name() -> None:
     feed = a_layout(csv={"index_column": True})
     numbered = in_csv([NAMES, *([str(place), *row] for place, row in enumerate(PLAIN))], ",", "\n")
     assert values(numbered, feed) == values(in_csv([NAMES, *PLAIN], ",", "\n"), a_layout())
-    assert set(codes(judged(numbered, a_layout())).values()) == {"E_FIELDS"}
-    assert codes(judged(numbered + "A9,Smith, John,1,0,0,2\n", feed)) == {5: "E_FIELDS"}
+    assert set(codes(validated(numbered, a_layout())).values()) == {"E_FIELDS"}
+    assert codes(validated(numbered + "A9,Smith, John,1,0,0,2\n", feed)) == {5: "E_FIELDS"}
     as_many = numbered + in_csv([*PLAIN], ",", "\n")
-    assert codes(judged(as_many, feed)) == dict.fromkeys(range(5, 5 + len(PLAIN)), "E_FIELDS")
+    assert codes(validated(as_many, feed)) == dict.fromkeys(range(5, 5 + len(PLAIN)), "E_FIELDS")
     assert rejection(as_many + in_csv([*PLAIN[:1]], ",", "\n"), feed).code == "E_DRIFT"
     dropped = rejection(in_csv([NAMES, *PLAIN], ",", "\n"), feed)
     assert (dropped.code, "csv: index_column" in dropped.sentence) == ("E_DRIFT", True)
@@ -202,7 +202,7 @@ def test_titles_of_groups_give_their_rows_the_account(
 def test_no_row_is_given_to_the_account_of_another_section(line: str) -> None:
     title = r"Account: (?P<id>\S+)"
     content = f"Account: A1\n{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\n{line}\n2024-06-28,5,0,0,6\nAccount: A3\n2024-06-28,7,0,0,8\n"
-    result = judged(content, a_layout(group_header=title))
+    result = validated(content, a_layout(group_header=title))
     assert result.positions.select("account_id", "ending_market_value").rows() == [("A1", 2), ("A3", 8)]
     assert codes(result)[5] in {"E_REQUIRED", "E_FRAGMENT"}  # beside a line of one cell the row may also lack a piece
 
@@ -211,7 +211,7 @@ def test_a_file_in_which_no_line_is_a_title_is_refused() -> None:
     feed = a_layout(group_header=r"Account: (?P<id>\S+)")
     assert rejection(f"{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\n", feed).code == "E_MAPPING"
     assert rejection(f"Account: A1\n{HEADER}\nA1,2024-05-31,1,0,0,2\n", feed).code == "E_HEADER_DUPLICATE"
-    before = judged(f"{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\nAccount: A1\n2024-05-31,3,0,0,4\n", feed)
+    before = validated(f"{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\nAccount: A1\n2024-05-31,3,0,0,4\n", feed)
     assert (codes(before), before.positions["ending_market_value"].to_list()) == ({2: "E_REQUIRED"}, [4])
 
 
@@ -248,7 +248,7 @@ def long_feed(**columns: Any) -> Feed:
 def test_a_name_that_is_missing_or_stands_twice_makes_its_row_a_misfit(place: int) -> None:
     head, lacking, twice = [["id", "day", "item", "amount"]], LONG[:place] + LONG[place + 1 :], [*LONG, LONG[place]]
     for rows, code in ((lacking, "E_FIELDS"), (twice, "E_KEY_CONFLICT")):
-        result = judged(in_csv(head + rows, ",", "\n"), long_feed())
+        result = validated(in_csv(head + rows, ",", "\n"), long_feed())
         assert list(codes(result).values()) == [code]
         assert result.positions.height == len(PLAIN) - 1
 
@@ -259,7 +259,7 @@ def test_a_line_that_cannot_be_read_never_counts_as_an_absent_amount(place: int)
         field: {"from": name, "absent": "zero", "blank": "zero"} for field, name in (("contributions", "in"), ("distributions", "out"))
     }
     broken = [*LONG[place][:-1], "1", "000"]
-    result = judged(in_csv([["id", "day", "item", "amount"], *LONG[:place], broken, *LONG[place + 1 :]], ",", "\n"), long_feed(**absent))
+    result = validated(in_csv([["id", "day", "item", "amount"], *LONG[:place], broken, *LONG[place + 1 :]], ",", "\n"), long_feed(**absent))
     assert sorted(codes(result).values()) == ["E_FIELDS", "E_FIELDS"]
     assert result.positions.height == len(PLAIN) - 1
 
@@ -267,7 +267,7 @@ def test_a_line_that_cannot_be_read_never_counts_as_an_absent_amount(place: int)
 def test_an_amount_without_a_line_is_blank_where_the_feed_allows_it() -> None:
     absent = {"contributions": {"from": "in", "absent": "zero", "blank": "zero"}}
     rows = [line for line in LONG if line[:3] != ["A1", DAYS[0], "in"]]
-    result = judged(in_csv([["id", "day", "item", "amount"], *rows], ",", "\n"), long_feed(**absent))
+    result = validated(in_csv([["id", "day", "item", "amount"], *rows], ",", "\n"), long_feed(**absent))
     assert result.positions["contributions"].to_list() == [0, 1, 0]
     without = [line for line in LONG if line[2] != "emv"]
     assert refusal(in_csv([["id", "day", "item", "amount"], *without], ",", "\n"), long_feed()).code == "E_MAPPING"

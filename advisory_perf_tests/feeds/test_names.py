@@ -19,7 +19,7 @@ from advisory_perf.feeds.names import folded
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.showing import quoted, shown
-from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, judged, notices, read, refusal, rejection
+from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, notices, read, refusal, rejection, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.slow
@@ -162,12 +162,12 @@ def a_file(kind: str, names: Sequence[str], *rows: Sequence[str]) -> bytes:
 def test_a_name_in_any_spelling_is_the_column_of_the_feed(kind: str, spelling: str) -> None:
     """15 spellings of all six names and of two of them alone, in five kinds of file: 225 files, all read as the clean one is."""
     feed, respell = the_feed(kind), SPELLINGS[spelling]
-    clean = judged(a_file(kind, NAMES, ROW, OTHER), feed)
+    clean = validated(a_file(kind, NAMES, ROW, OTHER), feed)
     assert (clean.positions.height, clean.notices) == (2, ())
     place = list(SPELLINGS).index(spelling) + list(FORMATS).index(kind)
     for changed in ([NAMES[place % len(NAMES)]], [NAMES[(place + 3) % len(NAMES)]], NAMES):
         names = [respell(name) if name in changed else name for name in NAMES]
-        result = judged(a_file(kind, names, ROW, OTHER), feed)
+        result = validated(a_file(kind, names, ROW, OTHER), feed)
         assert result.positions.equals(clean.positions), (kind, spelling, changed)
         assert result.notices == ()
 
@@ -179,16 +179,16 @@ def test_rows_with_a_key_in_two_spellings_are_one_column(field: str, spelling: s
     other = [SPELLINGS[spelling](name) if name == FIELDS[field] else name for name in NAMES]
     content = json.dumps([dict(zip(NAMES, ROW, strict=True)), dict(zip(other, ROW[:1] + OTHER[1:], strict=True))]).replace("A-1", "A-9", 1)
     feed = a_feed({**FIELDS, **blank}, files={"patterns": ["acme_*"], "format": "json"})
-    clean = judged(as_json(NAMES, ["A-9", *ROW[1:]], ["A-1", *OTHER[1:]]), feed)
+    clean = validated(as_json(NAMES, ["A-9", *ROW[1:]], ["A-1", *OTHER[1:]]), feed)
     assert clean.positions.height == 2
-    assert judged(content, feed).positions.equals(clean.positions)
+    assert validated(content, feed).positions.equals(clean.positions)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_row_with_one_key_in_two_spellings_is_a_conflict(field: str) -> None:
     twice = json.dumps({**dict(zip(NAMES, ROW, strict=True)), FIELDS[field].upper(): "7"})
     content = f"[{twice}, {json.dumps(dict(zip(NAMES, OTHER, strict=True)))}]"
-    result = judged(content, the_feed("json"))
+    result = validated(content, the_feed("json"))
     assert codes(result) == {1: "E_KEY_CONFLICT"}
     assert "stands twice in the row, and either value may be meant" in result.quarantined["reason"].item()
     assert result.positions["account_id"].to_list() == ["A-2"]
@@ -210,7 +210,7 @@ def test_names_that_the_feed_does_not_read_may_stand_several_times(kind: str, *,
     content = a_file(kind, names, ["1", *ROW, "2", "3"])
     raw = read(content, feed)
     assert [cells(raw, name) for name in ("Diff %", "Diff % (column 8)", "Diff % (column 9)")] == [["1"], ["2"], ["3"]]
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert result.positions.height == 1
     assert notices(result) == ([] if ignored else ["W_NEW_COLUMN"])
 
@@ -218,7 +218,7 @@ def test_names_that_the_feed_does_not_read_may_stand_several_times(kind: str, *,
 def test_the_column_of_a_footer_rule_is_found_in_any_spelling_and_may_stand_once() -> None:
     feed = the_feed("csv", footer=[{"column": "Label", "starts_with": ["Total"]}])
     for label in ("LABEL", "\ufeffLabel", "label "):
-        result = judged(as_csv([*NAMES, label], [*ROW, ""], ["", "", "105", "5", "1", "106", "Total"]), feed)
+        result = validated(as_csv([*NAMES, label], [*ROW, ""], ["", "", "105", "5", "1", "106", "Total"]), feed)
         assert (result.positions.height, result.footer) == (1, 1)
     assert rejection(as_csv([*NAMES, "Label", "label"], [*ROW, "", ""]), feed).code == "E_HEADER_DUPLICATE"
 
@@ -234,7 +234,7 @@ def test_a_column_of_a_period_that_stands_twice_is_refused() -> None:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_header_that_comes_again_is_a_footer_in_any_spelling(spelling: str) -> None:
     again = [SPELLINGS[spelling](name) for name in NAMES]
-    result = judged(as_csv(NAMES, ROW, again, OTHER), the_feed("csv"))
+    result = validated(as_csv(NAMES, ROW, again, OTHER), the_feed("csv"))
     assert (result.positions.height, result.footer) == (2, 1)
 
 
@@ -244,16 +244,16 @@ def test_byte_order_marks_before_and_between_joined_texts_are_read_over(kind: st
     mark = "\ufeff".encode() * marks
     first, second = a_file(kind, NAMES, ROW), a_file(kind, NAMES, OTHER)
     joined = mark + first if kind == "json" else mark + first + (b"\n" if kind == "lines" else b"") + mark + second
-    result = judged(joined, the_feed(kind))
+    result = validated(joined, the_feed(kind))
     assert result.positions.height == (1 if kind == "json" else 2)
 
 
 def test_a_sentence_shows_invisible_marks_as_escapes() -> None:
     missing = rejection(as_csv([*NAMES[:-1], "Closing\u200b\ufeff"], ROW), the_feed("csv")).sentence
     assert r"Closing\u200b\ufeff" in missing
-    (notice,) = judged(as_csv([*NAMES, "No\u00adte"], [*ROW, "x"]), the_feed("csv")).notices
+    (notice,) = validated(as_csv([*NAMES, "No\u00adte"], [*ROW, "x"]), the_feed("csv")).notices
     assert r"the column 'No\u00adte' is new" in notice.sentence
-    quarantined = judged(as_csv(NAMES, [*ROW[:-1], "10\u200b6"]), the_feed("csv")).quarantined
+    quarantined = validated(as_csv(NAMES, [*ROW[:-1], "10\u200b6"]), the_feed("csv")).quarantined
     assert r"(10\u200b6)" in quarantined["reason"].item()
     assert "\u200b" in quarantined["raw_row"].item()
     assert all(mark not in missing + notice.sentence for mark in "\u200b\ufeff\u00ad")
@@ -278,7 +278,7 @@ def test_the_columns_of_pivoted_lines_are_found_in_any_spelling(kind: str, spell
     rows = [["1", name, text] for name, text in zip(NAMES, ROW, strict=True)]
     pivot = {"by": "Line Key", "names": "Item Name", "values": "Item Value"}
     files = {"patterns": ["acme_*"], "format": file_format, "pivot": pivot, "json": {"lines": kind == "lines"}}
-    result = judged(write(printed, *rows), a_feed(FIELDS, files=files))
+    result = validated(write(printed, *rows), a_feed(FIELDS, files=files))
     assert (result.positions["account_id"].to_list(), notices(result)) == (["A-1"], [])
 
 
@@ -288,7 +288,7 @@ def test_a_column_of_a_period_is_found_in_any_spelling(spelling: str) -> None:
     feed = a_feed({**FIELDS, "as_of_date": "day"}, files={"patterns": ["acme_*"], "format": "csv", "unpivot": unpivot})
     names = [name for name in NAMES if name not in {"As Of Date", "In Flows", "Ending MV"}]
     columns = [*names, *(SPELLINGS[spelling](f"{name} 2024-06-28") for name in ("In Flows", "Ending MV"))]
-    result = judged(as_csv(columns, ["A-1", "100.00", "1.00", "5.00", "106.00"]), feed)
+    result = validated(as_csv(columns, ["A-1", "100.00", "1.00", "5.00", "106.00"]), feed)
     assert result.positions.select("contributions", "ending_market_value").row(0) == (5, 106)
     assert notices(result) == []
 
@@ -297,7 +297,7 @@ def test_a_column_of_a_period_is_found_in_any_spelling(spelling: str) -> None:
 def test_a_key_that_the_feed_does_not_read_may_stand_twice_in_a_row(*, ignored: bool) -> None:
     row = as_json(NAMES, ROW).decode().strip("[]")
     feed = a_feed(FIELDS, files={"patterns": ["acme_*"], "format": "json"}, ignored=["Note"] if ignored else [])
-    result = judged(f'[{row.replace("}", ", ")}"Note": 1, "Note": 2, "Further": {{"Note": 3, "Note": 4}}}}]', feed)
+    result = validated(f'[{row.replace("}", ", ")}"Note": 1, "Note": 2, "Further": {{"Note": 3, "Note": 4}}}}]', feed)
     assert result.positions["account_id"].to_list() == ["A-1"]
-    twice = judged(f'[{row.replace("}", ", ")}"Ending MV": 7}}]', feed)
+    twice = validated(f'[{row.replace("}", ", ")}"Ending MV": 7}}]', feed)
     assert codes(twice) == {1: "E_KEY_CONFLICT"}

@@ -132,10 +132,10 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_further_folder_adds_feeds_and_takes_the_place_of_the_packages_own(tmp_path: Path) -> None:
     write_feed(tmp_path)
-    write_feed(tmp_path, "mended.yml", vendor="vendor_a", title="mended")
+    write_feed(tmp_path, "fixed.yml", vendor="vendor_a", title="fixed")
     feeds = load_feeds(tmp_path)
     assert feeds["acme"].title == "Acme"
-    assert feeds["vendor_a"].title == "mended"
+    assert feeds["vendor_a"].title == "fixed"
     assert set(feeds) == {"acme", *load_feeds()}
 
 

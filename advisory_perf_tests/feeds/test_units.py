@@ -8,7 +8,7 @@ from advisory_perf.feed_detection.column_names import name_of
 from advisory_perf.feeds.units import RATES, unit_in
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, refusal
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.slow
@@ -145,21 +145,21 @@ def test_a_unit_in_a_name_is_found_by_detection_and_refused_without_a_scale(name
     text = f'{HEADER},"{name}"\nA1,2024-06-28,100,0,0,101,0.01\n'
     refused = refusal(text, a_feed({field: name}))
     assert (refused.code, f"names a unit {unit.text}, and the feed no scale for {field}" in refused.sentence) == ("E_SCALE_AMBIGUOUS", True)
-    assert judged(text, a_feed({field: {"from": name, "scale": value}}, plausibility={"scale": "warn"})).read == 1
+    assert validated(text, a_feed({field: {"from": name, "scale": value}}, plausibility={"scale": "warn"})).read == 1
 
 
 @pytest.mark.parametrize("name", NO_UNITS)
 def test_a_name_without_a_unit_is_none_and_its_column_is_taken(name: str) -> None:
     assert unit_in(name) is None
     text = f'{HEADER},"{name}"\nA1,2024-06-28,100,0,0,101,0.01\n'
-    assert judged(text, a_feed({"fees": name})).positions.height == 1
+    assert validated(text, a_feed({"fees": name})).positions.height == 1
 
 
 def test_a_money_unit_says_nothing_of_a_return_and_a_column_of_percent_signs_needs_no_scale() -> None:
     monthly = f'{HEADER},"Return (m)"\nA1,2024-06-28,100,0,0,101,0.01\n'
-    assert judged(monthly, a_feed({"vendor_twrr": "Return (m)"})).positions["vendor_twrr"].to_list() == [0.01]
+    assert validated(monthly, a_feed({"vendor_twrr": "Return (m)"})).positions["vendor_twrr"].to_list() == [0.01]
     signed = f'{HEADER},"TWR %"\nA1,2024-06-28,100,0,0,101,1%\nA2,2024-06-28,100,0,0,101,\n'
-    assert judged(signed, a_feed({"vendor_twrr": "TWR %"})).positions["vendor_twrr"].to_list() == [0.01, None]
+    assert validated(signed, a_feed({"vendor_twrr": "TWR %"})).positions["vendor_twrr"].to_list() == [0.01, None]
     mixed = signed.replace(",1%", ",1%\nA3,2024-06-28,100,0,0,101,0.01")
     assert refusal(mixed, a_feed({"vendor_twrr": "TWR %"})).code == "E_SCALE_AMBIGUOUS"
 
@@ -194,9 +194,9 @@ def test_a_unit_in_the_names_of_unpivoted_and_pivoted_columns_needs_a_scale_too(
     files = {"patterns": ["acme_*"], "format": "csv", layout: how}
     refused = refusal(text, a_feed(day, files=files))
     assert (refused.code, "names a unit [$000]" in refused.sentence) == ("E_SCALE_AMBIGUOUS", True)
-    taken = judged(text, a_feed(day | SCALED, files=files))
+    taken = validated(text, a_feed(day | SCALED, files=files))
     assert taken.positions["ending_market_value"].to_list() == [1000]
-    warned = judged(text, a_feed(day, files=files, plausibility={"scale": "warn"}))
+    warned = validated(text, a_feed(day, files=files, plausibility={"scale": "warn"}))
     assert warned.positions["ending_market_value"].to_list() == [1]
 
 
@@ -225,6 +225,6 @@ def test_a_unit_above_the_header_is_noticed_unless_the_feed_has_a_scale(line: st
     read_raw_rows(content if isinstance(content, bytes) else content.encode(), a_feed(files=files), "acme_1", notices=said)
     assert [notice.code for notice in said] == (["W_SCALE"] if is_unit else [])
     assert not is_unit or "set `scale: 1" in said[0].sentence
-    told: list[Notice] = []
-    read_raw_rows(content if isinstance(content, bytes) else content.encode(), a_feed(SCALED, files=files), "acme_1", notices=told)
-    assert told == []
+    inferred: list[Notice] = []
+    read_raw_rows(content if isinstance(content, bytes) else content.encode(), a_feed(SCALED, files=files), "acme_1", notices=inferred)
+    assert inferred == []

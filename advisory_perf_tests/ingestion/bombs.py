@@ -356,7 +356,7 @@ def main(folder: str) -> None:
     for file in whole_files().values():
         read_raw_rows(file.content, file.feed, "acme_1.csv")
     before = _peak()
-    told = {}
+    inferred = {}
     for name, (_, feed, _) in BOMBS.items():
         content = Path(folder, name).read_bytes()
         floor, begin = _peak(), time.process_time()
@@ -365,10 +365,10 @@ def main(folder: str) -> None:
             code = "read"
         except DeliveryRejectedError as error:
             code = error.code
-        told[name] = {"code": code, "seconds": time.process_time() - begin, "megabytes": _peak() - floor, "size": len(content) / 1e6}
+        inferred[name] = {"code": code, "seconds": time.process_time() - begin, "megabytes": _peak() - floor, "size": len(content) / 1e6}
     megabytes, begin = _peak() - before, time.process_time()
     read_raw_rows(f"{HEADER}\n".encode() + LINE * HARMLESS_ROWS, CSV, "acme_1.csv")
-    print(json.dumps({"files": told, "megabytes": megabytes, "harmless": time.process_time() - begin}))  # noqa: T201 - it is a program here
+    print(json.dumps({"files": inferred, "megabytes": megabytes, "harmless": time.process_time() - begin}))  # noqa: T201 - it is a program here
 
 
 def _peak() -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf_tests.ingestion.scenarios import codes, judged
+from advisory_perf_tests.ingestion.scenarios import codes, validated
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
@@ -81,11 +81,11 @@ def rows_with(rows: Iterable[dict[str, str]], columns: dict[str, str] | None = N
 
 def the_row(content: str | bytes, feed: Feed | None = None) -> dict[str, Any]:
     """The only position of a file of one row."""
-    result = judged(content, feed or base_feed())
+    result = validated(content, feed or base_feed())
     return result.positions.row(0, named=True)
 
 
 def the_code(content: str | bytes, feed: Feed | None = None) -> str:
     """The code with which the only row of a file is quarantined."""
-    ((_, code),) = codes(judged(content, feed or base_feed())).items()
+    ((_, code),) = codes(validated(content, feed or base_feed())).items()
     return code

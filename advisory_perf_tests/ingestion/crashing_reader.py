@@ -55,22 +55,22 @@ DEEDS: dict[str, Callable[[], object]] = {
 }
 
 
-def obeying(content: bytes, told: Reading) -> pl.DataFrame:
+def obeying(content: bytes, inferred: Reading) -> pl.DataFrame:
     command = content.partition(b"\n")[0].decode()
     if command in DEEDS:
         DEEDS[command]()
-    if command == "kill" or (command == "kill once" and not os.path.exists(told.path)):  # noqa: PTH110 - a mark of this test
-        open(told.path, "w").close()  # noqa: PTH123 - likewise
+    if command == "kill" or (command == "kill once" and not os.path.exists(inferred.path)):  # noqa: PTH110 - a mark of this test
+        open(inferred.path, "w").close()  # noqa: PTH123 - likewise
         os.kill(os.getpid(), signal.SIGKILL)
     if command == "write":
-        write(told.path)
+        write(inferred.path)
     if command == "babble":
-        told.notices.append(Notice("W_X", "x" * (140 << 20)))
+        inferred.notices.append(Notice("W_X", "x" * (140 << 20)))
     answers = {"kill once": os.getpid(), "which": os.getpid(), "babble": 1, "environment": " ".join(sorted(os.environ))}
     if command in answers:
-        head = told.feed.files.csv.delimiter.join(told.feed.source_names)
-        return HONEST(f"{head}\n{answers[command]},2024-06-28,1,0,0,1\n".encode(), told)
-    return HONEST(content, told)
+        head = inferred.feed.files.csv.delimiter.join(inferred.feed.source_names)
+        return HONEST(f"{head}\n{answers[command]},2024-06-28,1,0,0,1\n".encode(), inferred)
+    return HONEST(content, inferred)
 
 
 reader._READERS["csv"] = obeying  # noqa: SLF001 - likewise

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, judge
+from advisory_perf.ingestion.validation.rows import Delivery, validate
 
 HEADER = ("Account ID", "Name", "As Of Date", "Beginning MV", "Contributions", "Distributions", "TWRR", "Client", "Ending MV")
 ROWS = (
@@ -94,12 +94,12 @@ def outcome(read: Positions, style: str, *, noticed: bool) -> str:
 def outcome_here(variant: Variant) -> str:
     """What becomes of a variant in this platform; an exception of another kind than a rejection is a crash, and is raised."""
     try:
-        judged = judge(read_raw_rows(variant.content, FEED, DELIVERY.file_name), FEED, DELIVERY)
+        validated = validate(read_raw_rows(variant.content, FEED, DELIVERY.file_name), FEED, DELIVERY)
     except DeliveryRejectedError:
         return "refused"
-    rows = judged.positions.select(*FIELDS).rows()
+    rows = validated.positions.select(*FIELDS).rows()
     read = {(row[0], row[2]): (row[1], row[7], *(float(row[at]) for at in (3, 4, 5, 6, 8))) for row in rows}
-    return outcome(read, variant.style, noticed=judged.quarantined.height > 0) if judged.is_conserved else "silent"
+    return outcome(read, variant.style, noticed=validated.quarantined.height > 0) if validated.is_conserved else "silent"
 
 
 def rows_of(style: str) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import CELL, LINE_NUMBER, MISFIT
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 
 HEADER = "id,day,bmv,in,out,emv"
 DELIVERY = Delivery("d1", "acme_1.csv", datetime(2024, 6, 30, 23, tzinfo=UTC))
@@ -87,31 +87,31 @@ def rejection_within(bounds: Bounds, content: bytes, feed: Feed) -> DeliveryReje
     return caught.value
 
 
-def judged(
+def validated(
     content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY, *, accounts: Sequence[str] | None = None
-) -> Judged:
+) -> Validated:
     """What becomes of the rows of a file, for an installation that knows no accounts or these."""
     known = feed or a_feed()
     raw = read_raw_rows(content.encode() if isinstance(content, str) else content, known, delivery.file_name)
     master = None if accounts is None else pl.DataFrame({"account_id": accounts}, schema={"account_id": pl.String()})
-    result = judge(raw, known, delivery, master)
+    result = validate(raw, known, delivery, master)
     assert result.is_conserved
     return result
 
 
 def refusal(content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY) -> DeliveryRejectedError:
-    """Why a file is not taken, be it when it is read or when it is judged; always with vendor and file."""
+    """Why a file is not taken, be it when it is read or when it is validated; always with vendor and file."""
     with pytest.raises(DeliveryRejectedError) as caught:
-        judged(content, feed, delivery)
+        validated(content, feed, delivery)
     assert f"acme, {delivery.file_name}" in caught.value.sentence
     return caught.value
 
 
-def notices(result: Judged) -> list[str]:
+def notices(result: Validated) -> list[str]:
     """The codes of what a person should know of a delivery that was taken."""
     return [notice.code for notice in result.notices]
 
 
-def codes(result: Judged) -> dict[int, str]:
+def codes(result: Validated) -> dict[int, str]:
     """The code of each quarantined row, by line."""
     return dict(result.quarantined.select("line_number", "code").rows())

@@ -10,7 +10,7 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, judged, notices, read, rejection
+from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, notices, read, rejection, validated
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def a_feed_with(column: str | None = None, field: str = "", **changes: Any) -> A
 @pytest.mark.parametrize("name", ALL)
 def test_a_column_that_nobody_maps_may_be_of_any_type(name: str) -> None:
     content = a_file(extra=ALL[name])
-    unknown, ignored = judged(content, a_feed_with()), judged(content, a_feed_with(ignored=["extra"]))
+    unknown, ignored = validated(content, a_feed_with()), validated(content, a_feed_with(ignored=["extra"]))
     assert unknown.positions["account_id"].to_list() == ignored.positions["account_id"].to_list() == ["A1", "A2"]
     assert ("W_NEW_COLUMN" in notices(unknown), notices(ignored)) == (True, [])
 
@@ -109,14 +109,14 @@ def test_a_mapped_column_without_a_text_form_is_a_wrong_type(field: str, name: s
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("field", _FIELDS)
 def test_a_mapped_column_with_a_text_form_is_read_row_by_row(field: str, name: str) -> None:
-    result = judged(a_file(extra=PLAIN[name]), a_feed_with("extra", field))
+    result = validated(a_file(extra=PLAIN[name]), a_feed_with("extra", field))
     assert result.positions.height + len(codes(result)) == 2
 
 
 @pytest.mark.parametrize("name", ZONED)
 @pytest.mark.parametrize("field", ["account_id", "as_of_date", "ending_market_value"])
 def test_an_instant_with_a_zone_is_read_row_by_row(field: str, name: str) -> None:
-    result = judged(a_file(extra=ZONED[name]), a_feed_with("extra", field))
+    result = validated(a_file(extra=ZONED[name]), a_feed_with("extra", field))
     assert result.positions.height + len(codes(result)) == 2
 
 
@@ -142,7 +142,7 @@ def test_every_kind_of_type_that_arrow_has_is_walked() -> None:
 )
 def test_a_day_out_of_range_is_no_day_and_stays_visible(day: int, text: str) -> None:
     far = pa.array([day, 19902], pa.int32()).cast(pa.date32())
-    result = judged(a_file(day=far), a_feed_with())
+    result = validated(a_file(day=far), a_feed_with())
     assert codes(result) == {1: "E_DATE"}
     assert text in result.quarantined["reason"].item()
 
@@ -155,7 +155,7 @@ def test_a_text_that_is_not_utf_8_is_damage() -> None:
 
 def test_the_digits_of_a_wide_decimal_are_exact() -> None:
     wide = pa.array([Decimal("0.0001"), Decimal("123456789012345678.1234")], pa.decimal256(60, 4))
-    raw_texts = [str(amount) for amount in judged(a_file(bmv=wide, emv=wide), a_feed_with()).positions["ending_market_value"]]
+    raw_texts = [str(amount) for amount in validated(a_file(bmv=wide, emv=wide), a_feed_with()).positions["ending_market_value"]]
     assert raw_texts == ["0.0001", "123456789012345678.1234"]
 
 
@@ -169,12 +169,12 @@ def test_instants_of_96_bits_do_not_wrap_around() -> None:
     days = pa.array([datetime(2600, 1, 1), DAY], pa.timestamp("us"))  # noqa: DTZ001 - likewise
     usual = pa.table({"id": ["A1", "A2"], "day": days, "bmv": [1] * 2, "in": [0] * 2, "out": [0] * 2, "emv": [1] * 2})
     arrow_parquet.write_table(usual, content, use_deprecated_int96_timestamps=True)
-    assert codes(judged(content.getvalue(), a_feed_with())) == {1: "E_DATE_RANGE"}
+    assert codes(validated(content.getvalue(), a_feed_with())) == {1: "E_DATE_RANGE"}
 
 
 def test_a_part_of_a_structure_may_stand_beside_parts_of_any_type() -> None:
     amounts = pa.array([{"x": timedelta(1), "amount": Decimal("101.10")}, {"x": None, "amount": None}])
     feed = a_feed({"ending_market_value": "emv.amount"}, files={"patterns": ["acme_*"], "format": "parquet"})
-    assert codes(judged(a_file(emv=amounts), feed)) == {2: "E_REQUIRED"}
+    assert codes(validated(a_file(emv=amounts), feed)) == {2: "E_REQUIRED"}
     with pytest.raises(DeliveryRejectedError, match=r"'emv\.x' .*duration"):
-        judged(a_file(emv=amounts), a_feed({"ending_market_value": "emv.x"}, files={"patterns": ["acme_*"], "format": "parquet"}))
+        validated(a_file(emv=amounts), a_feed({"ending_market_value": "emv.x"}, files={"patterns": ["acme_*"], "format": "parquet"}))

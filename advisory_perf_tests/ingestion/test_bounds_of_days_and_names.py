@@ -13,17 +13,17 @@ from advisory_perf.ingestion.limits import Limits
 from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf.ingestion.reading_apart import Death
 from advisory_perf.ingestion.validation.named_days import day_notices
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, judged
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, validated
 
 
-def told(name: str, *days: str, received: str = "2025-06-30", **changes: Any) -> bool:
+def inferred(name: str, *days: str, received: str = "2025-06-30", **changes: Any) -> bool:
     """Whether a notice says that the name's days are none of the rows'."""
     good = pl.DataFrame({"as_of_date": [date.fromisoformat(day) for day in days]}, schema={"as_of_date": pl.Date()})
     return bool(day_notices(pl.DataFrame(), good, a_feed(**changes), f"{name}.csv", received=date.fromisoformat(received)))
 
 
 @pytest.mark.parametrize(
-    ("days", "is_told"),
+    ("days", "is_inferred"),
     [
         (["2025-01-12", "2025-01-15"], False),
         (["2025-01-11", "2025-01-24"], False),
@@ -34,23 +34,23 @@ def told(name: str, *days: str, received: str = "2025-06-30", **changes: Any) ->
         ([], False),
     ],
 )
-def test_rows_lie_between_the_two_days_of_a_name(days: list[str], *, is_told: bool) -> None:
-    assert told("acme_20250110-20250130", *days) is is_told
+def test_rows_lie_between_the_two_days_of_a_name(days: list[str], *, is_inferred: bool) -> None:
+    assert inferred("acme_20250110-20250130", *days) is is_inferred
 
 
 def test_rows_on_both_sides_of_one_day_lie_between_none() -> None:
-    assert told("acme_20250110", "2025-01-09", "2025-01-13")
-    assert told("acme_20250110", "2025-01-02", "2025-01-03")
+    assert inferred("acme_20250110", "2025-01-09", "2025-01-13")
+    assert inferred("acme_20250110", "2025-01-02", "2025-01-03")
 
 
 def test_the_latest_day_tells_when_a_file_is_made() -> None:
-    assert not told("acme_20250120", "2025-01-02", "2025-01-16")
-    assert told("acme_20250107", "2025-01-02", "2025-01-16")
+    assert not inferred("acme_20250120", "2025-01-02", "2025-01-16")
+    assert inferred("acme_20250107", "2025-01-02", "2025-01-16")
 
 
 def test_a_month_counts_that_the_first_window_lies_in() -> None:
-    assert told("acme_202001", "2020-03-05", first_window="2020-01-01")
-    assert not told("acme_201912", "2020-03-05", first_window="2020-01-01")
+    assert inferred("acme_202001", "2020-03-05", first_window="2020-01-01")
+    assert not inferred("acme_201912", "2020-03-05", first_window="2020-01-01")
 
 
 def test_a_file_states_its_day_where_its_first_row_may_have_none() -> None:
@@ -81,7 +81,7 @@ def test_each_new_column_is_proposed_for_one_that_is_missing(missing: list[str],
     assert found.count("was renamed") == sum("was renamed" in part for part in says)
 
 
-def test_a_unit_behind_a_name_in_any_case_is_told_from_another_name() -> None:
+def test_a_unit_behind_a_name_in_any_case_is_distinguished_from_another_name() -> None:
     assert renamed_by_a_unit("BMV", ["emv ($000)", "bmv ($000)"]) == "bmv ($000)"
     assert renamed_by_a_unit("BMV", ["bmv", "bmv total"]) is None
 
@@ -90,9 +90,9 @@ PARTS: dict[str, Any] = {"income": "inc", "appreciation": "gain", "fees": "fee",
 
 
 def netted(*rows: str) -> tuple[dict[int, str], list[str]]:
-    """The codes of the quarantined rows, and what is told of reversals."""
+    """The codes of the quarantined rows, and what is inferred of reversals."""
     content = "\n".join([f"{HEADER},inc,gain,fee,other", *(f"A{place},2024-06-28,{row}" for place, row in enumerate(rows))]) + "\n"
-    result = judged(content, a_feed(PARTS, negative_flows="net", plausibility={"identity": "warn"}))
+    result = validated(content, a_feed(PARTS, negative_flows="net", plausibility={"identity": "warn"}))
     return codes(result), [notice.sentence for notice in result.notices if notice.code == "W_NEGATIVE_FLOW"]
 
 

@@ -9,7 +9,7 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion import limits as allowed
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, judged, lines, misfits, read
+from advisory_perf_tests.ingestion.scenarios import a_feed, cells, codes, lines, misfits, read, validated
 
 NAMES = ("bmv", "in", "out", "emv")
 PERIODS: dict[str, Any] = {"unpivot": {"header": r"(?P<column>BMV|EMV) (?P<day>\d{4}-\d\d-\d\d)", "values": ["BMV", "EMV"]}}
@@ -115,7 +115,7 @@ OPTIONAL = {"contributions": {"from": "in", "absent": "zero", "blank": "zero"}}
     ],
 )
 def test_a_last_row_that_alone_lacks_a_name_may_have_been_cut(rows: list[dict[str, str]], refused: dict[int, str]) -> None:
-    result = judged(long(*rows), in_files(BY_KEY, OPTIONAL))
+    result = validated(long(*rows), in_files(BY_KEY, OPTIONAL))
     assert codes(result) == refused
     assert result.positions.height == len(rows) - len(refused)
 
@@ -129,16 +129,16 @@ def blocks(*rows: dict[str, str], above: str = "") -> str:
 
 def test_a_line_above_the_first_row_or_without_a_name_is_no_part_of_any() -> None:
     feed = in_files(BLOCKS)
-    above = judged(blocks(a_row("A1"), above="bmv,5\n"), feed)
+    above = validated(blocks(a_row("A1"), above="bmv,5\n"), feed)
     assert (codes(above), above.positions["beginning_market_value"].to_list()) == ({2: "E_FIELDS"}, [1])
     assert above.quarantined["raw_row"].to_list() == ["bmv\t5"], "the line as it stands, and no row made of it"
-    nameless = judged(long(a_row("A1")).replace("emv,1\n", "emv,1\nA1,2024-06-28,,7\n"), in_files(BY_KEY))
+    nameless = validated(long(a_row("A1")).replace("emv,1\n", "emv,1\nA1,2024-06-28,,7\n"), in_files(BY_KEY))
     assert (codes(nameless)[6], nameless.positions.height) == ("E_FIELDS", 1)
 
 
 def test_a_row_around_a_line_that_cannot_be_read_is_not_taken() -> None:
     content = blocks(a_row("A1"), a_row("A2")).replace("out,1\n", "out,1\nnote,1,000\n", 1)
-    result = judged(content, in_files(BLOCKS))
+    result = validated(content, in_files(BLOCKS))
     assert set(codes(result).values()) == {"E_FIELDS"}
     assert result.positions["account_id"].to_list() == ["A2"]
 
@@ -148,14 +148,14 @@ def test_a_column_beside_the_lines_has_one_value_for_a_row_where_the_feed_reads_
     values = {"id": "A1", "day": "2024-06-28", **dict.fromkeys(NAMES, "1")}
     texts = ["x", "", "x", "y", "x", "x"]
     found = [f"{name},{value},{text},z" for (name, value), text in zip(values.items(), texts, strict=True)]
-    result = judged("\n".join(["item,amount,name,other", *found]) + "\n", in_files(BLOCKS, {"account_name": mapped}))
+    result = validated("\n".join(["item,amount,name,other", *found]) + "\n", in_files(BLOCKS, {"account_name": mapped}))
     assert codes(result) == refused
     assert result.positions["account_name"].to_list() == ([] if refused else ["z"])
 
 
 def test_a_footer_among_lines_is_no_row_of_them() -> None:
     feed = in_files(BY_KEY, footer=[{"column": "id", "starts_with": ["Total"]}])
-    result = judged(long(a_row("A1")) + "Total,,emv,1\n", feed)
+    result = validated(long(a_row("A1")) + "Total,,emv,1\n", feed)
     assert (result.footer, codes(result), result.positions.height) == (1, {}, 1)
 
 
@@ -171,7 +171,7 @@ HEADER = "day,bmv,in,out,emv"
 def titled(*given: str, **changes: Any) -> list[tuple[str, int]]:
     """Account and line of the positions of a file with titles."""
     feed = in_files({"group_header": TITLE, **changes.pop("files", {})}, **changes)
-    return judged("\n".join(given) + "\n", feed).positions.select("account_id", "line_number").rows()
+    return validated("\n".join(given) + "\n", feed).positions.select("account_id", "line_number").rows()
 
 
 def test_of_several_titles_above_the_header_the_last_one_holds() -> None:

@@ -11,7 +11,7 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.cases import BASE, COLUMNS, HEADER, ROW, base_feed, case, in_files, rows_with, the_code, the_row
-from advisory_perf_tests.ingestion.scenarios import cells, codes, judged, notices, refusal
+from advisory_perf_tests.ingestion.scenarios import cells, codes, notices, refusal, validated
 
 pytestmark = pytest.mark.table
 
@@ -45,7 +45,7 @@ def test_bytes_that_are_no_text_in_the_feeds_encoding_are_refused() -> None:
 def test_mixed_line_ends_leave_no_trace() -> None:
     rows = [ROW.replace("1001", f"100{number}") for number in range(4)]
     content = f"{HEADER}\r\n{rows[0]}\n{rows[1]}\r\n{rows[2]}\n{rows[3]}\r\n"
-    assert judged(content, base_feed()).positions["vendor_twrr"].to_list() == [0.0098] * 4
+    assert validated(content, base_feed()).positions["vendor_twrr"].to_list() == [0.0098] * 4
 
 
 @case("csv-011")
@@ -65,7 +65,7 @@ def test_lines_that_begin_with_their_kind_need_the_feeds_word() -> None:
 def test_a_legal_notice_below_the_rows_is_a_footer() -> None:
     starts = ["The data and information", "Date downloaded"]
     content = BASE + '"The data and information in this spreadsheet, as is"\n"Date downloaded 05/31/2024 7:51 pm"'
-    result = judged(content, base_feed(footer=[{"column": "Account ID", "starts_with": starts}]))
+    result = validated(content, base_feed(footer=[{"column": "Account ID", "starts_with": starts}]))
     assert (result.positions.height, result.footer, result.quarantined.height) == (1, 2, 0)
 
 
@@ -75,9 +75,9 @@ def test_a_totals_row_is_no_row_but_a_control_total() -> None:
     total = "Total,,1000000.00,50000.00,20000.00,3000.00,7500.00,500.00,0.00,{},"
     footer = [{"column": "Account ID", "starts_with": ["Total"], "totals": True}]
     feed = base_feed(footer=footer, controls={"on_difference": "warn"})
-    right = judged(f"{BASE}{total.format('1040000.00')}\n", feed)
+    right = validated(f"{BASE}{total.format('1040000.00')}\n", feed)
     assert (right.positions.height, right.footer, notices(right)) == (1, 1, [])
-    wrong = judged(f"{BASE}{total.format('1040500.00')}\n", feed)
+    wrong = validated(f"{BASE}{total.format('1040500.00')}\n", feed)
     assert notices(wrong) == ["W_CONTROL_TOTAL"]
     assert "off by 500.00" in wrong.notices[0].sentence
     assert refusal(f"{BASE}{total.format('1040500.00')}\n", base_feed(footer=footer)).code == "E_CONTROL_TOTAL"
@@ -94,14 +94,14 @@ def test_of_several_tables_in_a_file_the_feed_names_one() -> None:
 @case("csv-021")
 def test_values_without_a_column_name_are_kept_and_noticed() -> None:
     content = f"{HEADER},,Note\n{ROW},extra,\n"
-    result = judged(content, base_feed(ignored=["Note"]))
+    result = validated(content, base_feed(ignored=["Note"]))
     assert (result.positions.height, notices(result)) == (1, ["W_UNNAMED_COLUMN"])
     assert cells(read_raw_rows(content.encode(), base_feed(), "acme_1.csv"), "unnamed 12") == ["extra"]
 
 
 @case("csv-022")
 def test_a_header_alone_is_taken_and_noticed() -> None:
-    result = judged(f"{HEADER}\n", base_feed())
+    result = validated(f"{HEADER}\n", base_feed())
     assert (result.read, notices(result)) == (0, ["W_EMPTY_FILE"])
 
 
@@ -123,7 +123,7 @@ def test_files_without_bytes_header_or_required_columns_are_refused(content: str
 @case("csv-026")
 def test_a_row_with_too_many_cells_is_quarantined_whole() -> None:
     row = ROW.replace("1040000.00", "1,040,000.00")
-    result = judged(f"{HEADER}\n{row}\n", base_feed())
+    result = validated(f"{HEADER}\n{row}\n", base_feed())
     assert codes(result) == {2: "E_FIELDS"}
     assert result.quarantined["raw_row"].item() == row
 
@@ -136,7 +136,7 @@ def test_a_row_with_too_many_cells_is_quarantined_whole() -> None:
 def test_a_quoted_cell_may_hold_line_ends_delimiters_and_quotes(written: str, name: str) -> None:
     """A row's line is the physical one on which it begins."""
     content = f"{HEADER},Name\n{ROW},{written}\n{ROW.replace('1001', '1002')},b\n"
-    positions = judged(content, base_feed({"account_name": "Name"})).positions
+    positions = validated(content, base_feed({"account_name": "Name"})).positions
     assert positions["account_name"].to_list() == [name, "b"]
     assert positions["line_number"].to_list() == [2, 3 + written.count("\n")]
 
@@ -149,7 +149,7 @@ def test_a_column_name_is_known_in_any_case_and_spacing() -> None:
 @case("csv-032")
 def test_a_new_column_is_kept_and_noticed() -> None:
     content = f"{HEADER},Advisor Note\n{ROW},call back\n"
-    result = judged(content, base_feed())
+    result = validated(content, base_feed())
     assert (result.positions.height, notices(result)) == (1, ["W_NEW_COLUMN"])
     assert "add it to ignored" in result.notices[0].sentence
     assert cells(read_raw_rows(content.encode(), base_feed(), "acme_1.csv"), "Advisor Note") == ["call back"]
@@ -159,7 +159,7 @@ def test_a_new_column_is_kept_and_noticed() -> None:
 @case("csv-033")
 def test_an_optional_column_that_is_missing_is_what_the_feed_says(absent: str, amount: Decimal | None) -> None:
     content = "\n".join(",".join(line.split(",")[:8] + line.split(",")[9:]) for line in (HEADER, ROW)) + "\n"
-    result = judged(content, base_feed({"other_adjustments": {"from": "Other", "absent": absent}}))
+    result = validated(content, base_feed({"other_adjustments": {"from": "Other", "absent": absent}}))
     assert (result.positions["other_adjustments"].item(), notices(result)) == (amount, ["W_MISSING_OPTIONAL"])
     assert refusal(content, base_feed()).code == "E_MAPPING", "and required unless the feed says so"
 
@@ -209,7 +209,7 @@ def test_apostrophes_quote_where_the_feed_says_so() -> None:
 def test_a_decimal_after_a_hundred_and_fifty_whole_numbers_is_exact() -> None:
     fees = [*(["12"] * 150), "12.5"]
     content = rows_with({"account_id": f"A-{number}", "fees": fee} for number, fee in enumerate(fees))
-    result = judged(content, base_feed(plausibility={"identity": "warn"}))
+    result = validated(content, base_feed(plausibility={"identity": "warn"}))
     assert result.positions["fees"].to_list() == [Decimal(fee) for fee in fees]
 
 

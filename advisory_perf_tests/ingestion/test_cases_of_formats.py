@@ -16,7 +16,7 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row
-from advisory_perf_tests.ingestion.scenarios import cells, codes, judged, refusal
+from advisory_perf_tests.ingestion.scenarios import cells, codes, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book, compound_file, rows_xml, sheet_xml, workbook_of_parts
 
 pytestmark = pytest.mark.table
@@ -51,7 +51,7 @@ def test_the_days_of_a_1904_workbook_are_the_days_it_shows() -> None:
 
 @case("xl-007")
 def test_an_account_number_in_a_number_cell_has_lost_its_zeros() -> None:
-    """Also where a known account has those zeros: a delivery's rows are judged by the feed, not by what was loaded before."""
+    """Also where a known account has those zeros: a delivery's rows are validated by the feed, not by what was loaded before."""
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True, "default_date_format": "yyyy-mm-dd"}) as book:
         sheet = book.add_worksheet("Data")
@@ -73,7 +73,7 @@ def test_a_formula_is_its_cached_value() -> None:
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!"])
 @case("xl-010")
 def test_an_error_cell_is_quarantined_by_its_name(error: str) -> None:
-    result = judged(a_book(("Data", [NAMES, with_cells(ending_market_value=error)])), EXCEL)
+    result = validated(a_book(("Data", [NAMES, with_cells(ending_market_value=error)])), EXCEL)
     assert codes(result) == {2: "E_CELL_ERROR"}
     assert f"({error})" in result.quarantined["reason"].item()
 
@@ -169,7 +169,7 @@ def test_a_literal_that_is_not_json_is_refused(literal: str) -> None:
 def test_a_key_that_stands_twice_in_a_row_quarantines_it() -> None:
     twice = a_document(fees='1, "Fees": 2').decode().removesuffix("]")
     other = a_document(account_id='"A-1002"').decode().removeprefix("[")
-    assert codes(judged(f"{twice},{other}", JSON)) == {1: "E_KEY_CONFLICT"}
+    assert codes(validated(f"{twice},{other}", JSON)) == {1: "E_KEY_CONFLICT"}
 
 
 @case("json-008")
@@ -228,7 +228,7 @@ def test_a_file_without_its_end_is_torn() -> None:
 
 @case("pq-003")
 def test_nan_is_no_amount_and_null_is_what_the_feed_says() -> None:
-    result = judged(a_table(ending_market_value=[1040000.0, float("nan"), None]), PARQUET)
+    result = validated(a_table(ending_market_value=[1040000.0, float("nan"), None]), PARQUET)
     assert codes(result) == {2: "E_NUMBER", 3: "E_REQUIRED"}
     assert result.positions["ending_market_value"].to_list() == [MILLION]
 
@@ -255,7 +255,7 @@ def test_a_dictionary_is_text_and_a_structure_needs_the_feeds_word() -> None:
 @pytest.mark.parametrize("amounts", [[1040000], ["1040000"], [1040000.0], [Decimal("1040000.00")]])
 @case("pq-009")
 def test_a_column_may_change_its_type_while_every_value_parses(amounts: list[Any]) -> None:
-    """Without W_TYPE_DRIFT: every column is text before it is judged, so that a type says nothing about a value."""
+    """Without W_TYPE_DRIFT: every column is text before it is validated, so that a type says nothing about a value."""
     assert the_row(a_table(ending_market_value=amounts), PARQUET)["ending_market_value"] == MILLION
 
 

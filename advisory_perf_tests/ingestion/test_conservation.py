@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf_tests.accepting import accepts_at_least, counted
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, judged
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, validated
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ file_lines = st.lists(
 @settings(derandomize=True, max_examples=50)
 @given(file_lines)
 def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Line]) -> None:
-    result = judged("\n".join([f"{HEADER},name", *(line.text for line in lines)]) + "\n", FEED)
+    result = validated("\n".join([f"{HEADER},name", *(line.text for line in lines)]) + "\n", FEED)
 
     claims: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for line in lines:
@@ -96,7 +96,7 @@ def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Lin
 @given(file_lines, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_no_position(lines: list[Line], random: object) -> None:
     def positions(ordered: list[Line]) -> list[tuple[object, ...]]:
-        result = judged("\n".join([f"{HEADER},name", *(line.text for line in ordered)]) + "\n", FEED)
+        result = validated("\n".join([f"{HEADER},name", *(line.text for line in ordered)]) + "\n", FEED)
         return sorted(result.positions.drop("line_number").rows())
 
     shuffled = list(lines)

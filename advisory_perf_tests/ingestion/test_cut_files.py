@@ -40,7 +40,7 @@ def test_a_file_that_is_cut_at_any_byte_is_rejected_or_equal_to_the_whole(name: 
 
 
 def test_without_a_required_line_end_a_row_that_may_be_cut_is_marked() -> None:
-    """So that the judge can refuse the file where that row's figures do not add up."""
+    """So that the validate can refuse the file where that row's figures do not add up."""
     feed, content = a_feed_of("csv"), csv_text().encode()
     whole = read(content, feed)
     for end in range(len(content) - 200, len(content)):

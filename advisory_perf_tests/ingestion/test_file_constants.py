@@ -13,8 +13,8 @@ from advisory_perf.ingestion.file_constants import with_stated
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, judge
-from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, judged, notices, refusal
+from advisory_perf.ingestion.validation.rows import Delivery, validate
+from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, notices, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 HEADER = ["id", "bmv", "in", "out", "emv"]
@@ -45,14 +45,14 @@ def a_document(**around: Any) -> str:
 
 
 def days(content: str | bytes, feed: Feed) -> list[date]:
-    return judged(content, feed).positions["as_of_date"].to_list()
+    return validated(content, feed).positions["as_of_date"].to_list()
 
 
 def test_the_day_of_a_file_can_stand_in_its_name() -> None:
     feed = stating(day={"in": "file_name", "pattern": r"_(\d{8})(?:_v\d)?$"})
     for name in ("acme_20240628.csv", "acme_20240628_v2.csv", "acme_20240628.csv.gz"):
         delivery = Delivery("d1", name, DELIVERY.received_at)
-        assert judged(TABLE, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
+        assert validated(TABLE, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
     assert "states nothing for 'day' in its file name" in refusal(TABLE, feed).sentence
 
 
@@ -136,7 +136,7 @@ def test_stated_figures_can_be_control_figures(count: int, total: str, code: str
     )
     content = a_document(day="2024-06-28", control={"count": count, "emv": float(total)})
     if code is None:
-        result = judged(content, feed)
+        result = validated(content, feed)
         assert (result.positions["ending_market_value"].sum(), notices(result)) == (Decimal(303), [])
     else:
         assert refusal(content, feed).code == code
@@ -145,7 +145,7 @@ def test_stated_figures_can_be_control_figures(count: int, total: str, code: str
 def test_rows_that_are_announced_and_all_missing_are_missed() -> None:
     feed = stating("json", json_={"rows_at": "rows"}, controls={"count": "sent"}, day=at("day"), sent=at("sent"))
     assert refusal('{"day": "2024-06-28", "sent": 2, "rows": []}', feed).code == "E_CONTROL_COUNT"
-    assert notices(judged('{"day": "2024-06-28", "sent": 0, "rows": []}', feed)) == ["W_EMPTY_FILE"]
+    assert notices(validated('{"day": "2024-06-28", "sent": 0, "rows": []}', feed)) == ["W_EMPTY_FILE"]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_the_day_of_a_file_can_stand_in_a_folder_of_its_path(path: str) -> None:
     feed = stating(day={"in": "path", "pattern": r"(\d{4}[-/]?\d\d[-/]?\d\d)/"})
     raw = read_raw_rows(TABLE.encode(), feed, path, path=path)
     delivery = Delivery("d1", path, DELIVERY.received_at)
-    assert judge(raw, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
+    assert validate(raw, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
     assert "states nothing for 'day' in its path" in refusal(TABLE, feed).sentence
 
 

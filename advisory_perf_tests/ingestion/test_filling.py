@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, judged, read
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, read, validated
 
 LABELLED = f"client,pf,{HEADER},name"
 DOWN = {"fill": "down"}
@@ -58,8 +58,8 @@ def test_labels_printed_once_are_those_of_labels_on_every_row(tree: list[tuple[i
                     ]
                     once.append(f"{','.join(labels)},{values},{f'N{account}' if is_first else ''}")
     feed = a_feed_of_groups("client_id", "portfolio_id", "account_id", "account_name")
-    wanted = judged("\n".join([LABELLED, *full, ""]), a_feed_of_groups()).positions
-    found = judged("\n".join([LABELLED, *once, ""]), feed)
+    wanted = validated("\n".join([LABELLED, *full, ""]), a_feed_of_groups()).positions
+    found = validated("\n".join([LABELLED, *once, ""]), feed)
     assert found.quarantined.is_empty()
     assert found.positions.equals(wanted)
 
@@ -77,7 +77,7 @@ def test_labels_printed_once_are_those_of_labels_on_every_row(tree: list[tuple[i
 def test_a_label_ends_at_a_line_that_is_no_row(between: str, code: str | None) -> None:
     feed = a_feed_of_groups("portfolio_id", footer=[{"column": "client", "starts_with": ["Total"]}])
     content = f"{LABELLED}\nC1,P1,A1,2024-05-31,1,0,0,2,x\nC1,,A2,2024-05-31,1,0,0,2,y\n{between}\nC1,,A4,2024-05-31,1,0,0,2,z\n"
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert codes(result).get(5) == code
     known = dict(result.positions.select("account_id", "portfolio_id").rows())
     assert known == {"A1": "P1", "A2": "P1", **({} if code else {"A4": None})}
@@ -92,13 +92,13 @@ def test_a_new_outer_label_ends_the_inner_ones() -> None:
     assert cells(raw, "pf") == ["P1", None, "P3"]
     assert cells(raw, "name") == ["x", None, None]
     assert cells(raw, "id")[2] in {None, ""}
-    assert codes(judged("\n".join([LABELLED, *rows, ""]), feed)) == {4: "E_REQUIRED"}
+    assert codes(validated("\n".join([LABELLED, *rows, ""]), feed)) == {4: "E_REQUIRED"}
 
 
 def test_a_line_of_sums_is_never_given_an_account() -> None:
     feed = a_feed_of_groups("account_id", "portfolio_id")
     rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", ",,,2024-06-28,2,0,0,3,x", ",,,,3,0,0,5,", "All,,,,3,0,0,5,"]
-    result = judged("\n".join([LABELLED, *rows, ""]), feed)
+    result = validated("\n".join([LABELLED, *rows, ""]), feed)
     assert result.positions["account_id"].to_list() == ["A1", "A1"]
     assert codes(result) == {4: "E_REQUIRED", 5: "E_REQUIRED"}
 
@@ -145,7 +145,7 @@ def test_a_new_account_ends_its_name_wherever_that_stands() -> None:
 def test_a_cell_of_spaces_is_a_blank_one() -> None:
     rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", "C1,  ,  ,2024-06-28,2,0,0,3,x", "C1,,  ,  ,3,0,0,5,"]
     feed = a_feed_of_groups("portfolio_id", "account_id")
-    result = judged("\n".join([LABELLED, *rows, ""]), feed)
+    result = validated("\n".join([LABELLED, *rows, ""]), feed)
     assert result.positions.select("account_id", "portfolio_id").rows() == [("A1", "P1")] * 2
     assert codes(result) == {4: "E_REQUIRED"}
 
@@ -183,7 +183,7 @@ def test_below_a_line_that_cannot_be_read_only_the_first_group_may_lack_its_labe
     feed = a_feed({name: {"from": name, "fill": "down", "absent": "null"} for name in ("portfolio_id", "client_id")})
     row = "2024-06-28,100,0,0,101"
     lines = ["A0,2024-06-28,1", f"A1,{row},P1,", f"A2,{row},,", f"A3,{row},P2,", f"A4,{row},P2,C2", f"A5,{row},,"]
-    result = judged("\n".join([f"{HEADER},portfolio_id,client_id", *lines]) + "\n", feed)
+    result = validated("\n".join([f"{HEADER},portfolio_id,client_id", *lines]) + "\n", feed)
     assert codes(result) == {2: "E_FIELDS", 3: "E_GROUP", 4: "E_GROUP"}
     assert result.positions.select("account_id", "portfolio_id", "client_id").rows() == [
         ("A3", "P2", None),

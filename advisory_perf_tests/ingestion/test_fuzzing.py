@@ -1,4 +1,4 @@
-"""The fuzzing program over some of its seeds; by itself it runs for as long as it is told."""
+"""The fuzzing program over some of its seeds; by itself it runs for as long as it is inferred."""
 
 import pytest
 

@@ -48,15 +48,15 @@ def read_apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / name).write_bytes(make())
     program = [sys.executable, "-m", "advisory_perf_tests.ingestion.bombs", str(folder)]
     done = subprocess.run(program, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    inferred: dict[str, Any] = json.loads(done.stdout)
+    return inferred
 
 
 @pytest.mark.parametrize("name", sorted(BOMBS))
 def test_a_file_that_would_grow_is_refused_at_once(read_apart: dict[str, Any], name: str) -> None:
-    told = read_apart["files"][name]
-    assert told["code"] == BOMBS[name][2]
-    assert told["seconds"] < MOST_TIMES * read_apart["harmless"]
+    inferred = read_apart["files"][name]
+    assert inferred["code"] == BOMBS[name][2]
+    assert inferred["seconds"] < MOST_TIMES * read_apart["harmless"]
 
 
 def test_refusing_them_all_takes_little_memory(read_apart: dict[str, Any]) -> None:

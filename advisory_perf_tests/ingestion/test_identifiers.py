@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import a_feed, codes, judged
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import a_feed, codes, validated
 from advisory_perf_tests.ingestion.workbook_files import binary_workbook, old_workbook
 
 pytestmark = pytest.mark.slow
@@ -67,13 +67,13 @@ def parquet(rows: list[dict[str, Any]], field: str, dtype: pa.DataType) -> bytes
     return content.getvalue()
 
 
-def found(result: Judged, field: str) -> dict[int, str | None]:
+def found(result: Validated, field: str) -> dict[int, str | None]:
     return dict(result.positions.sort("line_number").select("line_number", field).rows())
 
 
 def outcome(content: bytes | str, feed: Feed, field: str, *, first_line: int) -> list[str | None]:
     """The identifier of each row, or the code that its row is quarantined under, in order."""
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert result.duplicate == 0
     ends: dict[int, str | None] = {**found(result, field), **codes(result)}
     return [ends[line] for line in range(first_line, first_line + len(ends))]
@@ -173,13 +173,13 @@ def test_rows_of_two_long_numbers_are_neither_duplicates_nor_in_conflict() -> No
     for emv in ("101", "102"):
         rows = rows_with("account_id", [20250000000000012, 20250000000000014])
         rows[1]["emv"] = emv
-        result = judged(xlsx(rows), a_feed_of("excel"))
+        result = validated(xlsx(rows), a_feed_of("excel"))
         assert (codes(result), result.duplicate) == ({2: "E_ID", 3: "E_ID"}, 0)
         assert "column account_id" in result.quarantined["reason"][0]
 
 
 def test_a_frame_of_positions_has_no_approximate_text() -> None:
-    result = judged(xlsx(rows_with("client_id", [12345678901234567, 1])), a_feed_of("excel"))
+    result = validated(xlsx(rows_with("client_id", [12345678901234567, 1])), a_feed_of("excel"))
     assert not result.positions.select(pl.col(pl.String()).str.contains("\u2248").any()).row(0).count(True)
 
 
@@ -221,12 +221,12 @@ def test_an_identifier_of_a_title_or_above_the_header_is_as_sure_as_one_in_a_row
     row = ["2024-06-28", 100, 0, 0, 101, *("XYZ"[: len(others)])]
     line, header = ["Account:", value], [*names, *others]
     how = (
-        {"group_header": r"Account: (?P<told>.+)"}
+        {"group_header": r"Account: (?P<inferred>.+)"}
         if place == "title"
-        else {"stated": {"told": {"in": "preamble", "pattern": "Account: (.+)"}}}
+        else {"stated": {"inferred": {"in": "preamble", "pattern": "Account: (.+)"}}}
     )
-    feed = a_feed({name: name for name in others} | {field: "told"}, files={"patterns": ["a*"], "format": "excel", **how})
-    result = judged(sheet_of([header, line, row] if place == "title" else [line, header, row]), feed)
+    feed = a_feed({name: name for name in others} | {field: "inferred"}, files={"patterns": ["a*"], "format": "excel", **how})
+    result = validated(sheet_of([header, line, row] if place == "title" else [line, header, row]), feed)
     assert [*codes(result).values()] == ([code] if code else [])
     assert result.positions[field].to_list() == ([] if code else [str(value)])
 

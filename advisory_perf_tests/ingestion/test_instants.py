@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import judge
-from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, judged, notices
+from advisory_perf.ingestion.validation.rows import validate
+from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, notices, validated
 
 NAMES = ["id", "day", "bmv", "in", "out", "emv"]
 ZONES = ["America/New_York", "UTC", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kolkata"]
@@ -61,7 +61,7 @@ WRITERS: dict[str, Callable[[list[datetime]], bytes]] = {"csv": as_csv, "json": 
 
 def days(content: bytes, feed: Feed) -> tuple[list[date], list[str]]:
     found: list[Notice] = []
-    result = judge(read_raw_rows(content, feed, "acme_1", notices=found), feed, DELIVERY)
+    result = validate(read_raw_rows(content, feed, "acme_1", notices=found), feed, DELIVERY)
     assert result.quarantined.is_empty()
     return result.positions.sort("line_number")["as_of_date"].to_list(), [notice.code for notice in (*found, *result.notices)]
 
@@ -108,7 +108,7 @@ def test_the_notice_names_the_first_day_and_the_zone(unit: str) -> None:
 def test_cells_without_a_day_say_nothing_about_the_others() -> None:
     texts = ["2024-05-31T00:00:00Z", "", "n/a", "05/31/2024"]
     content = "\n".join(",".join(row) for row in [NAMES, *rows_of(texts)]) + "\n"
-    result = judged(content, a_feed_of("csv", "America/New_York"))
+    result = validated(content, a_feed_of("csv", "America/New_York"))
     assert result.positions["as_of_date"].to_list() == [date(2024, 5, 31)]
     assert notices(result) == ["W_MIDNIGHT_UTC"]
 

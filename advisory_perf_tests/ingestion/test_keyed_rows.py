@@ -15,12 +15,12 @@ from advisory_perf_tests.ingestion.scenarios import (
     a_feed,
     a_feed_of,
     codes,
-    judged,
     misfits,
     notices,
     read,
     rejection,
     rejection_within,
+    validated,
 )
 
 pytestmark = pytest.mark.slow
@@ -53,13 +53,13 @@ def test_rows_keyed_by_account_are_the_rows_of_an_array(accounts: dict[str, list
                 del row["day"]
     feed = keyed(*(["id", "day"] if by_day else ["id"]), rows_at="data.rows" if is_inner else "")
     content = json.dumps({"made": 1, "data": {"rows": tree}} if is_inner else tree)
-    found, wanted = judged(content, feed), judged(json.dumps(listed), a_feed_of("json"))
+    found, wanted = validated(content, feed), validated(json.dumps(listed), a_feed_of("json"))
     assert found.quarantined.is_empty()
     assert found.positions.equals(wanted.positions)
 
 
 def test_a_key_may_hold_one_row_and_the_nesting_is_bounded() -> None:
-    assert judged(json.dumps({"A1": a_row(1), "A2": [a_row(2)]}), keyed("id")).positions["account_id"].to_list() == ["A1", "A2"]
+    assert validated(json.dumps({"A1": a_row(1), "A2": [a_row(2)]}), keyed("id")).positions["account_id"].to_list() == ["A1", "A2"]
     content = json.dumps({"A1": [{**a_row(1), "x": [[[[1]]]]}]}).encode()
     assert rejection_within(Bounds(nesting=6), content, keyed("id")).code == "E_TOO_LARGE"
     assert rejection(json.dumps([a_row(1)]), keyed("id")).code == "E_FORMAT"
@@ -68,11 +68,11 @@ def test_a_key_may_hold_one_row_and_the_nesting_is_bounded() -> None:
 
 
 def test_a_row_that_names_its_account_itself_is_a_misfit_and_an_account_twice_loses_nothing() -> None:
-    result = judged(json.dumps({"A1": a_row(1, id="A2"), "A3": a_row(1), "A4": 5}), keyed("id"))
+    result = validated(json.dumps({"A1": a_row(1, id="A2"), "A3": a_row(1), "A4": 5}), keyed("id"))
     assert codes(result) == {1: "E_KEY_CONFLICT", 3: "E_FIELDS"}
     assert misfits(read(json.dumps({"A4": 5, "A3": a_row(1)}), keyed("id"))) == {1: '{"id": "A4"} 5'}
     twice = f'{{"A1": {json.dumps(a_row(1))}, "A1": {json.dumps(a_row(5))}}}'
-    assert codes(judged(twice, keyed("id"))) == {1: "E_KEY_CONFLICT", 2: "E_KEY_CONFLICT"}
+    assert codes(validated(twice, keyed("id"))) == {1: "E_KEY_CONFLICT", 2: "E_KEY_CONFLICT"}
 
 
 instants = st.datetimes(datetime(2020, 2, 1), datetime(2024, 6, 29), timezones=st.just(UTC))  # noqa: DTZ001 - bounds have none
@@ -92,7 +92,7 @@ def test_an_epoch_is_the_day_it_fell_on_where_the_vendor_is(instant: datetime, z
         {"as_of_date": {"from": "day", "formats": [f"epoch_{form}"]}},
         files={"patterns": ["acme_*"], "format": "csv", "time_zone": zone},
     )
-    result = judged(f"{HEADER}\nA1,{number},1,0,0,2\n", feed)
+    result = validated(f"{HEADER}\nA1,{number},1,0,0,2\n", feed)
     there = instant.astimezone(ZoneInfo(zone)).date()
     of_days = instant == datetime(instant.year, instant.month, instant.day, tzinfo=UTC)
     assert result.positions["as_of_date"].to_list() == [instant.date() if of_days else there]
@@ -105,8 +105,8 @@ def test_a_count_of_another_unit_is_no_epoch(text: str) -> None:
         {"as_of_date": {"from": "day", "formats": ["epoch_seconds", "epoch_milliseconds"]}},
         files={"patterns": ["acme_*"], "format": "csv", "time_zone": "UTC"},
     )
-    assert set(codes(judged(f"{HEADER}\nA1,{text},1,0,0,2\n", feed)).values()) <= {"E_DATE", "E_REQUIRED"}
-    assert judged(f"{HEADER}\nA1,1719547200,1,0,0,2\n", feed).positions["as_of_date"].to_list() == [date(2024, 6, 28)]
+    assert set(codes(validated(f"{HEADER}\nA1,{text},1,0,0,2\n", feed)).values()) <= {"E_DATE", "E_REQUIRED"}
+    assert validated(f"{HEADER}\nA1,1719547200,1,0,0,2\n", feed).positions["as_of_date"].to_list() == [date(2024, 6, 28)]
 
 
 def test_an_epoch_needs_the_vendors_time_zone() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf_tests.ingestion.scenarios import codes, feed_as_data, judged, notices, refusal
+from advisory_perf_tests.ingestion.scenarios import codes, feed_as_data, notices, refusal, validated
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def a_file(*nets: str, below: str = "") -> str:
 
 def flows(*nets: str, net_flow: Any = "net") -> list[tuple[Decimal, Decimal]]:
     """Contributions and distributions by row."""
-    return judged(a_file(*nets), the_feed(net_flow)).positions.select("contributions", "distributions").rows()
+    return validated(a_file(*nets), the_feed(net_flow)).positions.select("contributions", "distributions").rows()
 
 
 def test_what_is_positive_came_in_and_what_is_negative_went_out() -> None:
@@ -66,12 +66,12 @@ def test_parentheses_and_other_notation_are_read_as_in_any_amount() -> None:
 
 def test_a_blank_cell_is_zero_only_where_the_feed_says_so() -> None:
     assert flows("", net_flow={"from": "net", "blank": "zero"}) == [(Decimal(0), Decimal(0))]
-    assert codes(judged(a_file(""), the_feed())) == {2: "E_REQUIRED"}
+    assert codes(validated(a_file(""), the_feed())) == {2: "E_REQUIRED"}
 
 
 def test_a_column_that_may_be_absent_counts_as_no_flow() -> None:
     content = "id,day,bmv,emv\nA1,2024-06-28,100,100\n"
-    result = judged(content, the_feed({"from": "net", "absent": "zero"}))
+    result = validated(content, the_feed({"from": "net", "absent": "zero"}))
     assert result.positions.select("contributions", "distributions").rows() == [(Decimal(0), Decimal(0))]
     assert notices(result) == ["W_MISSING_OPTIONAL"]
 
@@ -80,26 +80,26 @@ def test_a_column_that_may_be_absent_counts_as_no_flow() -> None:
     ("net", "code"), [("x", "E_NUMBER"), ("1.23456", "E_PRECISION"), ("inf", "E_NOT_FINITE"), ("#REF!", "E_CELL_ERROR")]
 )
 def test_a_quarantined_cell_names_the_column_of_the_file(net: str, code: str) -> None:
-    quarantined = judged(a_file(net, "1"), the_feed()).quarantined
+    quarantined = validated(a_file(net, "1"), the_feed()).quarantined
     assert quarantined.select("code", "field_name").rows() == [(code, "net_flow")]
     assert "column net:" in quarantined["reason"].item()
 
 
 def test_an_announced_sum_is_held_against_the_net_flows() -> None:
     feed = the_feed(controls={"totals": {"net_flow": r"^T,(-?[0-9.]+)$"}})
-    assert judged(a_file("5.25", "-7.10", below="T,-1.85\n"), feed).footer == 1
+    assert validated(a_file("5.25", "-7.10", below="T,-1.85\n"), feed).footer == 1
     assert refusal(a_file("5.25", "-7.10", below="T,12.35\n"), feed).code == "E_CONTROL_TOTAL"
 
 
 def test_a_totals_row_is_held_against_the_net_flows() -> None:
     feed = the_feed(footer=[{"column": "id", "starts_with": ["Total"], "totals": True}])
-    assert judged(a_file("5.25", "-7.10", below="Total,,200,-1.85,200\n"), feed).footer == 1
+    assert validated(a_file("5.25", "-7.10", below="Total,,200,-1.85,200\n"), feed).footer == 1
     assert "net" in refusal(a_file("5.25", "-7.10", below="Total,,200,1.85,200\n"), feed).sentence
 
 
 def test_rows_that_differ_in_their_net_flow_only_are_in_conflict() -> None:
     content = f"{HEADER}\nA1,2024-06-28,100,1,100\nA1,2024-06-28,100,2,100\n"
-    assert set(codes(judged(content, the_feed())).values()) == {"E_KEY_CONFLICT"}
+    assert set(codes(validated(content, the_feed())).values()) == {"E_KEY_CONFLICT"}
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ def a_whole_file(*, turned: bool = False, swapped: bool = False) -> str:
 
 
 def test_figures_that_agree_are_taken() -> None:
-    assert judged(a_whole_file(), the_feed(columns=ALL)).positions.height == 40
+    assert validated(a_whole_file(), the_feed(columns=ALL)).positions.height == 40
 
 
 def test_a_sign_that_is_turned_is_refused_with_the_change_of_the_feed() -> None:
     refused = refusal(a_whole_file(turned=True), the_feed(columns=ALL))
     assert refused.code == "E_SIGN"
     assert "say sign: -1 for net_flow" in refused.sentence
-    assert judged(a_whole_file(turned=True), the_feed({"from": "net", "sign": -1}, columns=ALL)).positions.height == 40
+    assert validated(a_whole_file(turned=True), the_feed({"from": "net", "sign": -1}, columns=ALL)).positions.height == 40
 
 
 def test_a_net_flow_in_the_place_of_another_column_is_refused_with_both_names() -> None:
@@ -152,6 +152,6 @@ def test_a_net_flow_in_the_place_of_another_column_is_refused_with_both_names() 
 
 
 def test_flows_beyond_the_values_beside_them_are_noticed_by_the_name_of_their_column() -> None:
-    result = judged(a_file("500", "-500"), the_feed())
+    result = validated(a_file("500", "-500"), the_feed())
     assert notices(result) == ["W_LARGE_FLOWS"]
     assert "net exceed the market values beside them" in result.notices[0].sentence

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf_tests.accepting import accepts_at_least, counted
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of, cells, codes, judged, read
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of, cells, codes, read, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def german(amount: Decimal) -> str:
 def test_a_whole_amount_is_doubted_where_a_number_cell_keeps_no_cent(
     file_format: str, made: Callable[..., bytes], amount: str, *, is_sure: bool
 ) -> None:
-    result = judged(made([Decimal(amount)]), a_feed_for(file_format, {}))
+    result = validated(made([Decimal(amount)]), a_feed_for(file_format, {}))
     is_exact = is_sure or file_format == "json"
     assert result.positions["fees"].to_list() == ([Decimal(amount)] if is_exact else [])
     assert set(codes(result).values()) == (set() if is_exact else {"E_PRECISION"})
@@ -72,7 +72,7 @@ def test_numbers_keep_their_value_and_texts_are_read_by_the_notation_or_refused(
     rows = [(round(amount, 2) if is_text else amount, is_text) for amount, is_text in rows]
     content = made([german(amount) if is_text else amount for amount, is_text in rows])
     try:
-        result, codes_of_file = judged(content, a_feed_for(file_format, numbers)), set[str]()
+        result, codes_of_file = validated(content, a_feed_for(file_format, numbers)), set[str]()
     except DeliveryRejectedError as refusal:
         result = None
         codes_of_file = {refusal.code}
@@ -91,7 +91,7 @@ def test_numbers_keep_their_value_and_texts_are_read_by_the_notation_or_refused(
 
 @pytest.mark.parametrize(("file_format", "made"), [("excel", a_workbook), ("json", a_document)])
 def test_a_text_and_a_number_of_the_same_characters_are_two_amounts(file_format: str, made: Callable[..., bytes]) -> None:
-    result = judged(made(["1.234", Decimal("1.234"), "1.000.000", "1.000.000,-", "1234,5"]), a_feed_for(file_format, GERMAN))
+    result = validated(made(["1.234", Decimal("1.234"), "1.000.000", "1.000.000,-", "1234,5"]), a_feed_for(file_format, GERMAN))
     amounts = [Decimal(1234), Decimal("1.234"), Decimal(1_000_000), Decimal(1_000_000), Decimal("1234.5")]
     assert result.positions["fees"].to_list() == amounts
     assert result.positions["account_name"].to_list() == ["1.5"] * 5, "what is no amount stays as it is"
@@ -103,7 +103,7 @@ def test_columns_of_a_parquet_file_are_texts_or_numbers_as_a_whole() -> None:
     usual = {"id": ["A1", "A2"], "day": ["2024-06-28"] * 2, "bmv": ["1.234", "1.000,5"], "in": [0, 0], "out": [0.0, 0.0]}
     fees = pl.Series([Decimal("1.234"), None], dtype=pl.Decimal(10, 3))
     pl.DataFrame({**usual, "emv": [12.345, 2.5], "fee": fees, "name": [1.5, 2.5]}).write_parquet(content)
-    position = judged(content.getvalue(), a_feed_for("parquet", GERMAN)).positions
+    position = validated(content.getvalue(), a_feed_for("parquet", GERMAN)).positions
     assert position["beginning_market_value"].to_list() == [Decimal(1234), Decimal("1000.5")]
     assert position["ending_market_value"].to_list() == [Decimal("12.345"), Decimal("2.5")]
     assert position["fees"].to_list() == [Decimal("1.234"), None]
@@ -116,7 +116,7 @@ def test_a_figure_beside_the_rows_of_a_document_may_be_a_number_or_a_text() -> N
     files |= {"stated": {"sum": {"in": "document", "at": "sum"}}}
     feed = a_feed_for("json", GERMAN, files=files, controls={"totals": {"ending_market_value": "sum"}})
     for printed in ("1234.5", '"1.234,5"', "1.234500e3"):
-        assert judged(f'{{"sum": {printed}, "rows": [{row}]}}'.encode(), feed).notices == ()
+        assert validated(f'{{"sum": {printed}, "rows": [{row}]}}'.encode(), feed).notices == ()
 
 
 def test_numbers_in_columns_that_are_periods_are_numbers_too() -> None:

@@ -57,7 +57,7 @@ def test_a_file_that_is_read_apart_is_read_as_it_is_here(name: str) -> None:
     assert notices == here
 
 
-def test_a_rejection_is_the_one_that_is_told_here() -> None:
+def test_a_rejection_is_the_one_that_reading_here_gives() -> None:
     error = refused("no header\n")
     with pytest.raises(DeliveryRejectedError) as here:
         read_raw_rows(b"no header\n", a_feed(), "acme_1.csv")

@@ -17,7 +17,7 @@ import pytest
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.registry import read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.net_flow import net_flows
 
 pytestmark = pytest.mark.table
@@ -116,7 +116,7 @@ def merged(data: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def judged(name: str, changes: Mapping[str, Any] | None = None) -> Judged:
+def validated(name: str, changes: Mapping[str, Any] | None = None) -> Validated:
     """What becomes of a file, by its own feed or one with further keys."""
     folder = FOLDER / name
     feed = read_feed(folder / "feed.yaml")
@@ -126,19 +126,19 @@ def judged(name: str, changes: Mapping[str, Any] | None = None) -> Judged:
     (file,) = (one for one in folder.iterdir() if one.name != "feed.yaml")
     notices: list[Any] = []
     raw = read_raw_rows(file.read_bytes(), feed, file.name, notices=notices)
-    result = judge(raw, feed, Delivery("d1", file.name, RECEIVED))
+    result = validate(raw, feed, Delivery("d1", file.name, RECEIVED))
     assert result.is_conserved
-    return Judged(result.positions, result.quarantined, result.read, result.duplicate, result.footer, (*notices, *result.notices))
+    return Validated(result.positions, result.quarantined, result.read, result.duplicate, result.footer, (*notices, *result.notices))
 
 
 def assert_outcome(name: str, wanted: Outcome, changes: Mapping[str, Any] | None = None) -> None:
     if wanted.rejected is not None:
         with pytest.raises(DeliveryRejectedError) as caught:
-            judged(name, changes)
+            validated(name, changes)
         assert caught.value.code == wanted.rejected
         assert name in caught.value.sentence
         return
-    result = judged(name, changes)
+    result = validated(name, changes)
     assert dict(result.quarantined.select("line_number", "code").rows()) == wanted.quarantined
     assert (result.positions.height, result.footer, result.duplicate) == (wanted.accepted, wanted.footer, 0)
     assert set(wanted.notices) <= {notice.code for notice in result.notices}
@@ -164,12 +164,12 @@ def test_with_the_key_that_its_feed_lacked_it_is_read(name: str) -> None:
 
 
 def test_text_and_line_numbers_hold_across_a_block_of_the_tokeniser() -> None:
-    positions = judged("crlf_at_4mib").positions
+    positions = validated("crlf_at_4mib").positions
     line, text = positions.filter(pl.col("account_id") == "Z-1").select("line_number", "account_name").row(0)
     assert text.endswith("Alder\r\nTrust")
     assert positions["line_number"].filter(positions["line_number"] > line).min() == line + 2
 
 
 def test_an_account_without_money_has_nothing_to_flow() -> None:
-    flows = net_flows(judged("zero_account").positions)
+    flows = net_flows(validated("zero_account").positions)
     assert flows.filter(pl.col("account_id") == "A-1")["net_flow"].to_list() == [0]

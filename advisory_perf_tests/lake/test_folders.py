@@ -90,7 +90,7 @@ for file in lake.files("incoming/"):
 """
 
 
-def test_a_file_that_may_not_be_read_is_its_own_trouble_and_no_outage() -> None:
+def test_a_file_that_may_not_be_read_is_its_own_incident_and_no_outage() -> None:
     with tempfile.TemporaryDirectory(prefix="advisory_perf_") as name:
         root = Path(name)
         root.chmod(0o755)
@@ -123,7 +123,7 @@ def test_no_more_is_read_than_was_listed(lake: Lake, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED.keys())
-def test_what_is_no_regular_file_is_told_and_neither_listed_nor_read(
+def test_what_is_no_regular_file_is_reported_and_neither_listed_nor_read(
     lake: Lake, outside: Path, plant: Callable[[Path, Path], None]
 ) -> None:
     plant(incoming(lake), outside)
@@ -135,7 +135,7 @@ def test_what_is_no_regular_file_is_told_and_neither_listed_nor_read(
     assert (outside / "secret.csv").read_bytes() == b"secret"
 
 
-def test_a_vendors_folder_that_is_a_link_is_told_and_not_followed(lake: Lake, outside: Path) -> None:
+def test_a_vendors_folder_that_is_a_link_is_reported_and_not_followed(lake: Lake, outside: Path) -> None:
     (Path(lake.address) / "incoming/beta").symlink_to(outside)
     for prefix in ("incoming/", "incoming/beta/"):
         listing = lake.listing(prefix)
@@ -249,7 +249,7 @@ def test_a_time_that_no_calendar_has_stops_no_listing(lake: Lake) -> None:
     assert len(paths(lake)) == 3
 
 
-def test_folders_are_looked_into_as_deep_as_agreed_and_the_rest_is_told(lake: Lake) -> None:
+def test_folders_are_looked_into_as_deep_as_agreed_and_the_rest_is_reported(lake: Lake) -> None:
     deep = incoming(lake)
     for _ in range(40):
         deep = deep / "d"

@@ -1,4 +1,4 @@
-"""The one judgement of names, for folders and S3."""
+"""The one validation of names, for folders and S3."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The lake of a run that holds turns, what it stages, and what is swept."""
+"""The lake of a run that holds locks, what it stages, and what is swept."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from advisory_perf.errors import LakeError, LostTurnError
+from advisory_perf.errors import LakeError, LostLockError
 from advisory_perf.lake.folders import Folder
 from advisory_perf.lake.store import Lake
 
@@ -32,13 +32,13 @@ CHANGES: dict[str, Callable[[Lake], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_run_that_has_lost_its_turn_changes_nothing_in_the_lake(lake: Lake, change: str) -> None:
+def test_a_run_that_has_lost_its_lock_changes_nothing_in_the_lake(lake: Lake, change: str) -> None:
     @contextmanager
     def lost() -> Iterator[None]:
-        raise LostTurnError("lost")
+        raise LostLockError("lost")
         yield
 
-    with pytest.raises(LostTurnError, match="lost"):
+    with pytest.raises(LostLockError, match="lost"):
         CHANGES[change](lake.under(lost))
     assert [(file.path, lake.read(file.path)) for file in lake.files("")] == [(FILE, b"x")]
     CHANGES[change](lake)
@@ -53,7 +53,7 @@ def test_a_copy_that_reads_back_other_bytes_of_its_length_is_an_error(lake: Lake
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_is_changed_while_the_turn_is_kept_and_not_after(lake: Lake, change: str) -> None:
+def test_a_file_is_changed_while_the_lock_is_kept_and_not_after(lake: Lake, change: str) -> None:
     seen = []
 
     @contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.monitoring.deadlines import Deadlines, judged_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import Deadlines, validated_windows, windows_in_question
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import days
 
@@ -24,9 +24,9 @@ def arrived(day: date, at: datetime, name: str = "acme_1.csv") -> FirstArrival:
     return FirstArrival(day, at, name, f"{name}-id")
 
 
-def in_time(*landed: date) -> list[FirstArrival]:
+def in_time(*ingested: date) -> list[FirstArrival]:
     """Deliveries that came at noon of the next day."""
-    return [arrived(day, datetime(day.year, day.month, day.day, 12, tzinfo=UTC) + timedelta(days=1)) for day in landed]
+    return [arrived(day, datetime(day.year, day.month, day.day, 12, tzinfo=UTC) + timedelta(days=1)) for day in ingested]
 
 
 def asked(
@@ -35,7 +35,7 @@ def asked(
     return windows_in_question(feed, began, missing, now=now)
 
 
-def judged(
+def validated(
     windows: Sequence[date],
     arrivals: Sequence[FirstArrival],
     *,
@@ -44,10 +44,10 @@ def judged(
     under_way: Sequence[datetime] = (),
     now: datetime = FRIDAY_NIGHT,
 ) -> Deadlines:
-    return judged_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
+    return validated_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
 
 
-def told(found: Deadlines) -> list[tuple[str, date | None]]:
+def reported(found: Deadlines) -> list[tuple[str, date | None]]:
     return [(alert.code, alert.window) for alert in found.alerts]
 
 
@@ -59,9 +59,9 @@ def test_the_sixty_latest_business_days_whose_deadline_is_over_are_looked_at() -
     assert (len(asked()), asked()[0]) == (60, date(2024, 12, 20)), "twelve weeks of five days"
 
 
-def test_what_went_missing_while_a_daemon_was_down_for_five_weeks_is_told_when_it_is_up_again() -> None:
+def test_what_went_missing_while_a_daemon_was_down_for_five_weeks_is_reported_when_it_is_up_again() -> None:
     first_day_down = date(2025, 2, 6)
-    assert ("MISSING_FILE", first_day_down) in told(judged(asked(), []))
+    assert ("MISSING_FILE", first_day_down) in reported(validated(asked(), []))
 
 
 def test_six_months_are_looked_at_of_a_monthly_feed() -> None:
@@ -98,29 +98,32 @@ def test_a_window_that_is_known_to_be_missing_is_looked_at_however_old_it_is() -
     assert asked(missing=[date(2024, 1, 8)])[0] == date(2024, 1, 8)
 
 
-# what is told of them -------------------------------------------------------------------------------------------------
+# what is reported of them -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_told_where_every_file_came_in_time() -> None:
-    assert judged(asked(), in_time(*asked())) == Deadlines([], [])
+def test_nothing_is_reported_where_every_file_came_in_time() -> None:
+    assert validated(asked(), in_time(*asked())) == Deadlines([], [])
 
 
 def test_a_window_without_a_delivery_is_missing_since_its_deadline() -> None:
-    (alert,) = judged([WEDNESDAY, THURSDAY], in_time(WEDNESDAY)).alerts
+    (alert,) = validated([WEDNESDAY, THURSDAY], in_time(WEDNESDAY)).alerts
     assert (alert.key, alert.severity, alert.since) == ("MISSING_FILE acme 2025-03-13", "HIGH", datetime(2025, 3, 14, 22, tzinfo=UTC))
     assert alert.message == (
-        "acme: nothing has landed for 2025-03-13, which was due by 2025-03-14 18:00 America/New_York; ask the vendor for the file, "
+        "acme: nothing has been ingested for 2025-03-13, which was due by 2025-03-14 18:00 America/New_York; ask the vendor for the file, "
         "unless it came and was rejected, as another alert and error/acme/ would say"
     )
 
 
 def test_several_windows_are_missing_each_by_itself() -> None:
-    assert told(judged([TUESDAY, WEDNESDAY, THURSDAY], in_time(WEDNESDAY))) == [("MISSING_FILE", TUESDAY), ("MISSING_FILE", THURSDAY)]
+    assert reported(validated([TUESDAY, WEDNESDAY, THURSDAY], in_time(WEDNESDAY))) == [
+        ("MISSING_FILE", TUESDAY),
+        ("MISSING_FILE", THURSDAY),
+    ]
 
 
 def test_a_file_that_comes_three_days_after_its_deadline_is_late_and_no_longer_missing() -> None:
     came = arrived(MONDAY, datetime(2025, 3, 14, 23, 5, tzinfo=UTC), "acme_monday.csv")
-    found = judged([MONDAY], [came], missing=[MONDAY], now=FRIDAY_NIGHT + timedelta(hours=1))
+    found = validated([MONDAY], [came], missing=[MONDAY], now=FRIDAY_NIGHT + timedelta(hours=1))
     (alert,) = found.alerts
     assert (alert.code, alert.since, alert.is_over, alert.delivery_id) == (
         "LATE_FILE",
@@ -133,31 +136,31 @@ def test_a_file_that_comes_three_days_after_its_deadline_is_late_and_no_longer_m
 
 
 def test_a_file_that_came_late_before_anybody_looked_is_late_all_the_same() -> None:
-    assert told(judged([MONDAY], [arrived(MONDAY, FRIDAY_NIGHT)])) == [("LATE_FILE", MONDAY)]
+    assert reported(validated([MONDAY], [arrived(MONDAY, FRIDAY_NIGHT)])) == [("LATE_FILE", MONDAY)]
 
 
 def test_a_restatement_after_the_deadline_is_not_late() -> None:
     """The store gives the first arrival of a day; of a month's days the first one counts."""
     february = date(2025, 2, 1)
     arrivals = [arrived(date(2025, 2, 28), FRIDAY_NIGHT, "again.csv"), arrived(date(2025, 2, 27), datetime(2025, 3, 3, tzinfo=UTC))]
-    assert judged([february], arrivals, feed=MONTHLY) == Deadlines([], [])
+    assert validated([february], arrivals, feed=MONTHLY) == Deadlines([], [])
 
 
-def test_a_file_that_came_in_time_and_landed_after_a_person_mended_the_feed_is_not_late() -> None:
-    found = judged([MONDAY], in_time(MONDAY), missing=[MONDAY])
+def test_a_file_that_came_in_time_and_was_ingested_after_a_person_fixed_the_feed_is_not_late() -> None:
+    found = validated([MONDAY], in_time(MONDAY), missing=[MONDAY])
     assert (found.alerts, found.over) == ([], ["MISSING_FILE acme 2025-03-10"])
 
 
-def test_a_window_waits_an_hour_for_a_file_that_came_in_time_and_has_not_landed() -> None:
+def test_a_window_waits_an_hour_for_a_file_that_came_in_time_and_has_not_been_ingested() -> None:
     just_in_time, too_late = datetime(2025, 3, 14, 21, 59, tzinfo=UTC), datetime(2025, 3, 14, 22, 1, tzinfo=UTC)
     soon = datetime(2025, 3, 14, 22, 59, tzinfo=UTC)
-    assert judged([THURSDAY], [], under_way=[just_in_time], now=soon).alerts == []
-    assert told(judged([THURSDAY], [], under_way=[too_late], now=soon)) == [("MISSING_FILE", THURSDAY)]
-    assert told(judged([THURSDAY], [], under_way=[just_in_time], now=FRIDAY_NIGHT)) == [("MISSING_FILE", THURSDAY)]
+    assert validated([THURSDAY], [], under_way=[just_in_time], now=soon).alerts == []
+    assert reported(validated([THURSDAY], [], under_way=[too_late], now=soon)) == [("MISSING_FILE", THURSDAY)]
+    assert reported(validated([THURSDAY], [], under_way=[just_in_time], now=FRIDAY_NIGHT)) == [("MISSING_FILE", THURSDAY)]
 
 
 @pytest.mark.parametrize("changes", [{"deadline": None}, {"deadline": EVENING, "holidays": [THURSDAY]}])
 def test_what_the_feed_expects_no_more_is_missing_no_more(changes: dict[str, Any]) -> None:
     feed = a_feed(**changes)
-    found = judged(asked(feed, missing=[THURSDAY]), in_time(*asked(feed)), feed=feed, missing=[THURSDAY])
+    found = validated(asked(feed, missing=[THURSDAY]), in_time(*asked(feed)), feed=feed, missing=[THURSDAY])
     assert (found.alerts, found.over) == ([], ["MISSING_FILE acme 2025-03-13"])

@@ -1,23 +1,23 @@
 from datetime import UTC, datetime
 
 from advisory_perf.alerts.model import TURN_HELD
-from advisory_perf.monitoring.held_locks import held_turn_alert, no_longer_held
-from advisory_perf.warehouse.locks import HeldTurn
+from advisory_perf.monitoring.held_locks import held_lock_alert, no_longer_held
+from advisory_perf.warehouse.locks import HeldLock
 
-LANE = HeldTurn("lane acme", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
-LANDING = HeldTurn("landing acme march-1", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
-
-
-def test_the_alert_says_which_process_has_the_turn_since_when_and_what_to_do() -> None:
-    alert = held_turn_alert(LANE)
-    assert (alert.code, alert.vendor, alert.since) == (TURN_HELD.name, "acme", LANE.taken_at)
-    assert alert.message.startswith("lane acme: the process host-1 4711 (host and number) has had this turn since 2025-04-01 09:00 UTC")
-    assert held_turn_alert(LANDING).vendor == "acme"
+PIPELINE = HeldLock("pipeline acme", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
+INGESTION = HeldLock("ingestion acme march-1", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
 
 
-def test_an_alert_is_over_when_its_turn_is_free_or_was_taken_anew() -> None:
-    keys = [held_turn_alert(turn).key for turn in (LANE, LANDING)]
-    assert no_longer_held(keys, [LANE, LANDING]) == []
-    assert no_longer_held(keys, [LANE]) == keys[1:]
-    anew = HeldTurn(LANE.subject, LANE.holder, datetime(2025, 4, 1, 10, 0, tzinfo=UTC))
-    assert no_longer_held(keys, [anew, LANDING]) == keys[:1]
+def test_the_alert_says_which_process_has_the_lock_since_when_and_what_to_do() -> None:
+    alert = held_lock_alert(PIPELINE)
+    assert (alert.code, alert.vendor, alert.since) == (TURN_HELD.name, "acme", PIPELINE.taken_at)
+    assert alert.message.startswith("pipeline acme: the process host-1 4711 (host and number) has had this lock since 2025-04-01 09:00 UTC")
+    assert held_lock_alert(INGESTION).vendor == "acme"
+
+
+def test_an_alert_is_over_when_its_lock_is_free_or_was_taken_anew() -> None:
+    keys = [held_lock_alert(lock).key for lock in (PIPELINE, INGESTION)]
+    assert no_longer_held(keys, [PIPELINE, INGESTION]) == []
+    assert no_longer_held(keys, [PIPELINE]) == keys[1:]
+    anew = HeldLock(PIPELINE.subject, PIPELINE.holder, datetime(2025, 4, 1, 10, 0, tzinfo=UTC))
+    assert no_longer_held(keys, [anew, INGESTION]) == keys[:1]

@@ -58,15 +58,15 @@ def test_while_nobody_ticks_nobody_is_silent_since_the_daemon_does_not_run() -> 
     assert red(sensor("one", (900, None)), sensor("two", (900, None))) == []
 
 
-def test_sensors_that_fail_by_one_kind_of_error_are_one_trouble() -> None:
-    found = [RedSensor(name, ago(age), "LakeOutageError", "the lake s3://b fails") for name, age in (("arrivals", 240), ("lanes", 300))]
+def test_sensors_that_fail_by_one_kind_of_error_are_one_incident() -> None:
+    found = [RedSensor(name, ago(age), "LakeOutageError", "the lake s3://b fails") for name, age in (("arrivals", 240), ("pipelines", 300))]
     found.append(RedSensor("watch", ago(200), "KeyError", "KeyError: 'x'"))
     mistake, lake = sensor_alerts(found)
     assert (lake.key, lake.severity, lake.vendor, lake.since) == ("SENSOR_RED LakeOutageError", "CRITICAL", "all", ago(300))
-    assert lake.subject == "SENSOR_RED arrivals, lanes"
+    assert lake.subject == "SENSOR_RED arrivals, pipelines"
     assert lake.message == (
-        "the sensors arrivals and lanes have failed since 2025-04-01 11:55 UTC: the lake s3://b fails; until that is over nothing is taken "
-        "up, nothing is lost, and it goes on by itself afterwards"
+        "the sensors arrivals and pipelines have failed since 2025-04-01 11:55 UTC: the lake s3://b fails; until that is over nothing is "
+        "taken up, nothing is lost, and it goes on by itself afterwards"
     )
     assert mistake.message.startswith("the sensor watch has failed since 2025-04-01 11:56 UTC: KeyError: 'x'; ")
 

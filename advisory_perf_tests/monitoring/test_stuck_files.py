@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.monitoring.attempts import FailedAttempt, Tries, giving_up_subject
+from advisory_perf.monitoring.attempts import FailedAttempt, Tries, abandoning_subject
 from advisory_perf.monitoring.stuck_files import StuckFile, no_longer_stuck, stuck_alert, stuck_files
 from advisory_perf_tests.orchestration.scenarios import a_file
 
@@ -19,13 +19,13 @@ def subjects(vendor: str, tries: dict[str, Tries]) -> list[str]:
     return [stuck.subject for stuck in stuck_files(vendor, files, lambda subject: tries.get(subject, Tries()), attempts=3)]
 
 
-def test_a_file_is_stuck_when_its_landings_and_then_its_giving_up_failed_as_often_as_agreed() -> None:
-    given_up = giving_up_subject(DELIVERY)
-    assert subjects("acme", {DELIVERY: OFTEN, given_up: OFTEN}) == [given_up]
+def test_a_file_is_stuck_when_its_ingestions_and_then_its_abandoning_failed_as_often_as_agreed() -> None:
+    abandoned = abandoning_subject(DELIVERY)
+    assert subjects("acme", {DELIVERY: OFTEN, abandoned: OFTEN}) == [abandoned]
 
 
 @pytest.mark.parametrize(
-    ("landings", "giving_up"),
+    ("ingestions", "abandoning"),
     [
         (Tries(), Tries()),
         (OFTEN, Tries()),
@@ -35,8 +35,8 @@ def test_a_file_is_stuck_when_its_landings_and_then_its_giving_up_failed_as_ofte
         (Tries(failed=2), OFTEN),
     ],
 )
-def test_a_file_is_not_stuck_while_something_is_still_to_be_tried(landings: Tries, giving_up: Tries) -> None:
-    assert subjects("acme", {DELIVERY: landings, giving_up_subject(DELIVERY): giving_up}) == []
+def test_a_file_is_not_stuck_while_something_is_still_to_be_tried(ingestions: Tries, abandoning: Tries) -> None:
+    assert subjects("acme", {DELIVERY: ingestions, abandoning_subject(DELIVERY): abandoning}) == []
 
 
 def test_a_file_that_no_feed_claims_is_stuck_when_its_rejection_failed_as_often() -> None:
@@ -47,11 +47,11 @@ def test_a_file_that_no_feed_claims_is_stuck_when_its_rejection_failed_as_often(
 
 def test_the_alert_tells_the_last_reason_where_the_file_lies_and_what_to_do() -> None:
     attempts = [FailedAttempt("r1", "", "the warehouse is full"), FailedAttempt("r2", "", "the lake refuses to read it")]
-    alert = stuck_alert(StuckFile("acme", FILE, giving_up_subject(DELIVERY)), attempts)
+    alert = stuck_alert(StuckFile("acme", FILE, abandoning_subject(DELIVERY)), attempts)
     assert (alert.code, alert.severity, alert.vendor, alert.delivery_id) == ("STUCK_FILE", "CRITICAL", "acme", DELIVERY)
     assert (alert.since, alert.is_over) == (datetime(2025, 4, 1, 9, tzinfo=UTC), False)
     assert alert.message == (
-        "acme, acme_1.csv: its landing and then moving it to error/ failed as often as agreed, the last time because: the lake refuses "
+        "acme, acme_1.csv: its ingestion and then moving it to error/ failed as often as agreed, the last time because: the lake refuses "
         "to read it; it stays as incoming/acme/acme_1.csv; fix the reason, and it is tried again a day after it failed, or at once if you "
         "put the file there again; or take it away"
     )

@@ -8,7 +8,7 @@ import pytest
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
-from advisory_perf.deliveries.ingestion_writes import note_landing
+from advisory_perf.deliveries.ingestion_writes import note_ingestion
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.lake.store import Lake
 from advisory_perf.operations import health
@@ -44,8 +44,8 @@ def publish(warehouse: Warehouse, *days: date) -> None:
             )
 
 
-def land(warehouse: Warehouse, name: str, *, hours_ago: float, is_landed: bool = False) -> Ledger:
-    """A delivery of ten rows, one of them quarantined, whose landing began some hours ago."""
+def ingest(warehouse: Warehouse, name: str, *, hours_ago: float, is_ingested: bool = False) -> Ledger:
+    """A delivery of ten rows, one of them quarantined, whose ingestion began some hours ago."""
     ledger = Ledger(warehouse)
     ledger.claim(
         delivery_id=name,
@@ -57,8 +57,8 @@ def land(warehouse: Warehouse, name: str, *, hours_ago: float, is_landed: bool =
         received_at=datetime(2024, 3, 1, tzinfo=UTC),
         run_id="run",
     )
-    if is_landed:
-        ledger.landed(
+    if is_ingested:
+        ledger.mark_ingested(
             name,
             read=10,
             accepted=9,
@@ -86,7 +86,7 @@ def test_a_lake_that_works_is_good_and_keeps_no_probe(tmp_path: Path) -> None:
     assert lake.files("") == []
 
 
-def test_a_lake_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
+def test_a_lake_that_cannot_be_written_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     (finding,) = lake_health(Lake(str(tmp_path / "file")))
     assert finding.subject == "lake: write"
@@ -94,7 +94,7 @@ def test_a_lake_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     assert "check its address and rights" in finding.says
 
 
-def test_a_lake_without_the_right_to_delete_is_told(tmp_path: Path) -> None:
+def test_a_lake_without_the_right_to_delete_is_reported(tmp_path: Path) -> None:
     class Keeping(Lake):
         def delete(self, paths: Iterable[str]) -> None:
             """Nothing goes."""
@@ -128,7 +128,7 @@ def test_a_migrated_warehouse_is_good(warehouse: Warehouse) -> None:
     assert "answers, PostgreSQL" in findings[0].says
 
 
-def test_a_warehouse_that_does_not_answer_is_told_without_its_password() -> None:
+def test_a_warehouse_that_does_not_answer_is_reported_without_its_password() -> None:
     (finding,) = warehouse_health(NOWHERE)
     assert not finding.is_good
     assert "cannot be reached" in finding.says
@@ -144,7 +144,7 @@ def test_a_missing_migration_is_named_until_it_is_applied(warehouse: Warehouse) 
     assert not bad(warehouse_health(warehouse))
 
 
-def test_a_server_that_is_too_old_is_told(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_too_old_is_reported(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "OLDEST_SERVER", 99)
     (finding,) = bad(warehouse_health(warehouse))
     assert "upgrade it to 99 or later" in finding.says
@@ -189,7 +189,7 @@ def test_months_whose_partition_is_detached_are_named_until_it_is_attached(wareh
 
 
 def test_a_month_of_a_published_delivery_without_a_partition_is_named(warehouse: Warehouse) -> None:
-    land(warehouse, "a", hours_ago=0, is_landed=True)
+    ingest(warehouse, "a", hours_ago=0, is_ingested=True)
     publish(warehouse, date(2024, 2, 29))
     with warehouse.connect() as connection:
         connection.execute("UPDATE etl_processing_log SET status = 'COMPLETED', records_inserted = 9")
@@ -198,12 +198,12 @@ def test_a_month_of_a_published_delivery_without_a_partition_is_named(warehouse:
         connection.execute("DROP TABLE performance_data_2024_02")
     (finding,) = bad(partition_health(warehouse))
     assert finding.says == (
-        "2024-02 of alpha: deliveries were published, and performance_data has no partition for them; materialise the lane from 2024-02 "
-        "to its latest window, or take the partition from a backup"
+        "2024-02 of alpha: deliveries were published, and performance_data has no partition for them; materialise it from "
+        "2024-02 to its latest window, or take the partition from a backup"
     )
 
 
-def test_rows_in_a_default_partition_are_told_and_an_empty_one_is_not(warehouse: Warehouse) -> None:
+def test_rows_in_a_default_partition_are_reported_and_an_empty_one_is_not(warehouse: Warehouse) -> None:
     with warehouse.connect() as connection:
         connection.execute("CREATE TABLE performance_data_others PARTITION OF performance_data DEFAULT")
     assert not bad(partition_health(warehouse))
@@ -265,41 +265,41 @@ def test_an_empty_ledger_is_good(warehouse: Warehouse) -> None:
         "ledger: FAILED",
         "ledger: rows",
         "ledger: published rows",
-        "ledger: landings",
+        "ledger: ingestions",
     ]
     assert not bad(findings)
 
 
 def test_a_delivery_under_way_for_almost_an_hour_is_good(warehouse: Warehouse) -> None:
-    land(warehouse, "a", hours_ago=0.98)
-    assert not bad(ledger_health(warehouse, land(warehouse, "b", hours_ago=0.98, is_landed=True)))
+    ingest(warehouse, "a", hours_ago=0.98)
+    assert not bad(ledger_health(warehouse, ingest(warehouse, "b", hours_ago=0.98, is_ingested=True)))
 
 
 def test_deliveries_under_way_for_more_than_an_hour_are_named_with_what_to_do(warehouse: Warehouse) -> None:
-    land(warehouse, "a", hours_ago=1.01)
-    ledger = land(warehouse, "b", hours_ago=1.01, is_landed=True)
+    ingest(warehouse, "a", hours_ago=1.01)
+    ledger = ingest(warehouse, "b", hours_ago=1.01, is_ingested=True)
     received, processing = bad(ledger_health(warehouse, ledger))
     assert received.says.startswith("alpha a.csv: 1 delivery is RECEIVED for more than an hour; start the daemon")
-    assert processing.says.startswith("alpha b.csv: 1 delivery is PROCESSING for more than an hour; they have landed")
+    assert processing.says.startswith("alpha b.csv: 1 delivery is PROCESSING for more than an hour; they have been ingested")
 
 
 def test_a_long_list_of_deliveries_is_cut_short(warehouse: Warehouse) -> None:
     for name in "abcde":
-        ledger = land(warehouse, name, hours_ago=2)
+        ledger = ingest(warehouse, name, hours_ago=2)
     (finding,) = bad(ledger_health(warehouse, ledger))
     assert finding.says.startswith("alpha a.csv, alpha b.csv, alpha c.csv and 2 more: 5 deliveries are RECEIVED")
 
 
-def test_a_rejected_delivery_is_told_and_is_no_trouble(warehouse: Warehouse) -> None:
-    ledger = land(warehouse, "a", hours_ago=5)
+def test_a_rejected_delivery_is_reported_and_is_no_incident(warehouse: Warehouse) -> None:
+    ledger = ingest(warehouse, "a", hours_ago=5)
     ledger.rejected("a", code="E_EMPTY", sentence="the file has no bytes")
     findings = ledger_health(warehouse, ledger)
     assert not bad(findings)
     assert "alpha a.csv: 1 delivery is rejected" in " ".join(finding.says for finding in findings)
 
 
-def test_rows_without_an_account_are_told(warehouse: Warehouse) -> None:
-    ledger = land(warehouse, "a", hours_ago=0.1)
+def test_rows_without_an_account_are_reported(warehouse: Warehouse) -> None:
+    ledger = ingest(warehouse, "a", hours_ago=0.1)
     with warehouse.connect() as connection:
         connection.execute("UPDATE etl_processing_log SET records_read = 10, records_processed = 8, records_footer = 1")
     (finding,) = bad(ledger_health(warehouse, ledger))
@@ -307,37 +307,37 @@ def test_rows_without_an_account_are_told(warehouse: Warehouse) -> None:
     assert "of a 10 rows were read and 9 are accounted for" in finding.says
 
 
-def test_published_rows_of_a_delivery_that_the_ledger_does_not_know_are_told(warehouse: Warehouse) -> None:
+def test_published_rows_of_a_delivery_that_the_ledger_does_not_know_are_reported(warehouse: Warehouse) -> None:
     publish(warehouse, date(2024, 2, 28), date(2024, 2, 29))
     (finding,) = bad(ledger_health(warehouse, Ledger(warehouse)))
     assert finding.subject == "ledger: published rows"
     assert finding.says.startswith(
         "2 published rows are of deliveries that the ledger does not know (alpha a-1), and the next run of their"
     )
-    ledger = land(warehouse, "a-1", hours_ago=0.1)
+    ledger = ingest(warehouse, "a-1", hours_ago=0.1)
     assert not bad(ledger_health(warehouse, ledger))
 
 
-def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_trouble(warehouse: Warehouse) -> None:
+def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_incident(warehouse: Warehouse) -> None:
     publish(warehouse, date(2024, 2, 29))
-    ledger = land(warehouse, "b", hours_ago=0.1, is_landed=True)
+    ledger = ingest(warehouse, "b", hours_ago=0.1, is_ingested=True)
     assert not bad(ledger_health(warehouse, ledger))
     with warehouse.connect() as connection:
         connection.execute("UPDATE etl_processing_log SET pending_first_date = '2024-02-27', pending_last_date = '2024-02-28'")
     assert [finding.subject for finding in bad(ledger_health(warehouse, ledger))] == ["ledger: published rows"]
 
 
-def test_a_landing_that_has_been_writing_for_long_is_told(warehouse: Warehouse) -> None:
-    ledger = land(warehouse, "a-1", hours_ago=0.5, is_landed=True)
-    number = note_landing(warehouse, "alpha", "a-1", run_id="run")
-    later = "UPDATE landing_writes SET begun_at = begun_at - make_interval(mins => %s) WHERE id = %s"
+def test_an_ingestion_that_has_been_writing_for_long_is_reported(warehouse: Warehouse) -> None:
+    ledger = ingest(warehouse, "a-1", hours_ago=0.5, is_ingested=True)
+    number = note_ingestion(warehouse, "alpha", "a-1", run_id="run")
+    later = "UPDATE ingestion_writes SET begun_at = begun_at - make_interval(mins => %s) WHERE id = %s"
     with warehouse.connect() as connection:
         connection.execute(later, [59, number])
     assert not bad(ledger_health(warehouse, ledger))
     with warehouse.connect() as connection:
         connection.execute(later, [2, number])
     (finding,) = bad(ledger_health(warehouse, ledger))
-    assert finding.says.startswith("the rows of alpha a-1 are in doubt, since a landing began to write them more than an hour ago")
+    assert finding.says.startswith("the rows of alpha a-1 are in doubt, since an ingestion began to write them more than an hour ago")
 
 
 def test_a_ledger_that_cannot_be_read_is_a_finding() -> None:
@@ -356,7 +356,7 @@ def said_of_alerts(warehouse: Warehouse, url: str | None = None) -> dict[str, tu
 
 def an_alert(warehouse: Warehouse, created_at: datetime = LONG_AGO, last_error: str | None = None) -> None:
     """A rejection whose alert was written at that time."""
-    ledger = land(warehouse, "torn", hours_ago=0)
+    ledger = ingest(warehouse, "torn", hours_ago=0)
     ledger.rejected("torn", code="E_TORN", sentence="torn.csv: torn")
     with warehouse.connect() as connection:
         connection.execute("UPDATE alerts SET created_at = %s, last_error = %s", [created_at, last_error])

@@ -10,16 +10,16 @@ from advisory_perf.operations import health
 from advisory_perf.operations.health import ledger_health, partition_health, warehouse_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.deliveries.test_ledger import identity
-from advisory_perf_tests.operations.test_health import bad, land, publish
+from advisory_perf_tests.operations.test_health import bad, ingest, publish
 
 pytestmark = pytest.mark.slow
 
 
-def landed(warehouse: Warehouse, delivery_id: str, vendor: str, day: date, *, duplicate: int = 0) -> None:
+def ingested(warehouse: Warehouse, delivery_id: str, vendor: str, day: date, *, duplicate: int = 0) -> None:
     """Ten rows, of which the duplicates are no positions."""
     ledger = Ledger(warehouse)
     ledger.claim(**identity(delivery_id, vendor=vendor))
-    ledger.landed(
+    ledger.mark_ingested(
         delivery_id,
         read=10,
         accepted=10 - duplicate,
@@ -43,14 +43,14 @@ def close_all(warehouse: Warehouse, *, inserted: int = 9) -> None:
 
 def test_a_row_whose_delivery_is_another_vendors_is_not_known(warehouse: Warehouse) -> None:
     publish(warehouse, date(2025, 3, 14))
-    landed(warehouse, "a-1", "beta", date(2025, 3, 14))
+    ingested(warehouse, "a-1", "beta", date(2025, 3, 14))
     close_all(warehouse)
     (found,) = bad(ledger_health(warehouse, Ledger(warehouse)))
     assert found.says.startswith("1 published rows are of deliveries that the ledger does not know (alpha a-1)")
 
 
 def test_rows_that_came_twice_in_a_file_are_accounted_for(warehouse: Warehouse) -> None:
-    landed(warehouse, "a-1", "alpha", date(2025, 3, 14), duplicate=2)
+    ingested(warehouse, "a-1", "alpha", date(2025, 3, 14), duplicate=2)
     close_all(warehouse, inserted=8)
     assert bad(ledger_health(warehouse, Ledger(warehouse))) == []
     with warehouse.connect() as connection:
@@ -64,7 +64,7 @@ def test_rows_that_came_twice_in_a_file_are_accounted_for(warehouse: Warehouse) 
 def test_a_month_lacks_its_partition_only_where_a_delivery_had_rows_of_its_own_in_it(
     warehouse: Warehouse, inserted: int, *, is_lost: bool
 ) -> None:
-    land(warehouse, "a-1", hours_ago=0, is_landed=True)
+    ingest(warehouse, "a-1", hours_ago=0, is_ingested=True)
     close_all(warehouse, inserted=inserted)
     found = [one.says for one in bad(partition_health(warehouse)) if "2024-02" in one.says or "2024_02" in one.says]
     assert bool(found) is is_lost, found

@@ -19,7 +19,7 @@ def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def loaded(world: World) -> tuple[World, dg.ExecuteInProcessResult]:
-    """The delivery of two days, landed and run through the lane from the third to the fifth."""
-    assert world.land("acme_1.csv", DELIVERY).success
+    """The delivery of two days, ingested and run through the pipeline from the third to the fifth."""
+    assert world.ingest("acme_1.csv", DELIVERY).success
     first, last = days(3, 5)
-    return world, world.run_lane(first, last)
+    return world, world.run_pipeline(first, last)

@@ -15,8 +15,8 @@ import pytest
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.objects import LakeFile
-from advisory_perf.orchestration.assets.ingestion import landing_job_name
-from advisory_perf.orchestration.assets.pipeline import lane_job_name
+from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
+from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
 from advisory_perf.orchestration.planning import windows_touched
@@ -24,7 +24,7 @@ from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.ingestion.scenarios import feed_as_data
 from advisory_perf_tests.instances import forgetful
 
@@ -40,9 +40,9 @@ def a_file(path: str, minute: int = 0) -> LakeFile:
 
 
 def an_entry(
-    delivery_id: str, first: date | None, last: date | None = None, *, landing_no: int = 1, started: datetime | None = None
+    delivery_id: str, first: date | None, last: date | None = None, *, ingestion_no: int = 1, started: datetime | None = None
 ) -> LedgerEntry:
-    """A landed delivery that its lane has still to publish, with positions from the first to the last day."""
+    """An ingested delivery that its pipeline has still to publish, with positions from the first to the last day."""
     return LedgerEntry(
         id=1,
         delivery_id=delivery_id,
@@ -66,7 +66,7 @@ def an_entry(
         error_message=None,
         pending_first_date=first,
         pending_last_date=last or first,
-        landing_no=landing_no,
+        ingestion_no=ingestion_no,
         taken_up_no=None,
         taken_up_by=[],
         processing_start_time=started,
@@ -137,18 +137,18 @@ class World:
         self.platform.lake.write(path, content.encode() if isinstance(content, str) else content)
         return self.platform.lake.head(path)
 
-    def land(self, name: str, content: str | bytes, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
-        """One run of the vendor's landing for a file that is put into incoming first."""
-        return self.land_again(delivery_id_of(self.put(name, content, vendor)), vendor)
+    def ingest(self, name: str, content: str | bytes, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's ingestion for a file that is put into incoming first."""
+        return self.ingest_again(delivery_id_of(self.put(name, content, vendor)), vendor)
 
-    def land_again(self, delivery_id: str, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
-        """One run of the vendor's landing for a file that is in the lake."""
+    def ingest_again(self, delivery_id: str, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's ingestion for a file that is in the lake."""
         self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[vendor]).name or "", [delivery_id])
-        return self._execute(landing_job_name(vendor), partition_key=delivery_id)
+        return self._execute(ingestion_job_name(vendor), partition_key=delivery_id)
 
-    def run_lane(self, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
-        """One run of the vendor's lane for the windows of a range of days."""
-        return self._execute(lane_job_name(vendor), tags=tags_of(range_of_days(first, last, self.platform.feeds[vendor])))
+    def run_pipeline(self, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """One run of the vendor's pipeline for the windows of a range of days."""
+        return self._execute(pipeline_job_name(vendor), tags=tags_of(range_of_days(first, last, self.platform.feeds[vendor])))
 
     def run_request(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """What a sensor asked for, as the daemon launches it."""
@@ -168,19 +168,19 @@ class World:
             return definition(context)
 
     def materialise(self, stage: str, first: date, last: date, vendor: str = VENDOR) -> dg.ExecuteInProcessResult:
-        """One asset of the lane by itself, as from the web page."""
+        """One asset of the pipeline by itself, as from the web page."""
         tags = tags_of(range_of_days(first, last, self.platform.feeds[vendor]))
-        return self._execute(lane_job_name(vendor), tags=tags, asset_selection=[dg.AssetKey([vendor, stage])])
+        return self._execute(pipeline_job_name(vendor), tags=tags, asset_selection=[dg.AssetKey([vendor, stage])])
 
-    def run_pending_lane(self, vendor: str = VENDOR) -> None:
-        """The lane as its landed deliveries ask for it."""
+    def run_pending_pipeline(self, vendor: str = VENDOR) -> None:
+        """The pipeline as its ingested deliveries ask for it."""
         ledger = self.platform.ledger
         windows = windows_touched(self.platform.feeds[vendor], ledger.pending(vendor), ledger.latest_as_of_date(vendor))
         assert windows is not None
-        assert self.run_lane(windows.first_day, windows.last_day, vendor).success
+        assert self.run_pipeline(windows.first_day, windows.last_day, vendor).success
 
     def with_feed(self, folder: Path, **changes: Any) -> "World":
-        """The same stores and runs, after acme's feed was mended."""
+        """The same stores and runs, after acme's feed was fixed."""
         settings = self.platform.settings.model_copy(update={"feeds_dir": add_feed(folder, **changes)})
         return World(open_platform(settings), build_definitions(settings), self.instance)
 
@@ -211,15 +211,15 @@ def a_world(folder: Path, warehouse_url: str, *, recording: bool = False, **sett
 
 
 def noted_waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The subjects of the turns that are waited for from now on, as they come."""
+    """The subjects of the locks that are waited for from now on, as they come."""
     waited: list[str] = []
-    wait = Turns.wait
+    wait = Locks.wait
 
-    def noting(turns: Turns, subject: str) -> None:
+    def noting(locks: Locks, subject: str) -> None:
         waited.append(subject)
-        wait(turns, subject)
+        wait(locks, subject)
 
-    monkeypatch.setattr(Turns, "wait", noting)
+    monkeypatch.setattr(Locks, "wait", noting)
     return waited
 
 

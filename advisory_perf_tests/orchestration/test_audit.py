@@ -140,7 +140,7 @@ def test_a_day_without_comparisons_has_no_pass_rate(loaded: tuple[World, dg.Exec
 
 def test_what_changed_in_the_warehouse_is_said(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
     world, first = loaded
-    again = world.run_lane(THIRD, FIFTH)
+    again = world.run_pipeline(THIRD, FIFTH)
 
     def change(result: dg.ExecuteInProcessResult) -> dict[str, object]:
         metadata = materialised(result, "performance_data")["2025-03-03"].metadata
@@ -196,8 +196,8 @@ def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(
 ) -> None:
     broken(monkeypatch, "net_flows", flow_off_by_one)
     with a_world(tmp_path, warehouse_url) as world:
-        world.land("acme_1.csv", DELIVERY)
-        result = world.run_lane(THIRD, FIFTH)
+        world.ingest("acme_1.csv", DELIVERY)
+        result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success
         assert materialised_stages(result) == {"normalized_positions"}
         assert world.windows("normalized_positions") == ["2025-03-03", "2025-03-04", "2025-03-05"]
@@ -206,7 +206,7 @@ def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(
         for table in ("performance_data", "reconciliation_results"):
             assert world.rows(table).is_empty()
         assert world.platform.warehouse.query("SELECT count(*) FROM accounts").item() == 0
-        assert world.platform.ledger.entries("acme")[0].status == "PROCESSING", "its lane can be run again"
+        assert world.platform.ledger.entries("acme")[0].status == "PROCESSING", "its pipeline can be run again"
         assert "twrr_series_schema" not in checks(result)
         found = checks(result)["net_flow_identity"]
         assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
@@ -220,13 +220,13 @@ def test_a_hard_rule_that_breaks_leaves_what_was_published_before(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with a_world(tmp_path, warehouse_url) as world:
-        world.land("acme_1.csv", DELIVERY)
-        assert world.run_lane(THIRD, FIFTH).success
+        world.ingest("acme_1.csv", DELIVERY)
+        assert world.run_pipeline(THIRD, FIFTH).success
         before = world.rows("performance_data")
         content = {file.path: file.etag for file in world.platform.lake.files("performance_data/")}
     broken(monkeypatch, "performance_data", one_row_missing)
     with a_world(tmp_path, warehouse_url) as world:
-        result = world.run_lane(THIRD, FIFTH)
+        result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success
         assert "accounts" not in materialised_stages(result)
         assert cases(checks(result)["every_position_is_published"])[0]["as_of_date"] in {"2025-03-03", "2025-03-05"}
@@ -239,8 +239,8 @@ def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(
 ) -> None:
     broken(monkeypatch, "twrr_series", every_row_twice)
     with a_world(tmp_path, warehouse_url) as world:
-        world.land("acme_1.csv", DELIVERY)
-        result = world.run_lane(THIRD, FIFTH)
+        world.ingest("acme_1.csv", DELIVERY)
+        result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success
         assert materialised_stages(result) == {"normalized_positions", "net_flows"}
         assert world.windows("twrr_series") == []
@@ -278,8 +278,8 @@ def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(
     ],
 )
 def test_a_soft_rule_that_breaks_warns_with_cases_and_days_and_stores(world: World, line: str, check: str, case: dict[str, str]) -> None:
-    world.land("acme_1.csv", csv(A_THIRD, B_THIRD, line))
-    result = world.run_lane(THIRD, FIFTH)
+    world.ingest("acme_1.csv", csv(A_THIRD, B_THIRD, line))
+    result = world.run_pipeline(THIRD, FIFTH)
     assert result.success
     assert world.rows("performance_data").height == 3
     assert world.windows("performance_data") == ["2025-03-03", "2025-03-04", "2025-03-05"]
@@ -292,8 +292,8 @@ def test_a_soft_rule_that_breaks_warns_with_cases_and_days_and_stores(world: Wor
 
 
 def test_the_pass_rate_counts_comparisons_and_warns_below_the_agreed_one(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
-    metadata = checks(world.run_lane(THIRD, FIFTH))["reconciliation_pass_rate"].metadata
+    world.ingest("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
+    metadata = checks(world.run_pipeline(THIRD, FIFTH))["reconciliation_pass_rate"].metadata
     assert (value(metadata, "failed"), value(metadata, "checked"), value(metadata, "agreed_rate")) == (1, 6, 0.95)
     assert value(metadata, "pass_rate") == pytest.approx(5 / 6)
     assert value(metadata, "pass_rate_twrr") == pytest.approx(2 / 3)
@@ -303,16 +303,16 @@ def test_the_pass_rate_counts_comparisons_and_warns_below_the_agreed_one(world: 
 
 def test_a_break_above_the_agreed_rate_does_not_warn(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, pass_rate=0.8) as world:
-        world.land("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
-        found = checks(world.run_lane(THIRD, FIFTH))["reconciliation_pass_rate"]
+        world.ingest("acme_1.csv", csv(A_THIRD, B_THIRD, TWRR_IS_WRONG))
+        found = checks(world.run_pipeline(THIRD, FIFTH))["reconciliation_pass_rate"]
         assert found.passed
         assert value(found.metadata, "failed") == 1
         assert world.platform.ledger.entries("acme")[0].status == "COMPLETED_WITH_ISSUES"
 
 
 def test_a_value_that_is_not_compared_is_not_counted_as_checked(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD, "B,2025-03-03,200.00,50.00,0.00,,255.00,0.02500"))
-    found = checks(world.run_lane(THIRD, THIRD))["market_value_identity"]
+    world.ingest("acme_1.csv", csv(A_THIRD, "B,2025-03-03,200.00,50.00,0.00,,255.00,0.02500"))
+    found = checks(world.run_pipeline(THIRD, THIRD))["market_value_identity"]
     assert found.passed
     assert value(found.metadata, "checked") == 1
 

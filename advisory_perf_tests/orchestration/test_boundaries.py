@@ -11,24 +11,24 @@ from dagster_shared.error import SerializableErrorInfo
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.ingestion_writes import LandingInDoubt
+from advisory_perf.deliveries.ingestion_writes import IngestionInDoubt
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.deliveries.zones import Arrival
-from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, TurnHeldError
+from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LockHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
 from advisory_perf.lake.store import ARCHIVE, INCOMING
 from advisory_perf.monitoring import deadlines, held_locks, long_attempts, red_sensors
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.monitoring.deadlines import judged_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import validated_windows, windows_in_question
 from advisory_perf.monitoring.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf.orchestration import planning
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.assets.ingestion import of_its_time
 from advisory_perf.orchestration.outages import is_outage
 from advisory_perf.orchestration.partitions import range_of_days, range_of_keys, window_partitions
-from advisory_perf.orchestration.planning import LandingRequest, landings_to_repeat, waits_for_landings
-from advisory_perf.orchestration.run_history import told_by
+from advisory_perf.orchestration.planning import IngestionRequest, ingestions_to_repeat, waits_for_ingestions
+from advisory_perf.orchestration.run_history import reported_by
 from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, odd_name_alerts
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import a_file, an_entry, days
@@ -75,16 +75,16 @@ def odd(*files: LakeFile, listed: Sequence[OddName] = (), now: datetime = NOON, 
 
 
 @pytest.mark.parametrize(("name", "written"), [("a.csv.part", False), ("a.csv", True)])
-def test_what_waits_is_told_after_an_hour_and_not_before(name: str, *, written: bool) -> None:
+def test_what_waits_is_reported_after_an_hour_and_not_before(name: str, *, written: bool) -> None:
     file = a_file(f"acme/{name}")
-    told = [list(odd(file, now=file.modified + HOUR + more, written=written)) for more in (-SECOND, 0 * SECOND, SECOND)]
-    assert told == [[], [], ["acme"]]
+    reported = [list(odd(file, now=file.modified + HOUR + more, written=written)) for more in (-SECOND, 0 * SECOND, SECOND)]
+    assert reported == [[], [], ["acme"]]
 
 
 def test_five_names_are_shown_and_the_others_counted() -> None:
     names = [OddName(f"incoming/acme/{number}", "it is odd") for number in range(6)]
     assert "more" not in odd(listed=names[:5])["acme"]
-    assert "incoming/acme/4 (it is odd); and 1 more; mend that" in odd(listed=names)["acme"]
+    assert "incoming/acme/4 (it is odd); and 1 more; fix that" in odd(listed=names)["acme"]
 
 
 # attempts -------------------------------------------------------------------------------------------------------------
@@ -113,15 +113,15 @@ def test_the_next_attempt_has_a_number_that_no_run_has_had(tries: Tries, number:
         (Tries(others=1, is_resting=True), None),
     ],
 )
-def test_a_landing_in_doubt_is_repeated_as_any_other_is_tried(tries: Tries, attempt: int | None) -> None:
-    asked = landings_to_repeat([LandingInDoubt("acme", "d")], {"d": tries}, attempts=3)
-    assert asked == ([LandingRequest("acme", "d", "", attempt)] if attempt else [])
+def test_an_ingestion_in_doubt_is_repeated_as_any_other_is_tried(tries: Tries, attempt: int | None) -> None:
+    asked = ingestions_to_repeat([IngestionInDoubt("acme", "d")], {"d": tries}, attempts=3)
+    assert asked == ([IngestionRequest("acme", "d", "", attempt)] if attempt else [])
 
 
-def test_a_lane_waits_three_minutes_since_the_first_landing_and_not_since_the_last() -> None:
+def test_a_pipeline_waits_three_minutes_since_the_first_ingestion_and_not_since_the_last() -> None:
     def waits(*ago: timedelta | None) -> bool:
         pending = [an_entry(f"d{number}", FOURTH, started=NOON - one if one else None) for number, one in enumerate(ago)]
-        return waits_for_landings(pending, [Tries()], attempts=3, now=NOON)
+        return waits_for_ingestions(pending, [Tries()], attempts=3, now=NOON)
 
     assert (planning.LONGEST_WAIT, planning.MOST_PENDING) == (3 * MINUTE, 500)
     assert waits(3 * MINUTE - SECOND, SECOND)
@@ -191,23 +191,23 @@ DUE = datetime(2025, 3, 5, 18, tzinfo=UTC)
 """Of the fourth."""
 
 
-def told(arrivals: Sequence[datetime] = (), *, under_way: Sequence[datetime] = (), now: datetime) -> list[str]:
+def reported(arrivals: Sequence[datetime] = (), *, under_way: Sequence[datetime] = (), now: datetime) -> list[str]:
     came = [FirstArrival(FOURTH, at, "acme_1.csv", "d") for at in arrivals]
-    found = judged_windows(a_feed(deadline=EVENING), [FOURTH], came, [], under_way=under_way, now=now)
+    found = validated_windows(a_feed(deadline=EVENING), [FOURTH], came, [], under_way=under_way, now=now)
     return [alert.message.partition(";")[0] if alert.code == "LATE_FILE" else alert.code for alert in found.alerts]
 
 
 def test_a_file_that_comes_at_the_deadline_is_in_time_and_one_a_second_later_is_late() -> None:
-    assert told([DUE], now=DUE) == []
-    (late,) = told([DUE + SECOND], now=DUE + MINUTE)
+    assert reported([DUE], now=DUE) == []
+    (late,) = reported([DUE + SECOND], now=DUE + MINUTE)
     assert late.startswith("acme, acme_1.csv: came 1 min after the deadline of 2025-03-04, 2025-03-05 18:00 UTC")
 
 
-def test_a_file_that_came_at_the_deadline_may_land_within_an_hour() -> None:
+def test_a_file_that_came_at_the_deadline_may_be_ingested_within_an_hour() -> None:
     assert deadlines.PATIENCE == HOUR
-    assert told(under_way=[DUE], now=DUE + HOUR - SECOND) == []
-    assert told(under_way=[DUE], now=DUE + HOUR) == ["MISSING_FILE"]
-    assert told(under_way=[DUE + SECOND], now=DUE + HOUR - SECOND) == ["MISSING_FILE"]
+    assert reported(under_way=[DUE], now=DUE + HOUR - SECOND) == []
+    assert reported(under_way=[DUE], now=DUE + HOUR) == ["MISSING_FILE"]
+    assert reported(under_way=[DUE + SECOND], now=DUE + HOUR - SECOND) == ["MISSING_FILE"]
 
 
 def test_a_deadline_that_was_over_just_when_the_first_delivery_came_is_not_owed() -> None:
@@ -246,12 +246,12 @@ def test_a_time_is_in_the_future_by_more_than_a_minute_and_only_of_a_file_that_h
 # what lasts -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_tried_in_vain_is_told_from_an_hour_on_and_from_three_times_on() -> None:
-    def told_of(times: int, ago: timedelta) -> bool:
+def test_what_is_tried_in_vain_is_distinguished_from_an_hour_on_and_from_three_times_on() -> None:
+    def reported_of(times: int, ago: timedelta) -> bool:
         tries = {"d": Tries(others=times, in_vain=times, in_vain_since=NOON - ago)}
         return bool(long_attempts.long_tries([("acme", "a.csv", "d")], tries, attempts=3, now=NOON))
 
-    assert [told_of(3, HOUR - SECOND), told_of(3, HOUR), told_of(2, HOUR)] == [False, True, False]
+    assert [reported_of(3, HOUR - SECOND), reported_of(3, HOUR), reported_of(2, HOUR)] == [False, True, False]
 
 
 def test_two_things_that_are_tried_in_vain_are_one_and_one_more() -> None:
@@ -260,7 +260,7 @@ def test_two_things_that_are_tried_in_vain_are_one_and_one_more() -> None:
     assert "no run for a.csv has ended well" in long_attempts.long_try_alert([one], "no room").message
 
 
-def test_a_turn_is_held_for_long_after_an_hour() -> None:
+def test_a_lock_is_held_for_long_after_an_hour() -> None:
     assert held_locks.LONG == HOUR
 
 
@@ -334,13 +334,13 @@ def test_errors_of_the_system_for_want_of_something_are_outages(number: int) -> 
 
 
 def test_the_first_of_our_own_errors_decides_and_tells() -> None:
-    held, refused = f"advisory_perf.errors.{TurnHeldError.__name__}: held", f"advisory_perf.errors.{LakeError.__name__}: refused"
+    held, refused = f"advisory_perf.errors.{LockHeldError.__name__}: held", f"advisory_perf.errors.{LakeError.__name__}: refused"
     outside = ("RuntimeError", "RuntimeError: outside")
-    assert is_outage(errors(outside, ("TurnHeldError", held), ("LakeError", refused)))
+    assert is_outage(errors(outside, ("LockHeldError", held), ("LakeError", refused)))
     assert not is_outage(errors(outside, ("LakeError", refused), ("LakeOutageError", held)))
-    assert told_by(errors(outside, ("LakeError", refused), ("TurnHeldError", held))) == ("LakeError", "refused")
-    assert told_by(errors(outside, ("KeyError", "KeyError: 'x'\n"))) == ("KeyError", "KeyError: 'x'")
-    assert told_by([]) == ("", "no reason was given")
+    assert reported_by(errors(outside, ("LakeError", refused), ("LockHeldError", held))) == ("LakeError", "refused")
+    assert reported_by(errors(outside, ("KeyError", "KeyError: 'x'\n"))) == ("KeyError", "KeyError: 'x'")
+    assert reported_by([]) == ("", "no reason was given")
     assert issubclass(LakeOutageError, AdvisoryPerfError)
 
 
@@ -375,7 +375,7 @@ def test_the_severity_is_the_rules_whatever_was_found(*, hard: bool, severity: d
 
 
 @pytest.mark.parametrize("number", [31, 32])
-def test_the_failing_days_are_told_in_order_and_cut_after_a_month(number: int) -> None:
+def test_the_failing_days_are_reported_in_order_and_cut_after_a_month(number: int) -> None:
     of = [date(2025, 1, 1) + timedelta(days=day) for day in range(number)]
     frame = pl.DataFrame({"as_of_date": [*reversed(of), of[0], None]}, schema={"as_of_date": pl.Date()})
     found = Finding(Rule("a_rule", "x", hard=False), frame, 0).result(dg.AssetKey("a"))

@@ -53,11 +53,11 @@ def issues(world: World, *names: str) -> list[tuple[Any, ...]]:
 
 
 def one_by_one(world: World, lines: Sequence[str]) -> None:
-    """A file a day, each with its lane."""
+    """A file a day, each with its pipeline."""
     for name, of_day in groupby(sorted(lines, key=day_of), day_of):
         day = date.fromisoformat(name)
-        assert world.land(f"acme_{day}.csv", csv(*of_day)).success
-        assert world.run_lane(day, day).success
+        assert world.ingest(f"acme_{day}.csv", csv(*of_day)).success
+        assert world.run_pipeline(day, day).success
 
 
 def day_of(line: str) -> str:
@@ -79,8 +79,8 @@ EVERYTHING = (
 
 
 def test_an_account_closes_and_opens_again_with_an_episode_of_its_own(monthly: World) -> None:
-    assert monthly.land("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
-    found = checks(monthly.run_lane(MONTHS[0], MONTHS[-1]))
+    assert monthly.ingest("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
+    found = checks(monthly.run_pipeline(MONTHS[0], MONTHS[-1]))
     assert [row[0] for row in published(monthly, "return_status")] == ["OK", "OK", "CLOSED", "CLOSED", "OK", "LARGE_FLOW"]
     assert [row[0] for row in published(monthly, "is_closed")] == [False, True, True, True, False, False]
     assert [row[0] for row in published(monthly, "cumulative_twrr")][1:] == pytest.approx(
@@ -100,8 +100,8 @@ def test_months_one_by_one_say_what_all_of_them_say_at_once(tmp_path: Path, ware
         one_by_one(world, lines)
         figures, found = published(world, *EVERYTHING), issues(world, "as_of_date", "issue_type", "issue_description", "severity")
     with a_world(tmp_path / "whole", second_warehouse_url, feed=BY_COLUMN) as world:
-        assert world.land("acme_all.csv", csv(*lines)).success
-        assert world.run_lane(MONTHS[0], MONTHS[-1]).success
+        assert world.ingest("acme_all.csv", csv(*lines)).success
+        assert world.run_pipeline(MONTHS[0], MONTHS[-1]).success
         assert published(world, *EVERYTHING) == figures
         assert {row[1] for row in figures} >= {"CLOSED", "CURRENCY_CHANGE"}
         assert issues(world, "as_of_date", "issue_type", "issue_description", "severity") == found
@@ -109,8 +109,8 @@ def test_months_one_by_one_say_what_all_of_them_say_at_once(tmp_path: Path, ware
 
 def test_a_feed_may_link_over_the_empty_time(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed={**BY_COLUMN, "reopening": "link"}) as world:
-        assert world.land("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
-        world.run_pending_lane()
+        assert world.ingest("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
+        world.run_pending_pipeline()
         assert published(world, "cumulative_twrr")[-1][0] == pytest.approx(1.10001 * 1.02 * 1.01 - 1, abs=1e-12)
         assert published(world, "inception_date")[-1][0] == MONTHS[0]
 
@@ -131,16 +131,16 @@ def test_a_month_stored_before_the_currency_was_kept_is_linked_on(monthly: World
     assert published(monthly, "cumulative_twrr")[-1][0] == pytest.approx(0.02, abs=1e-12)
 
 
-def test_a_large_flow_is_told_in_the_row_as_an_issue_and_in_the_checks(monthly: World, tmp_path: Path) -> None:
-    assert monthly.land("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
-    check = checks(monthly.run_lane(MONTHS[0], MONTHS[-1]))["flows_in_bounds"]
+def test_a_large_flow_is_reported_in_the_row_as_an_issue_and_in_the_checks(monthly: World, tmp_path: Path) -> None:
+    assert monthly.ingest("acme_all.csv", csv(*CLOSED_AND_REOPENED)).success
+    check = checks(monthly.run_pipeline(MONTHS[0], MONTHS[-1]))["flows_in_bounds"]
     assert not check.passed
     assert [case["as_of_date"] for case in cases(check)] == ["2025-06-30"]
     ((day, code, severity, sentence),) = issues(monthly, "as_of_date", "issue_type", "severity", "issue_description")
     assert (day, code, severity) == (MONTHS[5], "DQ_LARGE_FLOW", "MEDIUM")
     assert "100.0000 came in and 0.0000 went out, 510.0000 at the beginning" in sentence
     agreed = {"flow_timing": "end_of_day", "fee_basis": "net", "large_flow": 0.2}
-    assert checks(monthly.with_feed(tmp_path / "agreed", **BY_COLUMN, conventions=agreed).run_lane(MONTHS[0], MONTHS[-1]))[
+    assert checks(monthly.with_feed(tmp_path / "agreed", **BY_COLUMN, conventions=agreed).run_pipeline(MONTHS[0], MONTHS[-1]))[
         "flows_in_bounds"
     ].passed
     assert issues(monthly, "issue_type") == []
@@ -148,8 +148,8 @@ def test_a_large_flow_is_told_in_the_row_as_an_issue_and_in_the_checks(monthly: 
 
 
 def test_values_in_two_currencies_have_no_return_between_them(monthly: World) -> None:
-    assert monthly.land("acme_all.csv", csv(*CHANGED_CURRENCY)).success
-    check = checks(monthly.run_lane(MONTHS[0], MONTHS[3]))["currency_kept"]
+    assert monthly.ingest("acme_all.csv", csv(*CHANGED_CURRENCY)).success
+    check = checks(monthly.run_pipeline(MONTHS[0], MONTHS[3]))["currency_kept"]
     assert [(case["previous_currency"], case["currency"]) for case in cases(check)] == [("USD", "EUR")]
     statuses = published(monthly, "return_status", "calculated_twrr", "linked_over_gap")
     assert [row[0] for row in statuses] == ["OK", "OK", "CURRENCY_CHANGE", "OK"]

@@ -35,10 +35,10 @@ def month(day: date, *, off: float = 0, account: str = "A") -> str:
 
 
 def delivered(world: World, name: str, *lines: str) -> dg.ExecuteInProcessResult:
-    """Lands the file and runs the lane from its first month to August."""
-    assert world.land(name, csv(*lines)).success
+    """Ingests the file and runs the pipeline from its first month to August."""
+    assert world.ingest(name, csv(*lines)).success
     first = min(date.fromisoformat(line.split(",")[1]) for line in lines)
-    return world.run_lane(first, AUGUST)
+    return world.run_pipeline(first, AUGUST)
 
 
 def breaks(world: World, *names: str) -> list[tuple[Any, ...]]:
@@ -47,7 +47,7 @@ def breaks(world: World, *names: str) -> list[tuple[Any, ...]]:
 
 
 def issues(world: World) -> list[tuple[Any, ...]]:
-    """What the lane has found, with the file that it is in."""
+    """What the pipeline has found, with the file that it is in."""
     return list(
         world.platform.warehouse.query(
             "SELECT i.id, l.file_name, i.issue_type, i.account_id, i.as_of_date, i.severity FROM data_quality_issues i"
@@ -57,7 +57,7 @@ def issues(world: World) -> list[tuple[Any, ...]]:
 
 
 @case("rec-016")
-def test_a_value_of_the_month_before_is_told_and_published_all_the_same(monthly: World) -> None:
+def test_a_value_of_the_month_before_is_reported_and_published_all_the_same(monthly: World) -> None:
     delivered(monthly, "acme_may.csv", month(MAY))
     quiet, unreadable = "A,2025-06-30,110.00,0.00,0.00,0.00,110.00,", "B,2025-06-30,x,0.00,0.00,0.00,110.00,"
     found = checks(delivered(monthly, "acme_june.csv", quiet, unreadable))["values_renewed"]
@@ -69,12 +69,12 @@ def test_a_value_of_the_month_before_is_told_and_published_all_the_same(monthly:
     assert rows == [(Decimal(110), "COMPLETED"), (Decimal(110), "COMPLETED")]
     assert monthly.platform.warehouse.query("SELECT account_id FROM quarantine").rows() == [("B",)]
 
-    assert monthly.run_lane(MAY, AUGUST).success
-    assert monthly.run_lane(JUNE, JUNE).success
+    assert monthly.run_pipeline(MAY, AUGUST).success
+    assert monthly.run_pipeline(JUNE, JUNE).success
     assert issues(monthly) == kept, "a rerun keeps them with their ids"
     assert checks(delivered(monthly, "acme_june_2.csv", month(JUNE)))["values_renewed"].passed
     assert issues(monthly) == []
-    assert len(monthly.rows("data_quality_issues")) == 1, "the row in quarantine is not the lane's"
+    assert len(monthly.rows("data_quality_issues")) == 1, "the row in quarantine is not the pipeline's"
 
 
 def whole_file(day: date, factor: str, *, only_endings: bool = False) -> list[str]:
@@ -137,7 +137,7 @@ def test_an_accepted_break_stays_closed_at_its_amount_and_is_open_again_at_anoth
     row = (name, status, 2, name, "Ann", Decimal(7), "accrued fees, ticket 12")
     columns = ("break_id", "status", "valuations", "signed_off_break_id", "signed_off_by", "signed_off_variance", "signed_off_reason")
     assert breaks(monthly, *columns) == [row]
-    assert monthly.run_lane(MAY, AUGUST).success
+    assert monthly.run_pipeline(MAY, AUGUST).success
     assert breaks(monthly, *columns) == [row]
 
 
@@ -167,11 +167,11 @@ def test_a_daily_value_is_stale_once_it_has_not_changed_for_the_days_of_the_feed
     with a_world(tmp_path, warehouse_url, feed={"stale_after": 3}) as world:
         for number in range(3, 8):
             day = date(2025, 3, number)
-            assert world.land(f"acme_{day}.csv", csv(f"A,{day},100.00,0.00,0.00,0.00,100.00,")).success
-            assert world.run_lane(day, day).success
+            assert world.ingest(f"acme_{day}.csv", csv(f"A,{day},100.00,0.00,0.00,0.00,100.00,")).success
+            assert world.run_pipeline(day, day).success
         assert [row[4] for row in issues(world)] == [date(2025, 3, 6), date(2025, 3, 7)]
         never = world.with_feed(tmp_path / "never", stale_after="never")
-        assert checks(never.run_lane(date(2025, 3, 3), date(2025, 3, 7)))["values_renewed"].passed
+        assert checks(never.run_pipeline(date(2025, 3, 3), date(2025, 3, 7)))["values_renewed"].passed
         assert issues(never) == []
 
 
@@ -185,16 +185,16 @@ def test_stale_values_are_the_same_whether_the_days_come_one_by_one_or_at_once(
     (tmp_path / "whole").mkdir()
     with a_world(tmp_path, warehouse_url, feed={"stale_after": 3}) as world:
         for day, line in zip(days, lines, strict=True):
-            assert world.land(f"acme_{day}.csv", csv(line)).success
-            assert world.run_lane(days[0] if day == days[0] else day - timedelta(days=1), day).success
+            assert world.ingest(f"acme_{day}.csv", csv(line)).success
+            assert world.run_pipeline(days[0] if day == days[0] else day - timedelta(days=1), day).success
             if is_old and day == days[0]:
                 lake, keys = world.platform.lake, [str(day)]
                 stored = lake.read_partitions("twrr_series", "acme", "window", keys).drop("value_unchanged_since")
                 lake.write_partitions("twrr_series", "acme", "window", {keys[0]: stored})
         one_by_one = world.platform.warehouse.query(statement).rows()
     with a_world(tmp_path / "whole", second_warehouse_url, feed={"stale_after": 3}) as world:
-        assert world.land("acme_all.csv", csv(*lines)).success
-        assert world.run_lane(days[0], days[-1]).success
+        assert world.ingest("acme_all.csv", csv(*lines)).success
+        assert world.run_pipeline(days[0], days[-1]).success
         assert world.platform.warehouse.query(statement).rows() == one_by_one
     assert [(day, "since 2025-03-03" in text) for day, text in one_by_one] == [(days[1], True), (days[2], True)]
 
@@ -203,19 +203,19 @@ def test_a_value_that_jumps_between_deliveries_is_an_issue_until_it_is_right(tmp
     first, second, third = (date(2025, 3, number) for number in (3, 4, 5))
     with a_world(tmp_path, warehouse_url, feed={"stale_after": "never"}) as world:
         for day, value_ in ((first, 5000), (second, 5_000_000), (third, 5000)):
-            assert world.land(f"acme_{day}.csv", csv(f"A,{day},{value_}.00,0.00,0.00,0.00,{value_}.00,")).success
-            result = world.run_lane(day, day)
+            assert world.ingest(f"acme_{day}.csv", csv(f"A,{day},{value_}.00,0.00,0.00,0.00,{value_}.00,")).success
+            result = world.run_pipeline(day, day)
             assert checks(result)["values_continue"].passed == (day == first)
         assert [row[2:5] for row in issues(world)] == [("DQ_VALUE_JUMP", "A", second), ("DQ_VALUE_JUMP", "A", third)]
-        assert world.land("acme_right.csv", csv(f"A,{second},5000.00,0.00,0.00,0.00,5000.00,")).success
-        assert world.run_lane(second, third).success
+        assert world.ingest("acme_right.csv", csv(f"A,{second},5000.00,0.00,0.00,0.00,5000.00,")).success
+        assert world.run_pipeline(second, third).success
         assert issues(world) == []
 
 
-def test_accounts_of_two_deliveries_that_differ_by_case_only_are_told(tmp_path: Path, warehouse_url: str) -> None:
+def test_accounts_of_two_deliveries_that_differ_by_case_only_are_reported(tmp_path: Path, warehouse_url: str) -> None:
     first, second = date(2025, 3, 3), date(2025, 3, 4)
     with a_world(tmp_path, warehouse_url) as world:
         for day, account in ((first, "AB-1"), (second, "ab-1")):
-            assert world.land(f"acme_{day}.csv", csv(f"{account},{day},100.00,0.00,0.00,0.00,100.00,")).success
-            found = checks(world.run_lane(day, day))["account_numbers_distinct"]
+            assert world.ingest(f"acme_{day}.csv", csv(f"{account},{day},100.00,0.00,0.00,0.00,100.00,")).success
+            found = checks(world.run_pipeline(day, day))["account_numbers_distinct"]
             assert found.passed == (day == first)

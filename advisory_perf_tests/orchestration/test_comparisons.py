@@ -20,8 +20,8 @@ THIRD, FIFTH = days(3, 5)
 def test_a_pass_rate_of_none_of_none_is_nothing_compared(tmp_path: Path, warehouse_url: str) -> None:
     """The feed maps the vendor's return, and no row has one: no 100 %, neither in the check nor in what is printed."""
     with a_world(tmp_path, warehouse_url, feed={"columns": {"appreciation": None}, "ignored": ["gain"]}) as world:
-        world.land("acme_1.csv", csv(A_THIRD.replace("0.10000", ""), B_THIRD.replace("0.02500", "")))
-        found = checks(world.run_lane(THIRD, THIRD))
+        world.ingest("acme_1.csv", csv(A_THIRD.replace("0.10000", ""), B_THIRD.replace("0.02500", "")))
+        found = checks(world.run_pipeline(THIRD, THIRD))
         rate = found["reconciliation_pass_rate"]
         assert (rate.passed, rate.severity, value(rate.metadata, "says")) == (False, dg.AssetCheckSeverity.WARN, "nothing compared")
         assert value(rate.metadata, "pass_rate_twrr") == "nothing compared"
@@ -39,8 +39,8 @@ def test_a_share_of_figures_that_compare_with_nothing_warns_beyond_the_agreed_on
     tmp_path: Path, warehouse_url: str, share: float, *, warns: bool
 ) -> None:
     with a_world(tmp_path, warehouse_url, incomparable_share=share) as world:
-        world.land("acme_1.csv", csv(A_THIRD.replace("0.10000", ""), B_THIRD, A_FIFTH))
-        found = checks(world.run_lane(THIRD, FIFTH))["figures_compared"]
+        world.ingest("acme_1.csv", csv(A_THIRD.replace("0.10000", ""), B_THIRD, A_FIFTH))
+        found = checks(world.run_pipeline(THIRD, FIFTH))["figures_compared"]
         assert found.passed is not warns
         expected = [{"field_name": "twrr", "compared": "2", "not_compared": "1"}] if warns else []
         assert (cases(found) if warns else []) == expected
@@ -49,8 +49,8 @@ def test_a_share_of_figures_that_compare_with_nothing_warns_beyond_the_agreed_on
 
 def test_an_account_without_money_breaks_nothing_and_does_not_count(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, incomparable_share=0.0) as world:
-        world.land("acme_1.csv", csv(A_THIRD, "B,2025-03-03,0.00,0.00,0.00,0.00,0.00,0.00000"))
-        found = checks(world.run_lane(THIRD, THIRD))
+        world.ingest("acme_1.csv", csv(A_THIRD, "B,2025-03-03,0.00,0.00,0.00,0.00,0.00,0.00000"))
+        found = checks(world.run_pipeline(THIRD, THIRD))
         assert found["figures_compared"].passed
         assert found["reconciliation_pass_rate"].passed
         rows = world.rows("reconciliation_results").filter(account_id="B", field_name="twrr")
@@ -68,13 +68,13 @@ def test_a_months_return_on_daily_rows_is_reconciled_over_the_month(tmp_path: Pa
     )
     feed = {"columns": {"vendor_twrr": {"from": "twr", "period": "month"}}}
     with a_world(tmp_path, warehouse_url, feed=feed) as world:
-        assert world.land("acme_1.csv", days_of_two_months).success
-        assert world.run_lane(THIRD, date(2025, 4, 1)).success
+        assert world.ingest("acme_1.csv", days_of_two_months).success
+        assert world.run_pipeline(THIRD, date(2025, 4, 1)).success
         rows = world.rows("reconciliation_results").filter(field_name="twrr").sort("as_of_date")
         assert rows["within_tolerance"].to_list() == [True, True, False, True]
         assert rows["calculated_value"].cast(pl.Float64()).to_list() == pytest.approx([0.1, 0.21, 0.21, 0.05])
         variances = world.rows("performance_data").sort("as_of_date")["twrr_variance"]
         assert variances.to_list() == pytest.approx([0, 0, -0.1, 0], abs=1e-12)
         again = world.rows("reconciliation_results")
-        assert world.run_lane(FIFTH, date(2025, 4, 1)).success
+        assert world.run_pipeline(FIFTH, date(2025, 4, 1)).success
         assert world.rows("reconciliation_results").equals(again), "a piece of the history says what the whole does"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.alerts.outbox import Outbox
-from advisory_perf.contracts.issue_codes import LANE_CODES
+from advisory_perf.contracts.issue_codes import PIPELINE_CODES
 from advisory_perf.positions.completeness import file_issues
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import World, a_world, csv
@@ -32,12 +32,12 @@ TEN = range(10)
 
 
 def load(world: World, name: str, *lines: str) -> None:
-    assert world.land(name, csv(*lines)).success
-    world.run_pending_lane()
+    assert world.ingest(name, csv(*lines)).success
+    world.run_pending_pipeline()
 
 
 def issues(world: World) -> list[tuple[str, str | None, str, str]]:
-    """File, account, code and severity of what the lane has found."""
+    """File, account, code and severity of what the pipeline has found."""
     return world.platform.warehouse.query(
         "SELECT log.file_name, issue.account_id, issue.issue_type, issue.severity FROM data_quality_issues AS issue"
         " JOIN etl_processing_log AS log ON log.id = issue.etl_log_id WHERE issue.line_number IS NULL ORDER BY 1, 3, 2"
@@ -67,7 +67,7 @@ def test_a_file_cut_at_a_line_end_is_an_issue_and_an_alert_until_it_comes_whole(
         assert alerts(world) == [("INCOMPLETE_DELIVERY", "HIGH", "acme_feb.csv")]
         assert statuses(world) == ["COMPLETED", "COMPLETED_WITH_ISSUES"]
         before = world.rows("data_quality_issues"), world.rows("alerts")
-        assert world.run_lane(date(2025, 1, 1), date(2025, 2, 28)).success
+        assert world.run_pipeline(date(2025, 1, 1), date(2025, 2, 28)).success
         assert all(one.equals(world.rows(name)) for one, name in zip(before, ("data_quality_issues", "alerts"), strict=True))
         (message,) = [alert.message for alert in Outbox(world.platform.warehouse).alerts(only_open=True) if "INCOMPLETE" in alert.code]
         assert "6 accounts where 10 were to be expected, and 4 of the window before are missing" in message
@@ -100,8 +100,8 @@ def test_an_account_that_was_emptied_but_for_a_cent_is_neither_missing_nor_stale
     }
     with a_world(tmp_path, warehouse_url, feed={**MONTHLY, "stale_after": 20}) as world:
         for name, lines in nine.items():
-            assert world.land(f"acme_{name}.csv", csv(*lines, *([left[name]] if name in left else []))).success
-        world.run_pending_lane()
+            assert world.ingest(f"acme_{name}.csv", csv(*lines, *([left[name]] if name in left else []))).success
+        world.run_pending_pipeline()
         found = {(account, code) for _, account, code, _ in issues(world) if account == "A09"}
         assert found == set()
         assert alerts(world) == []
@@ -149,11 +149,11 @@ def test_shuffled_months_end_with_the_same_issues(tmp_path: Path, warehouse_url:
                 connection.execute("SELECT refresh_daily_vendor_totals()")
             world.platform.lake.delete(file.path for file in world.platform.lake.files(""))
             for month in order:
-                assert world.land(f"acme_{month}.csv", csv(*rows(f"2025-{month:02}-28", months[month]))).success
+                assert world.ingest(f"acme_{month}.csv", csv(*rows(f"2025-{month:02}-28", months[month]))).success
                 if number % 2:
-                    world.run_pending_lane()
+                    world.run_pending_pipeline()
             if not number % 2:
-                world.run_pending_lane()
+                world.run_pending_pipeline()
             ends.add(str((issues(world), alerts(world))))
     (end,) = ends
     assert "acme_3.csv" in end
@@ -163,7 +163,7 @@ def test_shuffled_months_end_with_the_same_issues(tmp_path: Path, warehouse_url:
     ("first", "second", "published"),
     [("acme_202501.csv", "acme_202501_v2.csv", 3), ("acme.csv", "acme_v2.csv", 3), ("acme.csv", "acme.csv", 10)],
 )
-def test_a_short_restatement_is_told_where_its_rows_are_withdrawn_and_where_they_stay(
+def test_a_short_restatement_is_reported_where_its_rows_are_withdrawn_and_where_they_stay(
     tmp_path: Path, warehouse_url: str, first: str, second: str, published: int
 ) -> None:
     with a_world(tmp_path, warehouse_url, feed={**VERSIONED, **MONTHLY}) as world:
@@ -177,10 +177,10 @@ def test_a_short_restatement_is_told_where_its_rows_are_withdrawn_and_where_they
 
 def test_a_file_without_a_row_is_incomplete_unless_nothing_came_before_it(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed=MONTHLY) as world:
-        assert world.land("acme_dec.csv", csv()).success
+        assert world.ingest("acme_dec.csv", csv()).success
         assert (issues(world), statuses(world)) == ([], ["COMPLETED"])
         load(world, "acme_jan.csv", *rows("2025-01-31", TEN))
-        assert world.land("acme_feb.csv", csv("", "")).success, "not the very bytes of December's"
+        assert world.ingest("acme_feb.csv", csv("", "")).success, "not the very bytes of December's"
         assert issues(world) == [("acme_feb.csv", None, "DQ_INCOMPLETE", "HIGH")]
         assert alerts(world) == [("INCOMPLETE_DELIVERY", "HIGH", "acme_feb.csv")]
         assert statuses(world) == ["COMPLETED", "COMPLETED", "COMPLETED_WITH_ISSUES"]
@@ -212,12 +212,12 @@ def test_an_older_version_after_a_newer_one_is_an_issue(tmp_path: Path, warehous
         (["acme_v2.csv", "acme.csv"], {"acme.csv": "DQ_OLDER_VERSION"}),
     ],
 )
-def test_versions_are_told_by_file_and_arrival(names: list[str], expected: dict[str, str]) -> None:
+def test_versions_are_known_by_file_and_arrival(names: list[str], expected: dict[str, str]) -> None:
     entries = arrived(names)
     found = file_issues(a_feed(**VERSIONED), entries, 0.1)
     by_name = {entry.delivery_id: entry.file_name for entry in entries}
     assert {by_name[row[0]]: row[1] for row in found.select("delivery_id", "issue_type").rows()} == expected
-    assert set(found["issue_type"]) <= LANE_CODES.keys()
+    assert set(found["issue_type"]) <= PIPELINE_CODES.keys()
 
 
 def test_a_name_that_comes_again_for_other_days_is_no_restatement() -> None:

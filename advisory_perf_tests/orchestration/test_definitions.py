@@ -82,7 +82,7 @@ def test_without_a_warehouse_the_error_says_how_to_get_one(tmp_path: Path) -> No
 def test_every_definition_can_be_loaded_together(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
     jobs = {job.name for job in definitions.get_repository_def().get_all_jobs()}
-    assert {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} < jobs
+    assert {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("ingestion", "pipeline")} < jobs
 
 
 # assets ---------------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_every_vendor_has_every_asset_and_nothing_else_is_there(specs: dict[str,
     assert set(specs) == {f"{vendor}/{stage}" for vendor in VENDORS for stage in (*OF_DELIVERY, *OF_WINDOW)} | {"accounts"}
 
 
-def test_every_asset_of_a_lane_says_what_it_is_whose_it_is_and_what_it_is_made_of(specs: dict[str, dg.AssetSpec]) -> None:
+def test_every_asset_of_a_pipeline_says_what_it_is_whose_it_is_and_what_it_is_made_of(specs: dict[str, dg.AssetSpec]) -> None:
     formats = {"acme": "csv", "vendor_a": "csv", "vendor_b": "excel", "vendor_c": "json", "vendor_d": "parquet"}
     for name, spec in specs.items():
         if name == "accounts":
@@ -109,9 +109,9 @@ def test_every_asset_of_a_lane_says_what_it_is_whose_it_is_and_what_it_is_made_o
             assert spec.description.startswith(TABLES[stage].meaning), name
 
 
-def test_the_register_of_accounts_stands_across_lanes(specs: dict[str, dg.AssetSpec]) -> None:
+def test_the_register_of_accounts_stands_across_pipelines(specs: dict[str, dg.AssetSpec]) -> None:
     accounts = specs["accounts"]
-    assert (accounts.group_name, accounts.kinds, accounts.partitions_def) == ("across_lanes", {"polars", "postgres"}, None)
+    assert (accounts.group_name, accounts.kinds, accounts.partitions_def) == ("across_pipelines", {"polars", "postgres"}, None)
     assert accounts.description == TABLES["accounts"].meaning
     assert {dep.asset_key.to_user_string() for dep in accounts.deps} == {f"{vendor}/performance_data" for vendor in VENDORS}
 
@@ -133,7 +133,7 @@ def test_the_schema_that_the_page_shows_is_the_data_dictionary(specs: dict[str, 
             assert column.constraints.nullable is table.is_nullable(entry), (name, entry.name)
 
 
-def test_a_lane_reads_its_stages_in_order_and_looks_back_one_window(specs: dict[str, dg.AssetSpec]) -> None:
+def test_a_pipeline_reads_its_stages_in_order_and_looks_back_one_window(specs: dict[str, dg.AssetSpec]) -> None:
     parents = {stage: {dep.asset_key.path[-1] for dep in specs[f"vendor_d/{stage}"].deps} for stage in (*OF_DELIVERY, *OF_WINDOW)}
     assert parents == {
         "raw_vendor_file": set(),
@@ -154,7 +154,7 @@ def test_a_lane_reads_its_stages_in_order_and_looks_back_one_window(specs: dict[
 # partitions -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_landed_has_a_partition_a_delivery(specs: dict[str, dg.AssetSpec]) -> None:
+def test_what_is_ingested_has_a_partition_a_delivery(specs: dict[str, dg.AssetSpec]) -> None:
     for vendor in VENDORS:
         for stage in OF_DELIVERY:
             partitions = specs[f"{vendor}/{stage}"].partitions_def
@@ -215,38 +215,38 @@ def test_every_check_says_what_it_means(definitions: dg.Definitions) -> None:
 # jobs and sensors -----------------------------------------------------------------------------------------------------
 
 
-def test_each_vendor_has_a_landing_and_a_lane(definitions: dg.Definitions) -> None:
+def test_each_vendor_has_an_ingestion_and_a_pipeline(definitions: dg.Definitions) -> None:
     jobs = {job.name for job in definitions.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("landing", "lane")} | {
+    assert jobs == {f"{vendor}_{kind}" for vendor in VENDORS for kind in ("ingestion", "pipeline")} | {
         "reject_unclaimed",
-        "give_up_delivery",
+        "abandon_delivery",
         "upkeep",
     }
 
 
-def test_a_lane_job_covers_its_lane_and_the_register(definitions: dg.Definitions) -> None:
-    lane = definitions.resolve_job_def("vendor_b_lane")
-    selected = {key.to_user_string() for key in lane.asset_layer.executable_asset_keys}
+def test_a_pipeline_job_covers_its_pipeline_and_the_register(definitions: dg.Definitions) -> None:
+    pipeline = definitions.resolve_job_def("vendor_b_pipeline")
+    selected = {key.to_user_string() for key in pipeline.asset_layer.executable_asset_keys}
     assert selected == {f"vendor_b/{stage}" for stage in OF_WINDOW} | {"accounts"}
-    assert lane.tags["lane"] == "vendor_b", "dagster.yaml lets one lane run at a time of each vendor"
-    landing = definitions.resolve_job_def("vendor_b_landing")
-    assert {key.to_user_string() for key in landing.asset_layer.executable_asset_keys} == {f"vendor_b/{stage}" for stage in OF_DELIVERY}
-    assert landing.tags["vendor"] == "vendor_b"
+    assert pipeline.tags["pipeline"] == "vendor_b", "dagster.yaml lets one pipeline run at a time of each vendor"
+    ingestion = definitions.resolve_job_def("vendor_b_ingestion")
+    assert {key.to_user_string() for key in ingestion.asset_layer.executable_asset_keys} == {f"vendor_b/{stage}" for stage in OF_DELIVERY}
+    assert ingestion.tags["vendor"] == "vendor_b"
 
 
 def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Definitions) -> None:
     sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
     assert {name: sensor.default_status for name, sensor in sensors.items()} == {
         "arrivals": dg.DefaultSensorStatus.RUNNING,
-        "lanes": dg.DefaultSensorStatus.RUNNING,
+        "pipelines": dg.DefaultSensorStatus.RUNNING,
         "watch": dg.DefaultSensorStatus.RUNNING,
         "alerts": dg.DefaultSensorStatus.RUNNING,
         "pulse": dg.DefaultSensorStatus.RUNNING,
     }
     jobs = {name: {target.job_name for target in sensor.targets} for name, sensor in sensors.items()}
     assert jobs == {
-        "arrivals": {f"{vendor}_landing" for vendor in VENDORS} | {"reject_unclaimed", "give_up_delivery"},
-        "lanes": {f"{vendor}_lane" for vendor in VENDORS},
+        "arrivals": {f"{vendor}_ingestion" for vendor in VENDORS} | {"reject_unclaimed", "abandon_delivery"},
+        "pipelines": {f"{vendor}_pipeline" for vendor in VENDORS},
         "watch": set(),
         "alerts": set(),
         "pulse": set(),
@@ -256,7 +256,7 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
 # further feeds --------------------------------------------------------------------------------------------------------
 
 
-def test_a_feed_file_adds_a_lane_with_everything(tmp_path: Path, specs: dict[str, dg.AssetSpec]) -> None:
+def test_a_feed_file_adds_a_pipeline_with_everything(tmp_path: Path, specs: dict[str, dg.AssetSpec]) -> None:
     without = build_definitions(Settings(home=tmp_path, warehouse_url=NOWHERE))
     before = {spec.key.to_user_string() for spec in without.resolve_all_asset_specs()}
     assert specs.keys() - before == {f"acme/{stage}" for stage in (*OF_DELIVERY, *OF_WINDOW)}

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.monitoring.attempts import Tries, giving_up_subject, rest_after
+from advisory_perf.monitoring.attempts import Tries, abandoning_subject, rest_after
 from advisory_perf.orchestration import run_history
-from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, failed_attempts, tries_for, tries_of_all
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
@@ -171,13 +171,13 @@ def counted_questions() -> Iterator[list[str]]:
 
 
 def wait_with_runs(world: World, files: int, runs: int) -> None:
-    """So many files wait, each with some landings that failed by its own fault, and as many runs that were to give it up."""
+    """So many files wait, each with some ingestions that failed by its own fault, and as many runs that were to give it up."""
     folder = Path(world.platform.lake.address) / "incoming/acme"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(files):
         (folder / f"acme_{number}.csv").write_text(csv(A_THIRD), encoding="utf-8")
     for file in world.platform.lake.files("incoming/acme/") if runs else []:
-        for subject in (delivery_id_of(file), giving_up_subject(delivery_id_of(file))):
+        for subject in (delivery_id_of(file), abandoning_subject(delivery_id_of(file))):
             for number in range(runs):
                 ended = (datetime.now(UTC) - NOW).total_seconds() / 3600
                 Past(subject, number=number + 1, hours_ago=-ended).add(world.instance)
@@ -190,7 +190,7 @@ def wait_with_runs(world: World, files: int, runs: int) -> None:
         ("arrivals", 1, 1_000, 0, (1, 50)),
         ("arrivals", 1, 200, 2, (1, 50)),
         ("arrivals", 1, 200, 3, (0, 0)),
-        ("lanes", 1, 200, 3, (1, 1)),
+        ("pipelines", 1, 200, 3, (1, 1)),
         ("watch", 1, 1_000, 0, (0, 0)),
         ("watch", 30, 200, 3, (0, 0)),
     ],
@@ -203,7 +203,7 @@ def test_more_waiting_files_ask_dagsters_storage_no_oftener(
     for files, expected in zip((few, many), requests, strict=True):
         (tmp_path / str(files)).mkdir()
         with a_world(tmp_path / str(files), warehouse_url) as world:
-            assert world.land("acme.csv", csv(A_THIRD)).success
+            assert world.ingest("acme.csv", csv(A_THIRD)).success
             wait_with_runs(world, files, runs)
             with counted_questions() as questions:
                 result = world.tick(sensor)
@@ -214,12 +214,12 @@ def test_more_waiting_files_ask_dagsters_storage_no_oftener(
 
 
 @pytest.mark.parametrize("stuck", [1, 30])
-def test_what_is_stuck_is_told_by_and_by(tmp_path: Path, warehouse_url: str, stuck: int) -> None:
+def test_what_is_stuck_is_reported_by_and_by(tmp_path: Path, warehouse_url: str, stuck: int) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         world.put("acme_0.csv", csv(A_THIRD))
         wait_with_runs(world, stuck, 3)
-        told = [world.tick("watch").skip_message.count("failed as often as agreed") for _ in range(3)]
-    assert told == [min(stuck, 20), max(stuck - 20, 0), 0]
+        reported = [world.tick("watch").skip_message.count("failed as often as agreed") for _ in range(3)]
+    assert reported == [min(stuck, 20), max(stuck - 20, 0), 0]
 
 
 # what a retry inherits ------------------------------------------------------------------------------------------------
@@ -260,21 +260,21 @@ def three_failures_among_outages(world: World, subject: str) -> None:
         Past(subject, cause=cause, hours_ago=since + hours).add(world.instance)
 
 
-def test_the_alert_about_a_lane_counts_what_its_limit_counts(tmp_path: Path, warehouse_url: str) -> None:
+def test_the_alert_about_a_pipeline_counts_what_its_limit_counts(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
-        assert world.land("acme_1.csv", csv(A_THIRD)).success
-        three_failures_among_outages(world, lane_subject("acme", world.platform.ledger.pending("acme")))
+        assert world.ingest("acme_1.csv", csv(A_THIRD)).success
+        three_failures_among_outages(world, pipeline_subject("acme", world.platform.ledger.pending("acme")))
         world.tick("watch")
         (alert,) = Outbox(world.platform.warehouse).alerts(only_open=True)
-        assert alert.message.startswith("acme: its lane failed 3 times, ")
+        assert alert.message.startswith("acme: its pipeline failed 3 times, ")
 
 
-def test_the_story_of_a_delivery_that_is_given_up_counts_what_its_limit_counts(tmp_path: Path, warehouse_url: str) -> None:
+def test_the_story_of_a_delivery_that_is_abandoned_counts_what_its_limit_counts(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         three_failures_among_outages(world, delivery_id_of(world.put("acme_1.csv", csv(A_THIRD))))
-        (giving_up,) = world.tick("arrivals").run_requests
-        assert world.run_request(giving_up).success
+        (abandoning,) = world.tick("arrivals").run_requests
+        assert world.run_request(abandoning).success
         (entry,) = world.platform.ledger.entries("acme")
-        assert str(entry.error_message).startswith("acme, acme_1.csv: its landing failed 3 times, ")
+        assert str(entry.error_message).startswith("acme, acme_1.csv: its ingestion failed 3 times, ")
         (story,) = [file.path for file in world.platform.lake.files("error/acme/") if file.name.endswith(".reason.json")]
         assert len(json.loads(world.platform.lake.read(story))["attempts"]) == 3

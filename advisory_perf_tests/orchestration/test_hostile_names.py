@@ -1,4 +1,4 @@
-"""What a vendor may put into incoming/, in a folder and on S3: it is told once, stays where it is, and every other file lands."""
+"""What a vendor may put into incoming/, in a folder and on S3: it is reported once, stays where it is, and every other file is ingested."""
 
 import os
 import socket
@@ -101,14 +101,14 @@ def plant_text(folder: Path, name: str) -> None:
 def asks_only_for_the_good_file(world: World, good: str) -> None:
     """Each sensor answers, and of what lies in incoming only the other vendor's file is to be taken."""
     requests = world.tick("arrivals").run_requests
-    assert [request.job_name for request in requests] == ["acme_landing"], good
-    world.tick("lanes")
+    assert [request.job_name for request in requests] == ["acme_ingestion"], good
+    world.tick("pipelines")
 
 
-def lands_and_is_told_once(world: World) -> None:
+def is_ingested_and_reported_once(world: World) -> None:
     (request,) = world.tick("arrivals").run_requests
     assert world.run_request(request).success
-    assert len(world.tick("lanes").run_requests) == 1, "no pipeline waits for what is never taken"
+    assert len(world.tick("pipelines").run_requests) == 1, "no pipeline waits for what is never taken"
     for _ in range(2):
         world.tick("watch")
     (alert,) = [one for one in Outbox(world.platform.warehouse).alerts(only_open=False) if one.code == "ODD_NAME"]
@@ -116,7 +116,7 @@ def lands_and_is_told_once(world: World) -> None:
     assert alert.message.isprintable()
 
 
-def test_whatever_lies_in_a_folder_every_other_file_lands(in_folder: World, tmp_path: Path) -> None:
+def test_whatever_lies_in_a_folder_every_other_file_is_ingested(in_folder: World, tmp_path: Path) -> None:
     world = in_folder
     world.put("acme_1.csv", csv(A_THIRD, B_THIRD))
     folder = Path(world.platform.lake.address) / "incoming/vendor_a"
@@ -128,7 +128,7 @@ def test_whatever_lies_in_a_folder_every_other_file_lands(in_folder: World, tmp_
         plant(folder)
         asks_only_for_the_good_file(world, name)
     before = sorted(folder.iterdir())
-    lands_and_is_told_once(world)
+    is_ingested_and_reported_once(world)
     assert sorted(folder.iterdir()) == before
     assert world.platform.lake.files("error/") == []
     folder.rename(tmp_path / "taken away")
@@ -136,7 +136,7 @@ def test_whatever_lies_in_a_folder_every_other_file_lands(in_folder: World, tmp_
     assert Outbox(world.platform.warehouse).alerts(only_open=True) == []
 
 
-def test_whatever_lies_on_s3_every_other_file_lands(on_s3: World) -> None:
+def test_whatever_lies_on_s3_every_other_file_is_ingested(on_s3: World) -> None:
     world = on_s3
     world.put("acme_1.csv", csv(A_THIRD, B_THIRD))
     bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]  # not over HTTP: the server's routes take no line ends, as real ones do
@@ -145,11 +145,11 @@ def test_whatever_lies_on_s3_every_other_file_lands(on_s3: World) -> None:
         asks_only_for_the_good_file(world, name)
     before = sorted(bucket.buckets["lake"].keys)
     assert len(before) == len(TEXTS) + len(KEYS) + 1
-    lands_and_is_told_once(world)
+    is_ingested_and_reported_once(world)
     assert [key for key in sorted(bucket.buckets["lake"].keys) if "/vendor_a/" in key and "incoming" in key] == before[1:]
 
 
-def test_a_name_that_ends_in_a_number_sign_and_digits_lands(in_folder: World) -> None:
+def test_a_name_that_ends_in_a_number_sign_and_digits_is_ingested(in_folder: World) -> None:
     in_folder.put("acme_1.csv#1", csv(A_THIRD))
     (request,) = in_folder.tick("arrivals").run_requests
     assert in_folder.run_request(request).success

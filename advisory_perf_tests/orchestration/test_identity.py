@@ -1,4 +1,4 @@
-"""What a file is known by is compared before anything goes: nothing is cleared, forgotten or given up that is not what was read."""
+"""What a file is known by is compared before anything goes: nothing is cleared, forgotten or abandoned that is not what was read."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from advisory_perf.errors import LakeError
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.assets import ingestion
 from advisory_perf.orchestration.jobs import abandon_delivery
-from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME, giving_up_config
+from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME, abandoning_config
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed, unclaimed_config, unclaimed_file
 from advisory_perf.orchestration.run_history import failed_attempts
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, B_THIRD, VENDOR, World, csv, noted_waits
-from advisory_perf_tests.orchestration.test_whole_files import given_up, statuses
+from advisory_perf_tests.orchestration.test_whole_files import abandoned, statuses
 
 pytestmark = pytest.mark.slow
 
@@ -39,8 +39,8 @@ def lying(world: World, *zones: str) -> list[tuple[str, str, str]]:
 def reasons(world: World) -> list[tuple[str, str]]:
     """File and code of each reason in error/."""
     files = [file for file in world.platform.lake.files("error/") if file.name.endswith(REASON)]
-    told = [json.loads(world.platform.lake.read(file.path)) for file in files]
-    return sorted((reason["file_name"], reason["error_code"]) for reason in told)
+    reported = [json.loads(world.platform.lake.read(file.path)) for file in files]
+    return sorted((reason["file_name"], reason["error_code"]) for reason in reported)
 
 
 def asked_and_run(world: World) -> list[bool]:
@@ -67,7 +67,7 @@ def overwritten_when_read(patched: pytest.MonkeyPatch, content: str, path: str) 
 # another file in its place --------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_takes_the_place_of_one_that_lands_or_repeats_stays_and_lands_next(
+def test_a_file_that_takes_the_place_of_one_that_is_ingested_or_repeats_stays_and_is_ingested_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for content in (FIRST, FIRST):  # the second time it is known
@@ -82,15 +82,15 @@ def test_a_file_that_takes_the_place_of_one_that_lands_or_repeats_stays_and_land
     assert statuses(world) == [("acme_1.csv", "PROCESSING")] * 2
 
 
-def test_a_file_that_takes_the_place_of_one_that_is_rejected_or_given_up_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_the_place_of_one_that_is_rejected_or_abandoned_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     rejected, poisoned = world.put("acme_1.csv", TORN), world.put("acme_2.csv", FIRST)
     strange = world.put("x.csv", FIRST, folder="nobody")
     with monkeypatch.context() as patched:
         overwritten_when_read(patched, SECOND, rejected.path)
         overwritten_when_read(patched, SECOND, poisoned.path)
         overwritten_when_read(patched, SECOND, strange.path)
-        assert not world.land_again(delivery_id_of(rejected)).success
-        given_up(world, delivery_id_of(poisoned))
+        assert not world.ingest_again(delivery_id_of(rejected)).success
+        abandoned(world, delivery_id_of(poisoned))
         reject_unclaimed(world.platform, strange, run_id="run")
     assert sorted(lying(world, "incoming")) == [
         ("incoming", "acme_1.csv", SECOND),
@@ -137,8 +137,8 @@ def test_rejected_bytes_under_another_name_are_rejected_for_themselves_and_no_du
     assert reasons(world) == [("acme_1.csv", "E_HEADER_MISSING"), ("acme_2.csv", "E_HEADER_MISSING")]
 
 
-def test_bytes_that_were_given_up_land_under_another_name_and_keep_their_first_copy(world: World) -> None:
-    given_up(world, delivery_id_of(world.put("acme_1.csv", FIRST)))
+def test_bytes_that_were_abandoned_are_ingested_under_another_name_and_keep_their_first_copy(world: World) -> None:
+    abandoned(world, delivery_id_of(world.put("acme_1.csv", FIRST)))
     assert asked_and_run(world) == []
     world.put("acme_2.csv", FIRST)
     assert asked_and_run(world) == [True]
@@ -146,48 +146,48 @@ def test_bytes_that_were_given_up_land_under_another_name_and_keep_their_first_c
     assert sorted(lying(world)) == [("archive", "acme_2.csv", FIRST), ("error", "acme_1.csv", FIRST)]
 
 
-# giving up ------------------------------------------------------------------------------------------------------------
+# abandoning ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_delivery_whose_rows_are_in_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_whose_rows_are_in_is_not_abandoned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("advisory_perf.orchestration.assets.ingestion.clear_incoming", lambda *_: None)
-        assert world.land("acme_1.csv", FIRST).success
+        assert world.ingest("acme_1.csv", FIRST).success
     (entry,) = world.platform.ledger.entries(VENDOR)
     assert lying(world) == [("incoming", "acme_1.csv", FIRST), ("archive", "acme_1.csv", FIRST)]
     for _ in range(2):  # the second time it lies in the archive only
-        given_up(world, entry.delivery_id)
+        abandoned(world, entry.delivery_id)
         assert lying(world) == [("archive", "acme_1.csv", FIRST)]
         assert world.platform.ledger.entries(VENDOR) == [entry]
 
 
-def test_what_has_left_incoming_is_not_given_up_though_it_did_not_land(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_left_incoming_is_not_abandoned_though_it_was_not_ingested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("acme_1.csv", FIRST)
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.assets.ingestion.judge", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
-        assert not world.land_again(delivery_id_of(file)).success
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.validate", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
+        assert not world.ingest_again(delivery_id_of(file)).success
     world.platform.lake.delete_listed(file)
-    given_up(world, delivery_id_of(file))
+    abandoned(world, delivery_id_of(file))
     assert statuses(world) == [("acme_1.csv", "RECEIVED")]
     assert lying(world) == [("archive", "acme_1.csv", FIRST)]
 
 
-def test_a_delivery_that_another_run_lands_now_is_not_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_that_another_run_ingests_now_is_not_abandoned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     waited = noted_waits(monkeypatch)
     counted = Mock(side_effect=failed_attempts)
     monkeypatch.setattr(abandon_delivery, "failed_attempts", counted)
     delivery_id = delivery_id_of(world.put("acme_1.csv", FIRST))
     job = world.definitions.resolve_job_def(JOB_NAME)
-    config = giving_up_config(VENDOR, delivery_id, log_level="CRITICAL")
-    with Turns(world.platform.warehouse) as elsewhere:
-        assert elsewhere.take(f"landing {VENDOR} {delivery_id}")
+    config = abandoning_config(VENDOR, delivery_id, log_level="CRITICAL")
+    with Locks(world.platform.warehouse) as elsewhere:
+        assert elsewhere.take(f"ingestion {VENDOR} {delivery_id}")
         assert job.execute_in_process(config, instance=world.instance).success
         assert (statuses(world), lying(world)) == ([], [("incoming", "acme_1.csv", FIRST)])
     assert job.execute_in_process(config, instance=world.instance).success
     (entry,) = world.platform.ledger.entries(VENDOR)
     assert (entry.status, entry.error_code) == ("FAILED", "E_POISONED")
     assert lying(world) == [("error", "acme_1.csv", FIRST)]
-    assert [subject.split(" ")[0] for subject in waited] == ["bytes"], "nobody lands them under another name meanwhile"
+    assert [subject.split(" ")[0] for subject in waited] == ["bytes"], "nobody ingests them under another name meanwhile"
     run = world.instance.get_run_record_by_id(entry.run_id or "")
     assert run is not None
     assert counted.call_args.kwargs == {"now": run.create_timestamp}, "what failed is counted as it was when the run was asked for"
@@ -207,11 +207,11 @@ def test_the_job_for_files_that_no_feed_claims_takes_no_others(world: World, pat
     assert lying(world) == [("incoming", "acme_1.csv", FIRST)]
 
 
-def test_what_no_feed_claims_is_rejected_once_under_its_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_feed_claims_is_rejected_once_under_its_locks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("x.csv", FIRST, folder="nobody")
     waited = noted_waits(monkeypatch)
     sentence = reject_unclaimed(world.platform, file, run_id="run", why="x.csv: it is odd")
-    assert (sentence, [subject.split(" ")[0] for subject in waited]) == ("x.csv: it is odd", ["landing", "bytes"])
+    assert (sentence, [subject.split(" ")[0] for subject in waited]) == ("x.csv: it is odd", ["ingestion", "bytes"])
     (entry,) = world.platform.ledger.entries()
     assert (entry.delivery_id, entry.vendor, entry.size_bytes, entry.run_id) == (delivery_id_of(file), "unknown", len(FIRST), "run")
     assert (entry.error_message, entry.file_path) == (sentence, file.path)
@@ -230,10 +230,10 @@ def test_a_rejection_says_why_in_the_ledger_before_the_file_moves_and_the_file_m
     for name in ("keep_in_error", "clear_incoming"):
         real = getattr(ingestion, name)
 
-        def noted(*given: Any, name: str = name, real: Callable[..., Any] = real, **told: Any) -> Any:
+        def noted(*given: Any, name: str = name, real: Callable[..., Any] = real, **reported: Any) -> Any:
             done.append(f"{name}, {statuses(world)[0][1]}")
-            return real(*given, **told)
+            return real(*given, **reported)
 
         monkeypatch.setattr(ingestion, name, noted)
-    assert not world.land("acme_1.csv", TORN).success
+    assert not world.ingest("acme_1.csv", TORN).success
     assert done == ["keep_in_error, FAILED", "clear_incoming, FAILED"]

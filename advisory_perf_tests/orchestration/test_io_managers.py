@@ -14,12 +14,12 @@ from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
-from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_turns
+from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_locks
 from advisory_perf.orchestration.partitions import delivery_partitions, window_partitions
-from advisory_perf.orchestration.resources import TURNS, turns_of_a_run
+from advisory_perf.orchestration.resources import LOCKS, locks_of_a_run
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.positions.accounts_store import upsert_accounts
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import VENDOR, World, days, settings_with_acme
 from advisory_perf_tests.warehouse.scenarios import JANUARY, replace_slice, valuation
 from advisory_perf_tests.warehouse.scenarios import rows_of as table_rows
@@ -88,7 +88,7 @@ def test_rows_outside_the_runs_windows_are_refused() -> None:
 
 
 @dataclass
-class Lane:
+class Pipeline:
     """Two assets, one after the other; the first gives the rows of ``given`` that lie in the run's windows."""
 
     platform: Platform
@@ -131,7 +131,7 @@ class Lane:
         return dg.Definitions(
             assets=[ticks, tocks],
             jobs=[dg.define_asset_job("both", [ticks, tocks])],
-            resources={"lake": under_turns(self.platform, LakeIOManager), TURNS: turns_of_a_run(self.platform)},
+            resources={"lake": under_locks(self.platform, LakeIOManager), LOCKS: locks_of_a_run(self.platform)},
             executor=dg.in_process_executor,
         ).resolve_job_def("both")
 
@@ -143,75 +143,75 @@ def platform(tmp_path: Path, warehouse_url: str) -> Platform:
 
 
 @pytest.fixture
-def lane(platform: Platform) -> Iterator[Lane]:
-    """A lane of two assets with rows on the third and the fifth, and nothing left in staging afterwards."""
-    yield Lane(platform, rows_of(("A", THIRD), ("B", THIRD), ("A", FIFTH)))
+def pipeline(platform: Platform) -> Iterator[Pipeline]:
+    """A pipeline of two assets with rows on the third and the fifth, and nothing left in staging afterwards."""
+    yield Pipeline(platform, rows_of(("A", THIRD), ("B", THIRD), ("A", FIFTH)))
     assert platform.lake.files("_staging/") == []
 
 
 @pytest.mark.slow
-def test_a_range_is_stored_as_one_file_a_window_in_hive_layout(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    assert [file.path for file in lane.platform.lake.files("ticks/")] == [
+def test_a_range_is_stored_as_one_file_a_window_in_hive_layout(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    assert [file.path for file in pipeline.platform.lake.files("ticks/")] == [
         "ticks/vendor=acme/window=2025-03-03/part.parquet",
         "ticks/vendor=acme/window=2025-03-04/part.parquet",
         "ticks/vendor=acme/window=2025-03-05/part.parquet",
     ]
-    assert lane.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
-    assert lane.stored(FIFTH) == [("A", FIFTH)]
+    assert pipeline.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
+    assert pipeline.stored(FIFTH) == [("A", FIFTH)]
 
 
 @pytest.mark.slow
-def test_a_window_without_rows_has_a_file_without_rows(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    empty = lane.platform.lake.read_partitions("ticks", VENDOR, "window", ["2025-03-04"])
+def test_a_window_without_rows_has_a_file_without_rows(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    empty = pipeline.platform.lake.read_partitions("ticks", VENDOR, "window", ["2025-03-04"])
     assert empty.height == 0
     assert empty.schema == rows_of().schema
 
 
 @pytest.mark.slow
-def test_the_next_asset_reads_the_whole_range(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    assert lane.seen[0].rows() == [("A", THIRD), ("B", THIRD), ("A", FIFTH)]
+def test_the_next_asset_reads_the_whole_range(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    assert pipeline.seen[0].rows() == [("A", THIRD), ("B", THIRD), ("A", FIFTH)]
 
 
 @pytest.mark.slow
-def test_the_next_asset_of_a_single_window_reads_that_one(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    lane.run_one(FIFTH)
-    assert lane.seen[1].rows() == [("A", FIFTH)]
+def test_the_next_asset_of_a_single_window_reads_that_one(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    pipeline.run_one(FIFTH)
+    assert pipeline.seen[1].rows() == [("A", FIFTH)]
 
 
 @pytest.mark.slow
-def test_a_range_of_one_window_is_that_window(lane: Lane) -> None:
-    lane.run(FIFTH, FIFTH)
-    assert lane.seen[0].rows() == [("A", FIFTH)]
-    assert lane.platform.lake.partition_keys("tocks", VENDOR, "window") == ["2025-03-05"]
+def test_a_range_of_one_window_is_that_window(pipeline: Pipeline) -> None:
+    pipeline.run(FIFTH, FIFTH)
+    assert pipeline.seen[0].rows() == [("A", FIFTH)]
+    assert pipeline.platform.lake.partition_keys("tocks", VENDOR, "window") == ["2025-03-05"]
 
 
 @pytest.mark.slow
-def test_a_rerun_replaces_its_windows_and_no_others(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    lane.given = rows_of(("C", FOURTH), ("C", THIRD))
-    lane.run(FOURTH, FIFTH)
-    assert lane.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
-    assert lane.stored(FOURTH) == [("C", FOURTH)]
-    assert lane.stored(FIFTH) == []
+def test_a_rerun_replaces_its_windows_and_no_others(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    pipeline.given = rows_of(("C", FOURTH), ("C", THIRD))
+    pipeline.run(FOURTH, FIFTH)
+    assert pipeline.stored(THIRD) == [("A", THIRD), ("B", THIRD)]
+    assert pipeline.stored(FOURTH) == [("C", FOURTH)]
+    assert pipeline.stored(FIFTH) == []
 
 
 @pytest.mark.slow
-def test_a_rerun_of_the_same_rows_leaves_the_same_bytes(lane: Lane) -> None:
-    lane.run(THIRD, FIFTH)
-    before = {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")}
-    lane.run(THIRD, FIFTH)
-    assert {file.path: lane.platform.lake.read(file.path) for file in lane.platform.lake.files("ticks/")} == before
+def test_a_rerun_of_the_same_rows_leaves_the_same_bytes(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FIFTH)
+    before = {file.path: pipeline.platform.lake.read(file.path) for file in pipeline.platform.lake.files("ticks/")}
+    pipeline.run(THIRD, FIFTH)
+    assert {file.path: pipeline.platform.lake.read(file.path) for file in pipeline.platform.lake.files("ticks/")} == before
 
 
 @pytest.mark.slow
-def test_a_window_that_was_never_computed_is_named_by_the_error(lane: Lane) -> None:
-    lane.run(THIRD, FOURTH)
+def test_a_window_that_was_never_computed_is_named_by_the_error(pipeline: Pipeline) -> None:
+    pipeline.run(THIRD, FOURTH)
     with pytest.raises(LakeError, match=r"has no ticks/vendor=acme/window=2025-03-06/part\.parquet; materialise it first"):
-        lane.stored(SIXTH)
+        pipeline.stored(SIXTH)
 
 
 @pytest.mark.parametrize("keep", [0, 3, 40, -1], ids=lambda keep: f"cut at {keep}")
@@ -299,7 +299,7 @@ def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("acme_deliveries", ["march-1"])
         dg.materialize(
-            [raw], resources={"lake": LakeIOManager(platform, Turns(platform.warehouse))}, partition_key="march-1", instance=instance
+            [raw], resources={"lake": LakeIOManager(platform, Locks(platform.warehouse))}, partition_key="march-1", instance=instance
         )
     assert [file.path for file in platform.lake.files("raw/")] == ["raw/vendor=acme/delivery=march-1/part.parquet"]
     assert platform.lake.read_partitions("raw", VENDOR, "delivery", ["march-1"]).rows() == [("A", THIRD), ("A", SIXTH)]
@@ -310,7 +310,7 @@ def test_a_delivery_is_stored_under_its_own_name(platform: Platform) -> None:
 
 @pytest.mark.slow
 def test_a_publication_writes_the_accounts_of_its_own_vendor_only(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
-    """What another lane publishes at the same time is not yet to be seen here, and must not be moved back."""
+    """What another pipeline publishes at the same time is not yet to be seen here, and must not be moved back."""
     world, _ = loaded
     warehouse = world.platform.warehouse
     published = table_rows(PERFORMANCE_DATA, valuation("A-1", JANUARY))

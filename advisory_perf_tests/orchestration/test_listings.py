@@ -17,10 +17,10 @@ LINKED = ["0.100000000", "0.210000000", "0.331000000"]
 """1.1 - 1, 1.1 * 1.1 - 1, 1.1 * 1.1 * 1.1 - 1"""
 
 
-def landed(world: World, cadence: str, place: int, name: str = "") -> None:
+def ingested(world: World, cadence: str, place: int, name: str = "") -> None:
     """A file of the one line of account A in that window."""
     line = f"A,{WINDOWS[cadence][place]},{VALUES[place]}"
-    assert world.land(name or f"acme_{place}.csv", csv(line)).success
+    assert world.ingest(name or f"acme_{place}.csv", csv(line)).success
 
 
 def key_of(cadence: str, place: int) -> str:
@@ -34,8 +34,8 @@ def linked(world: World) -> list[str]:
 
 
 def outage_of(world: World, first: date, last: date) -> str:
-    """What the one step says that ends a lane by an outage."""
-    result = world.run_lane(first, last)
+    """What the one step says that ends a pipeline by an outage."""
+    result = world.run_pipeline(first, last)
     (failed,) = [chain_of(event) for event in result.all_events if event.is_step_failure]
     assert is_outage(failed)
     return " ".join(error.message for error in failed)
@@ -62,14 +62,14 @@ def test_no_figure_is_published_by_a_listing_that_lacks_what_is(
             if place == listed:
                 assert len(world.windows(stage)) == listed
                 proxy.faults = Faults(frozen_listings=1, of=lambda path: stage in path)
-            landed(world, cadence, place)
-            world.run_pending_lane()
-        landed(world, cadence, listed + 1)
+            ingested(world, cadence, place)
+            world.run_pending_pipeline()
+        ingested(world, cadence, listed + 1)
         day = WINDOWS[cadence][listed + 1]
         assert f"listing of {stage} of acme lacks {key_of(cadence, listed)}, which is published" in outage_of(world, day, day)
         assert linked(world) == LINKED[: listed + 1]
         proxy.faults = Faults()
-        world.run_pending_lane()
+        world.run_pending_pipeline()
         assert linked(world) == LINKED[: listed + 2]
 
 
@@ -77,17 +77,19 @@ def test_no_figure_is_published_by_a_listing_that_lacks_what_is(
 
 
 @pytest.mark.parametrize(("stage", "cadence"), [("twrr_series", "monthly"), ("normalized_positions", "daily")])
-def test_a_lane_from_the_named_window_makes_removed_partitions_again(tmp_path: Path, warehouse_url: str, cadence: str, stage: str) -> None:
+def test_a_pipeline_from_the_named_window_makes_removed_partitions_again(
+    tmp_path: Path, warehouse_url: str, cadence: str, stage: str
+) -> None:
     with a_world(tmp_path, warehouse_url, feed={"cadence": cadence}) as world:
         for place in (0, 1):
-            landed(world, cadence, place)
-            world.run_pending_lane()
+            ingested(world, cadence, place)
+            world.run_pending_pipeline()
         lake, key = world.platform.lake, key_of(cadence, 0)
         lake.delete(file.path for file in lake.files(f"{stage}/vendor={VENDOR}/window={key}/"))
-        landed(world, cadence, 2)
+        ingested(world, cadence, 2)
         first, _, last = WINDOWS[cadence]
         assert f"lacks {key}, which is published; once it is listed" in outage_of(world, last, last)
-        assert world.run_lane(first, last).success
+        assert world.run_pipeline(first, last).success
         assert linked(world) == LINKED
 
 
@@ -97,13 +99,13 @@ def test_a_window_whose_rows_were_withdrawn_may_be_listed_or_not(tmp_path: Path,
     files = {"patterns": ["acme_*"], "format": "csv", "version": r"_v(\d+)$"}
     with a_world(tmp_path, warehouse_url, feed={"cadence": cadence, "files": files}) as world:
         for place, name in ((0, "acme_20250303.csv"), (1, "acme_20250304.csv"), (2, "acme_20250304_v2.csv")):
-            landed(world, cadence, place, name)
-            world.run_pending_lane()
+            ingested(world, cadence, place, name)
+            world.run_pending_pipeline()
         found = linked(world)
         assert world.rows("performance_data").sort("as_of_date")["as_of_date"].to_list() == [WINDOWS[cadence][place] for place in (0, 2)]
         lake = world.platform.lake
         for stage in ("twrr_series", "normalized_positions"):
             lake.delete(file.path for file in lake.files(f"{stage}/vendor={VENDOR}/window={key_of(cadence, 1)}/"))
         last = WINDOWS[cadence][2]
-        assert world.run_lane(last, last).success
+        assert world.run_pipeline(last, last).success
         assert linked(world) == found

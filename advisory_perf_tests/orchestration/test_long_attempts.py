@@ -27,7 +27,7 @@ LONG_AGO, LATELY = NOW - timedelta(minutes=61), NOW - timedelta(minutes=59)
         pytest.param(Tries(others=9, in_vain=9, in_vain_since=LATELY), False, id="lately"),
         pytest.param(Tries(others=2, in_vain=2, in_vain_since=LONG_AGO), False, id="twice"),
         pytest.param(Tries(others=9), False, id="the last ended well"),
-        pytest.param(Tries(failed=3, in_vain=3, in_vain_since=LONG_AGO), False, id="given up, which other alerts tell"),
+        pytest.param(Tries(failed=3, in_vain=3, in_vain_since=LONG_AGO), False, id="abandoned, which other alerts tell"),
     ],
 )
 def test_what_is_tried_in_vain_for_long(tries: Tries, is_long: bool) -> None:
@@ -41,7 +41,7 @@ def test_one_alert_tells_of_all_things_of_a_vendor() -> None:
     assert (alert.code, alert.key, alert.since) == (TRIED_FOR_LONG.name, "TRIED_FOR_LONG acme", NOW - timedelta(hours=5))
     assert alert.message == (
         "acme: no run for b.csv and 2 more has ended well since 2025-04-01 07:00 UTC, the last because: the disk is full; "
-        "nothing is lost, and it is tried again by itself every few minutes; mend the reason"
+        "nothing is lost, and it is tried again by itself every few minutes; fix the reason"
     )
 
 
@@ -58,7 +58,7 @@ def open_alerts(world: World) -> list[KeptAlert]:
 
 
 @pytest.mark.slow
-def test_an_outage_without_end_is_told_until_a_run_ends_well(world: World) -> None:
+def test_an_outage_without_end_is_reported_until_a_run_ends_well(world: World) -> None:
     subject, now = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD))), datetime.now(UTC)
     an_outage(world, subject, now - timedelta(minutes=70))
     an_outage(world, subject, now - timedelta(minutes=30))

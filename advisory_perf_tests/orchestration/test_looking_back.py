@@ -100,18 +100,18 @@ def test_the_ends_of_a_windows_month_and_of_the_next_one() -> None:
 # unfinished writes ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["lane", "landing"])
-def test_a_write_is_unfinished_when_its_run_has_ended_or_nobody_has_the_turn_of_a_run_that_is_not_known(
+@pytest.mark.parametrize("kind", ["pipeline", "ingestion"])
+def test_a_write_is_unfinished_when_its_run_has_ended_or_nobody_has_the_lock_of_a_run_that_is_not_known(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     statuses = {"ended well": "SUCCESS", "failed": "FAILURE", "stopped": "CANCELED", "runs": "STARTED", "queued": "QUEUED"}
     names = [*statuses, "a stranger's, over", "a stranger's, under way"]
     writes = [Mock(run_id=name, vendor="acme", delivery_id=f"of {name}") for name in names]
-    turns: list[str] = []
+    locks: list[str] = []
 
-    def is_free(_warehouse: object, turn: str) -> bool:
-        turns.append(turn)
-        return len(turns) == 1
+    def is_free(_warehouse: object, lock: str) -> bool:
+        locks.append(lock)
+        return len(locks) == 1
 
     doubted: list[str] = []
     platform = Mock(ledger=Mock(recompute=lambda write: doubted.append(write.run_id)))
@@ -119,12 +119,12 @@ def test_a_write_is_unfinished_when_its_run_has_ended_or_nobody_has_the_turn_of_
     instance = Mock(get_runs=Mock(return_value=runs))
     monkeypatch.setattr(unfinished, "is_free", is_free)
     monkeypatch.setattr(unfinished, "noted_writes", lambda _: writes)
-    monkeypatch.setattr(unfinished, "noted_landings", lambda _: writes)
-    monkeypatch.setattr(unfinished, "doubt_landing", lambda _, write: doubted.append(write.run_id))
-    look = unfinished.doubt_unfinished_writes if kind == "lane" else unfinished.doubt_unfinished_landings
+    monkeypatch.setattr(unfinished, "noted_ingestions", lambda _: writes)
+    monkeypatch.setattr(unfinished, "doubt_ingestion", lambda _, write: doubted.append(write.run_id))
+    look = unfinished.doubt_unfinished_writes if kind == "pipeline" else unfinished.doubt_unfinished_ingestions
     look(platform, instance)
     assert doubted == ["ended well", "failed", "stopped", "a stranger's, over"]
-    assert turns == (["lane acme"] * 2 if kind == "lane" else [f"landing acme of {name}" for name in names[-2:]])
+    assert locks == (["pipeline acme"] * 2 if kind == "pipeline" else [f"ingestion acme of {name}" for name in names[-2:]])
     assert instance.get_runs.call_args.args[0].run_ids == names
     writes.clear()
     look(platform, instance)
@@ -146,9 +146,9 @@ def test_a_run_or_a_partition_goes_when_it_ended_before_the_time_and_not_at_it()
     assert [goes(processing_start_time=one, received_at=NOON - SECOND) for one in (NOON, None)] == [False, True], "of what never ended"
 
 
-def test_a_pass_of_the_upkeep_sweeps_turns_and_what_was_staged_and_asks_for_old_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pass_of_the_upkeep_sweeps_locks_and_what_was_staged_and_asks_for_old_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     swept = Mock()
-    monkeypatch.setattr(upkeep, "sweep_turns", swept)
+    monkeypatch.setattr(upkeep, "sweep_locks", swept)
     settings = Mock(run_days=30)
     lake = Mock(files=Mock(return_value=[]))
     platform = Mock(settings=settings, lake=lake, feeds={}, ledger=Mock(entries=list))
@@ -214,7 +214,7 @@ def test_accounts_in_two_cases_are_looked_for_where_the_feed_does_not_say_what_t
     assert asked.call_args.args[0].height == (2 if is_asked else 0)
 
 
-def test_what_a_lane_is_made_of_looks_back_and_is_published_where_it_should() -> None:
+def test_what_a_pipeline_is_made_of_looks_back_and_is_published_where_it_should() -> None:
     assert [(one.table.name, [table.name for table in one.inputs], one.looks_back, one.is_published) for one in positions.STAGES] == [
         ("normalized_positions", [], False, False),
         ("net_flows", ["normalized_positions"], False, False),

@@ -42,14 +42,16 @@ def test_a_frame_says_its_rows_and_sums_and_what_of_it_is_undefined_or_a_break()
 
 
 def test_each_window_says_its_own_numbers_and_one_without_rows_says_nought() -> None:
-    told: dict[str, dict[str, Any]] = {}
-    context = Mock(add_asset_metadata=lambda numbers, partition_key: told.update({partition_key: numbers}))
+    reported: dict[str, dict[str, Any]] = {}
+    context = Mock(add_asset_metadata=lambda numbers, partition_key: reported.update({partition_key: numbers}))
     add_partition_metadata(context, FRAME, pl.col("window"), ["2025-03-03", "2025-03-04", "2025-03-05"])
-    rows = {key: numbers["dagster/partition_row_count"] for key, numbers in told.items()}
+    rows = {key: numbers["dagster/partition_row_count"] for key, numbers in reported.items()}
     assert rows == {"2025-03-03": 2, "2025-03-04": 0, "2025-03-05": 1}
-    assert [told[key]["sum_ending_market_value"] for key in sorted(told)] == [30.0, 0.0, 40.0]
-    assert [told[key]["undefined_returns"] for key in sorted(told)] == [0, 0, 1]
-    assert (told["2025-03-03"]["pass_rate"], "pass_rate" in told["2025-03-05"]) == (0.5, False), "where nothing was compared there is none"
+    assert [reported[key]["sum_ending_market_value"] for key in sorted(reported)] == [30.0, 0.0, 40.0]
+    assert [reported[key]["undefined_returns"] for key in sorted(reported)] == [0, 0, 1]
+    assert (reported["2025-03-03"]["pass_rate"], "pass_rate" in reported["2025-03-05"]) == (0.5, False), (
+        "where nothing was compared there is none"
+    )
 
 
 def test_the_first_twenty_failing_rows_are_shown_as_texts() -> None:

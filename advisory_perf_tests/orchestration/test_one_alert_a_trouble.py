@@ -1,4 +1,4 @@
-"""One trouble is one alert, whichever of the platform's parts find it."""
+"""One incident is one alert, whichever of the platform's parts find it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, doing: str, zone: str) -> None:
         ("nobody", [("read_listed", "incoming")], 3, ["STUCK_FILE"]),
         ("nobody", [("delete_listed", "incoming")], 3, ["E_UNKNOWN_VENDOR"]),
     ],
-    ids=["acme unread", "acme given up, not moved", "nobody's unread", "nobody's rejected, not moved"],
+    ids=["acme unread", "acme abandoned, not moved", "nobody's unread", "nobody's rejected, not moved"],
 )
 def test_a_file_that_cannot_leave_incoming_is_one_alert(
     world: World, monkeypatch: pytest.MonkeyPatch, folder: str, refused: list[tuple[str, str]], runs: int, codes: list[str]

@@ -45,15 +45,15 @@ def test_years_are_the_same_in_one_run_and_in_runs_of_a_day(tmp_path: Path, ware
     first, last = date(2023, 2, 28), ENDS_OF_RUNS[-1]
     (tmp_path / "whole").mkdir()
     with a_world(tmp_path, warehouse_url, feed=feed) as world:
-        assert world.land("acme_all.csv", delivery).success
+        assert world.ingest("acme_all.csv", delivery).success
         begin = first
         for end in ENDS_OF_RUNS:
-            assert world.run_lane(begin, end).success
+            assert world.run_pipeline(begin, end).success
             begin = date.fromordinal(end.toordinal() + 1)
         in_pieces = figures(world)
     with a_world(tmp_path / "whole", second_warehouse_url, feed=feed) as world:
-        assert world.land("acme_all.csv", delivery).success
-        assert world.run_lane(first, last).success
+        assert world.ingest("acme_all.csv", delivery).success
+        assert world.run_pipeline(first, last).success
         assert figures(world) == in_pieces
     starts = {(row[0], row[1]): row[3] for row in in_pieces}
     on_thursday = {account: starts[account, date(2024, 3, 28)] for account in VALUED}
@@ -70,11 +70,11 @@ def test_windows_of_an_earlier_version_say_what_has_to_be_run(tmp_path: Path, wa
     """Whatever linking has to know of an account is missed, also where it was empty anyway."""
     day = date(2025, 3, 3)
     with a_world(tmp_path, warehouse_url) as world:
-        assert world.land("acme.csv", csv(f"A,{day},100.00,0.00,0.00,0.00,100.00,")).success
-        assert world.run_lane(day, day).success
+        assert world.ingest("acme.csv", csv(f"A,{day},100.00,0.00,0.00,0.00,100.00,")).success
+        assert world.run_pipeline(day, day).success
         lake = world.platform.lake
         feed, stored = world.platform.feeds["acme"], lake.read_partitions(TWRR_SERIES.name, "acme", "window", [str(day)])
         for name in STATE:
             lake.write_partitions(TWRR_SERIES.name, "acme", "window", {str(day): stored.drop(name)})
-            with pytest.raises(LakeError, match=f"stored up to 2025-03-03 before {name} was kept; materialise the vendor's lane"):
+            with pytest.raises(LakeError, match=f"stored up to 2025-03-03 before {name} was kept; materialise the vendor's pipeline"):
                 opening_states(world.platform, feed, WindowRange(date(2025, 3, 4), date(2025, 3, 4), feed.cadence))

@@ -99,11 +99,11 @@ def test_three_versions_of_a_day_end_equal_in_all_orders_of_arrival(tmp_path: Pa
         for number, order in enumerate(list(permutations(VERSIONS))[::2]):
             clear(world)
             for name in order:
-                assert world.land(name, VERSIONS[name]).success
-                if number % 2:  # a lane after each, or one after all
-                    world.run_pending_lane()
+                assert world.ingest(name, VERSIONS[name]).success
+                if number % 2:  # a pipeline after each, or one after all
+                    world.run_pending_pipeline()
             if not number % 2:
-                world.run_pending_lane()
+                world.run_pending_pipeline()
             ends[order] = published(world)
             values = world.rows("performance_data").sort("as_of_date", "account_id").select("account_id", "ending_market_value")
             found = [(name, str(value)) for name, value in values.rows()]
@@ -128,11 +128,11 @@ def test_shuffled_months_end_equal(tmp_path: Path, warehouse_url: str) -> None:
             if seed:
                 random.Random(seed).shuffle(order)
             for name in order:
-                assert world.land(name, months[name]).success
+                assert world.ingest(name, months[name]).success
                 if seed % 2:
-                    world.run_pending_lane()
+                    world.run_pending_pipeline()
             if not seed % 2:
-                world.run_pending_lane()
+                world.run_pending_pipeline()
             ends.append(published(world))
     assert len(ends[0]) > 8
     assert all(end == ends[0] for end in ends)
@@ -172,7 +172,7 @@ ONE_MARCH = [("A", "2025-03-31", "0.2100"), ("A", "2025-04-30", "0.2100"), ("B",
 def test_a_month_sent_again_with_a_corrected_day_is_one_march_in_any_order(
     tmp_path: Path, warehouse_url: str, name: str, delivers: str
 ) -> None:
-    """With a lane after each delivery where all is delivered, and else with one after all."""
+    """With a pipeline after each delivery where all is delivered, and else with one after all."""
     files = {
         "first": (f"{name}.csv", ON_THE_29TH),
         "v2": (f"{name}_v2.csv", ON_THE_31ST),
@@ -181,14 +181,14 @@ def test_a_month_sent_again_with_a_corrected_day_is_one_march_in_any_order(
     }
     with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly", "delivers": delivers}) as world:
         for one in ORDERS[name, delivers]:
-            assert world.land(*files[one]).success
+            assert world.ingest(*files[one]).success
             if delivers == "full":
-                world.run_pending_lane()
+                world.run_pending_pipeline()
         if delivers != "full":
-            world.run_pending_lane()
+            world.run_pending_pipeline()
         assert march_of(world) == ONE_MARCH
         before = world.rows("performance_data"), world.rows("performance_data_history")
-        assert world.run_lane(date(2025, 2, 1), date(2025, 4, 30)).success
+        assert world.run_pipeline(date(2025, 2, 1), date(2025, 4, 30)).success
         after = world.rows("performance_data"), world.rows("performance_data_history")
         assert all(one.equals(other) for one, other in zip(before, after, strict=True)), "a rerun changes nothing"
 
@@ -197,27 +197,27 @@ def test_the_withdrawn_day_lies_in_the_history_and_its_break_is_over(tmp_path: P
     off = ON_THE_29TH.replace("0.10000", "0.30000")
     with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly"}) as world:
         for name, content in (("acme_202503.csv", off), ("acme_202503_v2.csv", ON_THE_31ST)):
-            assert world.land(name, content).success
-            world.run_pending_lane()
+            assert world.ingest(name, content).success
+            world.run_pending_pipeline()
         history = world.rows("performance_data_history").select("account_id", "as_of_date").unique().sort("account_id")
         assert history.rows() == [("A", date(2025, 3, 29)), ("B", date(2025, 3, 29))]
         breaks = world.platform.warehouse.query("SELECT DISTINCT status FROM reconciliation_breaks").to_series().to_list()
         assert breaks == ["RESOLVED_BY_RESTATEMENT"]
 
 
-def test_a_moved_day_without_a_version_is_one_march_too_and_is_told(tmp_path: Path, warehouse_url: str) -> None:
+def test_a_moved_day_without_a_version_is_one_march_too_and_is_reported(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly"}) as world:
-        world.land("acme_1.csv", ON_THE_29TH)
-        world.land("acme_2.csv", csv(valued("A", "2025-03-31", 110, 11)))
-        found = checks(world.run_lane(date(2025, 3, 1), date(2025, 3, 31)))["one_valuation_a_window"]
+        world.ingest("acme_1.csv", ON_THE_29TH)
+        world.ingest("acme_2.csv", csv(valued("A", "2025-03-31", 110, 11)))
+        found = checks(world.run_pipeline(date(2025, 3, 1), date(2025, 3, 31)))["one_valuation_a_window"]
         assert [row[:2] for row in march_of(world)] == [("A", "2025-03-31"), ("B", "2025-03-29")]
         assert (found.passed, [case["as_of_date"] for case in cases(found)]) == (False, ["2025-03-29"])
 
 
 def test_where_the_feed_says_all_every_valuation_of_a_month_is_linked(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly", "valuations": "all"}) as world:
-        world.land("acme_1.csv", csv(valued("A", "2025-03-14", 100, 10), valued("A", "2025-03-31", 110, 11)))
-        world.run_pending_lane()
+        world.ingest("acme_1.csv", csv(valued("A", "2025-03-14", 100, 10), valued("A", "2025-03-31", 110, 11)))
+        world.run_pending_pipeline()
         assert march_of(world) == [("A", "2025-03-14", "0.1000"), ("A", "2025-03-31", "0.2100")]
 
 
@@ -229,17 +229,17 @@ def test_a_daily_file_sent_again_for_another_day_leaves_nothing_on_the_first(tmp
         for order in (list(files), list(files)[::-1]):
             clear(world)
             for name in order:
-                assert world.land(name, files[name]).success
-                world.run_pending_lane()
+                assert world.ingest(name, files[name]).success
+                world.run_pending_pipeline()
             assert [row[:2] for row in march_of(world)] == [("A", "2025-03-04")]
-            told = world.rows("data_quality_issues")["issue_type"].to_list()
-            assert told == ([] if order == list(files) else ["DQ_OLDER_VERSION"])
+            reported = world.rows("data_quality_issues")["issue_type"].to_list()
+            assert reported == ([] if order == list(files) else ["DQ_OLDER_VERSION"])
             assert {entry.pending_first_date for entry in world.platform.ledger.entries()} == {None}
         (second,) = [entry for entry in world.platform.ledger.entries() if "_v2" in entry.file_name]
         first = next(entry for entry in world.platform.ledger.entries() if "_v2" not in entry.file_name)
         assert first.first_as_of_date is not None
         world.platform.ledger.rejected(second.delivery_id, code="E_TORN", sentence="torn", also=[first.first_as_of_date])
-        world.run_pending_lane()
+        world.run_pending_pipeline()
         assert [row[:2] for row in march_of(world)] == [("A", "2025-03-03")]
 
 
@@ -247,9 +247,9 @@ def test_a_name_that_comes_every_day_is_replaced_only_on_the_days_of_its_version
     files = {"acme.csv": csv(A_THIRD, B_THIRD), "acme_v2.csv": csv(A_THIRD)}
     with a_world(tmp_path, warehouse_url, feed=VERSIONED) as world:
         for name, content in files.items():
-            assert world.land(name, content).success
-        assert world.land("acme.csv", csv(A_FIFTH)).success, "another day's file, of the name that the third's had"
-        world.run_pending_lane()
+            assert world.ingest(name, content).success
+        assert world.ingest("acme.csv", csv(A_FIFTH)).success, "another day's file, of the name that the third's had"
+        world.run_pending_pipeline()
         assert [row[:2] for row in march_of(world)] == [("A", "2025-03-03"), ("A", "2025-03-05")]
 
 
@@ -257,17 +257,17 @@ def test_a_name_that_comes_every_day_is_replaced_only_on_the_days_of_its_version
 def test_a_version_that_holds_only_changes_withdraws_nothing(tmp_path: Path, warehouse_url: str, versions: str, left: list[str]) -> None:
     feed = {"files": {**VERSIONED["files"], "versions": versions}}
     with a_world(tmp_path, warehouse_url, feed=feed) as world:
-        world.land("acme_20250303.csv", csv(A_THIRD, B_THIRD))
-        world.land("acme_20250303_v2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000")))
-        world.run_pending_lane()
+        world.ingest("acme_20250303.csv", csv(A_THIRD, B_THIRD))
+        world.ingest("acme_20250303_v2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000")))
+        world.run_pending_pipeline()
         assert world.rows("performance_data")["account_id"].sort().to_list() == left
 
 
 def test_a_row_in_quarantine_of_a_higher_version_keeps_what_it_may_mean(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed={**VERSIONED, "cadence": "monthly"}) as world:
-        world.land("acme_202503.csv", ON_THE_29TH)
-        world.land("acme_202503_v2.csv", ON_THE_31ST.replace("252.00", "many"))
-        world.run_pending_lane()
+        world.ingest("acme_202503.csv", ON_THE_29TH)
+        world.ingest("acme_202503_v2.csv", ON_THE_31ST.replace("252.00", "many"))
+        world.run_pending_pipeline()
         assert [row[:2] for row in march_of(world)] == [("A", "2025-03-31"), ("B", "2025-03-29")]
 
 
@@ -276,10 +276,10 @@ def test_a_row_in_quarantine_of_a_higher_version_keeps_what_it_may_mean(tmp_path
 
 def test_a_full_delivery_withdraws_what_it_does_not_repeat_and_the_history_keeps_it(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, feed={"delivers": "full"}) as world:
-        world.land("acme_1.csv", FIRST)
-        world.run_pending_lane()
-        world.land("acme_2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "11.00,111.00,0.11000")))
-        world.run_pending_lane()
+        world.ingest("acme_1.csv", FIRST)
+        world.run_pending_pipeline()
+        world.ingest("acme_2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "11.00,111.00,0.11000")))
+        world.run_pending_pipeline()
         rows = world.rows("performance_data").sort("as_of_date").select("account_id", "as_of_date", "file_name")
         assert rows.rows() == [("A", THIRD, "acme_2.csv"), ("A", FIFTH, "acme_1.csv")]
         kept = world.rows("performance_data_history").sort("account_id").select("account_id", "as_of_date", "file_name")
@@ -289,9 +289,9 @@ def test_a_full_delivery_withdraws_what_it_does_not_repeat_and_the_history_keeps
 
 def test_a_partial_delivery_withdraws_nothing(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
-        world.land("acme_1.csv", FIRST)
-        world.land("acme_2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "11.00,111.00,0.11000")))
-        world.run_pending_lane()
+        world.ingest("acme_1.csv", FIRST)
+        world.ingest("acme_2.csv", csv(A_THIRD.replace("10.00,110.00,0.10000", "11.00,111.00,0.11000")))
+        world.run_pending_pipeline()
         assert sorted(world.rows("performance_data")["account_id"]) == ["A", "A", "B"]
 
 
@@ -300,8 +300,8 @@ def test_a_row_in_quarantine_of_a_full_delivery_withdraws_nothing_of_its_account
     tmp_path: Path, warehouse_url: str, unreadable: tuple[str, str]
 ) -> None:
     with a_world(tmp_path, warehouse_url, feed={"delivers": "full"}) as world:
-        world.land("acme_1.csv", FIRST)
-        world.land("acme_2.csv", csv(A_THIRD, B_THIRD.replace(*unreadable)))
-        world.run_pending_lane()
+        world.ingest("acme_1.csv", FIRST)
+        world.ingest("acme_2.csv", csv(A_THIRD, B_THIRD.replace(*unreadable)))
+        world.run_pending_pipeline()
         rows = world.rows("performance_data").sort("as_of_date", "account_id").select("account_id", "file_name").rows()
         assert rows == [("A", "acme_2.csv"), ("B", "acme_1.csv"), ("A", "acme_1.csv")]

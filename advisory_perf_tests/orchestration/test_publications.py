@@ -16,21 +16,21 @@ from psycopg import sql
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.ingestion.reader import read_raw_rows
-from advisory_perf.ingestion.validation.rows import Delivery, judge
+from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import ARCHIVE
 from advisory_perf.orchestration.asset_checks import Finding, Rule
-from advisory_perf.orchestration.assets.ingestion import claimed, landed
+from advisory_perf.orchestration.assets.ingestion import claimed, ingested
 from advisory_perf.orchestration.assets.pipeline import taken_up
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
 from advisory_perf.orchestration.pipelines.positions import STAGES
-from advisory_perf.platform import Platform, lane_turn, open_platform
+from advisory_perf.platform import Platform, open_platform, pipeline_lock
 from advisory_perf.positions.publication import lock_publication
 from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
 from advisory_perf_tests.warehouse.waiting import until_blocked
 
@@ -46,7 +46,7 @@ BOTH_BREAK = csv(
 )
 """Two accounts whose returns are 0.10 and 0.025, and a flow of more than half of the base."""
 UNREADABLE = "C,2025-03-03,x,0.00,0.00,5.00,205.00,0.02500\n"
-MENDED = csv(
+FIXED = csv(
     "A,2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000",
     "B,2025-03-03,200.00,0.00,0.00,5.00,205.00,0.02500",
     "B,2025-03-05,205.00,0.00,0.00,0.00,205.00,0.00000",
@@ -59,7 +59,7 @@ HARD = Rule("hard", "a rule that blocks what breaks it", hard=True)
 
 @dataclass
 class Output:
-    """What an IO manager is told of an asset's output."""
+    """What an IO manager is reported of an asset's output."""
 
     asset_key: AssetKey
     asset_partitions_def: dg.PartitionsDefinition
@@ -68,47 +68,47 @@ class Output:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def add_output_metadata(self, metadata: dict[str, Any]) -> None:
-        """What is told of the run."""
+        """What is reported of the run."""
         self.metadata |= metadata
 
 
 @dataclass(frozen=True)
 class Published:
-    """What a lane has computed, and how many rows its publication inserted, updated, deleted and left."""
+    """What a pipeline has computed, and how many rows its publication inserted, updated, deleted and left."""
 
     stages: dict[str, pl.DataFrame]
     rows: list[int]
 
 
-def land(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
-    """As a landing does it."""
+def ingest(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
+    """As an ingestion does it."""
     feed, came = platform.feeds[vendor], CAME + timedelta(hours=later)
     arrival = Arrival(name, vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
     claimed(platform, arrival, f"bytes of {name}", "run")
-    judged = judge(read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came))
-    for table, frame in ((DELIVERED_POSITIONS, judged.positions), (QUARANTINED_ROWS, judged.quarantined)):
+    validated = validate(read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came))
+    for table, frame in ((DELIVERED_POSITIONS, validated.positions), (QUARANTINED_ROWS, validated.quarantined)):
         output = Output(AssetKey([vendor, table.name]), delivery_partitions(feed), [name])
-        PublishingIOManager(platform, Turns(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
-    landed(platform, arrival, judged)
+        PublishingIOManager(platform, Locks(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
+    ingested(platform, arrival, validated)
 
 
 def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked: str | None = None) -> Published:
-    """As a lane does it, from the first stage to the publication; a rule blocks what one of them has computed."""
+    """As a pipeline does it, from the first stage to the publication; a rule blocks what one of them has computed."""
     feed = platform.feeds[vendor]
     windows = range_of_days(first, last, feed)
     keys = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
     made: dict[str, pl.DataFrame] = {}
     changes: dict[str, Any] = {}
-    with Turns(platform.warehouse) as turns:
-        turns.wait(lane_turn(vendor))
+    with Locks(platform.warehouse) as locks:
+        locks.wait(pipeline_lock(vendor))
         for stage in STAGES:
             name, pending = stage.table.name, platform.ledger.pending(vendor)
             frame, found = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
             output = Output(AssetKey([vendor, name]), window_partitions(feed), keys)
-            PublishingIOManager(platform, turns).handle_output(cast("dg.OutputContext", output), frame)
+            PublishingIOManager(platform, locks).handle_output(cast("dg.OutputContext", output), frame)
             made[name], changes = frame, output.metadata
             findings = [*found, *([Finding(HARD, pl.DataFrame(), checked=1, passed=False)] if name == blocked else [])]
-            taken_up(platform.ledger.under(turns), pending, stage, windows, findings)
+            taken_up(platform.ledger.under(locks), pending, stage, windows, findings)
     return Published(made, [changes[f"{name}_by_run"] for name in ("inserted", "updated", "deleted", "unchanged")])
 
 
@@ -121,7 +121,7 @@ def platform(tmp_path: Path, warehouse_url: str) -> Platform:
     return open_platform(settings)
 
 
-OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "vendor", "landing_writes": "vendor"}
+OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "vendor", "ingestion_writes": "vendor"}
 OF_ENTRIES = ("data_quality_issues", "delivered_days")
 
 
@@ -139,7 +139,7 @@ def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any
     """Every row of every table that is the vendor's, with all its columns."""
     found = {}
     for table in tables(warehouse):
-        if table == "turns":
+        if table == "locks":
             where = "subject LIKE '%%' || %s"
         elif table in OF_ENTRIES:
             where = "etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %s)"
@@ -166,7 +166,7 @@ SHOWN = {
         *("pending_first_date", "pending_last_date"),
     ),
     "lake_writes": ("run_id",),
-    "landing_writes": ("run_id",),
+    "ingestion_writes": ("run_id",),
     "performance_data": ("account_id", "as_of_date", "delivery_id", "reconciliation_status"),
     "performance_data_history": ("account_id", "as_of_date", "delivery_id", "superseded_by_delivery_id", "reconciliation_status"),
     "reconciliation_breaks": (
@@ -174,7 +174,7 @@ SHOWN = {
         *("variance", "signed_off_by"),
     ),
     "reconciliation_results": ("account_id", "as_of_date", "field_name", "within_tolerance"),
-    "turns": ("subject",),
+    "locks": ("subject",),
 }
 """Every table; those that are published have all their columns compared besides."""
 
@@ -193,7 +193,7 @@ def shown(warehouse: Warehouse, vendor: str) -> dict[str, list[tuple[Any, ...]]]
 
 
 def stands_as_computed(warehouse: Warehouse, vendor: str, made: Published) -> bool:
-    """Whether both published tables hold every column of every row as the lane has computed it, and no other row."""
+    """Whether both published tables hold every column of every row as the pipeline has computed it, and no other row."""
     rows = sql.SQL("SELECT {} FROM {} WHERE data_source = %s ORDER BY {}")
     return all(
         warehouse.query(rows.format(names(table.column_names), names([table.name]), names(table.key)), [vendor]).equals(
@@ -281,7 +281,7 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
     warehouse = Warehouse(platform.warehouse.url)
 
     def neighbour_under_way() -> dict[str, list[dict[str, Any]]]:
-        """What another lane is about to publish, or has published since: nobody else may mend it."""
+        """What another pipeline is about to publish, or has published since: nobody else may fix it."""
         with warehouse.connect() as connection:
             connection.execute("UPDATE accounts SET last_as_of_date = '2025-03-04' WHERE data_source = 'beta' AND account_id = 'A'")
             connection.execute(
@@ -290,11 +290,11 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
             )
         return of_vendor(warehouse, "beta")
 
-    land(platform, "acme", "a1", BOTH_BREAK)
-    land(platform, "beta", "b1", BOTH_BREAK + UNREADABLE)
-    landed = neighbour_under_way()
+    ingest(platform, "acme", "a1", BOTH_BREAK)
+    ingest(platform, "beta", "b1", BOTH_BREAK + UNREADABLE)
+    ingested = neighbour_under_way()
     first = publish(platform, "acme", THIRD, FIFTH)
-    assert of_vendor(warehouse, "beta") == landed
+    assert of_vendor(warehouse, "beta") == ingested
     assert shown(warehouse, "acme") == after_the_first("a1")
     assert stands_as_computed(warehouse, "acme", first)
     assert first.rows == [3, 0, 0, 0]
@@ -308,7 +308,7 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
     assert of_vendor(warehouse, "acme") == published
     assert shown(warehouse, "beta") == after_the_first("b1", quarantined=1, signed="Ann")
 
-    land(platform, "acme", "a2", MENDED, later=1)
+    ingest(platform, "acme", "a2", FIXED, later=1)
     signed = neighbour_under_way()
     second = publish(platform, "acme", THIRD, FIFTH, blocked="twrr_series")
     assert shown(warehouse, "acme") == after_the_second("PROCESSING", 0, 0, "2025-03-03", "2025-03-05")
@@ -320,7 +320,7 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
 
 
 def test_the_register_waits_for_a_publication_and_then_says_what_that_has_published(platform: Platform) -> None:
-    land(platform, "acme", "a1", BOTH_BREAK)
+    ingest(platform, "acme", "a1", BOTH_BREAK)
     publish(platform, "acme", THIRD, FIFTH)
     warehouse, output = Warehouse(platform.warehouse.url), Output(AssetKey(["accounts"]), window_partitions(platform.feeds["acme"]), [])
     with ThreadPoolExecutor(1) as pool, warehouse.connect() as publication:

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LostTurnError, TurnHeldError, WarehouseError
+from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LockHeldError, LostLockError, WarehouseError
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, rest_after
-from advisory_perf.orchestration.planning import LONGEST_WAIT, MOST_PENDING, waits_for_landings
+from advisory_perf.orchestration.planning import LONGEST_WAIT, MOST_PENDING, waits_for_ingestions
 from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, tries_for
 from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
@@ -58,8 +58,8 @@ class OperationalError(Exception):
         (WarehouseError("refused: a check"), OperationalError("the first of our own errors decides"), True),
         (AdvisoryPerfError("a sentence"), None, True),
         (LakeOutageError("no room"), None, False),
-        (TurnHeldError("held"), None, False),
-        (LostTurnError("lost"), None, False),
+        (LockHeldError("held"), None, False),
+        (LostLockError("lost"), None, False),
         (RuntimeError("wrapped"), LakeOutageError("no room"), False),
         (OperationalError("could not connect"), None, False),
         (RuntimeError("wrapped"), OperationalError("could not connect"), False),
@@ -126,7 +126,7 @@ def test_rests_grow_twofold_up_to_the_longest() -> None:
 
 
 def test_the_longest_rest_is_a_setting(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten landings met an outage, the last one half a minute ago."""
+    """Ten ingestions met an outage, the last one half a minute ago."""
     with a_world(tmp_path, warehouse_url, longest_rest_seconds=20) as world:
         delivery_id = delivery_id_of(world.put("acme_1.csv", "x"))
         for _ in range(10):
@@ -137,16 +137,16 @@ def test_the_longest_rest_is_a_setting(tmp_path: Path, warehouse_url: str, monke
         assert [request.partition_key for request in world.tick("arrivals").run_requests] == [delivery_id]
 
 
-# waiting for landings -------------------------------------------------------------------------------------------------
+# waiting for ingestions -------------------------------------------------------------------------------------------------
 
 
-def waits(landings: list[Tries], *, pending: int = 1, since: timedelta = timedelta(seconds=10)) -> bool:
+def waits(ingestions: list[Tries], *, pending: int = 1, since: timedelta = timedelta(seconds=10)) -> bool:
     entries = [an_entry(f"d{number}", days(4)[0], started=NOW - since) for number in range(pending)]
-    return waits_for_landings(entries, landings, attempts=3, now=NOW)
+    return waits_for_ingestions(entries, ingestions, attempts=3, now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("landing", "expected"),
+    ("ingestion", "expected"),
     [
         (Tries(in_flight=True), True),
         (Tries(), True),
@@ -155,15 +155,15 @@ def waits(landings: list[Tries], *, pending: int = 1, since: timedelta = timedel
         (Tries(others=4, is_resting=True), False),
     ],
 )
-def test_a_lane_waits_for_landings_that_run_or_are_about_to(landing: Tries, *, expected: bool) -> None:
-    assert waits([Tries(failed=3), landing]) is expected
+def test_a_pipeline_waits_for_ingestions_that_run_or_are_about_to(ingestion: Tries, *, expected: bool) -> None:
+    assert waits([Tries(failed=3), ingestion]) is expected
 
 
-def test_a_lane_waits_for_no_file_that_nothing_lands() -> None:
+def test_a_pipeline_waits_for_no_file_that_nothing_ingests() -> None:
     assert not waits([])
 
 
-def test_a_lane_does_not_wait_for_ever_while_files_keep_coming() -> None:
+def test_a_pipeline_does_not_wait_for_ever_while_files_keep_coming() -> None:
     assert waits([Tries()], since=LONGEST_WAIT - timedelta(seconds=1))
     assert not waits([Tries()], since=LONGEST_WAIT)
     assert not waits([Tries()], pending=MOST_PENDING)

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.monitoring.attempts import giving_up_subject
+from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration import run_history
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.run_config import printing
@@ -42,13 +42,13 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
 
 def test_how_often_each_sensor_looks(loud: dg.Definitions) -> None:
     found = {sensor.name: sensor.minimum_interval_seconds for sensor in loud.get_repository_def().sensor_defs}
-    assert found == {"arrivals": 5, "lanes": 5, "watch": 30, "alerts": 15, "pulse": 30}
+    assert found == {"arrivals": 5, "pipelines": 5, "watch": 30, "alerts": 15, "pulse": 30}
 
 
 def test_every_job_and_the_schedule_print_what_the_installation_says(loud: dg.Definitions) -> None:
     configs = {job.name: getattr(job, "config", None) for job in loud.jobs or []}
     assert {name for name, config in configs.items() if config == printing("ERROR")} == {
-        f"{vendor}_{kind}" for vendor in ("acme", "vendor_a", "vendor_b", "vendor_c", "vendor_d") for kind in ("landing", "lane")
+        f"{vendor}_{kind}" for vendor in ("acme", "vendor_a", "vendor_b", "vendor_c", "vendor_d") for kind in ("ingestion", "pipeline")
     }
     (schedule,) = loud.get_repository_def().schedule_defs
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 3 * * *", "UTC")
@@ -58,7 +58,7 @@ def test_every_job_and_the_schedule_print_what_the_installation_says(loud: dg.De
 
 
 def test_everything_runs_in_one_process_and_reads_what_it_reads_of_every_partition(loud: dg.Definitions) -> None:
-    assert loud.resolve_job_def("acme_lane").executor_def.name == dg.in_process_executor.name
+    assert loud.resolve_job_def("acme_pipeline").executor_def.name == dg.in_process_executor.name
     specs = {spec.key.to_user_string(): spec for spec in loud.resolve_all_asset_specs()}
     for asset in ("acme/normalized_positions", "accounts"):
         assert {type(dep.partition_mapping) for dep in specs[asset].deps} == {dg.AllPartitionMapping}, asset
@@ -76,28 +76,28 @@ def test_each_request_names_its_subject_and_prints_what_the_installation_says(
     with a_world(tmp_path, warehouse_url) as world:
         file, strange = world.put("acme_1.csv", csv(A_THIRD)), world.put("x.csv", "x", folder="nobody")
         delivery_id = delivery_id_of(file)
-        landing, rejection = world.tick("arrivals").run_requests
-        assert (landing.run_key, landing.tags, landing.job_name) == (f"{delivery_id}:1", {SUBJECT_TAG: delivery_id}, "acme_landing")
+        ingestion, rejection = world.tick("arrivals").run_requests
+        assert (ingestion.run_key, ingestion.tags, ingestion.job_name) == (f"{delivery_id}:1", {SUBJECT_TAG: delivery_id}, "acme_ingestion")
         subject = delivery_id_of(strange)
         assert (rejection.run_key, rejection.tags, rejection.job_name) == (f"{subject}:1", {SUBJECT_TAG: subject}, "reject_unclaimed")
-        told = {"config": {"path": "incoming/nobody/x.csv"}}
-        assert rejection.run_config == {"ops": {"reject_unclaimed_file": told}, **printing("CRITICAL")}
+        reported = {"config": {"path": "incoming/nobody/x.csv"}}
+        assert rejection.run_config == {"ops": {"reject_unclaimed_file": reported}, **printing("CRITICAL")}
         for hours in (3, 2, 1):
             ran(world.instance, delivery_id, datetime.now(UTC) - hours * HOUR, OWN)
-        given_up = next(one for one in world.tick("arrivals").run_requests if one.job_name == "give_up_delivery")
-        subject = giving_up_subject(delivery_id)
-        assert (given_up.run_key, given_up.tags, given_up.partition_key) == (f"{subject}:1", {SUBJECT_TAG: subject}, None)
-        told = {"config": {"vendor": "acme", "delivery_id": delivery_id}}
-        assert given_up.run_config == {"ops": {"give_up": told}, **printing("CRITICAL")}
+        abandoned = next(one for one in world.tick("arrivals").run_requests if one.job_name == "abandon_delivery")
+        subject = abandoning_subject(delivery_id)
+        assert (abandoned.run_key, abandoned.tags, abandoned.partition_key) == (f"{subject}:1", {SUBJECT_TAG: subject}, None)
+        reported = {"config": {"vendor": "acme", "delivery_id": delivery_id}}
+        assert abandoned.run_config == {"ops": {"abandon": reported}, **printing("CRITICAL")}
         world.platform.lake.delete([file.path, strange.path])
-        assert world.land("acme_1.csv", csv(A_THIRD)).success
-        (lane,) = world.tick("lanes").run_requests
-        assert (lane.run_key, lane.run_config) == (f"{lane.tags[SUBJECT_TAG]}:1", printing("CRITICAL"))
+        assert world.ingest("acme_1.csv", csv(A_THIRD)).success
+        (pipeline,) = world.tick("pipelines").run_requests
+        assert (pipeline.run_key, pipeline.run_config) == (f"{pipeline.tags[SUBJECT_TAG]}:1", printing("CRITICAL"))
         span = {f"dagster/asset_partition_range_{end}": "2025-03-03" for end in ("start", "end")}
-        assert lane.tags == {SUBJECT_TAG: lane.tags[SUBJECT_TAG], **span}
+        assert pipeline.tags == {SUBJECT_TAG: pipeline.tags[SUBJECT_TAG], **span}
 
 
-def test_no_more_than_fifty_landings_of_a_vendor_are_asked_for_at_once(world: World) -> None:
+def test_no_more_than_fifty_ingestions_of_a_vendor_are_asked_for_at_once(world: World) -> None:
     for number in range(52):
         world.put(f"acme_{number}.csv", csv(A_THIRD))
     asked = world.tick("arrivals")
@@ -106,7 +106,7 @@ def test_no_more_than_fifty_landings_of_a_vendor_are_asked_for_at_once(world: Wo
     assert set(partitions.partition_keys) == {request.partition_key for request in asked.run_requests}
 
 
-@pytest.mark.parametrize("sensor", ["arrivals", "lanes"])
+@pytest.mark.parametrize("sensor", ["arrivals", "pipelines"])
 def test_a_file_whose_time_lies_ahead_is_remembered_by_the_cursor_and_taken_when_it_has_settled(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, sensor: str
 ) -> None:
@@ -194,10 +194,10 @@ def test_subjects_and_runs_are_asked_for_in_pages_and_none_is_lost(instance: dg.
         }, (subjects, runs)
 
 
-def test_of_many_failures_the_newest_are_told_the_first_of_them_first(instance: dg.DagsterInstance) -> None:
+def test_of_many_failures_the_newest_are_reported_the_first_of_them_first(instance: dg.DagsterInstance) -> None:
     runs = [ran(instance, "d", NOON - hours * HOUR, cause) for hours, cause in ((30, OWN), (3, OWN), (2, OUTAGE), (1, OWN), (0, OWN))]
-    told = [one.run_id for one in failed_attempts(instance, "d", now=NOON + SECOND)]
-    assert told == [runs[1], runs[3], runs[4]], "an outage uses up none, and what failed yesterday counts no more"
+    reported = [one.run_id for one in failed_attempts(instance, "d", now=NOON + SECOND)]
+    assert reported == [runs[1], runs[3], runs[4]], "an outage uses up none, and what failed yesterday counts no more"
     assert [one.run_id for one in failed_attempts(instance, "d", now=NOON + SECOND, latest=2)] == [runs[3], runs[4]]
     assert failed_attempts(instance, "d", now=NOON + SECOND, latest=1)[0].ended_at == NOON.isoformat(timespec="seconds")
 
@@ -217,9 +217,9 @@ def stopped(instance: dg.DagsterInstance) -> None:
     instance.report_run_failed(run)
 
 
-def test_who_stopped_a_run_is_told_and_that_uses_up_an_attempt(instance: dg.DagsterInstance) -> None:
+def test_who_stopped_a_run_is_reported_and_that_uses_up_an_attempt(instance: dg.DagsterInstance) -> None:
     stopped(instance)
     now = datetime.now(UTC) + SECOND
     assert tries_for(instance, "d", now=now).failed == 1
-    (told,) = failed_attempts(instance, "d", now=now)
-    assert told.reason.startswith("it was ended, by somebody or since it took longer than a run may take")
+    (reported,) = failed_attempts(instance, "d", now=now)
+    assert reported.reason.startswith("it was ended, by somebody or since it took longer than a run may take")

@@ -1,4 +1,4 @@
-"""What is not read at all is told, stays where it is, and holds up nothing else."""
+"""What is not read at all is reported, stays where it is, and holds up nothing else."""
 
 import errno
 import os
@@ -19,10 +19,10 @@ from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world,
 pytestmark = pytest.mark.slow
 
 
-def test_a_file_of_more_bytes_than_are_read_is_told_and_left_without_reading_any(
+def test_a_file_of_more_bytes_than_are_read_is_reported_and_left_without_reading_any(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In no vendor's folder too; the next file lands, and with a larger bound this one."""
+    """In no vendor's folder too; the next file is ingested, and with a larger bound this one."""
     large = csv(A_THIRD) + "\n" * 5_000
     with a_world(tmp_path, warehouse_url, max_bytes=5_000, settle_seconds=0) as world:
         monkeypatch.setattr(Lake, "read_listed", lambda *_: pytest.fail("it was read"))
@@ -35,16 +35,16 @@ def test_a_file_of_more_bytes_than_are_read_is_told_and_left_without_reading_any
         }
         says = f"it has {len(large):,} bytes, and no more than ADVISORY_PERF_MAX_BYTES (5,000) are read"
         assert [vendor for vendor, message in messages.items() if says in message] == ["acme", "unknown"]
-        assert not world.land("acme_1.csv", large).success
+        assert not world.ingest("acme_1.csv", large).success
         with pytest.raises(DeliveryRejectedError, match="E_TOO_LARGE"):
             reject_unclaimed(world.platform, files[1], run_id="x")
         assert {file.name for file in world.platform.lake.files("incoming/")} == {"acme_1.csv", "acme_2.csv", "x.csv"}
     monkeypatch.undo()
     with a_world(tmp_path, warehouse_url, settle_seconds=0) as world:
-        assert world.land("acme_1.csv", large).success
+        assert world.ingest("acme_1.csv", large).success
 
 
-def test_a_file_that_may_not_be_read_is_told_and_tried_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_is_reported_and_tried_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = world.put("acme_1.csv", csv(A_THIRD))
     opened = os.open
 

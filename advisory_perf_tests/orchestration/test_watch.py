@@ -1,4 +1,4 @@
-"""What the sensors of alerts are put together of: each trouble is found by a tick, told once, and over when it is over."""
+"""What the sensors of alerts are put together of: each incident is found by a tick, reported once, and over when it is over."""
 
 import os
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.red_sensors import RedSensor
-from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.sensors import monitoring
 from advisory_perf.orchestration.sensors.pulse import sensors_of, tell
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 from advisory_perf_tests.orchestration.sensors.test_monitoring import at
 from advisory_perf_tests.orchestration.test_long_attempts import an_outage
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def told(world: World) -> str:
+def reported(world: World) -> str:
     """What the sensor says now."""
     said = world.tick("watch")
     assert isinstance(said, dg.SkipReason)
@@ -40,56 +40,56 @@ def open_alerts(world: World) -> list[tuple[str, str]]:
     return [(alert.code, alert.vendor) for alert in Outbox(world.platform.warehouse).alerts(only_open=True)]
 
 
-def test_a_turn_that_is_held_for_an_hour_is_told_once_until_it_is_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Turns(world.platform.warehouse) as turns:
-        assert turns.take("lane acme")
+def test_a_lock_that_is_held_for_an_hour_is_reported_once_until_it_is_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Locks(world.platform.warehouse) as locks:
+        assert locks.take("pipeline acme")
         now = datetime.now(UTC)
         at(monkeypatch, now + HOUR - MINUTE)
-        assert told(world) == "nothing new"
+        assert reported(world) == "nothing new"
         at(monkeypatch, now + HOUR + MINUTE)
-        assert told(world).startswith("lane acme: the process ")
-        assert told(world) == "nothing new"
+        assert reported(world).startswith("pipeline acme: the process ")
+        assert reported(world) == "nothing new"
         assert open_alerts(world) == [("TURN_HELD", "acme")]
-    assert told(world) == "nothing new"
+    assert reported(world) == "nothing new"
     assert open_alerts(world) == []
 
 
-def test_what_is_left_alone_in_incoming_is_told_once_until_it_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_alone_in_incoming_is_reported_once_until_it_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     nested, open_file = world.put("sub/acme_1.csv", csv(A_THIRD)), world.put("x.csv", "x", folder="nobody")
     at(monkeypatch, datetime.now(UTC) + HOUR + MINUTE)
     with (Path(world.platform.lake.address) / open_file.path).open("a"):
-        messages = told(world)
+        messages = reported(world)
         assert "incoming/acme/sub/acme_1.csv (it lies in a sub-folder, which its feed does not read)" in messages
         assert "incoming/nobody/x.csv (a process has it open for writing)" in messages
-        assert told(world) == "nothing new"
+        assert reported(world) == "nothing new"
     assert open_alerts(world) == [("ODD_NAME", "acme"), ("ODD_NAME", "unknown")]
-    told(world)
+    reported(world)
     assert open_alerts(world) == [("ODD_NAME", "acme")]
     world.platform.lake.delete([nested.path])
-    assert told(world) == "nothing new"
+    assert reported(world) == "nothing new"
     assert open_alerts(world) == []
 
 
-def test_lanes_landings_and_rejections_that_are_tried_in_vain_are_told_unless_they_wait_for_a_turn(
+def test_pipelines_ingestions_and_rejections_that_are_tried_in_vain_are_reported_unless_they_wait_for_a_lock(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert world.land("acme_1.csv", csv(A_THIRD)).success
+    assert world.ingest("acme_1.csv", csv(A_THIRD)).success
     pending = world.platform.ledger.pending("acme")
     of_d = world.put("vendor_d_1.parquet", b"PAR1", folder="vendor_d")
     strange, now = world.put("x.csv", "x", folder="nobody"), datetime.now(UTC)
-    for subject in (lane_subject("acme", pending), delivery_id_of(of_d), delivery_id_of(strange)):
+    for subject in (pipeline_subject("acme", pending), delivery_id_of(of_d), delivery_id_of(strange)):
         for minutes in (70, 30, 1):
             an_outage(world, subject, now - minutes * MINUTE)
-    whys = {lane_subject("acme", pending): "LakeOutageError", delivery_id_of(of_d): "TurnHeldError", delivery_id_of(strange): "OSError"}
+    whys = {pipeline_subject("acme", pending): "LakeOutageError", delivery_id_of(of_d): "LockHeldError", delivery_id_of(strange): "OSError"}
     monkeypatch.setattr(monitoring, "latest_failure", lambda _instance, subject: (whys[subject], f"why: {whys[subject]}"))
-    messages = told(world)
-    assert "acme: no run for its lane has ended well since " in messages
+    messages = reported(world)
+    assert "acme: no run for its pipeline has ended well since " in messages
     assert "unknown: no run for x.csv has ended well since " in messages
     assert "the last because: why: LakeOutageError; nothing is lost" in messages
     assert sorted(open_alerts(world)) == [("TRIED_FOR_LONG", "acme"), ("TRIED_FOR_LONG", "unknown")]
-    assert told(world) == "nothing new"
+    assert reported(world) == "nothing new"
     world.platform.lake.delete([strange.path])
-    told(world)
+    reported(world)
     assert open_alerts(world) == [("TRIED_FOR_LONG", "acme")]
 
 
@@ -114,18 +114,18 @@ def test_a_window_waits_for_what_lies_in_its_own_vendors_folder_since_before_the
         assert [str(day) for day in missing(61 * MINUTE)] == ["2025-03-03"]
 
 
-def test_a_lane_is_told_with_as_many_attempts_as_the_installation_agrees_on(
+def test_a_pipeline_is_reported_with_as_many_attempts_as_the_installation_agrees_on(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with a_world(tmp_path, warehouse_url, attempts=5) as world:
-        assert world.land("acme_1.csv", csv(A_THIRD)).success
+        assert world.ingest("acme_1.csv", csv(A_THIRD)).success
         feed, failed = world.platform.feeds["acme"], [4]
         monkeypatch.setattr(monitoring, "tries_for", lambda *_, **__: Tries(failed=failed[0]))
-        assert monitoring.lane_of(world.platform, feed, world.instance) == ([], [])
+        assert monitoring.pipeline_of(world.platform, feed, world.instance) == ([], [])
         failed[0] = 5
-        ((alert,), over) = monitoring.lane_of(world.platform, feed, world.instance)
+        ((alert,), over) = monitoring.pipeline_of(world.platform, feed, world.instance)
         assert (alert.key, over) == ("LANE_FAILED acme", [])
-        assert monitoring.lane_of(world.platform, world.platform.feeds["vendor_d"], world.instance) == ([], ["LANE_FAILED vendor_d"])
+        assert monitoring.pipeline_of(world.platform, world.platform.feeds["vendor_d"], world.instance) == ([], ["LANE_FAILED vendor_d"])
 
 
 # sending --------------------------------------------------------------------------------------------------------------
@@ -188,9 +188,9 @@ def test_the_sensor_sends_what_is_as_severe_as_the_installation_wants(
 # the pulse ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_trouble_of_sensors_is_over_when_it_is_told_no_more(world: World) -> None:
+def test_an_incident_of_sensors_is_over_when_it_is_reported_no_more(world: World) -> None:
     since = datetime(2025, 4, 1, tzinfo=UTC)
-    lake, code = RedSensor("arrivals", since, "LakeError", "it fails"), RedSensor("lanes", since, "KeyError", "it fails")
+    lake, code = RedSensor("arrivals", since, "LakeError", "it fails"), RedSensor("pipelines", since, "KeyError", "it fails")
     for red, keys in (([lake, code], ["SENSOR_RED KeyError", "SENSOR_RED LakeError"]), ([lake], ["SENSOR_RED LakeError"]), ([], [])):
         assert tell(world.platform, red) is None
         assert sorted(Outbox(world.platform.warehouse).open_keys(SENSOR_RED.name)) == keys

@@ -1,4 +1,4 @@
-"""Bounds of what is told of a book of accounts: the least that is told, and the most that is not."""
+"""Bounds of what is reported of a book of accounts: the least that is reported, and the most that is not."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.performance.shares import Share
 from advisory_perf.quality.rules import implausible_returns, large_flows, stale_values, undefined_returns, value_jumps
 from advisory_perf.reconciliation.compare import NOTHING_INVESTED, incomparable
-from advisory_perf.reconciliation.delivery_factors import common_factors, put_off, roll_forwards
+from advisory_perf.reconciliation.delivery_factors import common_factors, roll_forwards, scaled
 from advisory_perf_tests.performance.scenarios import DAY, a_return, a_schedule, positions, returns
 
 # one factor for a whole delivery: systematic
@@ -59,7 +59,7 @@ def off_by(factor: str, of: int, among: int, *, unit: int = 1000, more: str = "0
 def test_one_factor_breaks_ten_accounts_and_explains_nineteen_of_twenty(of: int, among: int, *, is_one: bool) -> None:
     rows = off_by("1.08", of, among)
     assert common_factors(rows).height == is_one
-    assert put_off(rows).height == (of if is_one else 0)
+    assert scaled(rows).height == (of if is_one else 0)
 
 
 @pytest.mark.parametrize(("factor", "is_one"), [("1.000011", True), ("1.000009", False), ("0.999989", True), ("0.999991", False)])
@@ -92,9 +92,9 @@ def test_an_account_that_is_off_by_something_else_does_not_tell_the_factor() -> 
     assert float(found["factor"]) == pytest.approx(1.08)
 
 
-@pytest.mark.parametrize(("breaking", "half_unit", "told", "breaks"), [(10, "0.005", 12, 10), (9, "0.005", 0, 0), (10, "0.5", 12, 0)])
+@pytest.mark.parametrize(("breaking", "half_unit", "reported", "breaks"), [(10, "0.005", 12, 10), (9, "0.005", 0, 0), (10, "0.5", 12, 0)])
 def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(
-    breaking: int, half_unit: str, told: int, breaks: int
+    breaking: int, half_unit: str, reported: int, breaks: int
 ) -> None:
     """Within half a unit of the vendor's, none of them breaks."""
     rolled = pl.DataFrame(
@@ -103,7 +103,7 @@ def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(
         | {"beginning_market_value": [Decimal("100.02") if place < breaking else Decimal("100.01") for place in range(12)]}
     )
     found = roll_forwards(rolled)
-    assert found.height == told
+    assert found.height == reported
     assert found["is_break"].sum() == breaks
 
 
@@ -127,9 +127,9 @@ def test_a_window_is_held_against_the_median_of_the_five_before_it() -> None:
     assert windows(1, 9, 1, 1, 9, 9, 1)[-1] == (date(2024, 1, 7), 1, 9.0)
 
 
-@pytest.mark.parametrize(("counts", "is_told"), [((5, 1), True), ((4, 1), False), ((4, 4, 1), True), ((1, 1), False)])
-def test_one_window_before_tells_from_five_accounts_on_and_two_tell_always(counts: tuple[int, ...], *, is_told: bool) -> None:
-    assert bool(windows(*counts)) is is_told
+@pytest.mark.parametrize(("counts", "is_reported"), [((5, 1), True), ((4, 1), False), ((4, 4, 1), True), ((1, 1), False)])
+def test_one_window_before_tells_from_five_accounts_on_and_two_tell_always(counts: tuple[int, ...], *, is_reported: bool) -> None:
+    assert bool(windows(*counts)) is is_reported
 
 
 def a_window(day: int, accounts: int, *files: str) -> list[dict[str, Any]]:
@@ -146,15 +146,15 @@ def test_a_row_that_cannot_be_read_makes_no_account_less_than_none_missing() -> 
     assert found.short.rows()[-1] == (date(2024, 1, 5), 6, 20.0, 0)
 
 
-@pytest.mark.parametrize(("before", "is_judged"), [(("a", "b"), True), (("a", "b", "c"), False)])
+@pytest.mark.parametrize(("before", "is_validated"), [(("a", "b"), True), (("a", "b", "c"), False)])
 def test_the_latest_window_is_compared_once_it_has_as_many_files_as_usual_in_whole_ones(
-    before: tuple[str, ...], *, is_judged: bool
+    before: tuple[str, ...], *, is_validated: bool
 ) -> None:
     """One file, and one and a half are usual, or two."""
     rows = a_window(1, 6, "a") + a_window(2, 6, *before) + a_window(3, 2, "a")
     none = pl.DataFrame(schema={"account_id": pl.String(), "window": pl.Date()})
     valued = pl.DataFrame(rows).with_columns(as_of_date="window")
-    assert incomplete_windows(valued, none, allowed_share=0.1, is_latest_over=False).short.height == is_judged
+    assert incomplete_windows(valued, none, allowed_share=0.1, is_latest_over=False).short.height == is_validated
 
 
 @pytest.mark.parametrize(("left", "is_short"), [(9, False), (8, True)])
@@ -210,14 +210,14 @@ def test_only_valuations_are_findings(*, is_valuation: bool) -> None:
     assert implausible_returns(row(ReturnStatus.OK, 1.0)).height == 0
 
 
-@pytest.mark.parametrize(("missing", "is_told"), [(2, False), (3, True)])
+@pytest.mark.parametrize(("missing", "is_reported"), [(2, False), (3, True)])
 @pytest.mark.parametrize("nothing", [0, 5])
-def test_more_than_the_allowed_share_compares_with_nothing(missing: int, nothing: int, *, is_told: bool) -> None:
+def test_more_than_the_allowed_share_compares_with_nothing(missing: int, nothing: int, *, is_reported: bool) -> None:
     """Where nothing was invested there is nothing to compare with, and that does not count."""
     rows = [{"within_tolerance": None, "notes": "n"}] * missing + [{"within_tolerance": True, "notes": None}] * (10 - missing)
     rows += [{"within_tolerance": None, "notes": NOTHING_INVESTED}] * nothing
     found = incomparable(pl.DataFrame(rows).with_columns(field_name=pl.lit("twrr")), 0.2)
-    assert found.rows() == ([("twrr", 10 - missing, missing)] if is_told else [])
+    assert found.rows() == ([("twrr", 10 - missing, missing)] if is_reported else [])
 
 
 # shares, weights and bases

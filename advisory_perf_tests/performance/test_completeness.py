@@ -75,13 +75,13 @@ def test_where_nothing_is_known_before_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize(("kept", "is_short"), [(20, False), (19, False), (18, False), (17, True), (1, True)])
 @pytest.mark.parametrize("known", [1, 2, 7])
-def test_every_account_that_is_cut_off_is_told_and_beyond_the_share_the_window_too(kept: int, known: int, *, is_short: bool) -> None:
+def test_every_account_that_is_cut_off_is_reported_and_beyond_the_share_the_window_too(kept: int, known: int, *, is_short: bool) -> None:
     result = found([*[ALL] * known, holding(*range(kept))])
     assert missing(result) == [(f"A{number:02}", known) for number in range(kept, 20)]
     assert short(result) == ([known] if is_short else [])
 
 
-def test_an_account_is_told_once_and_not_in_every_window_that_follows() -> None:
+def test_an_account_is_reported_once_and_not_in_every_window_that_follows() -> None:
     assert missing(found([ALL, ALL, holding(*range(19)), holding(*range(19))])) == [("A19", 2)]
 
 
@@ -106,10 +106,10 @@ def test_a_row_in_quarantine_is_there() -> None:
     assert (missing(result), short(result)) == ([], [])
 
 
-@pytest.mark.parametrize(("unreadable", "told"), [(5, 0), (4, 5)])
-def test_a_row_whose_account_cannot_be_read_may_be_any_that_is_missing(unreadable: int, told: int) -> None:
+@pytest.mark.parametrize(("unreadable", "reported"), [(5, 0), (4, 5)])
+def test_a_row_whose_account_cannot_be_read_may_be_any_that_is_missing(unreadable: int, reported: int) -> None:
     result = found([ALL, ALL, holding(*range(15))], quarantined=[(None, 2)] * unreadable)
-    assert (len(missing(result)), short(result)) == (told, [])
+    assert (len(missing(result)), short(result)) == (reported, [])
 
 
 def test_the_first_of_several_files_is_no_short_window_until_the_next_window_begins() -> None:
@@ -187,7 +187,7 @@ def test_it_is_what_it_says_window_by_window(windows: list[Window], share: float
 @settings(max_examples=40)
 @given(worlds, st.integers(0, 8))
 def test_pieces_of_a_history_say_what_the_whole_does(windows: list[Window], since: int) -> None:
-    judged = since + LOOKED_BACK
+    validated = since + LOOKED_BACK
     whole, piece = found(windows), found(windows, since=min(since, len(windows) - 1))
-    assert [one for one in missing(piece) if one[1] >= judged] == [one for one in missing(whole) if one[1] >= judged]
-    assert [one for one in short(piece) if one >= judged] == [one for one in short(whole) if one >= judged]
+    assert [one for one in missing(piece) if one[1] >= validated] == [one for one in missing(whole) if one[1] >= validated]
+    assert [one for one in short(piece) if one >= validated] == [one for one in short(whole) if one >= validated]

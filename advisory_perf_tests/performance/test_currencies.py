@@ -25,7 +25,7 @@ def changes(frame: pl.DataFrame, before: pl.DataFrame | None = None) -> list[tup
     return list(currency_changes(with_previous_currency(frame, before)).drop("delivery_id").rows())
 
 
-def test_a_change_is_told_once_with_both_currencies() -> None:
+def test_a_change_is_reported_once_with_both_currencies() -> None:
     rows = [valued(0, "USD"), valued(1, "USD"), valued(2, "EUR"), valued(3, "EUR"), valued(1, "CHF", account="A2")]
     assert changes(positions(*reversed(rows))) == [("A1", START + timedelta(days=2), "USD", "EUR")]
 

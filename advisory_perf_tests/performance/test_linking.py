@@ -47,7 +47,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     assert linked(*rows).equals(linked(*reversed(rows)))
 
 
-def test_an_undefined_return_leaves_the_index_and_is_told_on_every_later_row() -> None:
+def test_an_undefined_return_leaves_the_index_and_is_reported_on_every_later_row() -> None:
     series = linked(
         a_return(date(2024, 6, 26), 0.10),
         a_return(date(2024, 6, 27), None),

@@ -234,12 +234,12 @@ def test_two_ways_may_have_no_rate_either() -> None:
         ((100, -100, Decimal("18.75")), ["-0.75", "-0.25"]),
     ],
 )
-def test_several_rates_are_all_told_and_none_is_chosen(amounts: Sequence[Number], listed: list[str]) -> None:
+def test_several_rates_are_all_reported_and_none_is_chosen(amounts: Sequence[Number], listed: list[str]) -> None:
     with pytest.raises(UndefinedReturnError, match=f"{len(listed)} rates solve the flows, and none of them is the return: ") as raised:
         yearly(*amounts)
     assert raised.value.status is RateStatus.SEVERAL_RATES
-    told = str(raised.value).rpartition(": ")[2].split(", ")
-    assert [float(each) for each in told] == [about(float(each)) for each in listed]
+    reported = str(raised.value).rpartition(": ")[2].split(", ")
+    assert [float(each) for each in reported] == [about(float(each)) for each in listed]
 
 
 def test_rates_that_fall_together_are_one() -> None:
@@ -251,7 +251,7 @@ def test_rates_that_fall_together_are_one() -> None:
         assert rates_of(times([Fraction(1), -2 * growth, growth**2], [Fraction(1), -2 * growth, growth**2])) == [
             pytest.approx(rate, abs=1e-3)
         ]
-    # two double roots 0.006 % apart: their sum turns three times, each time within rounding of zero
+    # two double roots 0.006 % apart: their sum locks three times, each time within rounding of zero
     near = [times([Fraction(1), -growth], [Fraction(1), -growth]) for growth in (Fraction("1.1"), Fraction("1.10006"))]
     assert yearly(*times(*near)) == pytest.approx(0.10, abs=1e-4)
     with pytest.raises(UndefinedReturnError, match="2 rates"):
@@ -283,7 +283,7 @@ def test_what_is_no_amount_has_no_rate(value: float) -> None:
         yearly(-100, value, 110)
 
 
-def test_a_missing_amount_is_told() -> None:
+def test_a_missing_amount_is_reported() -> None:
     missing: Any = None
     with pytest.raises(UndefinedReturnError, match=f"the flow of {START + timedelta(days=365)} is missing") as raised:
         yearly(-100, missing, 110)

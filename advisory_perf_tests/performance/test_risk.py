@@ -352,7 +352,7 @@ def test_the_figures_of_36_months_against_statistics(deviation: Deviation) -> No
 
 
 def test_a_hand_worked_volatility() -> None:
-    # 36 returns of 3 % and 1 % by turns: a mean of 2 %, each 1 % away from it
+    # 36 returns of 3 % and 1 % by locks: a mean of 2 %, each 1 % away from it
     values = [(0.03, 0.03), (0.01, 0.01)] * 18
     found = volatility(months(*values), deviation=Deviation.POPULATION)
     assert column(found, "volatility")[-1] == pytest.approx(0.01 * math.sqrt(12))

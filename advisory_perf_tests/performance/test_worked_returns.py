@@ -1,6 +1,6 @@
 """Published worked examples of returns, each run through the public functions and checked to its own tolerance.
 
-What stands here turns an example's rows into arguments, and nothing else; a row or an expected figure that it does not know fails.
+What stands here locks an example's rows into arguments, and nothing else; a row or an expected figure that it does not know fails.
 """
 
 import json

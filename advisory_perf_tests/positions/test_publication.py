@@ -335,7 +335,7 @@ def test_an_error_in_the_block_undoes_it(warehouse: Warehouse) -> None:
     assert warehouse.query("SELECT * FROM accounts").is_empty()
 
 
-def test_an_unreachable_warehouse_is_told_in_a_sentence_without_its_password() -> None:
+def test_an_unreachable_warehouse_is_reported_in_a_sentence_without_its_password() -> None:
     warehouse = Warehouse("postgresql://someone:secret@127.0.0.1:1/nowhere")
     with pytest.raises(WarehouseError, match=r"the warehouse at 127\.0\.0\.1/nowhere cannot be reached") as caught:
         warehouse.query("SELECT 1")

@@ -111,7 +111,7 @@ def test_a_value_jumps_only_where_no_flow_explains_it(row: tuple[str, str, str, 
     ("begin", "end", "found"),
     [("1000", "1010000", (*END, Decimal(1010000), Decimal(1000))), ("1020000", "1", (*BEGIN, Decimal(1020000), Decimal(1100)))],
 )
-def test_a_jump_is_told_with_the_value_that_it_jumped_from(begin: str, end: str, found: tuple[str, Decimal, Decimal]) -> None:
+def test_a_jump_is_reported_with_the_value_that_it_jumped_from(begin: str, end: str, found: tuple[str, Decimal, Decimal]) -> None:
     rows, opening = positions(roll(begin, end)), positions(roll("1", "1100", day=MAY))
     assert value_jumps(rows, opening, factor=1000).select("field_name", "value", "previous_value").rows() == [found]
 

@@ -117,7 +117,7 @@ def test_the_pieces_of_a_history_say_what_the_whole_does(pieces: list[list[dict[
 
 
 def by_walking(rows: list[dict[str, Any]], *, after_days: int) -> list[tuple[str, date, date]]:
-    """The same, told row by row."""
+    """The same, reported row by row."""
     found: list[tuple[str, date, date]] = []
     last: dict[str, tuple[str, date]] = {}
     for row in sorted(rows, key=lambda row: row["as_of_date"]):

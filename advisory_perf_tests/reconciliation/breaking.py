@@ -107,7 +107,7 @@ def is_break(outcome: Outcome) -> bool:
 
 
 def runs(outcomes: Mapping[date, Outcome]) -> list[tuple[date, date, int, date | None, Decimal]]:
-    """First and last day, valuations, the day that ended it, and latest variance of each break, told by walking along the days."""
+    """First and last day, valuations, the day that ended it, and latest variance of each break, reported by walking along the days."""
     found: list[tuple[date, date, int, date | None, Decimal]] = []
     is_running = False
     for day in sorted(outcomes):

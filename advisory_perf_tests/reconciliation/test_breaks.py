@@ -184,7 +184,7 @@ def test_a_restatement_that_brings_the_break_back_opens_the_same_one(vendor: Ven
     assert vendor.breaks("resolved_on", "resolved_by_delivery_id") == [(None, None)]
 
 
-def test_a_break_that_a_mended_feed_takes_away_was_not_restated(vendor: Vendor) -> None:
+def test_a_break_that_a_fixed_feed_takes_away_was_not_restated(vendor: Vendor) -> None:
     vendor.deliver({MAY: "7"}, "one")
     vendor.deliver({MAY: "0"}, "one")
     assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == [("RESOLVED", MAY, "one")]
@@ -303,7 +303,7 @@ def test_the_file_in_its_own_currency_resolves_the_break_of_the_delivery(vendor:
     assert vendor.breaks("account_id", "status", "resolved_by_delivery_id") == [(None, "RESOLVED_BY_RESTATEMENT", "in dollars")]
 
 
-def test_an_accounts_break_that_turns_out_to_be_the_deliverys_is_told_once(vendor: Vendor) -> None:
+def test_an_accounts_break_that_proves_to_be_the_deliverys_is_reported_once(vendor: Vendor) -> None:
     vendor.deliver({MAY: "8"})
     vendor.factors = {MAY: "1.08"}
     vendor.publish(MAY, MAY)

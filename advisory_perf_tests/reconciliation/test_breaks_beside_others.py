@@ -21,7 +21,7 @@ def test_a_good_valuation_of_another_vendor_neither_ends_a_break_nor_parts_it(wa
     assert vendor.breaks("first_as_of_date", "last_as_of_date", "valuations", "status") == [(MAY, JULY, 3, "OPEN")]
 
 
-def test_of_the_factors_of_one_day_that_of_most_accounts_is_told_with_the_accounts_of_all(warehouse: Warehouse) -> None:
+def test_of_the_factors_of_one_day_that_of_most_accounts_is_reported_with_the_accounts_of_all(warehouse: Warehouse) -> None:
     vendor = Vendor(warehouse, factors={MAY: "1.08"})
     vendor.deliver({MAY: "8"}, "of most")
     with warehouse.connect() as connection:

@@ -1,4 +1,4 @@
-"""The cases of reconciliation that the figures of a lane already answer."""
+"""The cases of reconciliation that the figures of a pipeline already answer."""
 
 from decimal import Decimal
 from typing import Any

@@ -24,7 +24,7 @@ QUIET = {"vendor_net_flow": None, "vendor_twrr": None, "vendor_value_half_unit":
 
 
 def figures(*rows: Mapping[str, Any], timing: FlowTiming = FlowTiming.END_OF_DAY, fee_basis: FeeBasis = FeeBasis.NET) -> pl.DataFrame:
-    """Positions with their flows and returns, as a lane computes them."""
+    """Positions with their flows and returns, as a pipeline computes them."""
     given_rows = positions(*({**QUIET, **row} for row in rows)).with_columns(
         pl.col("vendor_twrr", "vendor_twrr_half_unit").cast(pl.Float64())
     )
@@ -187,19 +187,19 @@ FLOW_DAY = {"beginning_market_value": 1000, "contributions": 200, "distributions
         (FlowTiming.INFLOW_START_OUTFLOW_END, 20 / 1200),
     ],
 )
-def test_a_return_by_another_flow_timing_is_told(ours: FlowTiming, theirs: FlowTiming, value: float) -> None:
+def test_a_return_by_another_flow_timing_is_reported(ours: FlowTiming, theirs: FlowTiming, value: float) -> None:
     assert cause({**FLOW_DAY, "vendor_twrr": value}, timing=ours) == (None if ours is theirs else "FLOW_TIMING")
 
 
 @pytest.mark.parametrize("timing", list(FlowTiming))
-def test_a_return_by_the_other_fee_basis_is_told(timing: FlowTiming) -> None:
+def test_a_return_by_the_other_fee_basis_is_reported(timing: FlowTiming) -> None:
     gross = figures(FLOW_DAY, timing=timing, fee_basis=FeeBasis.GROSS)["calculated_twrr"].item()
     net = figures(FLOW_DAY, timing=timing)["calculated_twrr"].item()
     assert cause({**FLOW_DAY, "vendor_twrr": gross}, timing=timing) == "FEE_BASIS"
     assert cause({**FLOW_DAY, "vendor_twrr": net}, timing=timing, fee_basis=FeeBasis.GROSS) == "FEE_BASIS"
 
 
-def test_a_gross_return_by_another_flow_timing_is_told() -> None:
+def test_a_gross_return_by_another_flow_timing_is_reported() -> None:
     assert cause({**FLOW_DAY, "vendor_twrr": 28 / 1160}, fee_basis=FeeBasis.GROSS) == "FLOW_TIMING"
 
 

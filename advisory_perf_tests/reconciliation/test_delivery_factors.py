@@ -78,7 +78,7 @@ def test_a_file_in_another_currency_has_one_factor_and_its_rows_stay_honest() ->
     assert factors.row(0, named=True)["delivery_id"] == "d1"
 
 
-def test_the_returns_that_agree_with_our_ending_values_are_put_off_by_the_same() -> None:
+def test_the_returns_that_agree_with_our_ending_values_are_scaled_by_the_same() -> None:
     results, _ = reconciled([account(number, "1.0837") for number in range(12)])
     assert causes(results, TWRR) == ["SYSTEMATIC"] * 12
     other = reconciled([*(account(number, "1.0837") for number in range(11)), account(11, "1.0837", vendor_twrr=0.5)])[0]

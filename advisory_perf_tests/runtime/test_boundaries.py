@@ -44,7 +44,7 @@ def test_a_part_is_replaced_when_it_is_silent_for_longer_than_it_may_be() -> Non
 
 
 def test_deaths_count_for_ten_minutes_and_the_seventh_is_the_last() -> None:
-    assert step(deaths=[-1], own=[-600, -5, -4, -3, -2, -1, 0]) is Step.GIVE_UP
+    assert step(deaths=[-1], own=[-600, -5, -4, -3, -2, -1, 0]) is Step.ABANDON
     assert step(deaths=[-1], own=[-600.1, -5, -4, -3, -2, -1, 0]) is Step.START
     assert step(deaths=[-1], own=[-5, -4, -3, -2, -1, 0]) is Step.START
     assert [step(deaths=[-600, -seconds]) for seconds in (0.9, 1)] == [Step.WAIT, Step.START]
@@ -77,7 +77,7 @@ def test_a_part_is_asked_every_three_seconds_and_not_oftener() -> None:
 
 
 @pytest.mark.parametrize(("after", "own"), [(15, 0), (15.5, 1)])
-def test_a_death_is_excused_for_fifteen_seconds_after_the_trouble_of_a_part_that_is_needed(after: float, own: int) -> None:
+def test_a_death_is_excused_for_fifteen_seconds_after_the_incident_of_a_part_that_is_needed(after: float, own: int) -> None:
     clock, journal = Clock(), list[str]()
     code, page = Fake("code", journal, is_needed=True), Fake("page", journal)
     supervisor = Supervisor([code, page], lambda _: None, clock=clock)

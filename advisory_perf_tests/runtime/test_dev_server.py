@@ -17,7 +17,7 @@ from advisory_perf.runtime.web_page import page_answers
 @pytest.mark.parametrize(
     ("seconds_ago", "expected"),
     [
-        pytest.param([], False, id="it has never told that it lives"),
+        pytest.param([], False, id="it has never reported that it lives"),
         pytest.param([5], True, id="just now"),
         pytest.param([5, 4_000], True, id="one of its loops takes long"),
         pytest.param([200, 4_000], False, id="none of its loops goes round"),

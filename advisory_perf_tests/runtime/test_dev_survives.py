@@ -1,4 +1,4 @@
-"""`advisory-perf dev` whose parts are killed and paused, and that is told to end: what comes back, and that nothing stays."""
+"""`advisory-perf dev` whose parts are killed and paused, and that is reported to end: what comes back, and that nothing stays."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ def home(server_home: Path) -> Path:
     return server_home / "home"
 
 
-def test_parts_that_die_or_are_paused_come_back_and_nothing_is_left_when_it_is_told_to_end(home: Path) -> None:
+def test_parts_that_die_or_are_paused_come_back_and_nothing_is_left_when_it_is_asked_to_end(home: Path) -> None:
     with running(home) as dev:
         (folder,) = {
             Path(os.fsdecode(word)).parent for word in dev.processes()[dev.part("code server")].split(b"\0") if b"code.sock" in word

@@ -17,7 +17,7 @@ from dagster_postgres.utils import DagsterPostgresException
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged, judge
+from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
@@ -205,25 +205,32 @@ def handed_over(tmp_path: Path) -> list[Path]:
 
 
 def run(world: World, paths: list[Path], *, done: list[str] | None = None) -> list[Handed]:
-    """Hands the files over; notes the lanes that were run to their end."""
+    """Hands the files over; notes the pipelines that were run to their end."""
     runs = LocalRuns(world.platform, world.definitions, world.instance)
-    lanes = [] if done is None else done
-    outcome = run_files(runs, paths, None, landed=lambda _: None, lane_done=lambda name, _: lanes.append(name))
+    pipelines = [] if done is None else done
+    outcome = run_files(runs, paths, None, ingested=lambda _: None, pipeline_done=lambda name, _: pipelines.append(name))
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     return outcome.handed
 
 
-def test_files_are_landed_in_order_and_each_touched_lane_runs_once(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
+def test_files_are_ingested_in_order_and_each_touched_pipeline_runs_once(
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path]
+) -> None:
     done: list[str] = []
     with a_world(tmp_path, warehouse_url) as world:
         handed = run(world, handed_over, done=done)
         assert [(one.name, one.status) for one in handed] == [("acme_1.csv", "COMPLETED"), (OF_VENDOR_D.name, "COMPLETED")]
         assert done == ["acme", "vendor_d"]
-        assert {run.job_name for run in world.instance.get_runs()} == {"acme_landing", "acme_lane", "vendor_d_landing", "vendor_d_lane"}
+        assert {run.job_name for run in world.instance.get_runs()} == {
+            "acme_ingestion",
+            "acme_pipeline",
+            "vendor_d_ingestion",
+            "vendor_d_pipeline",
+        }
 
 
-def test_nothing_new_runs_no_lane(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
+def test_nothing_new_runs_no_pipeline(tmp_path: Path, warehouse_url: str, handed_over: list[Path]) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         run(world, handed_over)
         done: list[str] = []
@@ -232,11 +239,11 @@ def test_nothing_new_runs_no_lane(tmp_path: Path, warehouse_url: str, handed_ove
         assert len(world.instance.get_runs()) == 4
 
 
-def test_a_lane_that_an_earlier_command_did_not_get_to_is_run_by_the_same_file(
+def test_a_pipeline_that_an_earlier_command_did_not_get_to_is_run_by_the_same_file(
     tmp_path: Path, warehouse_url: str, handed_over: list[Path]
 ) -> None:
     with a_world(tmp_path, warehouse_url) as world:
-        LocalRuns(world.platform, world.definitions, world.instance).land(handed_over[0], None)
+        LocalRuns(world.platform, world.definitions, world.instance).ingest(handed_over[0], None)
         done: list[str] = []
         (again,) = run(world, handed_over[:1], done=done)
         assert (again.status, again.entry.status) == ("DUPLICATE", "COMPLETED")
@@ -245,7 +252,7 @@ def test_a_lane_that_an_earlier_command_did_not_get_to_is_run_by_the_same_file(
 
 
 def of_acme(change: Callable[[Computed], Computed]) -> list[Stage]:
-    """The stages of every lane, where acme's net flows are changed after they are computed."""
+    """The stages of every pipeline, where acme's net flows are changed after they are computed."""
 
     def changed(stage: Stage) -> Stage:
         def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
@@ -257,7 +264,7 @@ def of_acme(change: Callable[[Computed], Computed]) -> list[Stage]:
     return [changed(stage) for stage in STAGES]
 
 
-def test_a_lane_that_fails_is_named_with_its_check_and_first_row_and_the_others_go_on(
+def test_a_pipeline_that_fails_is_named_with_its_check_and_first_row_and_the_others_go_on(
     tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def off_by_one(computed: Computed) -> Computed:
@@ -271,14 +278,14 @@ def test_a_lane_that_fails_is_named_with_its_check_and_first_row_and_the_others_
         with pytest.raises(AdvisoryPerfError) as caught:
             run(world, handed_over, done=done)
         assert str(caught.value) == (
-            "acme: the lane from 2025-03-03 to 2025-03-05 failed: the check net_flow_identity of acme/net_flows does not hold for 3 rows,"
-            " the first with account_id A, as_of_date 2025-03-03, net_flow 1.0000"
+            "acme: the pipeline from 2025-03-03 to 2025-03-05 failed: the check net_flow_identity of acme/net_flows does not hold for 3 "
+            "rows,  the first with account_id A, as_of_date 2025-03-03, net_flow 1.0000"
         )
         assert done == ["vendor_d"]
         assert {entry.vendor: entry.status for entry in world.platform.ledger.entries()} == {"acme": "PROCESSING", "vendor_d": "COMPLETED"}
 
 
-def test_a_lane_that_the_warehouse_refuses_says_the_warehouses_sentence(
+def test_a_pipeline_that_the_warehouse_refuses_says_the_warehouses_sentence(
     tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_warehouse: Warehouse, *_: object, **__: object) -> dict[str, SliceChange]:
@@ -287,20 +294,22 @@ def test_a_lane_that_the_warehouse_refuses_says_the_warehouses_sentence(
     monkeypatch.setattr(io_managers, "publish_slices", refuse)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
         run(world, handed_over[:1])
-    assert str(caught.value) == "acme: the lane from 2025-03-03 to 2025-03-05 failed: the warehouse refused: the disk is full"
+    assert str(caught.value) == "acme: the pipeline from 2025-03-03 to 2025-03-05 failed: the warehouse refused: the disk is full"
 
 
-def test_a_landing_that_fails_for_other_reasons_than_the_file_is_an_error_with_the_check(
+def test_an_ingestion_that_fails_for_other_reasons_than_the_file_is_an_error_with_the_check(
     tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def losing_one(*arguments: object) -> Judged:
-        judged = judge(*arguments)  # type: ignore[arg-type]
-        return replace(judged, positions=judged.positions.head(1))
+    def losing_one(*arguments: object) -> Validated:
+        validated = validate(*arguments)  # type: ignore[arg-type]
+        return replace(validated, positions=validated.positions.head(1))
 
-    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.judge", losing_one)
+    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.validate", losing_one)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:
         run(world, handed_over[:1])
-    assert str(caught.value) == ("acme, acme_1.csv: the landing failed: the check rows_conserved of acme/delivered_positions does not hold")
+    assert str(caught.value) == (
+        "acme, acme_1.csv: the ingestion failed: the check rows_conserved of acme/delivered_positions does not hold"
+    )
 
 
 def test_a_warehouse_that_does_not_answer_stops_the_run_with_one_sentence(tmp_path: Path, handed_over: list[Path]) -> None:
@@ -310,7 +319,7 @@ def test_a_warehouse_that_does_not_answer_stops_the_run_with_one_sentence(tmp_pa
 
 def test_a_killed_commands_run_gives_its_place_back(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
-        job = world.definitions.resolve_job_def("acme_lane")
+        job = world.definitions.resolve_job_def("acme_pipeline")
         number, boot, start = own_identity().split("/")
         repeated = {"dagster/parent_run_id": "the run whose tags it has"}
         cases: list[tuple[str, dict[str, str], dg.DagsterRunStatus]] = [
@@ -328,7 +337,7 @@ def test_a_killed_commands_run_gives_its_place_back(tmp_path: Path, warehouse_ur
         assert [run.status for run in world.instance.get_runs()][::-1] == [expected for _, _, expected in cases]
 
 
-def test_a_delivery_that_lands_again_under_a_mended_feed_leaves_no_row_of_its_earlier_days(tmp_path: Path, warehouse_url: str) -> None:
+def test_a_delivery_that_is_ingested_again_under_a_fixed_feed_leaves_no_row_of_its_earlier_days(tmp_path: Path, warehouse_url: str) -> None:
     """2025-03-02 was read as the second of March; the vendor means the third of February."""
     delivery = tmp_path / "acme_1.csv"
     delivery.write_text(csv("A,2025-03-02,100.00,0.00,0.00,10.00,110.00,0.10000"), encoding="utf-8")
@@ -336,16 +345,16 @@ def test_a_delivery_that_lands_again_under_a_mended_feed_leaves_no_row_of_its_ea
     with a_world(tmp_path, warehouse_url) as world:
         (handed,) = run(world, [delivery])
         assert world.rows("performance_data")["as_of_date"].to_list() == [date(2025, 3, 2)]
-        mended = world.with_feed(tmp_path / "mended", columns=day_first)
-        landing = mended.definitions.resolve_job_def("acme_landing")
-        assert landing.execute_in_process(instance=world.instance, partition_key=handed.entry.delivery_id).success
-        LocalRuns(mended.platform, mended.definitions, mended.instance).run_lane("acme")
+        fixed = world.with_feed(tmp_path / "fixed", columns=day_first)
+        ingestion = fixed.definitions.resolve_job_def("acme_ingestion")
+        assert ingestion.execute_in_process(instance=world.instance, partition_key=handed.entry.delivery_id).success
+        LocalRuns(fixed.platform, fixed.definitions, fixed.instance).run_pipeline("acme")
         assert world.rows("performance_data")["as_of_date"].to_list() == [date(2025, 2, 3)]
         assert world.rows("performance_data")["cumulative_twrr"].to_list() == [pytest.approx(0.1)]
         assert world.platform.ledger.pending("acme") == []
 
 
-def test_a_delivery_that_lands_while_its_lane_runs_is_published_by_the_next_run(
+def test_a_delivery_that_is_ingested_while_its_pipeline_runs_is_published_by_the_next_run(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = tmp_path / "acme_1.csv", tmp_path / "acme_2.csv"
@@ -353,20 +362,20 @@ def test_a_delivery_that_lands_while_its_lane_runs_is_published_by_the_next_run(
     second.write_text(csv(B_THIRD), encoding="utf-8")
     with a_world(tmp_path, warehouse_url) as world:
         runs = LocalRuns(world.platform, world.definitions, world.instance)
-        runs.land(first, None)
+        runs.ingest(first, None)
 
-        def landing_meanwhile(computed: Computed) -> Computed:
+        def ingestion_meanwhile(computed: Computed) -> Computed:
             if world.platform.ledger.entries("acme")[-1].file_name == "acme_1.csv":
-                runs.land(second, None)
+                runs.ingest(second, None)
             return computed
 
-        monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(landing_meanwhile))
+        monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(ingestion_meanwhile))
         again = LocalRuns(world.platform, build_definitions(world.platform.settings), world.instance)
-        again.run_lane("acme")
+        again.run_pipeline("acme")
         assert {entry.file_name: entry.status for entry in world.platform.ledger.entries("acme")} == {
             "acme_1.csv": "COMPLETED",
             "acme_2.csv": "PROCESSING",
         }
-        again.run_lane("acme")
+        again.run_pipeline("acme")
         assert world.rows("performance_data")["account_id"].to_list() == ["A", "B"]
         assert world.platform.ledger.pending("acme") == []

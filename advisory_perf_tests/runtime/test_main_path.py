@@ -35,7 +35,7 @@ def test_every_count_break_and_figure_is_the_known_one(loaded: Installation, sam
     assert_equals_truth(loaded.platform().warehouse, samples.truth)
 
 
-def test_months_that_the_vendor_leaves_out_are_told_but_for_the_one_an_unreadable_row_may_be(loaded: Installation) -> None:
+def test_months_that_the_vendor_leaves_out_are_reported_but_for_the_one_an_unreadable_row_may_be(loaded: Installation) -> None:
     """Vendor A leaves months of some accounts out, and has one row in which neither account nor day can be read."""
     warehouse = loaded.platform().warehouse
     valued = warehouse.query("SELECT account_id, as_of_date, ending_market_value FROM performance_data WHERE data_source = 'vendor_a'")
@@ -50,9 +50,9 @@ def test_months_that_the_vendor_leaves_out_are_told_but_for_the_one_an_unreadabl
         if held.get((account, last)) and (before is None or (account, before) in held) and (account, day) not in held.keys() | quarantined
     ]
     several = {day for _, day in gone if [other for _, other in gone].count(day) > 1}
-    told = warehouse.query("SELECT account_id, as_of_date FROM data_quality_issues WHERE issue_type = 'DQ_ACCOUNT_MISSING'")
-    assert sorted(told.rows()) == sorted((account, day) for account, day in gone if day in several)
-    assert told.height > 0
+    reported = warehouse.query("SELECT account_id, as_of_date FROM data_quality_issues WHERE issue_type = 'DQ_ACCOUNT_MISSING'")
+    assert sorted(reported.rows()) == sorted((account, day) for account, day in gone if day in several)
+    assert reported.height > 0
 
 
 def test_running_everything_again_changes_no_row_and_no_count(loaded: Installation, samples: Samples, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_failed_file_that_comes_again_is_tried_again(tmp_path: Path, warehouse
 
 
 def test_closing_states_make_pieces_equal_to_the_whole(loaded: Installation, samples: Samples, tmp_path: Path, warehouse_url: str) -> None:
-    """Month by month through the lane, each from the closing cross-section before, gives the bits of one pass."""
+    """Month by month through the pipeline, each from the closing cross-section before, gives the bits of one pass."""
     monthly = next(file for file in samples.files if file.vendor == "vendor_c")
     rows = json.loads(monthly.content)
     months = sorted({row["reporting"]["period_end"] for row in rows})[:4]

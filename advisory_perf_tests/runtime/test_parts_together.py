@@ -52,9 +52,9 @@ def test_the_platform_is_made_of_what_the_settings_say(tmp_path: Path, monkeypat
 def test_every_resource_and_the_pulses_sensors_are_there(tmp_path: Path) -> None:
     made = build_definitions(settings_with_acme(tmp_path))
     resources = dict(made.resources or {})
-    assert set(resources) == {"lake", "published", "accounts", "turns"}
+    assert set(resources) == {"lake", "published", "accounts", "locks"}
     assert isinstance(resources["accounts"], AccountsIOManager)
-    assert {resources[name].required_resource_keys == {"turns"} for name in ("lake", "published")} == {True}
+    assert {resources[name].required_resource_keys == {"locks"} for name in ("lake", "published")} == {True}
     managers: dict[str, set[str]] = {}
     for spec in made.resolve_all_asset_specs():
         key = made.resolve_assets_def(spec.key).get_io_manager_key_for_asset_key(spec.key)
@@ -144,12 +144,12 @@ def test_the_doctor_looks_at_every_part_in_this_order(
     looked_at(dagster_url="postgresql+psycopg2://elsewhere/x", heartbeat_file=tmp_path / "beat")
     assert (runs_by_itself.call_args.args[1], runs_by_itself.call_args.kwargs["is_embedded"]) == (tmp_path / "beat", False)
     found = looked_at()
-    told = {name: runs_by_itself.call_args.kwargs[name] for name in ("waiting", "is_embedded")}
-    assert told == {"waiting": 0, "is_embedded": True}
+    reported = {name: runs_by_itself.call_args.kwargs[name] for name in ("waiting", "is_embedded")}
+    assert reported == {"waiting": 0, "is_embedded": True}
     assert list(found) == [
         *("feeds", "home", "lake: write", "lake: list", "lake: read", "lake: delete", "warehouse", "warehouse: schema"),
         *("roles", "partitions: performance_data", "partitions: reconciliation_results", "indexes", "constraints"),
-        *(f"ledger: {part}" for part in ("RECEIVED", "PROCESSING", "FAILED", "rows", "published rows", "landings")),
+        *(f"ledger: {part}" for part in ("RECEIVED", "PROCESSING", "FAILED", "rows", "published rows", "ingestions")),
         *("alerts: channel", "alerts: waiting", "alerts: open", "daemon", "queue"),
     ]
     assert found["feeds"][0].says == "5 valid: acme, vendor_a, vendor_b, vendor_c, vendor_d"
@@ -344,7 +344,7 @@ def test_a_server_answers_where_it_takes_connections_or_says_why_not(
     assert (connect.call_args.args, connect.call_args.kwargs) == (("an address",), {"connect_timeout": 3})
 
 
-def test_a_server_that_was_given_up_is_alive_when_it_is_started_again_and_not_before() -> None:
+def test_a_server_that_was_abandoned_is_alive_when_it_is_started_again_and_not_before() -> None:
     calls: list[str] = []
     server = Mock(is_alive=True, stop=lambda: calls.append("stop"), start=lambda: calls.append("start"))
     part = EmbeddedServer(server)

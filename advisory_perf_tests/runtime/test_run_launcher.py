@@ -1,4 +1,4 @@
-"""Runs whose process is gone, told without the code server that started it."""
+"""Runs whose process is gone, reported without the code server that started it."""
 
 import json
 import os

@@ -15,14 +15,14 @@ from advisory_perf_tests.states import differences
 pytestmark = pytest.mark.slow
 
 
-def test_random_deliveries_under_random_trouble_end_as_if_nothing_had_happened() -> None:
+def test_random_deliveries_under_random_incident_end_as_if_nothing_had_happened() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "advisory_perf_tests.soak", "--minutes", "0.5", "--lake", "bucket"]
     done = subprocess.run(command, capture_output=True, text=True, env=without_settings(), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended as if nothing had happened" in done.stdout
 
 
-def test_what_is_compared_does_not_depend_on_how_many_deliveries_a_lane_run_has(server_home: Path) -> None:
+def test_what_is_compared_does_not_depend_on_how_many_deliveries_a_pipeline_run_has(server_home: Path) -> None:
     deliveries = Deliveries(random.Random(2883))
     for _ in range(8):
         names = [one.name for one in deliveries.sent]

@@ -23,7 +23,7 @@ POLICY = Policy()
 
 
 def seen(*, is_alive: bool, started: float, answered: float | None, deaths: list[float], own: list[float] | None = None) -> Seen:
-    """A part whose deaths are its own unless some are told apart."""
+    """A part whose deaths are its own unless some are distinguished."""
     return Seen(is_alive, started, answered, deaths, deaths if own is None else own, SILENCE)
 
 
@@ -41,7 +41,7 @@ def seen(*, is_alive: bool, started: float, answered: float | None, deaths: list
         pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW - 5, NOW - 1]), Step.START, id="died again, a second ago"),
         pytest.param(seen(is_alive=False, started=0, answered=None, deaths=[NOW - 601, NOW]), Step.START, id="died long ago, too"),
         pytest.param(
-            seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)]), Step.GIVE_UP, id="keeps dying"
+            seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)]), Step.ABANDON, id="keeps dying"
         ),
         pytest.param(
             seen(is_alive=False, started=0, answered=None, deaths=[NOW - n for n in range(6, -1, -1)], own=[NOW]),
@@ -64,7 +64,7 @@ def test_a_part_that_is_paused_is_replaced_well_within_half_a_minute() -> None:
 
 @dataclass
 class Fake:
-    """A part that does as it is told."""
+    """A part that does as it is reported."""
 
     name: str
     journal: list[str]

@@ -233,9 +233,9 @@ def test_no_page_shows_this_one_within_itself(page: Page, path: str) -> None:
     ("mode", "dest", "status"), [("navigate", "document", 200), ("navigate", "iframe", 403), ("no-cors", "script", 403), ("", "", 403)]
 )
 def test_a_foreign_page_may_link_to_this_one_and_take_nothing_of_it(page: Page, mode: str, dest: str, status: int) -> None:
-    told = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": mode, "Sec_Fetch_Dest": dest}
-    assert page.ask("GET", "/", **told)[0] == status
-    assert page.ask("GET", "/", **{**told, "Sec_Fetch_Site": "same-origin"})[0] == 200
+    reported = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": mode, "Sec_Fetch_Dest": dest}
+    assert page.ask("GET", "/", **reported)[0] == status
+    assert page.ask("GET", "/", **{**reported, "Sec_Fetch_Site": "same-origin"})[0] == 200
 
 
 def test_a_query_that_takes_long_to_read_is_not_read(page: Page, read_only_page: Page) -> None:

@@ -63,7 +63,7 @@ def run(installation: Installation | Passing, folder: Path, files: Sequence[Samp
         path.write_bytes(file.content)
     with installation.instance() as instance:
         runs = LocalRuns(installation.platform(), installation.definitions(), instance)
-        outcome = run_files(runs, paths, vendor, landed=lambda _: None, lane_done=lambda _name, _of: None)
+        outcome = run_files(runs, paths, vendor, ingested=lambda _: None, pipeline_done=lambda _name, _of: None)
     assert outcome.failures == []
     return outcome.handed
 

@@ -39,8 +39,8 @@ def csv_lines(samples: Samples) -> list[list[str]]:
 def whole_lines(samples: Samples) -> list[tuple[str, ...]]:
     """Vendor A's lines that count: full, readable, once each, and not contradicted."""
     readable = {tuple(line): None for line in csv_lines(samples) if len(line) == 14 and "n/a?" not in line}
-    told = Counter((line[0], line[3]) for line in readable)
-    return [line for line in readable if told[line[0], line[3]] == 1]
+    reported = Counter((line[0], line[3]) for line in readable)
+    return [line for line in readable if reported[line[0], line[3]] == 1]
 
 
 def sheet(samples: Samples) -> pl.DataFrame:
@@ -90,14 +90,14 @@ def test_the_files_are_the_ones_the_truth_names(samples: Samples) -> None:
 def test_the_csv_has_the_defects_the_truth_counts(samples: Samples) -> None:
     lines = csv_lines(samples)
     whole = [tuple(line) for line in lines if len(line) == 14 and "n/a?" not in line]
-    told = Counter((line[0], line[3]) for line in set(whole))
+    reported = Counter((line[0], line[3]) for line in set(whole))
     file = samples.truth["vendor_a"].files["vendor_a_performance_20240630.csv"]
     assert file.read == len(lines)
     assert file.duplicates == len(whole) - len(set(whole)) > 1
     assert file.quarantined == {
         "E_NUMBER": sum(len(line) == 14 and "n/a?" in line for line in lines),
         "E_FIELDS": sum(len(line) != 14 for line in lines),
-        "E_KEY_CONFLICT": sum(count for count in told.values() if count > 1),
+        "E_KEY_CONFLICT": sum(count for count in reported.values() if count > 1),
     }
     assert min(file.quarantined.values()) > 1
     assert file.accepted == len(whole_lines(samples))
@@ -267,8 +267,8 @@ def test_the_days_that_count_roll_forward_add_up_and_link_to_the_truth(samples: 
     assert counting.select(((grown - 1 - pl.col("TWRReturn")).abs() < 6e-7).all()).item()
     linked = dict(counting.group_by("AccountNumber").agg(grown.product() - 1).iter_rows())
     truth = samples.truth["vendor_d"].accounts
-    assert {account: float(told.cumulative_twrr) for account, told in truth.items()} == pytest.approx(linked, abs=1e-12)
-    assert {told.rows for told in truth.values()} == {20}
+    assert {account: float(reported.cumulative_twrr) for account, reported in truth.items()} == pytest.approx(linked, abs=1e-12)
+    assert {reported.rows for reported in truth.values()} == {20}
 
 
 def test_the_parquet_columns_are_exact_money_dates_and_floats(samples: Samples) -> None:

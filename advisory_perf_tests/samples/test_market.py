@@ -85,7 +85,7 @@ def test_the_truth_of_one_account_is_what_paper_and_pencil_say() -> None:
         a_month(date(2024, 2, 29), beginning=0, ending=0),
         a_month(date(2024, 3, 31), beginning=0, ending=40_000, paid_in=50_000),
     ]
-    file = {"f": FileTruth(status="LANDED", read=3, accepted=3)}
+    file = {"f": FileTruth(status="INGESTED", read=3, accepted=3)}
 
     truth = vendor_truth(file, reversed(positions), FlowTiming.END_OF_DAY)
 
@@ -128,7 +128,7 @@ def test_a_misstated_ending_is_carried_on_and_breaks_one_identity_only() -> None
     assert all(row.beginning == last.ending for last, row in pairwise(wrong))
 
 
-def test_month_ends_know_the_leap_year_and_the_turn_of_the_year() -> None:
+def test_month_ends_know_the_leap_year_and_the_end_of_the_year() -> None:
     assert month_ends(date(2024, 2, 29), 3) == (date(2023, 12, 31), date(2024, 1, 31), date(2024, 2, 29))
     with pytest.raises(ValueError, match="pass a month end"):
         month_ends(date(2024, 2, 28), 3)

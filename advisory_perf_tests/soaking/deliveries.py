@@ -54,8 +54,8 @@ class Deliveries:
     _versions: dict[tuple[str, int], int] = field(default_factory=dict)
     _number: int = 0
 
-    def next(self, landed: Collection[str], ended: Collection[str]) -> Delivery:
-        """Another file. Only what has ``landed``, by name, is copied, and only what has ``ended`` comes again.
+    def next(self, ingested: Collection[str], ended: Collection[str]) -> Delivery:
+        """Another file. Only what has ``ingested``, by name, is copied, and only what has ``ended`` comes again.
 
         Which of two equal files is the copy would depend on which is read first, and a file that takes its own place in incoming/ has
         come when it came the last time.
@@ -63,7 +63,7 @@ class Deliveries:
         vendor = self.chance.choice(VENDORS)
         kind = self.chance.choices(list(_KINDS), list(_KINDS.values()))[0]
         if kind in {"copy", "again"}:
-            return self._repeated(kind, landed, ended) or self._of_new_days("new", vendor)
+            return self._repeated(kind, ingested, ended) or self._of_new_days("new", vendor)
         if kind in {"unreadable", "unknown"}:
             return self._wrong(kind, vendor)
         known = [day for of_vendor, day in self._versions if of_vendor == vendor]
@@ -73,11 +73,11 @@ class Deliveries:
             return self._of_days(kind, vendor, [self._left_out[vendor].pop()])
         return self._of_new_days("a bad row" if kind == "a bad row" else "new", vendor)
 
-    def _repeated(self, kind: str, landed: Collection[str], ended: Collection[str]) -> Delivery | None:
+    def _repeated(self, kind: str, ingested: Collection[str], ended: Collection[str]) -> Delivery | None:
         among = [
             one
             for one in self.sent
-            if (one.kind in _WHOLE and one.name in landed)
+            if (one.kind in _WHOLE and one.name in ingested)
             or (kind == "again" and one.kind != "copy" and one.name in ended and one.is_known_to_a_vendor)
         ]
         if not among:
@@ -122,7 +122,7 @@ def _row(account: str, day: int, version: int) -> str:
 
 
 def _value(account: str, day: int) -> Decimal:
-    """Its value at the end of the day, as first told; a restatement leaves the next day's beginning as it was."""
+    """Its value at the end of the day, as first reported; a restatement leaves the next day's beginning as it was."""
     value = Decimal(1000 * (1 + ord(account) - ord("A"))).quantize(_CENT)
     for past in range(day + 1):
         value += _gain(account, past) + (Decimal(50) if (past + ord(account)) % 7 == 0 else 0)

@@ -50,7 +50,7 @@ class SoakedLake(ABC):
 
     @property
     @abstractmethod
-    def troubles(self) -> dict[str, Callable[[], Heal]]:
+    def incidents(self) -> dict[str, Callable[[], Heal]]:
         """What may befall it; each begins when it is called, and gives what ends it."""
 
     @abstractmethod
@@ -82,7 +82,7 @@ class SoakedBucket(SoakedLake):
         return Lake(_BUCKET, endpoint_url=self.server)
 
     @property
-    def troubles(self) -> dict[str, Callable[[], Heal]]:
+    def incidents(self) -> dict[str, Callable[[], Heal]]:
         def spell(faults: Faults) -> Callable[[], Heal]:
             def begin() -> Heal:
                 self.proxy.faults = faults
@@ -122,7 +122,7 @@ class SoakedFolder(SoakedLake):
         return Lake(str(self.root))
 
     @property
-    def troubles(self) -> dict[str, Callable[[], Heal]]:
+    def incidents(self) -> dict[str, Callable[[], Heal]]:
         return {"the lake is full": self._fill, "the lake is read-only": self._bar} if self.is_mounted else {}
 
     def _fill(self) -> Heal:

@@ -24,7 +24,7 @@ PARTS = {"code server": b"\0api\0grpc\0", "daemon": b"\0dagster._daemon\0", "web
 _WORKER = b"spawn_main"
 _FINAL = ("COMPLETED", "COMPLETED_WITH_ISSUES", "DUPLICATE", "FAILED")
 _OVER = ("SUCCESS", "FAILURE", "CANCELED")
-_IN_TROUBLE = ("STUCK_FILE", "LANE_FAILED", "TURN_HELD", "TRIED_FOR_LONG", "ODD_NAME", "E_POISONED")
+_IN_INCIDENT = ("STUCK_FILE", "LANE_FAILED", "TURN_HELD", "TRIED_FOR_LONG", "ODD_NAME", "E_POISONED")
 _START_SECONDS = 180
 
 
@@ -56,8 +56,8 @@ class Running:
         kept = self.home / "soaked_address"
         if not kept.exists():
             wait_for(self._addresses, _START_SECONDS, "a daemon that tells the server's address")
-            (told,) = self._addresses()
-            kept.write_text(told, encoding="utf-8")
+            (reported,) = self._addresses()
+            kept.write_text(reported, encoding="utf-8")
         return f"postgresql://postgres@/{database}?{kept.read_text(encoding='utf-8')}"
 
     def _addresses(self) -> set[str]:
@@ -108,12 +108,14 @@ class Running:
             runs = self.query(
                 "dagster", "SELECT status, pipeline_name, run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
             )
-            alerts = self.query("advisory_perf", "SELECT code, subject, message FROM open_alerts WHERE code = ANY(%s)", [list(_IN_TROUBLE)])
+            alerts = self.query(
+                "advisory_perf", "SELECT code, subject, message FROM open_alerts WHERE code = ANY(%s)", [list(_IN_INCIDENT)]
+            )
         except psycopg.Error as error:
             return [str(error).strip()]
         found += [f"{name} is {status}" for name, status, _ in entries if status not in _FINAL]
-        found += [f"{name} was given up" for name, _, code in entries if code == "E_POISONED"]
-        found += [f"{count} deliveries of {vendor} wait for their lane" for vendor, count in pending.items() if count]
+        found += [f"{name} was abandoned" for name, _, code in entries if code == "E_POISONED"]
+        found += [f"{count} deliveries of {vendor} wait for their pipeline" for vendor, count in pending.items() if count]
         found += [f"{job} is {status} (run {run})" for status, job, run in runs]
         found += [f"alert {subject}: {message}" for _, subject, message in alerts]
         if len(entries) != expected:

@@ -16,19 +16,19 @@ from advisory_perf_tests.orchestration.scenarios import World
 from advisory_perf_tests.soaking.deliveries import VENDORS, Delivery
 from advisory_perf_tests.states import TABLES, State, state_of, without_staged
 
-_DEPENDS_ON_LANE_RUNS = {"performance_data_history", "alerts"}
-"""What a lane run replaced, and alerts that were over again, depend on how many deliveries each lane run had; what counts now does not."""
+_DEPENDS_ON_PIPELINE_RUNS = {"performance_data_history", "alerts"}
+"""What a pipeline run replaced, and alerts that were over again, depend on how many deliveries each run had; what counts now does not."""
 
-_TABLES = {name: without for name, without in TABLES.items() if name not in _DEPENDS_ON_LANE_RUNS}
+_TABLES = {name: without for name, without in TABLES.items() if name not in _DEPENDS_ON_PIPELINE_RUNS}
 _TABLES["etl_processing_log"] += ",records_inserted,records_updated"
-"""Rows of a delivery that a later one of the same lane run replaced were never inserted by it."""
+"""Rows of a delivery that a later one of the same pipeline run replaced were never inserted by it."""
 
 
 def soaked_state(platform: Platform) -> State:
     """What is compared.
 
-    Windows of the lake without published rows are left out: a lane run that goes from one day to a later one writes those between, which
-    then carry on what was before.
+    Windows of the lake without published rows are left out: a pipeline run that goes from one day to a later one writes those between,
+    which then carry on what was before.
     """
     found = without_staged(state_of(platform, _TABLES))
     days = platform.warehouse.query("SELECT DISTINCT data_source, as_of_date::text AS day FROM performance_data").rows()
@@ -42,7 +42,7 @@ def _window_of(line: str) -> str | None:
 
 
 def undisturbed(folder: Path, feeds: Path, deliveries: Sequence[Delivery], *, one_by_one: bool = False) -> State:
-    """The state after they were landed in their order of arrival, and each lane has run; ``one_by_one``: after each of them."""
+    """The state after they were ingested in their order of arrival, and each pipeline has run; ``one_by_one``: after each of them."""
     folder.mkdir()
     with EmbeddedPostgres(folder / "home") as server, forgetful() as instance, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -52,20 +52,20 @@ def undisturbed(folder: Path, feeds: Path, deliveries: Sequence[Delivery], *, on
         for delivery in deliveries:
             _hand_over(world, delivery)
             if one_by_one:
-                _run_lanes(world)
-        _run_lanes(world)
+                _run_pipelines(world)
+        _run_pipelines(world)
         return soaked_state(world.platform)
 
 
 def _hand_over(world: World, delivery: Delivery) -> None:
     if delivery.is_known_to_a_vendor:
-        world.land(delivery.name, delivery.content, delivery.folder)
+        world.ingest(delivery.name, delivery.content, delivery.folder)
     else:
         world.put(delivery.name, delivery.content, delivery.folder)
         world.reject_unclaimed(unclaimed_config(delivery.path, log_level="CRITICAL"))
 
 
-def _run_lanes(world: World) -> None:
+def _run_pipelines(world: World) -> None:
     for vendor in VENDORS:
         if world.platform.ledger.pending(vendor):
-            world.run_pending_lane(vendor)
+            world.run_pending_pipeline(vendor)

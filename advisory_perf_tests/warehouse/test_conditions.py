@@ -194,7 +194,7 @@ def test_a_condition_chooses_rows(stocked: Warehouse, where: str, ids: list[int]
         ("id = note", "compares id, which is a number, with note, which is a text"),
     ],
 )
-def test_a_value_that_a_column_cannot_be_is_told(stocked: Warehouse, where: str, why: str) -> None:
+def test_a_value_that_a_column_cannot_be_is_reported(stocked: Warehouse, where: str, why: str) -> None:
     with pytest.raises(WarehouseError, match=why):
         chosen(stocked, where)
 
@@ -334,7 +334,7 @@ def test_a_filter_is_on_the_column_that_the_relation_has_for_it() -> None:
     )
 
 
-def test_a_filter_without_a_column_is_told(stocked: Warehouse) -> None:
+def test_a_filter_without_a_column_is_reported(stocked: Warehouse) -> None:
     with pytest.raises(WarehouseError, match="samples has no column for --vendor, which would be data_source or vendor; leave it out"):
         chosen(stocked, None, Filters(vendor="alpha"))
 

@@ -204,7 +204,7 @@ def test_a_server_that_is_not_running_has_no_url(tmp_path: Path) -> None:
         EmbeddedPostgres(tmp_path).url()
 
 
-def test_a_folder_that_cannot_hold_a_server_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_hold_a_server_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "postgres").write_text("a file in the way")
     with pytest.raises(WarehouseError, match="does not start"):
         EmbeddedPostgres(tmp_path).start()
@@ -247,8 +247,8 @@ def test_a_home_with_a_long_path_has_its_socket_in_a_short_folder_of_its_own_use
         url, folder = server.url(), socket_of(server)
         assert len(str(folder)) < 80
         assert is_closed(folder, uid=(home / "postgres").stat().st_uid)
-        told = as_nobody(url)
-        assert "ermission denied" in told or os.geteuid() != 0, told
+        reported = as_nobody(url)
+        assert "ermission denied" in reported or os.geteuid() != 0, reported
     with EmbeddedPostgres(home) as again:
         assert again.url() == url, "the address of a home stays"
     assert modes_above(home) == above
@@ -257,15 +257,15 @@ def test_a_home_with_a_long_path_has_its_socket_in_a_short_folder_of_its_own_use
 
 def test_another_user_of_the_machine_is_refused_even_at_an_open_door(server_home: Path) -> None:
     with EmbeddedPostgres(server_home) as server:
-        told = as_nobody(server.url())
+        reported = as_nobody(server.url())
         if os.geteuid() != 0:
             assert not stat.S_IMODE((server_home / "postgres").stat().st_mode) & 0o077
             return
-        assert "ermission denied" in told
+        assert "ermission denied" in reported
         for path in (server_home, server_home / "postgres", server_home / "postgres" / ".s.PGSQL.5432"):
             path.chmod(0o777)
-        told = as_nobody(server.url())
-        assert 'Peer authentication failed for user "postgres"' in told
+        reported = as_nobody(server.url())
+        assert 'Peer authentication failed for user "postgres"' in reported
         assert "Peer authentication failed" in as_nobody(server.url(user="advisory_perf_reader"))
 
 

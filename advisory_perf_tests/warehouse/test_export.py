@@ -192,7 +192,7 @@ def test_tables_and_views_are_exportable_but_no_partitions_and_no_migration_tabl
     assert relations == sorted(relations)
 
 
-def test_an_unknown_relation_is_told_with_the_closest_and_all_there_are(warehouse: Warehouse) -> None:
+def test_an_unknown_relation_is_reported_with_the_closest_and_all_there_are(warehouse: Warehouse) -> None:
     with pytest.raises(WarehouseError, match=r"did you mean performance_data\? choose one of accounts, "):
         exported(warehouse, "Performance_dat", ExportFormat.CSV)
     with pytest.raises(WarehouseError, match="no table or view 'accounts; DROP TABLE accounts' to export"):

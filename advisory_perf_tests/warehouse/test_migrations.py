@@ -73,7 +73,9 @@ def test_results_that_are_there_are_held_against_the_new_causes_apart_from_the_c
     assert Warehouse(empty_url).query(checks).rows() == expected
 
 
-def test_what_landed_before_days_were_kept_has_those_that_were_published_or_are_its_first_and_last(empty_url: str, tmp_path: Path) -> None:
+def test_what_was_ingested_before_days_were_kept_has_those_that_were_published_or_are_its_first_and_last(
+    empty_url: str, tmp_path: Path
+) -> None:
     for path in (Path(__file__).parents[2] / "sql").glob("000[1-8]_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
     migrate(empty_url, tmp_path)

@@ -3,7 +3,7 @@
 import pytest
 
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.warehouse.waiting import impatient
 
 pytestmark = pytest.mark.slow
@@ -19,10 +19,10 @@ def test_a_server_that_does_not_answer_is_waited_for_ten_seconds_or_as_its_addre
     assert [found[f"keepalives_{name}"] for name in ("idle", "interval", "count")] == ["30", "10", "3"]
 
 
-def test_a_turn_is_waited_for_ten_minutes_and_nothing_else_ends_the_wait(shared_warehouse: Warehouse) -> None:
-    with Turns(impatient(shared_warehouse, "-c statement_timeout=3s")) as turns:
-        assert turns.take("a lane")
-        connection = turns._connection  # noqa: SLF001 - nobody else can ask a session for its settings
+def test_a_lock_is_waited_for_ten_minutes_and_nothing_else_ends_the_wait(shared_warehouse: Warehouse) -> None:
+    with Locks(impatient(shared_warehouse, "-c statement_timeout=3s")) as locks:
+        assert locks.take("a pipeline")
+        connection = locks._connection  # noqa: SLF001 - nobody else can ask a session for its settings
         assert connection is not None
         found = {
             name: connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in ("lock_timeout", "statement_timeout")
@@ -30,10 +30,10 @@ def test_a_turn_is_waited_for_ten_minutes_and_nothing_else_ends_the_wait(shared_
     assert found == {"lock_timeout": ("10min",), "statement_timeout": ("0",)}
 
 
-def test_who_writes_to_the_lake_under_a_turn_may_be_stopped_for_as_long_as_it_likes(shared_warehouse: Warehouse) -> None:
-    with Turns(impatient(shared_warehouse, "-c idle_in_transaction_session_timeout=3s")) as turns:
-        turns.wait("a lane")
-        with turns.kept() as connection:
+def test_who_writes_to_the_lake_under_a_lock_may_be_stopped_for_as_long_as_it_likes(shared_warehouse: Warehouse) -> None:
+    with Locks(impatient(shared_warehouse, "-c idle_in_transaction_session_timeout=3s")) as locks:
+        locks.wait("a pipeline")
+        with locks.kept() as connection:
             assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("0",)
 
 

@@ -134,7 +134,7 @@ def test_a_child_of_a_process_does_not_share_its_connection(warehouse: Warehouse
     assert session(warehouse) == held
 
 
-def test_who_needs_one_more_than_are_lent_at_most_is_told_so(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_needs_one_more_than_are_lent_at_most_is_reported_so(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_PATIENCE_SECONDS", 0.1)
     lending = Connections(lambda: psycopg.connect(warehouse_url))
     with ExitStack() as blocks:
@@ -157,6 +157,6 @@ def test_who_needs_one_more_than_are_lent_at_most_waits_for_it(warehouse_url: st
     assert len(sessions(warehouse_url)) == pool._KEPT  # noqa: SLF001
 
 
-def test_an_address_that_does_not_answer_is_told_by_its_own_reason_at_once() -> None:
+def test_an_address_that_does_not_answer_is_reported_by_its_own_reason_at_once() -> None:
     with pytest.raises(WarehouseOutageError, match=r"nowhere\.invalid/x cannot be reached \(.*resolve.*\)"):
         session(Warehouse("postgresql://nowhere.invalid/x"))

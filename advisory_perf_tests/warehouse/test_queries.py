@@ -1,4 +1,4 @@
-"""What a person is told of deliveries, vendors and their largest breaks."""
+"""What a person is reported of deliveries, vendors and their largest breaks."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,7 +11,7 @@ from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
-from advisory_perf_tests.deliveries.test_ledger import identity, january, land, publish
+from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january, publish
 from advisory_perf_tests.warehouse.scenarios import JANUARY, put, replace_slice, rows_of, valuation
 
 pytestmark = pytest.mark.slow
@@ -89,8 +89,8 @@ def test_the_largest_breaks_are_those_of_most_tolerances_after_whole_deliveries(
 
 
 def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(9), quarantined=2)
-    land(ledger, "two", january(1), january(9))
+    ingest(ledger, "one", january(1), january(9), quarantined=2)
+    ingest(ledger, "two", january(1), january(9))
     publish(ledger, january(1), january(31))
     ledger.claim(**identity("three", sha256="bytes of two"))
     (row,) = warehouse.query("SELECT * FROM data_quality_dashboard").to_dicts()
@@ -101,7 +101,7 @@ def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, l
 
 
 def test_the_dashboards_pass_rate_is_that_of_the_figures_that_were_compared(warehouse: Warehouse, ledger: Ledger) -> None:
-    land(ledger, "one", january(1), january(9))
+    ingest(ledger, "one", january(1), january(9))
     place = {"account_id": "A-1", "as_of_date": january(1), "data_source": "alpha", "tolerance_threshold": Decimal(1)}
     outcomes = {"net_flow": True, "twrr": False, "ending_market_value": None}
     figures = [{**place, "field_name": field, "within_tolerance": within} for field, within in outcomes.items()]
@@ -115,7 +115,7 @@ def test_a_row_in_quarantine_is_published_where_its_own_vendor_has_another_row_o
     issues = rows_of(QUARANTINED_ROWS, {**row, "reason": "no number", "raw_row": "A-1,many"})
     ledger.claim(**identity("one"))
     days = [january(1)]
-    ledger.landed("one", read=2, accepted=1, quarantined=1, duplicate=0, footer=0, as_of_dates=days, issues=issues)
+    ledger.mark_ingested("one", read=2, accepted=1, quarantined=1, duplicate=0, footer=0, as_of_dates=days, issues=issues)
     for vendor, is_published in (("beta", False), ("alpha", True)):
         published = rows_of(PERFORMANCE_DATA, valuation("A-1", january(1), data_source=vendor))
         replace_slice(warehouse, PERFORMANCE_DATA, published, vendor=vendor, first=january(1), last=january(1))

@@ -155,7 +155,7 @@ def test_a_rolled_back_transaction_leaves_a_connection_its_role(postgres: Embedd
         assert connection.execute("SELECT current_user::text").fetchone() == (READER,)
 
 
-def test_a_login_that_may_not_act_as_the_role_is_told_what_to_grant(postgres: EmbeddedPostgres, migrated: str) -> None:
+def test_a_login_that_may_not_act_as_the_role_is_reported_what_to_grant(postgres: EmbeddedPostgres, migrated: str) -> None:
     with pytest.raises(
         WarehouseError, match=r"may not act as advisory_perf_writer; run `advisory-perf migrate`, or .* GRANT advisory_perf_w"
     ):

@@ -17,17 +17,17 @@ from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.deliveries.alerts import alert_rejection, follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import ClaimOutcome, claim
 from advisory_perf.deliveries.ledger import Ledger
-from advisory_perf.errors import LostTurnError, WarehouseError, WarehouseOutageError
+from advisory_perf.errors import LostLockError, WarehouseError, WarehouseOutageError
 from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf.warehouse.filters import Filters
-from advisory_perf.warehouse.locks import Turns, is_free, sweep_turns
+from advisory_perf.warehouse.locks import Locks, is_free, sweep_locks
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.alerts.test_outbox import an_alert
-from advisory_perf_tests.deliveries.test_ledger import identity, land
+from advisory_perf_tests.deliveries.test_ledger import identity, ingest
 from advisory_perf_tests.reconciliation.breaking import JUNE, MAY, Vendor
 from advisory_perf_tests.warehouse.scenarios import JANUARY, everything, put, replace_slice, rows_of, valuation
 from advisory_perf_tests.warehouse.waiting import impatient, until_blocked
@@ -89,24 +89,24 @@ def test_a_publication_waits_for_one_of_the_same_vendor_and_for_none_of_another(
     assert second.result().updated == 1
 
 
-def test_a_publication_asks_whose_turn_it_is_once_it_has_the_vendor_to_itself(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
-    """Asked before, a turn that is lost while it waits would not be noticed."""
+def test_a_publication_asks_whose_lock_it_is_once_it_has_the_vendor_to_itself(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
+    """Asked before, a lock that is lost while it waits would not be noticed."""
     frame = rows_of(PERFORMANCE_DATA, valuation("A-1", JANUARY))
     slices = {"vendor": "alpha", "first": JANUARY, "last": JANUARY}
 
-    def publish(turns: Turns) -> None:
-        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, confirm=turns.confirm)  # type: ignore[arg-type]
+    def publish(locks: Locks) -> None:
+        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, confirm=locks.confirm)  # type: ignore[arg-type]
 
-    with Turns(warehouse) as one, Turns(warehouse, wait_seconds=5) as other:
-        one.wait("lane alpha")
+    with Locks(warehouse) as one, Locks(warehouse, wait_seconds=5) as other:
+        one.wait("pipeline alpha")
         with warehouse.connect() as first:
             lock_publication(first, "alpha")
             second = pool.submit(publish, one)
             until_blocked(warehouse, second)
             with psycopg.connect(warehouse.url) as admin:
                 admin.execute("SELECT pg_terminate_backend(%s, 5000)", [one.session])
-            assert other.take("lane alpha")
-        with pytest.raises(LostTurnError, match="took over lane alpha"):
+            assert other.take("pipeline alpha")
+        with pytest.raises(LostLockError, match="took over pipeline alpha"):
             second.result()
     assert everything(warehouse) == []
 
@@ -183,7 +183,7 @@ def test_who_migrates_second_waits_as_long_as_it_takes_and_finds_nothing_to_do(
 
 
 @pytest.mark.parametrize("is_over", [False, True])
-def test_what_two_tell_once_at_once_is_told_once(warehouse: Warehouse, pool: ThreadPoolExecutor, *, is_over: bool) -> None:
+def test_what_two_tell_once_at_once_is_reported_once(warehouse: Warehouse, pool: ThreadPoolExecutor, *, is_over: bool) -> None:
     outbox, news = Outbox(warehouse), an_alert("news", is_over=is_over)
     outbox.update(raised=[an_alert("old")])
     with warehouse.connect() as holder:
@@ -210,7 +210,7 @@ WRITERS: dict[str, Callable[[Warehouse, list[int], list[int]], object]] = {
     "a rejection": lambda warehouse, _, deliveries: in_a_transaction(
         warehouse, lambda connection: alert_rejection(connection, deliveries[0], code="E_TORN", sentence="x")
     ),
-    "a landing": lambda warehouse, _, deliveries: in_a_transaction(
+    "an ingestion": lambda warehouse, _, deliveries: in_a_transaction(
         warehouse, lambda connection: resolve_rejection(connection, deliveries[0])
     ),
 }
@@ -245,7 +245,7 @@ def test_whoever_changes_alerts_takes_them_in_the_order_of_their_ids(warehouse: 
 def test_a_publication_holds_the_alerts_of_its_deliveries_before_it_changes_one(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
     ledger = Ledger(warehouse)
     for number, name in enumerate(("one", "two")):
-        land(ledger, name, None, None, quarantined=1 + number)
+        ingest(ledger, name, None, None, quarantined=1 + number)
     one, two = (entry.id for entry in ledger.entries())
     first, second = (alert.id for alert in Outbox(warehouse).alerts(only_open=True))
     with warehouse.connect() as holder:
@@ -270,48 +270,48 @@ def test_an_alert_that_was_resolved_while_it_waited_is_not_resolved_again(wareho
     assert alert.resolved_at.year == 2001
 
 
-# turns ----------------------------------------------------------------------------------------------------------------
+# locks ----------------------------------------------------------------------------------------------------------------
 
 
-def test_who_waits_for_a_turn_gets_it_when_it_is_given_back_and_no_sooner(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
-    with Turns(warehouse) as other, Turns(warehouse) as one:  # one ends first, or a failure would wait for ever
-        one.wait("a lane")
-        waiting = pool.submit(other.wait, "a lane")
+def test_who_waits_for_a_lock_gets_it_when_it_is_given_back_and_no_sooner(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
+    with Locks(warehouse) as other, Locks(warehouse) as one:  # one ends first, or a failure would wait for ever
+        one.wait("a pipeline")
+        waiting = pool.submit(other.wait, "a pipeline")
         until_blocked(warehouse, waiting)
-        assert not is_free(warehouse, "a lane")
-        assert is_free(warehouse, "another lane")
+        assert not is_free(warehouse, "a pipeline")
+        assert is_free(warehouse, "another pipeline")
         one.give_back()
         waiting.result()
-        assert warehouse.query("SELECT subject FROM turns")["subject"].to_list() == ["a lane"]
-        assert not is_free(warehouse, "a lane")
-    assert is_free(warehouse, "a lane")
+        assert warehouse.query("SELECT subject FROM locks")["subject"].to_list() == ["a pipeline"]
+        assert not is_free(warehouse, "a pipeline")
+    assert is_free(warehouse, "a pipeline")
 
 
-def test_who_writes_under_a_turn_keeps_it_until_the_transaction_ends(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
-    with Turns(warehouse) as one, Turns(warehouse) as other:
-        one.wait("a lane")
+def test_who_writes_under_a_lock_keeps_it_until_the_transaction_ends(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
+    with Locks(warehouse) as one, Locks(warehouse) as other:
+        one.wait("a pipeline")
         with warehouse.connect() as writing:
             one.confirm(writing)
             with psycopg.connect(warehouse.url) as admin:
                 admin.execute("SELECT pg_terminate_backend(%s, 5000)", [one.session])
-            waiting = pool.submit(other.take, "a lane")
+            waiting = pool.submit(other.take, "a pipeline")
             until_blocked(warehouse, waiting)
             with impatient(warehouse).connect() as also:
                 one.confirm(also)
         assert waiting.result()
 
 
-def test_a_turn_is_swept_only_while_nobody_takes_it(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
+def test_a_lock_is_swept_only_while_nobody_takes_it(warehouse: Warehouse, pool: ThreadPoolExecutor) -> None:
     with warehouse.connect() as connection:
-        connection.execute("INSERT INTO turns (subject, token, holder, taken_at) VALUES ('a lane', 0, 'killed', '2001-01-01')")
+        connection.execute("INSERT INTO locks (subject, token, holder, taken_at) VALUES ('a pipeline', 0, 'killed', '2001-01-01')")
     with warehouse.connect() as taking:
-        taking.execute("SELECT pg_advisory_xact_lock(hashtextextended('a lane', 0))")
-        (held,) = sweep_turns(warehouse, datetime(2001, 1, 2, tzinfo=UTC))
-        assert (held.subject, held.holder) == ("a lane", "killed")
-    assert sweep_turns(warehouse, datetime(2001, 1, 1, tzinfo=UTC)) == []
-    assert warehouse.query("SELECT subject FROM turns").height == 1, "taken at that very moment, and so not before it"
-    assert sweep_turns(warehouse, datetime(2001, 1, 2, tzinfo=UTC)) == []
-    assert warehouse.query("SELECT subject FROM turns").is_empty()
+        taking.execute("SELECT pg_advisory_xact_lock(hashtextextended('a pipeline', 0))")
+        (held,) = sweep_locks(warehouse, datetime(2001, 1, 2, tzinfo=UTC))
+        assert (held.subject, held.holder) == ("a pipeline", "killed")
+    assert sweep_locks(warehouse, datetime(2001, 1, 1, tzinfo=UTC)) == []
+    assert warehouse.query("SELECT subject FROM locks").height == 1, "taken at that very moment, and so not before it"
+    assert sweep_locks(warehouse, datetime(2001, 1, 2, tzinfo=UTC)) == []
+    assert warehouse.query("SELECT subject FROM locks").is_empty()
 
 
 # exports --------------------------------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_an_export_sees_the_warehouse_as_it_was_when_it_began(warehouse: Warehou
 
 def test_an_export_changes_nothing_whatever_a_view_does(warehouse: Warehouse) -> None:
     with warehouse.connect() as connection:
-        connection.execute("CREATE VIEW counting AS SELECT nextval('turn_tokens') AS number")
+        connection.execute("CREATE VIEW counting AS SELECT nextval('lock_tokens') AS number")
     with pytest.raises(WarehouseOutageError, match="read-only transaction"):
         export_relation(warehouse, "counting", form=ExportFormat.CSV, target=BytesIO())
-    assert warehouse.query("SELECT is_called FROM turn_tokens").item() is False
+    assert warehouse.query("SELECT is_called FROM lock_tokens").item() is False

@@ -1,7 +1,7 @@
 """Arrow columns as text: what a value of each type is in the raw rows.
 
 Values that a type can hold and a calendar cannot (a date of the year 5,881,580) stay visible as what they are. A type without a form
-as text (durations, bytes, lists, extension types) is shown as its name, since nothing that was mapped to it could be judged.
+as text (durations, bytes, lists, extension types) is shown as its name, since nothing that was mapped to it could be validated.
 """
 
 import re

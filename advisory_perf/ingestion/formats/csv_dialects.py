@@ -32,7 +32,7 @@ class Dialect:
         return text
 
     def restored_rows(self, raw: pl.DataFrame) -> pl.DataFrame:
-        """The raw rows as they were delivered; a row of which it is ambiguous where a delimiter begins is a misfit."""
+        """The raw rows as they were delivered; a row in which the place of a delimiter is ambiguous is a misfit."""
         if self.doubted:
             begins = [pl.col(name).str.starts_with(rest) for name in cell_columns(raw)[1:] for rest in self.doubted]
             is_doubtful = pl.any_horizontal(pl.lit(value=False), *begins).fill_null(value=False)

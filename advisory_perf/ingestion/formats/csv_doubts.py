@@ -61,7 +61,7 @@ def says_its_end(text: bytes, raw: pl.DataFrame, feed: Feed) -> bool:
 def _without_foreign_quotes(raw: pl.DataFrame, text: bytes, feed: Feed) -> pl.DataFrame:
     """The raw rows without those of which a text is quoted, or something in it escaped, in a way that is not the feed's."""
     layout = feed.files.csv
-    is_ascii = text.isascii()  # which is told sooner than that a sign of several bytes is nowhere
+    is_ascii = text.isascii()  # which is inferred sooner than that a sign of several bytes is nowhere
     signs = {sign: form for sign, form in _QUOTES.items() if sign != layout.quote and not (is_ascii and not sign.isascii())}
     quoted = [form for sign, form in signs.items() if any(one.encode() in text for one in sign)]
     patterns = [rf"(?s)^\s*(?:{'|'.join(quoted)})\s*$"] if quoted else []

@@ -189,7 +189,7 @@ def _block_begin(text: bytes, title: str | None, reading: Reading) -> int:
     wanted = title.encode()
     begin = 0 if text.startswith(wanted) else text.find(b"\n" + wanted) + 1
     if begin == 0 and not text.startswith(wanted):
-        raise reading.refused("E_HEADER_MISSING", f"no line starts with {title!r}, which csv: block in the feed names; mend one of them")
+        raise reading.refused("E_HEADER_MISSING", f"no line starts with {title!r}, which csv: block in the feed names; fix one of them")
     end = text.find(b"\n", begin)
     return len(text) if end == -1 else end + 1
 
@@ -287,7 +287,7 @@ def _in_order(
 
 
 def _closed(raw: pl.DataFrame, text: bytes, header: Header, reading: Reading) -> pl.DataFrame:
-    """The raw rows with the last one judged by how the file ends.
+    """The raw rows with the last one validated by how the file ends.
 
     Where no line end closes the file, it is torn if that last row lacks cells or has a quote that nothing closes; else the row is only
     marked, unless it says itself that it is whole: its last cell may be half a number.
@@ -310,7 +310,7 @@ def _closed(raw: pl.DataFrame, text: bytes, header: Header, reading: Reading) ->
 
 
 def _cells(line: str, layout: Csv) -> list[str]:
-    """The cells of one line that does not fit; none where it cannot be told."""
+    """The cells of one line that does not fit; none where it is ambiguous."""
     try:
         return next(csv.reader(io.StringIO(line, newline=""), strict=True, **_dialect(layout)), [])
     except csv.Error:
@@ -383,9 +383,11 @@ def _refuse_a_second_table(raw: pl.DataFrame, reading: Reading) -> None:
     day = cell(reading.feed.columns["as_of_date"].from_)
     if day not in raw.columns:
         return
-    told = pl.coalesce(MISFIT, day)
+    inferred = pl.coalesce(MISFIT, day)
     numbered = raw.with_row_index("place")
-    suspects = numbered.filter((told != "") & ~told.str.contains(_HAS_DIGIT) & pl.col(MARK).is_not_null().or_(pl.col(MISFIT).is_null()))
+    suspects = numbered.filter(
+        (inferred != "") & ~inferred.str.contains(_HAS_DIGIT) & pl.col(MARK).is_not_null().or_(pl.col(MISFIT).is_null())
+    )
     for place, line in suspects.select("place", LINE_NUMBER).head(_MOST_SUSPECTS).iter_rows():
         words, following = (_row_cells(raw, at, layout) for at in (place, place + 1))
         named = [word for word in words if word]

@@ -92,7 +92,7 @@ def _chosen(workbook: fastexcel.ExcelReader, reading: Reading) -> tuple[str, pl.
     named = reading.feed.files.excel.sheet
     if named is not None:
         if named not in workbook.sheet_names:
-            raise reading.refused("E_DRIFT", f"has no sheet {quoted(named)}, only {listed(workbook.sheet_names)}; mend it in the feed")
+            raise reading.refused("E_DRIFT", f"has no sheet {quoted(named)}, only {listed(workbook.sheet_names)}; fix it in the feed")
         cells = _with_error_names(_loaded(workbook, named))
         return named, cells, _header(cells, reading)
     fitting, refusals, hidden = [], [], []
@@ -215,8 +215,8 @@ def _lines_of(fields: Collection[str], cells: pl.DataFrame, header: Header, feed
             if pivot.names in header.names:
                 names = cells[cells.columns[header.names.index(pivot.names)]]
             else:
-                told = dict(zip(unpivot.period_columns if unpivot is not None else (), period, strict=True))
-                names = pl.repeat(told.get(pivot.names, ""), cells.height, dtype=pl.String(), eager=True)
+                inferred = dict(zip(unpivot.period_columns if unpivot is not None else (), period, strict=True))
+                names = pl.repeat(inferred.get(pivot.names, ""), cells.height, dtype=pl.String(), eager=True)
             found[place] = are_among(names, wanted)
     return found
 
@@ -328,8 +328,8 @@ def _with_sure_titles(
     """The raw rows, in which no number or date of a title or of a line above the header stands for an identifier that it may not be."""
     files, sources = reading.feed.files, [source.from_ for name, source in reading.feed.columns.items() if name in IDENTIFIERS]
     above = [name for name, stated in files.stated.items() if stated.in_ == "preamble"]
-    told = [name for name in sources if name in (*files.title_columns, *above)]
-    if not told:
+    inferred = [name for name in sources if name in (*files.title_columns, *above)]
+    if not inferred:
         return raw
     titles = raw.filter(pl.col(MISFIT).is_not_null() & pl.col(MARK).is_null())[LINE_NUMBER] - 1
     lines, doubted = {*titles, *range(len(header.above))}, set[str]()
@@ -343,5 +343,5 @@ def _with_sure_titles(
         .then(pl.lit(APPROXIMATE) + pl.col(cell(name)))
         .otherwise(cell(name))
         .alias(cell(name))
-        for name in told
+        for name in inferred
     )

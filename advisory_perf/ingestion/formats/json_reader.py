@@ -110,7 +110,7 @@ def _at_path(text: JsonText, path: list[str], beside: Beside, reading: Reading, 
         if name != path[0] and not in_other_case:
             _read_beside(text, (*above, name), beside, reading)
         elif found:
-            raise reading.refused("E_FORMAT", f"has the key {quoted(name)} of its rows twice; which one is meant cannot be told")
+            raise reading.refused("E_FORMAT", f"has the key {quoted(name)} of its rows twice; which one is meant is ambiguous")
         else:
             found = True
             yield from _at_path(text, path[1:], beside, reading, (*above, name))
@@ -148,7 +148,7 @@ def _read_beside(text: JsonText, keys: tuple[str, ...], beside: Beside, reading:
         return
     value, twice, _ = text.value(len(keys))
     if twice is not None:
-        raise reading.refused("E_MAPPING", f"has the key {quoted(twice)} twice in {quoted(keys[-1])}; which one is meant cannot be told")
+        raise reading.refused("E_MAPPING", f"has the key {quoted(twice)} twice in {quoted(keys[-1])}; which one is meant is ambiguous")
     for at in stated:
         beside[at] += [
             _in_notation(text, reading.feed) if isinstance(text, Decimals) else text for text in _leaf(value, at.split(".")[len(keys) :])

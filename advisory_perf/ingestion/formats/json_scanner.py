@@ -105,7 +105,7 @@ class JsonText:
             return value, self._twice, text
 
     def elements(self) -> Iterator[None]:
-        """Stands before each element of an array in turn; whoever iterates moves over it."""
+        """Stands before each element of an array one after another; whoever iterates moves over it."""
         self.take("[")
         if self.peek() == "]":
             self._place += 1

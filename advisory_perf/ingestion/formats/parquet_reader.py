@@ -1,4 +1,4 @@
-"""Parquet bytes to raw rows: typed cells become their exact text again, so that every format is judged alike.
+"""Parquet bytes to raw rows: typed cells become their exact text again, so that every format is validated alike.
 
 What the footer promises is held against the bounds before a page is decoded, and only columns that matter are decoded: those that the
 feed ignores may be of any type. A mapped column needs a form as text (``arrow_text``); of one that nobody maps, a cell without it is

@@ -90,7 +90,7 @@ def plainly_meant(number: pl.Expr, numbers: Numbers, *, shift: int) -> pl.Expr:
 
 
 def meant(number: pl.Expr, numbers: Numbers, *, shift: int) -> pl.Expr:
-    """Plain numbers as the amounts that the feed says they stand for; where the noise cannot be told, with ``APPROXIMATE`` before them.
+    """Plain numbers as the amounts that the feed says they stand for; where the noise is ambiguous, with ``APPROXIMATE`` before them.
 
     ``shift`` is how far the decimal point of the amount lies to the right of the number's, so that decimals are those of the amount.
     """

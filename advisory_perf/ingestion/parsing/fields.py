@@ -21,7 +21,7 @@ from advisory_perf.feeds.sources import INDIAN, Source
 from advisory_perf.ingestion.parsing import denominations
 from advisory_perf.ingestion.parsing import numbers as notation
 from advisory_perf.ingestion.parsing.binary_floats import APPROXIMATE, plainly_meant
-from advisory_perf.ingestion.parsing.notation import Told, ToldNumbers
+from advisory_perf.ingestion.parsing.notation import Inferred, InferredNumbers
 from advisory_perf.ingestion.parsing.numbers import DECIMAL, INFINITE, SCIENTIFIC, is_blank
 from advisory_perf.ingestion.raw_frame import bare, cell
 
@@ -89,10 +89,10 @@ class Field:
         return no_value & (self.text.fill_null("") != "") if self.may_be_null else no_value
 
 
-def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[Field]:
+def fields(feed: Feed, cells: list[str], inferred: Inferred, *, received: date) -> list[Field]:
     """The fields that the feed maps, for a file that has the raw columns ``cells``.
 
-    ``told`` is what the delivery's columns say of their notation. ``received`` is the day of arrival; no as-of date may
+    ``inferred`` is what the delivery's columns say of their notation. ``received`` is the day of arrival; no as-of date may
     lie after it.
     """
     made = []
@@ -102,13 +102,13 @@ def fields(feed: Feed, cells: list[str], told: Told, *, received: date) -> list[
         blank_means_zero = source.blank == "zero" or (not present and source.absent == "zero")
         may_be_null = source.blank != "reject" and name not in NEVER_NULL
         if name in MONEY_FIELDS:
-            made.append(_money(name, source, raw, told.numbers[name], feed, may_be_null=may_be_null, blank_means_zero=blank_means_zero))
+            made.append(_money(name, source, raw, inferred.numbers[name], feed, may_be_null=may_be_null, blank_means_zero=blank_means_zero))
         elif name in RETURN_FIELDS:
-            made.append(_return(name, source, raw, told.numbers[name], may_be_null=may_be_null))
+            made.append(_return(name, source, raw, inferred.numbers[name], may_be_null=may_be_null))
         elif name == "as_of_date":
-            made.append(_date(raw, told, feed, received=received))
+            made.append(_date(raw, inferred, feed, received=received))
         elif name == "currency":
-            made.append(_currency(raw, told, feed))
+            made.append(_currency(raw, inferred, feed))
         else:
             made.append(_text(name, source, raw, feed, may_be_null=may_be_null))
     return made
@@ -143,17 +143,17 @@ def _plain_name(name: str) -> str:
     return f"plain:{name}"
 
 
-def _number_code(text: pl.Expr, plain: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> pl.Expr:
+def _number_code(text: pl.Expr, plain: pl.Expr, inferred: InferredNumbers, *, may_be_null: bool) -> pl.Expr:
     """Why a cell is no number, most telling reason first; null where it is blank and may be."""
     too_large = plain.str.contains(SCIENTIFIC) & ~plain.str.contains(DECIMAL) & (plain.cast(pl.Float64(), strict=False).abs() >= _TOO_LARGE)
     return (
-        pl.when(is_blank(text, told.numbers))
+        pl.when(is_blank(text, inferred.numbers))
         .then(pl.lit(None if may_be_null else "E_REQUIRED", pl.String()))
         .when(text.str.contains(CELL_ERROR))
         .then(pl.lit("E_CELL_ERROR"))
         .when(text.str.contains(INFINITE) | too_large)
         .then(pl.lit("E_NOT_FINITE"))
-        .when(told.is_ambiguous(text))
+        .when(inferred.is_ambiguous(text))
         .then(pl.lit("E_NUMBER_AMBIGUOUS"))
         .when(plain.str.contains(SCIENTIFIC) | text.str.starts_with(APPROXIMATE) | plain.str.starts_with(APPROXIMATE))
         .then(pl.lit("E_PRECISION"))
@@ -161,8 +161,10 @@ def _number_code(text: pl.Expr, plain: pl.Expr, told: ToldNumbers, *, may_be_nul
     )
 
 
-def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, feed: Feed, *, may_be_null: bool, blank_means_zero: bool) -> Field:
-    numbers, plain, text = told.numbers, pl.col(_plain_name(name)), bare(raw)
+def _money(
+    name: str, source: Source, raw: pl.Expr, inferred: InferredNumbers, feed: Feed, *, may_be_null: bool, blank_means_zero: bool
+) -> Field:
+    numbers, plain, text = inferred.numbers, pl.col(_plain_name(name)), bare(raw)
     is_flow = name in FLOWS
 
     def or_zero(amount: pl.Expr, printed: pl.Expr) -> pl.Expr:
@@ -170,14 +172,14 @@ def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, feed: Fee
 
     # Where an amount has no sign of its own, any minus waits for the second look, so that good amounts need not be compared.
     signs = "+" if is_flow and source.sign == 1 else "+-"
-    usual = plainly_meant(told.usual(raw), numbers, shift=source.shift)
+    usual = plainly_meant(inferred.usual(raw), numbers, shift=source.shift)
     first = notation.exact_money(usual, shift=source.shift, signs=signs)
     second = notation.exact_money(plain, shift=source.shift)
     if denominations.converts_rows(feed):
         first, second = pl.when(denominations.is_in_major_units(feed)).then(first), _converted(second, plain, source, feed)
     if source.sign == -1:
         first, second = -first, -second
-    code = _number_code(text, plain, told, may_be_null=may_be_null)
+    code = _number_code(text, plain, inferred, may_be_null=may_be_null)
     if is_flow and source.sign == -1:
         first = pl.when(first >= 0).then(first)
     if is_flow and feed.negative_flows == "quarantine":
@@ -196,7 +198,7 @@ def _money(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, feed: Fee
         or_zero(second, text).alias(name),
         may_be_null,
         code,
-        plain=told.amount(text, shift=source.shift).alias(_plain_name(name)),
+        plain=inferred.amount(text, shift=source.shift).alias(_plain_name(name)),
         sentence=sentence,
     )
 
@@ -209,25 +211,25 @@ def _converted(amount: pl.Expr, plain: pl.Expr, source: Source, feed: Feed) -> p
     return amount
 
 
-def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_be_null: bool) -> Field:
+def _return(name: str, source: Source, raw: pl.Expr, inferred: InferredNumbers, *, may_be_null: bool) -> Field:
     plain, text = pl.col(_plain_name(name)), bare(raw)
     by_sign = text.str.ends_with("%") | text.str.ends_with("%)")
     digits = source.return_digits
 
     def or_zero(value: pl.Expr, printed: pl.Expr) -> pl.Expr:
-        return pl.when(is_blank(printed, told.numbers)).then(pl.lit(0.0)).otherwise(value) if source.blank == "zero" else value
+        return pl.when(is_blank(printed, inferred.numbers)).then(pl.lit(0.0)).otherwise(value) if source.blank == "zero" else value
 
-    usual = told.usual(raw)
+    usual = inferred.usual(raw)
     first = _fraction(pl.when(usual.str.contains(_USUAL_RETURN)).then(usual), digits) * source.sign
     printed = pl.when(plain.str.contains(SCIENTIFIC)).then(plain).cast(pl.Float64(), strict=False)
     whole = pl.when(by_sign).then(_fraction(plain, 2)).otherwise(_fraction(plain, digits))
     value = pl.when(plain.str.contains(DECIMAL)).then(whole).otherwise(printed / pl.when(by_sign).then(100).otherwise(10**digits))
     second = pl.when(printed.is_finite() & (printed.abs() <= LARGEST_RETURN)).then(value) * source.sign
-    allows_percent = told.numbers.percent_sign and source.scale != "basis_points"
+    allows_percent = inferred.numbers.percent_sign and source.scale != "basis_points"
     code = (
-        pl.when(plain.str.contains(SCIENTIFIC) & ~told.is_ambiguous(text))
+        pl.when(plain.str.contains(SCIENTIFIC) & ~inferred.is_ambiguous(text))
         .then(pl.lit("E_NOT_FINITE"))
-        .otherwise(_number_code(text, plain, told, may_be_null=may_be_null))
+        .otherwise(_number_code(text, plain, inferred, may_be_null=may_be_null))
     )
     return Field(
         name,
@@ -236,7 +238,7 @@ def _return(name: str, source: Source, raw: pl.Expr, told: ToldNumbers, *, may_b
         or_zero(second, text).alias(name),
         may_be_null,
         code,
-        plain=told.plain(text, percent=allows_percent).alias(_plain_name(name)),
+        plain=inferred.plain(text, percent=allows_percent).alias(_plain_name(name)),
     )
 
 
@@ -245,8 +247,8 @@ def _fraction(number: pl.Expr, digits: int) -> pl.Expr:
     return (number + f"e-{digits}" if digits else number).cast(pl.Float64(), strict=False)
 
 
-def _date(raw: pl.Expr, told: Told, feed: Feed, *, received: date) -> Field:
-    formats, zone, text = told.formats, told.zone, bare(raw)
+def _date(raw: pl.Expr, inferred: Inferred, feed: Feed, *, received: date) -> Field:
+    formats, zone, text = inferred.formats, inferred.zone, bare(raw)
 
     def in_range(printed: pl.Expr) -> pl.Expr:
         day = first_of(printed, formats, zone)
@@ -265,9 +267,9 @@ def _date(raw: pl.Expr, told: Told, feed: Feed, *, received: date) -> Field:
     return Field("as_of_date", raw, in_range(raw), in_range(text), may_be_null=False, code=code)
 
 
-def _currency(raw: pl.Expr, told: Told, feed: Feed) -> Field:
+def _currency(raw: pl.Expr, inferred: Inferred, feed: Feed) -> Field:
     text = bare(raw)
-    day = first_of(stripped(feed.columns["as_of_date"]), told.formats, told.zone)
+    day = first_of(stripped(feed.columns["as_of_date"]), inferred.formats, inferred.zone)
     code = (
         pl.when(is_blank(text, feed.numbers))
         .then(pl.lit("E_REQUIRED"))
@@ -302,15 +304,15 @@ def _text(name: str, source: Source, raw: pl.Expr, feed: Feed, *, may_be_null: b
     return Field(name, raw, looks[0].alias(name), looks[1].alias(name), may_be_null, code)
 
 
-def half_unit(rows: pl.DataFrame, field: Field, source: Source, told: ToldNumbers) -> float | None:
+def half_unit(rows: pl.DataFrame, field: Field, source: Source, inferred: InferredNumbers) -> float | None:
     """Half a unit of the last digit that the column prints, as money or as a fraction; None where no cell prints decimals.
 
     A lone zero is no decimal: formats with binary numbers print it behind every whole one.
     """
-    mark = re.escape(told.numbers.decimal_mark)
+    mark = re.escape(inferred.numbers.decimal_mark)
     is_usual = field.cell.str.contains(rf"^[+-]?[0-9]*{mark}(?:[1-9]|[0-9]{{2,}})$")
-    behind_mark = field.cell.str.len_bytes().cast(pl.Int64()) - field.cell.str.find(told.numbers.decimal_mark, literal=True) - 1
-    noisy = told.numbers.binary_floats is not None and field.name in MONEY_FIELDS
+    behind_mark = field.cell.str.len_bytes().cast(pl.Int64()) - field.cell.str.find(inferred.numbers.decimal_mark, literal=True) - 1
+    noisy = inferred.numbers.binary_floats is not None and field.name in MONEY_FIELDS
     printed = rows.filter(field.cell.str.len_bytes() <= _FLOAT_TEXT) if noisy else rows
     cells = printed.select(field.cell.alias("cell"), is_usual.alias("is_usual"), behind_mark.alias("digits"))
     others = cells.filter(~pl.col("is_usual") & pl.col("digits").is_not_null())
@@ -319,6 +321,6 @@ def half_unit(rows: pl.DataFrame, field: Field, source: Source, told: ToldNumber
     further = pl.when(decimals != "0").then(decimals.str.len_chars().cast(pl.Int64()) + by_sign)
     most = [cells.filter("is_usual").select(pl.col("digits").max()).item(), others.select(further.max()).item() if others.height else None]
     digits: int | None = max((one for one in most if one is not None), default=None)
-    if digits is not None and told.numbers.round_to is not None and field.name in MONEY_FIELDS:
-        digits = min(digits, told.numbers.round_to + source.shift)
+    if digits is not None and inferred.numbers.round_to is not None and field.name in MONEY_FIELDS:
+        digits = min(digits, inferred.numbers.round_to + source.shift)
     return None if digits is None else float(0.5 * 10.0 ** -(digits + source.return_digits - source.shift))

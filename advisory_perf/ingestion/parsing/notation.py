@@ -1,6 +1,6 @@
 """What a whole column of a delivery tells about how its cells are written, where the feed leaves it open.
 
-Two things are told by a column and never by a cell: the decimal mark (``decimal_mark: auto``) and which of two date formats
+Two things are inferred from a column and never from a cell: the decimal mark (``decimal_mark: auto``) and which of two date formats
 holds that read the same cells differently. A column that does not tell rejects the delivery, with both readings.
 """
 
@@ -40,7 +40,7 @@ _DAY_IN_NAME = r"(?<![0-9])(20[0-9]{2})[-_]?([0-9]{2})[-_]?([0-9]{2})(?![0-9])"
 
 
 @dataclass(frozen=True, slots=True)
-class ToldNumbers:
+class InferredNumbers:
     """The notation of one column, with nothing left open; ``mixed`` where some of its cells are in another one."""
 
     numbers: Numbers
@@ -74,29 +74,29 @@ class ToldNumbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Inferred:
     """What the columns of a delivery tell: numbers by field, the formats of its days, and what a person should know.
 
     ``zone`` is where an instant is a day: where the vendor's day is, or as written for a column of midnights.
     """
 
-    numbers: dict[str, ToldNumbers]
+    numbers: dict[str, InferredNumbers]
     formats: tuple[str, ...]
     notices: tuple[Notice, ...] = ()
     zone: str | None = None
 
 
-def told(rows: pl.DataFrame, feed: Feed, file_name: str) -> Told:
+def inferred(rows: pl.DataFrame, feed: Feed, file_name: str) -> Inferred:
     """What the rows' columns tell; DeliveryRejectedError E_NUMBER_AMBIGUOUS or E_DATE_AMBIGUOUS where they do not."""
     formats, notices = _formats(rows, feed, file_name)
     zone, of_midnights = _zone(rows, feed, formats, file_name)
-    return Told(_numbers(rows, feed, file_name), formats, (*notices, *of_midnights), zone)
+    return Inferred(_numbers(rows, feed, file_name), formats, (*notices, *of_midnights), zone)
 
 
-def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, ToldNumbers]:
+def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, InferredNumbers]:
     names = [name for name in feed.columns if name in (*MONEY_FIELDS, *RETURN_FIELDS)]
     if feed.numbers.decimal_mark != "auto":
-        return {name: ToldNumbers(_of_field(name, feed.numbers)) for name in names}
+        return {name: InferredNumbers(_of_field(name, feed.numbers)) for name in names}
     evidence = {name: _evidence(rows, cell(feed.columns[name].from_)) for name in names}
     marks = {name: found.mark for name, found in evidence.items()}
     of_others = {mark for mark in marks.values() if mark}
@@ -110,7 +110,7 @@ def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, ToldNu
         )
     usual = next(iter(of_others)) if len(of_others) == 1 else "."
     return {
-        name: ToldNumbers(_with_mark(_of_field(name, feed.numbers), marks[name] or usual), mixed=found.mixed)
+        name: InferredNumbers(_with_mark(_of_field(name, feed.numbers), marks[name] or usual), mixed=found.mixed)
         for name, found in evidence.items()
     }
 
@@ -236,8 +236,8 @@ def _date_notices(days: pl.DataFrame, formats: Iterable[str], where: str) -> lis
     usual = next(iter(counts))
     now = next((form for form, count in counts.items() if count and not counts[usual]), None)
     if now is not None:
-        told_as = "Excel's serial numbers" if now == EXCEL_SERIAL else now
-        notices.append(Notice("W_LAYOUT_CHANGED", f"{where} holds days as {told_as} and none as {usual}, the feed's first format"))
+        inferred_as = "Excel's serial numbers" if now == EXCEL_SERIAL else now
+        notices.append(Notice("W_LAYOUT_CHANGED", f"{where} holds days as {inferred_as} and none as {usual}, the feed's first format"))
     short = [form for form, count in counts.items() if count and has_two_digit_year(form)]
     if short:
         notices.append(Notice("W_TWO_DIGIT_YEAR", f"{where} prints years with two digits ({', '.join(short)})"))

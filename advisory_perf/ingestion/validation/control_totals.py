@@ -17,7 +17,7 @@ from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing.denominations import as_printed
 from advisory_perf.ingestion.parsing.fields import stripped
-from advisory_perf.ingestion.parsing.notation import Told
+from advisory_perf.ingestion.parsing.notation import Inferred
 from advisory_perf.ingestion.parsing.numbers import figure, is_blank
 from advisory_perf.ingestion.raw_frame import MARK, MISFIT, cell, cell_columns
 
@@ -63,14 +63,14 @@ def _whole_line(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
     return pl.coalesce(MISFIT, pl.concat_str(pl.col(cell_columns(raw)).fill_null(""), separator=delimiter))
 
 
-def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told, file_name: str) -> list[Notice]:
+def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, inferred: Inferred, file_name: str) -> list[Notice]:
     """Differences from the announced figures as notices, or DeliveryRejectedError E_CONTROL_COUNT or E_CONTROL_TOTAL.
 
     ``footers`` are the raw lines that are no rows; ``typed`` are all other rows with their fields, null where unreadable.
     """
     if not feed.controls.figures and not any(rule.totals for rule in feed.footer):
         return []
-    differences = [*_of_trailers(footers, typed, feed, told), *_of_totals_rows(footers, typed, feed, told)]
+    differences = [*_of_trailers(footers, typed, feed, inferred), *_of_totals_rows(footers, typed, feed, inferred)]
     if differences and feed.controls.on_difference == "reject":
         first = differences[0]
         raise DeliveryRejectedError(
@@ -79,13 +79,13 @@ def control_notices(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told
     return [Notice(f"W_CONTROL_{one.kind}", f"{feed.vendor}, {file_name}: {one.sentence}") for one in differences]
 
 
-def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, inferred: Inferred) -> Iterator[_Difference]:
     if feed.controls.count is not None:
         announced = _announced(feed.controls.count, footers, typed, feed)
         if announced.is_empty() and feed.controls.count in feed.controls.patterns:
             yield _Difference("COUNT", "no line announces the number of rows, as controls: count in the feed has it")
         for text in announced:
-            counts = _counts(text, told)
+            counts = _counts(text, inferred)
             if counts != {typed.height}:
                 ways = f" (read as {' or '.join(map(str, sorted(counts)))})" if len(counts) > 1 else ""
                 yield _Difference("COUNT", f"the vendor announces {text} rows{ways}, and the file holds {typed.height}")
@@ -94,12 +94,12 @@ def _of_trailers(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: T
         if announced.is_empty() and place in feed.controls.patterns:
             yield _Difference("TOTAL", f"no line announces the sum of {name}, as controls: totals in the feed has it")
         for text in announced:
-            yield from _compared(name, text.strip(), typed, feed, told)
+            yield from _compared(name, text.strip(), typed, feed, inferred)
 
 
-def _counts(text: str, told: Told) -> set[int]:
+def _counts(text: str, inferred: Inferred) -> set[int]:
     """The whole numbers that a count may be: one, unless the columns of the delivery are in different notations."""
-    notations = {one.numbers for one in told.numbers.values()}
+    notations = {one.numbers for one in inferred.numbers.values()}
     amounts = (figure(text, numbers) for numbers in notations)
     return {int(amount) for amount in amounts if amount is not None and amount == amount.to_integral_value()}
 
@@ -111,24 +111,24 @@ def _announced(place: str, footers: pl.DataFrame, typed: pl.DataFrame, feed: Fee
     return footers.select(line=_whole_line(footers, feed))["line"].str.extract(place).drop_nulls()
 
 
-def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, inferred: Inferred) -> Iterator[_Difference]:
     for rule in feed.footer:
         rows = footers.filter(is_named(footers, rule)) if rule.totals else footers.clear()
         for name, source in feed.columns.items():
             if name in MONEY_FIELDS and cell(source.from_) in rows.columns:
                 for text in rows.select(stripped(source)).to_series():
                     if text and text not in feed.numbers.blanks:
-                        yield from _compared(name, text, typed, feed, told)
+                        yield from _compared(name, text, typed, feed, inferred)
 
 
-def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, told: Told) -> Iterator[_Difference]:
+def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, inferred: Inferred) -> Iterator[_Difference]:
     source = feed.columns[name]
-    announced = figure(text, told.numbers[name].numbers, shift=source.shift)
+    announced = figure(text, inferred.numbers[name].numbers, shift=source.shift)
     if announced is None:
         yield _Difference("TOTAL", f"the vendor's sum of {source.from_} is no amount ({text})")
         return
     announced *= source.sign
-    unreadable = typed.filter(pl.col(name).is_null() & ~is_blank(stripped(source), told.numbers[name].numbers)).height
+    unreadable = typed.filter(pl.col(name).is_null() & ~is_blank(stripped(source), inferred.numbers[name].numbers)).height
     if unreadable:
         yield _Difference("TOTAL", f"the sum of {source.from_} cannot be compared, since {unreadable} rows have no amount there")
         return

@@ -2,7 +2,7 @@
 
 A line reads as a position if its account and day can be read and no required cell is blank. It stays a footer if its amounts are the
 sums of others, or if the rule is about account numbers and what stands there is a word and no number, which a notice then says.
-Every other one is a row, and is judged like one.
+Every other one is a row, and is validated like one.
 """
 
 from dataclasses import dataclass
@@ -54,14 +54,14 @@ def reconsidered(read: pl.DataFrame, unread: pl.DataFrame, good: pl.DataFrame, f
     summed = among.filter(subtotals(among, by_rule["is_total"].fill_null(value=False)))[PLACE].drop_nulls()
     labels = labels.filter(~pl.col(PLACE).is_in(summed.implode()))
     where = f"{feed.vendor}, {file_name}"
-    told = labels.filter("is_word" if any(rule.totals for rule in feed.footer) else pl.col("is_word") | pl.col("is_label"))
+    inferred = labels.filter("is_word" if any(rule.totals for rule in feed.footer) else pl.col("is_word") | pl.col("is_label"))
     notices = [
         Notice(
             "W_FOOTER_POSITION",
             f"{where}: line {line} is named by a footer rule, reads as a whole position of {quoted(account)} and is no sum of others;"
             f" it is taken as a {'footer' if is_word else 'row'}, so narrow the rule or ask the vendor what it is",
         )
-        for line, account, is_word in told.select(LINE_NUMBER, "account_id", "is_word").head(1).iter_rows()
+        for line, account, is_word in inferred.select(LINE_NUMBER, "account_id", "is_word").head(1).iter_rows()
     ]
     return Reconsidered(labels.filter(~pl.col("is_word"))[PLACE].to_list(), notices)
 

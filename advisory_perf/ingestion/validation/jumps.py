@@ -2,9 +2,9 @@
 
 Within a row the ending market value is held against the beginning one with and without the flows, and between rows of a delivery the
 beginning against the last ending that was no jump. It is a jump where it is from half to twice the feed's factor away, or its square:
-thousands or millions. Other leaps are the return's business, which the lane flags. Between deliveries, of which a landing knows none,
-the lane looks too (``performance.quality.value_jumps``). What grows from a small value, and zero, is no evidence, and neither is what
-follows a gap; what shrinks to one is, since nothing but a flow takes 50,000 to 50. Debits jump as credits do, and no sign turns.
+thousands or millions. Other leaps are the return's business, which the pipeline flags. Between deliveries, of which an ingestion knows
+none, the pipeline looks too (``performance.quality.value_jumps``). What grows from a small value, and zero, is no evidence, and neither is
+what follows a gap; what shrinks to one is, since nothing but a flow takes 50,000 to 50. Debits jump as credits do, and no sign reverses.
 """
 
 from datetime import date
@@ -27,7 +27,7 @@ _TINY = 1e-9
 
 
 def without_jumps(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[Notice]]:
-    """The rows without the jumps; those, as ``rows`` has bad rows; or all rows and a notice where the feed only wants to be told."""
+    """The rows without the jumps; those, as ``rows`` has bad rows; or all rows and a notice where the feed only wants to be inferred."""
     factor = float(feed.plausibility.jump_factor)
     places = {**_between_rows(good, feed, factor), **_within_rows(good, factor)}
     if not places:

@@ -121,7 +121,7 @@ def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed
         raise DeliveryRejectedError(
             "E_HEADER_AMBIGUOUS",
             f"{feed.vendor}, {file_name}: all rows are of the account {quoted(account)} and contradict each other, so the column"
-            f" {quoted(feed.columns['account_id'].from_)} may hold something else, such as the institution; mend the feed",
+            f" {quoted(feed.columns['account_id'].from_)} may hold something else, such as the institution; fix the feed",
         )
 
 
@@ -184,7 +184,7 @@ def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
         if fitting >= 1 - _MOST_FAILING and fitting > as_is:
             return code, f"{why}, and everything holds once {remedy}"
     if fails > _MOST_UNEXPLAINED and figures.height >= _LEAST_ROWS:
-        return "E_HEADER_AMBIGUOUS", f"{share}; columns may be swapped: mend columns in the feed, or say plausibility: identity: warn"
+        return "E_HEADER_AMBIGUOUS", f"{share}; columns may be swapped: fix columns in the feed, or say plausibility: identity: warn"
     return None
 
 
@@ -269,7 +269,7 @@ def _unit_doubt(column: str, unit: Unit, field: str) -> str:
 
 
 def _shows_percent(good: pl.DataFrame, source: Source, unit: Unit) -> bool:
-    """Whether every cell has the percent sign of its column's name itself, so that its scale is told."""
+    """Whether every cell has the percent sign of its column's name itself, so that its scale is inferred."""
     if unit.scale != PERCENT or cell(source.from_) not in good.columns:
         return False
     texts = bare(pl.col(cell(source.from_))).fill_null("")

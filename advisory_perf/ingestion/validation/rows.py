@@ -1,4 +1,4 @@
-"""Raw rows to positions and quarantined rows: every row is judged once, and every row ends somewhere.
+"""Raw rows to positions and quarantined rows: every row is validated once, and every row ends somewhere.
 
 read = accepted + quarantined + duplicate + footer holds by construction, because each step splits what the one before
 left over. A delivery's rows are independent of any other delivery: what a later one changes is decided by the windows.
@@ -19,7 +19,7 @@ from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing.binary_floats import APPROXIMATE, surely
 from advisory_perf.ingestion.parsing.denominations import in_major_units
 from advisory_perf.ingestion.parsing.fields import Field, fields, half_unit, in_case, split_flows
-from advisory_perf.ingestion.parsing.notation import Told, told
+from advisory_perf.ingestion.parsing.notation import Inferred, inferred
 from advisory_perf.ingestion.parsing.numbers import exact_money
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell_columns
 from advisory_perf.ingestion.validation.account_case import case_notices
@@ -47,7 +47,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Validated:
     """What became of a delivery's rows."""
 
     positions: pl.DataFrame
@@ -63,7 +63,7 @@ class Judged:
         return self.read == self.positions.height + self.quarantined.height + self.duplicate + self.footer
 
 
-def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFrame | None = None) -> Judged:
+def validate(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFrame | None = None) -> Validated:
     """The positions of a delivery (DELIVERED_POSITIONS) and its quarantined rows (QUARANTINED_ROWS), by line number.
 
     ``accounts`` has the known ``account_id``; a feed with ``accounts: known`` quarantines every other one.
@@ -72,7 +72,7 @@ def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFr
     """
     notices = drift_notices(raw, feed, delivery.file_name)
     footer = raw.select(is_footer(raw, feed)).to_series()
-    tells = told(raw.filter(~footer), feed, delivery.file_name)
+    tells = inferred(raw.filter(~footer), feed, delivery.file_name)
     made = fields(feed, raw.columns, tells, received=delivery.received_at.date())
     known = None if feed.accounts == "open" else accounts
     good, recovered, bad = _looked_at(raw.filter(~footer), made, known)
@@ -94,15 +94,15 @@ def judge(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFr
     notices += [*moved, *plausibility_notices(good, feed, delivery.file_name)]
     notices += case_notices(pl.concat([good.select("account_id"), bad.select("account_id")]), feed, delivery.file_name, known)
     notices += day_notices(raw, good, feed, delivery.file_name, received=delivery.received_at.date())
-    good, jumping, told_of_jumps = without_jumps(good, feed, delivery.file_name)
-    notices += told_of_jumps
+    good, jumping, inferred_of_jumps = without_jumps(good, feed, delivery.file_name)
+    notices += inferred_of_jumps
     bad = pl.concat([bad, unmoved, jumping], how="diagonal")
     good, repeated, conflicting = _by_key(good, bad, [field.name for field in made])
     refuse_one_account(good, conflicting, feed, delivery.file_name)
     several = with_several_valuations(good, pl.concat([bad.select(KEY), conflicting.select(KEY)]), feed)
     in_one_window = _refused(good.filter(several), "E_SEVERAL_VALUATIONS", pl.format("{} on {}", *KEY))
     refused = [bad, _with_conflict(conflicting, bad), in_one_window]
-    return Judged(
+    return Validated(
         positions=_positions(good.filter(~several), feed, made, tells, delivery),
         quarantined=_quarantined(pl.concat(refused, how="diagonal"), raw, feed, delivery),
         read=raw.height,
@@ -197,14 +197,14 @@ def _recovery_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, fi
     return notices
 
 
-def _rounding_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, tells: Told, file_name: str) -> list[Notice]:
+def _rounding_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, tells: Inferred, file_name: str) -> list[Notice]:
     """Which columns hold amounts that were rounded because the feed says so, and how many."""
     if feed.numbers.round_to is None:
         return []
     found = []
     for field in (field for field in made if field.name in MONEY_FIELDS):
-        source, told_of = feed.columns[field.name], tells.numbers[field.name]
-        printed = told_of.plain(surely(field.text, told_of.numbers), percent=False)
+        source, inferred_of = feed.columns[field.name], tells.numbers[field.name]
+        printed = inferred_of.plain(surely(field.text, inferred_of.numbers), percent=False)
         differs = exact_money(printed, shift=source.shift) != pl.col(field.name) * source.sign
         is_rounded = printed.is_not_null() & (differs.fill_null(value=True) | field.text.str.starts_with(APPROXIMATE))
         count = recovered.select(is_rounded.sum()).item()
@@ -255,7 +255,7 @@ def _refused(rows: pl.DataFrame, code: str, text: pl.Expr) -> pl.DataFrame:
     )
 
 
-def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Told, delivery: Delivery) -> pl.DataFrame:
+def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Inferred, delivery: Delivery) -> pl.DataFrame:
     schema = DELIVERED_POSITIONS.polars_schema
     by_name = {field.name: field for field in made}
 

@@ -1,4 +1,4 @@
-"""Assets across lanes: the register of accounts."""
+"""Assets across pipelines: the register of accounts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ ACCOUNTS_KEY = dg.AssetKey("accounts")
 
 
 def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
-    """The register of every account of every vendor; each lane run ends by checking it and bringing it up to date."""
+    """The register of every account of every vendor; each pipeline run ends by checking it and bringing it up to date."""
     published = [dg.AssetKey([vendor, "performance_data"]) for vendor in platform.feeds]
 
     @dg.asset(
@@ -27,7 +27,7 @@ def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
         output_required=False,
         io_manager_key="accounts",
         pool=WAREHOUSE_POOL,
-        group_name="across_lanes",
+        group_name="across_pipelines",
         description=ACCOUNTS.meaning,
         kinds={"polars", "postgres"},
         metadata=definition_metadata(ACCOUNTS),

@@ -1,4 +1,4 @@
-"""The landing: one run reads one delivery, judges its rows and stores what became of them.
+"""The ingestion: one run reads one delivery, validates its rows and stores what became of them.
 
 A delivery that cannot be read fails its run with a blocking check that says why, and lies in error/ afterwards. One that is
 known already yields nothing and changes nothing.
@@ -31,18 +31,18 @@ from advisory_perf.ingestion.limits import Bounds, Limits
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
 from advisory_perf.ingestion.reading_apart import read_apart
-from advisory_perf.ingestion.validation.rows import Delivery, Judged, judge
+from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import read_whole
 from advisory_perf.orchestration.asset_checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.resources import TURNS
+from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
-from advisory_perf.platform import Platform, bytes_turn, landing_turn
+from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
 DELIVERY_READABLE = Rule("delivery_is_readable", "the file is what its feed says and can be read whole", hard=True)
 COLUMNS_KNOWN = Rule("columns_known", "every column of the file is one that its feed maps or ignores", hard=False)
@@ -54,26 +54,26 @@ ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
-def landing_job_name(vendor: str) -> str:
-    """The name of a vendor's landing job."""
-    return f"{vendor}_landing"
+def ingestion_job_name(vendor: str) -> str:
+    """The name of a vendor's ingestion job."""
+    return f"{vendor}_ingestion"
 
 
-def landing_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
-    """The job that lands one delivery of a vendor."""
+def ingestion_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
+    """The job that ingests one delivery of a vendor."""
     names = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
     return dg.define_asset_job(  # type: ignore[return-value]
-        landing_job_name(feed.vendor),
+        ingestion_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
-        description=f"reads, judges and stores one delivery of {feed.vendor}",
+        description=f"reads, validates and stores one delivery of {feed.vendor}",
         config=printing(log_level),
         tags={"vendor": feed.vendor},
     )
 
 
-def landing_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+def ingestion_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
     """The assets of a vendor that are partitioned by delivery."""
-    return [_raw_vendor_file(feed, platform), _judged_rows(feed, platform)]
+    return [_raw_vendor_file(feed, platform), _validated_rows(feed, platform)]
 
 
 def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
@@ -84,7 +84,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
         check_specs=[rule.spec(key) for rule in _OF_THE_FILE],
-        required_resource_keys={TURNS},
+        required_resource_keys={LOCKS},
         output_required=False,
         io_manager_key="lake",
         group_name=feed.vendor,
@@ -93,14 +93,14 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         kinds={feed.files.format, "parquet"},
     )
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        turns: Turns = context.resources.turns
-        if not turns.take(landing_turn(feed.vendor, context.partition_key)):
-            yield from (finding.result(key) for finding in nothing_new(f"another run lands {context.partition_key} now"))
+        locks: Locks = context.resources.locks
+        if not locks.take(ingestion_lock(feed.vendor, context.partition_key)):
+            yield from (finding.result(key) for finding in nothing_new(f"another run is ingested {context.partition_key} now"))
             return
         arrival = arrival_of(platform, feed, context.partition_key)
         content = read_whole(platform, arrival.file)
-        turns.wait(bytes_turn(feed.vendor, sha256_of(content)))
-        own = platform.under(turns)
+        locks.wait(bytes_lock(feed.vendor, sha256_of(content)))
+        own = platform.under(locks)
         forget_failed(own.lake, own.ledger, arrival, sha256_of(content))
         claim = claimed(own, arrival, sha256_of(content), context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
@@ -115,7 +115,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     return raw_vendor_file
 
 
-def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
+def _validated_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS))
     rules = {
         delivered: (DELIVERY_PLAUSIBLE, schema_rule(DELIVERED_POSITIONS), ROWS_CONSERVED, NOTICES),
@@ -136,39 +136,39 @@ def _judged_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     }
 
     @dg.multi_asset(
-        name=f"{feed.vendor}_judged_rows",
+        name=f"{feed.vendor}_validated_rows",
         ins={"raw_vendor_file": dg.AssetIn(key=dg.AssetKey([feed.vendor, "raw_vendor_file"]))},
         outs=outs,
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
         check_specs=[rule.spec(key) for key, of_key in rules.items() for rule in of_key],
-        required_resource_keys={TURNS},
+        required_resource_keys={LOCKS},
     )
-    def judged_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
-        turns: Turns = context.resources.turns
-        turns.wait(landing_turn(feed.vendor, context.partition_key))
-        own = platform.under(turns)
+    def validated_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
+        locks: Locks = context.resources.locks
+        locks.wait(ingestion_lock(feed.vendor, context.partition_key))
+        own = platform.under(locks)
         arrival = arrival_of(own, feed, context.partition_key)
-        claim = claimed_again(own, arrival, turns, context.run.run_id)
+        claim = claimed_again(own, arrival, locks, context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(own, arrival, read_whole(platform, arrival.file), claim)
-            yield from unjudged(rules, Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 0, metadata={"nothing_new": said_of(claim)}))
+            yield from unvalidated(rules, Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 0, metadata={"nothing_new": said_of(claim)}))
             return
         try:
             delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
-            judged = judge(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
+            validated = validate(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
         except DeliveryRejectedError as error:
-            yield from unjudged(rules, reject(own, arrival, read_whole(platform, arrival.file), error, DELIVERY_PLAUSIBLE))
+            yield from unvalidated(rules, reject(own, arrival, read_whole(platform, arrival.file), error, DELIVERY_PLAUSIBLE))
             return
-        findings = {delivered: of_delivered(judged), quarantined: of_quarantined(judged)}
+        findings = {delivered: of_delivered(validated), quarantined: of_quarantined(validated)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
         if is_blocked([*findings[delivered], *findings[quarantined]]):
             return
-        yield dg.Output(judged.positions, DELIVERED_POSITIONS.name, metadata=output_metadata(judged.positions))
-        yield dg.Output(judged.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(judged.quarantined))
-        landed(own, arrival, judged)
+        yield dg.Output(validated.positions, DELIVERED_POSITIONS.name, metadata=output_metadata(validated.positions))
+        yield dg.Output(validated.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(validated.quarantined))
+        ingested(own, arrival, validated)
 
-    return judged_rows
+    return validated_rows
 
 
 def arrival_of(platform: Platform, feed: Feed, delivery_id: str) -> Arrival:
@@ -177,7 +177,7 @@ def arrival_of(platform: Platform, feed: Feed, delivery_id: str) -> Arrival:
 
 
 def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> Claim:
-    """The ledger's word on whether this run is to land the delivery."""
+    """The ledger's word on whether this run is to ingest the delivery."""
     return platform.ledger.claim(
         bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,
         delivery_id=arrival.delivery_id,
@@ -191,17 +191,17 @@ def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> C
     )
 
 
-def claimed_again(platform: Platform, arrival: Arrival, turns: Turns, run_id: str) -> Claim:
-    """The ledger's word where rows are judged: this step may run by itself, or again, long after the one that asked first."""
+def claimed_again(platform: Platform, arrival: Arrival, locks: Locks, run_id: str) -> Claim:
+    """The ledger's word where rows are validated: this step may run by itself, or again, long after the one that asked first."""
     entry = platform.ledger.entry(arrival.delivery_id)
     if entry is None:
         raise unknown(arrival.delivery_id)
-    turns.wait(bytes_turn(arrival.vendor, entry.sha256))
+    locks.wait(bytes_lock(arrival.vendor, entry.sha256))
     return claimed(platform, arrival, entry.sha256, run_id)
 
 
-def unjudged(rules: Mapping[dg.AssetKey, Sequence[Rule]], why: Finding) -> Iterator[dg.AssetCheckResult]:
-    """The results of a run that judges no row: one rule says why, the others found nothing."""
+def unvalidated(rules: Mapping[dg.AssetKey, Sequence[Rule]], why: Finding) -> Iterator[dg.AssetCheckResult]:
+    """The results of a run that validates no row: one rule says why, the others found nothing."""
     for key, of_key in rules.items():
         yield from ((why if rule == why.rule else Finding(rule, pl.DataFrame(), 0)).result(key) for rule in of_key)
 
@@ -292,41 +292,41 @@ def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
     return platform.warehouse.query("SELECT account_id FROM accounts WHERE data_source = %s", [feed.vendor])
 
 
-def of_delivered(judged: Judged) -> list[Finding]:
+def of_delivered(validated: Validated) -> list[Finding]:
     """What the accepted rows have to keep."""
     counts = {
-        "read": judged.read,
-        "accepted": judged.positions.height,
-        "quarantined": judged.quarantined.height,
-        "duplicate": judged.duplicate,
-        "footer": judged.footer,
+        "read": validated.read,
+        "accepted": validated.positions.height,
+        "quarantined": validated.quarantined.height,
+        "duplicate": validated.duplicate,
+        "footer": validated.footer,
     }
-    conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), judged.read, passed=judged.is_conserved, metadata={**counts})
+    conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), validated.read, passed=validated.is_conserved, metadata={**counts})
     return [
         Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 1),
-        schema_finding(judged.positions, DELIVERED_POSITIONS),
+        schema_finding(validated.positions, DELIVERED_POSITIONS),
         conserved,
-        noticed(judged.notices),
+        noticed(validated.notices),
     ]
 
 
-def of_quarantined(judged: Judged) -> list[Finding]:
+def of_quarantined(validated: Validated) -> list[Finding]:
     """What the quarantined rows have to keep, and which rows they are."""
-    cases = judged.quarantined.select("line_number", "code", "field_name", "account_id", "as_of_date", "reason")
-    return [schema_finding(judged.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, cases, judged.read)]
+    cases = validated.quarantined.select("line_number", "code", "field_name", "account_id", "as_of_date", "reason")
+    return [schema_finding(validated.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, cases, validated.read)]
 
 
-def landed(platform: Platform, arrival: Arrival, judged: Judged) -> None:
+def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None:
     """Both outputs are stored: the ledger counts the rows, and the file leaves incoming."""
-    platform.ledger.landed(
+    platform.ledger.mark_ingested(
         arrival.delivery_id,
-        read=judged.read,
-        accepted=judged.positions.height,
-        quarantined=judged.quarantined.height,
-        duplicate=judged.duplicate,
-        footer=judged.footer,
-        as_of_dates=judged.positions["as_of_date"].unique().to_list(),
-        issues=judged.quarantined,
+        read=validated.read,
+        accepted=validated.positions.height,
+        quarantined=validated.quarantined.height,
+        duplicate=validated.duplicate,
+        footer=validated.footer,
+        as_of_dates=validated.positions["as_of_date"].unique().to_list(),
+        issues=validated.quarantined,
         also=days_of_other_versions(platform, arrival),
     )
     clear_incoming(platform.lake, arrival)
@@ -337,6 +337,6 @@ def days_of_other_versions(platform: Platform, arrival: Arrival) -> list[date]:
     feed = platform.feeds[arrival.vendor]
     if feed.files.version is None:
         return []
-    versions = versions_of_the_same(feed, platform.ledger.landed_of(feed.vendor), [arrival.file.name])
+    versions = versions_of_the_same(feed, platform.ledger.ingested_of(feed.vendor), [arrival.file.name])
     others = [entry for entry in versions if entry.delivery_id != arrival.delivery_id]
     return [day for entry in others for day in (entry.first_as_of_date, entry.last_as_of_date) if day is not None]

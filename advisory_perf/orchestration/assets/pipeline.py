@@ -1,4 +1,4 @@
-"""A lane: the assets of one vendor by window, made from its feed. One body serves every stage of every vendor."""
+"""A pipeline: the assets of one vendor by window, made from its feed. One body serves every stage of every vendor."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,33 +14,33 @@ from advisory_perf.orchestration.asset_checks import Finding, audited, is_blocke
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
 from advisory_perf.orchestration.pipelines.positions import STAGES, Stage
-from advisory_perf.orchestration.resources import TURNS
+from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
-from advisory_perf.platform import Platform, lane_turn
+from advisory_perf.platform import Platform, pipeline_lock
 
 WAREHOUSE_POOL = "warehouse"
 
 
-def lane_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
-    """The assets of a vendor's lane, in the order of the data flow."""
+def pipeline_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+    """The assets of a vendor's pipeline, in the order of the data flow."""
     return [_asset(stage, feed, platform) for stage in STAGES]
 
 
-def lane_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
+def pipeline_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
     """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
     keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in STAGES]
     return dg.define_asset_job(  # type: ignore[return-value]
-        lane_job_name(feed.vendor),
+        pipeline_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
         description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
         config=printing(log_level),
-        tags={"vendor": feed.vendor, "lane": feed.vendor},
+        tags={"vendor": feed.vendor, "pipeline": feed.vendor},
     )
 
 
-def lane_job_name(vendor: str) -> str:
-    """The name of a vendor's lane job."""
-    return f"{vendor}_lane"
+def pipeline_job_name(vendor: str) -> str:
+    """The name of a vendor's pipeline job."""
+    return f"{vendor}_pipeline"
 
 
 def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
@@ -55,7 +55,7 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[rule.spec(key) for rule in (schema_rule(stage.table), *stage.rules)],
         output_required=False,
-        required_resource_keys={TURNS},
+        required_resource_keys={LOCKS},
         io_manager_key="published" if stage.is_published else "lake",
         group_name=feed.vendor,
         description=f"{stage.table.meaning} ({feed.title})",
@@ -66,8 +66,8 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     )
     def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
         windows = range_of_keys(context.partition_keys, feed)
-        if not stage.inputs:  # else the turn was taken with what was loaded
-            context.resources.turns.wait(lane_turn(feed.vendor))
+        if not stage.inputs:  # else the lock was taken with what was loaded
+            context.resources.locks.wait(pipeline_lock(feed.vendor))
         pending = platform.ledger.pending(feed.vendor)
         frame, found = stage.compute(platform, feed, windows, inputs)
         findings = [schema_finding(frame, stage.table), *found]
@@ -76,7 +76,7 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited(findings, dg.Output(frame, metadata=metadata), key)
-        taken_up(platform.ledger.under(context.resources.turns), pending, stage, windows, findings)
+        taken_up(platform.ledger.under(context.resources.locks), pending, stage, windows, findings)
 
     return stage_asset
 

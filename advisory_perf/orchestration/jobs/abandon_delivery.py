@@ -1,6 +1,6 @@
-"""Deliveries whose landing failed as often as agreed: they go to error/ with their story, and no other waits for them.
+"""Deliveries whose ingestion failed as often as agreed: they go to error/ with their story, and no other waits for them.
 
-A rejection is no failed landing: it ends at once, in ``assets.ingestion``. A person may ask for a given-up delivery again at any time.
+A rejection is no failed ingestion: it ends at once, in ``assets.ingestion``. A person may ask for a given-up delivery again at any time.
 """
 
 from dataclasses import asdict
@@ -17,59 +17,59 @@ from advisory_perf.monitoring.unread_files import read_whole
 from advisory_perf.orchestration.assets.ingestion import arrival_of, settle_known
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import failed_attempts
-from advisory_perf.platform import Platform, bytes_turn, landing_turn
+from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
 from advisory_perf.showing import shown
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
-JOB_NAME = "give_up_delivery"
-_OP_NAME = "give_up"
+JOB_NAME = "abandon_delivery"
+_OP_NAME = "abandon"
 _CODE = "E_POISONED"
 
 
-def giving_up_job(platform: Platform) -> dg.JobDefinition:
+def abandoning_job(platform: Platform) -> dg.JobDefinition:
     """The job that gives one delivery up."""
 
     @dg.op(
         name=_OP_NAME,
         config_schema={"vendor": str, "delivery_id": str},
-        description="moves a delivery that cannot be landed to error/ with the story of its landings",
+        description="moves a delivery that cannot be ingested to error/ with the story of its ingestions",
     )
-    def give_up_op(context: dg.OpExecutionContext) -> None:
+    def abandon_op(context: dg.OpExecutionContext) -> None:
         vendor, delivery_id = context.op_config["vendor"], context.op_config["delivery_id"]
-        with Turns(platform.warehouse) as turns:
-            if turns.take(landing_turn(vendor, delivery_id)):
+        with Locks(platform.warehouse) as locks:
+            if locks.take(ingestion_lock(vendor, delivery_id)):
                 record = context.instance.get_run_record_by_id(context.run_id)
                 asked = record.create_timestamp if record else datetime.now(UTC)  # when they were counted, before this run waited
                 attempts = failed_attempts(context.instance, delivery_id, now=asked)
-                give_up(platform.under(turns), vendor, delivery_id, attempts, turns=turns, run_id=context.run_id)
+                abandon(platform.under(locks), vendor, delivery_id, attempts, locks=locks, run_id=context.run_id)
 
-    @dg.job(name=JOB_NAME, description="gives a delivery up whose landing failed as often as agreed")
+    @dg.job(name=JOB_NAME, description="gives a delivery up whose ingestion failed as often as agreed")
     def job() -> None:
-        give_up_op()
+        abandon_op()
 
     return job
 
 
-def giving_up_config(vendor: str, delivery_id: str, *, log_level: str) -> dict[str, Any]:
+def abandoning_config(vendor: str, delivery_id: str, *, log_level: str) -> dict[str, Any]:
     """The run config that names the delivery to the job."""
     return {"ops": {_OP_NAME: {"config": {"vendor": vendor, "delivery_id": delivery_id}}}, **printing(log_level)}
 
 
-def give_up(platform: Platform, vendor: str, delivery_id: str, attempts: list[FailedAttempt], *, turns: Turns, run_id: str) -> None:
-    """FAILED in the ledger, and the file in error/ beside its story. One that has landed, or repeats what has, only leaves incoming."""
+def abandon(platform: Platform, vendor: str, delivery_id: str, attempts: list[FailedAttempt], *, locks: Locks, run_id: str) -> None:
+    """FAILED in the ledger, and the file in error/ beside its story. One that was ingested, or repeats what was, only leaves incoming."""
     arrival = arrival_of(platform, platform.feeds[vendor], delivery_id)
     if not arrival.file.path.startswith(f"{INCOMING}/"):
         return
     content = read_whole(platform, arrival.file)
-    turns.wait(bytes_turn(vendor, sha256_of(content)))
+    locks.wait(bytes_lock(vendor, sha256_of(content)))
     _reject(platform, arrival, content, attempts, run_id)
 
 
 def _reject(platform: Platform, arrival: Arrival, content: bytes, attempts: list[FailedAttempt], run_id: str) -> None:
     last = attempts[-1].reason if attempts else "no reason was given"
     sentence = shown(
-        f"{arrival.vendor}, {arrival.name}: its landing failed {len(attempts)} times, the last time because: {last}; when that is "
-        f"mended, run `advisory-perf quarantine replay --delivery {arrival.delivery_id}` or put the file into incoming/ again"
+        f"{arrival.vendor}, {arrival.name}: its ingestion failed {len(attempts)} times, the last time because: {last}; when that is "
+        f"fixed, run `advisory-perf quarantine replay --delivery {arrival.delivery_id}` or put the file into incoming/ again"
     )
     claim = platform.ledger.record_rejection(
         bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,

@@ -21,9 +21,9 @@ from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import read_whole
 from advisory_perf.orchestration.planning import waiting_by_vendor
 from advisory_perf.orchestration.run_config import printing
-from advisory_perf.platform import Platform, bytes_turn, landing_turn
+from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
 from advisory_perf.showing import quoted, shown
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 
 JOB_NAME = "reject_unclaimed"
 _OP_NAME = "reject_unclaimed_file"
@@ -67,10 +67,10 @@ def reject_unclaimed(platform: Platform, file: LakeFile, *, run_id: str, why: st
     sentence = shown(why or f"{file.name}: {place}; put it into one of {known}, or add a feed")
     arrival = Arrival(delivery_id_of(file), UNKNOWN_VENDOR, file, received_at(file))
     content = read_whole(platform, file)
-    with Turns(platform.warehouse) as turns:
-        turns.wait(landing_turn(UNKNOWN_VENDOR, arrival.delivery_id))
-        turns.wait(bytes_turn(UNKNOWN_VENDOR, sha256_of(content)))
-        own = platform.under(turns)
+    with Locks(platform.warehouse) as locks:
+        locks.wait(ingestion_lock(UNKNOWN_VENDOR, arrival.delivery_id))
+        locks.wait(bytes_lock(UNKNOWN_VENDOR, sha256_of(content)))
+        own = platform.under(locks)
         forget_failed(own.lake, own.ledger, arrival, sha256_of(content))
         own.ledger.record_rejection(
             delivery_id=arrival.delivery_id,

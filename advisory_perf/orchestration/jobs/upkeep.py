@@ -14,16 +14,16 @@ from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.monitoring.attempts import giving_up_subject
+from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.pipelines.positions import STAGES
-from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, histories_of
 from advisory_perf.platform import Platform
-from advisory_perf.warehouse.locks import sweep_turns
+from advisory_perf.warehouse.locks import sweep_locks
 
 JOB_NAME = "upkeep"
 _PAGE = 100
@@ -51,13 +51,13 @@ def run_may_go(subject: str | None, ended: datetime | None, *, before: datetime,
 
 
 def needed_subjects(waiting: Iterable[str], pending: Iterable[tuple[str, Sequence[LedgerEntry]]]) -> set[str]:
-    """What attempts count for still: deliveries in incoming/ and under way, their giving up, and lanes that something waits for."""
+    """What attempts count for still: deliveries in incoming/ and under way, their abandoning, and pipelines that something waits for."""
     needed: set[str] = set()
     for delivery_id in waiting:
-        needed |= {delivery_id, giving_up_subject(delivery_id)}
+        needed |= {delivery_id, abandoning_subject(delivery_id)}
     for vendor, entries in pending:
         if entries:
-            needed |= {lane_subject(vendor, entries), *(entry.delivery_id for entry in entries)}
+            needed |= {pipeline_subject(vendor, entries), *(entry.delivery_id for entry in entries)}
     return needed
 
 
@@ -70,7 +70,7 @@ def partitions_to_remove(
 ) -> list[str]:
     """Of the vendor's partitions those that are not needed and whose deliveries, as far as the ledger knows them, ended before.
 
-    One that it does not know, such as that of a file which was taken away before it landed, is needed until its runs have gone.
+    One that it does not know, such as that of a file which was taken away before it ingested, is needed until its runs have gone.
     """
     known = {entry.delivery_id: entry for entry in entries}
     return [key for key in keys if key not in needed and (key not in known or _is_over(known[key], before))]
@@ -88,7 +88,7 @@ def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, 
         [delivery_id_of(file) for file in platform.lake.files(f"{INCOMING}/")],
         [(vendor, platform.ledger.pending(vendor)) for vendor in platform.feeds],
     )
-    sweep_turns(platform.warehouse, now)
+    sweep_locks(platform.warehouse, now)
     platform.lake.sweep_staging(now - _STAGED_FOR)
     runs, kept, is_complete = _remove_runs(platform, instance, before, needed, at_most)
     return Removed(runs, kept, _remove_partitions(platform, instance, before, needed), is_complete)

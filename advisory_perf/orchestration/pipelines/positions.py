@@ -1,4 +1,4 @@
-"""The stages of a lane: which rows go in, which pure function runs, which rules its result has to keep.
+"""The stages of a pipeline: which rows go in, which pure function runs, which rules its result has to keep.
 
 A stage computes over a range of windows, one or thousands; it knows nothing of runs, partitions or stores beyond the platform
 it reads from. How a stage becomes an asset is in ``assets.pipeline``.
@@ -24,9 +24,9 @@ from advisory_perf.contracts.tables import (
 )
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.ingestion_writes import being_landed
+from advisory_perf.deliveries.ingestion_writes import being_ingested
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
-from advisory_perf.errors import LandingUnderWayError
+from advisory_perf.errors import IngestionUnderWayError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
@@ -54,7 +54,7 @@ from advisory_perf.quality.rules import (
     with_unchanged_since,
 )
 from advisory_perf.reconciliation.compare import Allowance, incomparable, published, reconcile
-from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, put_off, roll_forwards
+from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards, scaled
 
 NOTHING_COMPARED = "nothing compared"
 
@@ -64,7 +64,7 @@ Computed = tuple[pl.DataFrame, list[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One asset of a lane."""
+    """One asset of a pipeline."""
 
     table: Table
     inputs: tuple[Table, ...]
@@ -110,7 +110,7 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
     if feed.delivers == "full":
         quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence["delivery_id"], in_range | pl.col("as_of_date").is_null())
         delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
-    _refuse_unknown_landings(platform, feed, entries if feed.files.version is None else platform.ledger.landed_of(feed.vendor))
+    _refuse_unknown_ingestions(platform, feed, entries if feed.files.version is None else platform.ledger.ingested_of(feed.vendor))
     if not feed.has_one_valuation_a_window:
         return current_positions(delivered, precedence), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)]
     current = current_positions(delivered, precedence, slot=slot)
@@ -121,10 +121,10 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
 def _without_replaced(
     platform: Platform, feed: Feed, delivered: pl.DataFrame, entries: Sequence[LedgerEntry], slot: pl.Expr
 ) -> pl.DataFrame:
-    """Without the rows of files of which a higher version has landed, also one of other days."""
+    """Without the rows of files of which a higher version has been ingested, also one of other days."""
     if not replacing(feed, entries):
         return delivered
-    others = versions_of_the_same(feed, platform.ledger.landed_of(feed.vendor), [entry.file_name for entry in entries])
+    others = versions_of_the_same(feed, platform.ledger.ingested_of(feed.vendor), [entry.file_name for entry in entries])
     known = replacing(feed, [*entries, *others])
     columns = zip(*((delivery_id, *of_file) for delivery_id, of_file in known.items()), strict=True)
     versions = pl.DataFrame(dict(zip(("delivery_id", "file", "version", "names_its_day"), map(list, columns), strict=True)))
@@ -134,13 +134,13 @@ def _without_replaced(
     return without_replaced(delivered, _of_deliveries(platform, feed, QUARANTINED_ROWS, highest, pl.lit(value=True)), versions, slot=slot)
 
 
-def _refuse_unknown_landings(platform: Platform, feed: Feed, entries: Sequence[LedgerEntry]) -> None:
-    """Asked after their rows were read: LandingUnderWayError where some may be those of a landing that the ledger does not know."""
-    under_way = being_landed(platform.warehouse, [entry.delivery_id for entry in entries])
+def _refuse_unknown_ingestions(platform: Platform, feed: Feed, entries: Sequence[LedgerEntry]) -> None:
+    """Asked after their rows were read: IngestionUnderWayError where some may be those of an ingestion that the ledger does not know."""
+    under_way = being_ingested(platform.warehouse, [entry.delivery_id for entry in entries])
     if under_way:
-        raise LandingUnderWayError(
-            f"{feed.vendor}: the landing of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is landed again, "
-            "and then the lane, by itself"
+        raise IngestionUnderWayError(
+            f"{feed.vendor}: the ingestion of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is ingested again, "
+            "and then the pipeline, by itself"
         )
 
 
@@ -205,7 +205,7 @@ def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Find
     shown = failures = roll_forward_failures(positions, before)
     if failures.height:
         compared = roll_forwards(rolled_forward(positions, before))
-        own = failures.join(put_off(compared), on=WHO_AND_WHEN, how="anti", maintain_order="left")
+        own = failures.join(scaled(compared), on=WHO_AND_WHEN, how="anti", maintain_order="left")
         shown = gathered(own, common_factors(compared))
     return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 

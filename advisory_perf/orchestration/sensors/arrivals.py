@@ -1,47 +1,47 @@
-"""Sensors: arrivals launch landings, landed deliveries launch their lane. Shells around ``planning``; no file is read here."""
+"""Sensors: arrivals launch ingestions, ingested deliveries launch their pipeline. Shells around ``planning``; no file is read here."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import dagster as dg
 
-from advisory_perf.deliveries.ingestion_writes import landings_in_doubt
+from advisory_perf.deliveries.ingestion_writes import ingestions_in_doubt
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, giving_up_subject
+from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, abandoning_subject
 from advisory_perf.monitoring.unread_files import why_unread
-from advisory_perf.orchestration.assets.ingestion import landing_job_name
-from advisory_perf.orchestration.assets.pipeline import lane_job_name
+from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
+from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME as GIVING_UP
-from advisory_perf.orchestration.jobs.abandon_delivery import giving_up_config
+from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME as ABANDONING
+from advisory_perf.orchestration.jobs.abandon_delivery import abandoning_config
 from advisory_perf.orchestration.jobs.reject_unknown import JOB_NAME, unclaimed_config
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.planning import (
-    LandingRequest,
-    LaneRequest,
-    deliveries_to_give_up,
-    landings_to_repeat,
-    landings_to_request,
-    lane_subject,
-    lane_to_request,
-    waits_for_landings,
+    IngestionRequest,
+    PipelineRequest,
+    deliveries_to_abandon,
+    ingestions_to_repeat,
+    ingestions_to_request,
+    pipeline_subject,
+    pipeline_to_request,
+    waits_for_ingestions,
 )
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, tries_of_all
 from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, cursor_of, seen_in
-from advisory_perf.orchestration.unfinished import doubt_unfinished_landings, doubt_unfinished_writes
+from advisory_perf.orchestration.unfinished import doubt_unfinished_ingestions, doubt_unfinished_writes
 from advisory_perf.platform import Platform
 
 _SECONDS = 5
-_LANDINGS_UNDER_WAY = 50
+_INGESTIONS_UNDER_WAY = 50
 
 
 def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Launches a landing for each file in incoming that has none under way, and gives those up that failed too often.
+    """Launches an ingestion for each file in incoming that has none under way, and gives those up that failed too often.
 
-    What a run that has ended wrote of a landed delivery without the ledger's knowing is landed again, too.
+    What a run that has ended wrote of an ingested delivery without the ledger's knowing is ingested again, too.
 
     While lake or warehouse does not answer the sensor fails, and no delivery's attempts are used up.
     """
@@ -51,90 +51,92 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
         jobs=list(jobs),
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="lists incoming/<vendor>/ and lands what is new",
+        description="lists incoming/<vendor>/ and ingests what is new",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         attempts = platform.settings.attempts
         now = right_now()
 
-        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[LandingRequest]:
-            return landings_to_request(vendor, files, tries_of, attempts=attempts, at_most=_LANDINGS_UNDER_WAY)
+        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[IngestionRequest]:
+            return ingestions_to_request(vendor, files, tries_of, attempts=attempts, at_most=_INGESTIONS_UNDER_WAY)
 
         platform.warehouse.reach()
         found = arrived_files(platform, context.cursor, now=now)
         waiting = [file for files in [*found.ready.values(), found.unclaimed] for file in files]
         tries_of = tries_of_files(context.instance, waiting, now=now, longest_rest=_longest_rest(platform), attempts=attempts)
         level = platform.settings.log_level
-        landings = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
-        landings += _landings_again(platform, context.instance, set(map(delivery_id_of, waiting)), now=now)
+        ingestions = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
+        ingestions += _ingestions_again(platform, context.instance, set(map(delivery_id_of, waiting)), now=now)
         rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, found.unclaimed)]
-        given_up = [
-            _giving_up_run(request, level)
+        abandoned = [
+            _abandoning_run(request, level)
             for vendor, files in found.ready.items()
-            for request in deliveries_to_give_up(vendor, files, tries_of, attempts=attempts)
+            for request in deliveries_to_abandon(vendor, files, tries_of, attempts=attempts)
         ]
         return dg.SensorResult(
-            run_requests=[*map(_landing_run, landings), *rejections, *given_up],
-            dynamic_partitions_requests=list(_new_partitions(platform, landings)),
+            run_requests=[*map(_ingestion_run, ingestions), *rejections, *abandoned],
+            dynamic_partitions_requests=list(_new_partitions(platform, ingestions)),
             cursor=cursor_of(found.seen),
         )
 
     return arrivals
 
 
-def lanes_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Launches a vendor's lane once its deliveries have landed."""
+def pipelines_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
+    """Launches a vendor's pipeline once its deliveries have been ingested."""
 
     @dg.sensor(
-        name="lanes",
+        name="pipelines",
         jobs=list(jobs),
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="runs the lane of landed deliveries, from their first day to the lane's latest",
+        description="runs the pipeline of ingested deliveries, from their first day to the pipeline's latest",
     )
-    def lanes(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def pipelines(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now, attempts = right_now(), platform.settings.attempts
         found = arrived_files(platform, context.cursor, now=now)
         doubt_unfinished_writes(platform, context.instance)
         pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
         subjects = [delivery_id_of(file) for vendor in pending_of for file in found.ready[vendor]]
-        subjects += [lane_subject(vendor, pending) for vendor, pending in pending_of.items()]
+        subjects += [pipeline_subject(vendor, pending) for vendor, pending in pending_of.items()]
         tries = tries_of_all(context.instance, subjects, now=now, longest_rest=_longest_rest(platform))
         requests = []
         for vendor, pending in pending_of.items():
-            landings = [tries[delivery_id_of(file)] for file in found.ready[vendor]]
-            request = lane_to_request(
+            ingestions = [tries[delivery_id_of(file)] for file in found.ready[vendor]]
+            request = pipeline_to_request(
                 platform.feeds[vendor],
                 pending,
                 platform.ledger.latest_as_of_date(vendor),
-                waiting=waits_for_landings(pending, landings, attempts=attempts, now=now),
-                tries=tries[lane_subject(vendor, pending)],
+                waiting=waits_for_ingestions(pending, ingestions, attempts=attempts, now=now),
+                tries=tries[pipeline_subject(vendor, pending)],
                 attempts=attempts,
             )
-            if request and not tries_in_flight(context.instance, lane_job_name(vendor)):
-                requests.append(_lane_run(request, platform.settings.log_level))
+            if request and not tries_in_flight(context.instance, pipeline_job_name(vendor)):
+                requests.append(_pipeline_run(request, platform.settings.log_level))
         return dg.SensorResult(run_requests=requests, cursor=cursor_of(found.seen))
 
-    return lanes
+    return pipelines
 
 
-def _landings_again(platform: Platform, instance: dg.DagsterInstance, waiting: Collection[str], *, now: datetime) -> list[LandingRequest]:
-    """The landed deliveries whose rows in the lake are in doubt, without those that are in incoming/ and land anyway."""
-    doubt_unfinished_landings(platform, instance)
-    known = [one for one in landings_in_doubt(platform.warehouse) if one.vendor in platform.feeds and one.delivery_id not in waiting]
+def _ingestions_again(
+    platform: Platform, instance: dg.DagsterInstance, waiting: Collection[str], *, now: datetime
+) -> list[IngestionRequest]:
+    """The ingested deliveries whose rows in the lake are in doubt, without those that are in incoming/ and ingest anyway."""
+    doubt_unfinished_ingestions(platform, instance)
+    known = [one for one in ingestions_in_doubt(platform.warehouse) if one.vendor in platform.feeds and one.delivery_id not in waiting]
     if not known:
         return []
     tries = tries_of_all(instance, [one.delivery_id for one in known], now=now, longest_rest=_longest_rest(platform))
-    return landings_to_repeat(known, tries, attempts=platform.settings.attempts)
+    return ingestions_to_repeat(known, tries, attempts=platform.settings.attempts)
 
 
 def tries_of_files(
     instance: dg.DagsterInstance, files: Iterable[LakeFile], *, now: datetime, attempts: int, longest_rest: timedelta = LONGEST_REST
 ) -> Callable[[str], Tries]:
-    """The runs that there have been for each of the files, and for giving up those whose attempts are used up; asked for all at once."""
-    landings = tries_of_all(instance, map(delivery_id_of, files), now=now, longest_rest=longest_rest)
-    used_up = [giving_up_subject(subject) for subject, tries in landings.items() if tries.are_used_up(attempts)]
-    return {**landings, **tries_of_all(instance, used_up, now=now, longest_rest=longest_rest)}.__getitem__
+    """The runs that there have been for each of the files, and for abandoning those whose attempts are used up; asked for all at once."""
+    ingestions = tries_of_all(instance, map(delivery_id_of, files), now=now, longest_rest=longest_rest)
+    used_up = [abandoning_subject(subject) for subject, tries in ingestions.items() if tries.are_used_up(attempts)]
+    return {**ingestions, **tries_of_all(instance, used_up, now=now, longest_rest=longest_rest)}.__getitem__
 
 
 def _longest_rest(platform: Platform) -> timedelta:
@@ -155,16 +157,16 @@ def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:
     return bool(instance.get_run_ids(dg.RunsFilter(job_name=job_name, statuses=under_way), limit=1))
 
 
-def _landing_run(request: LandingRequest) -> dg.RunRequest:
+def _ingestion_run(request: IngestionRequest) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.delivery_id}:{request.attempt}",
-        job_name=landing_job_name(request.vendor),
+        job_name=ingestion_job_name(request.vendor),
         partition_key=request.delivery_id,
         tags={SUBJECT_TAG: request.delivery_id},
     )
 
 
-def _rejection_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
+def _rejection_run(request: IngestionRequest, log_level: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.delivery_id}:{request.attempt}",
         job_name=JOB_NAME,
@@ -173,26 +175,26 @@ def _rejection_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
     )
 
 
-def _giving_up_run(request: LandingRequest, log_level: str) -> dg.RunRequest:
-    subject = giving_up_subject(request.delivery_id)
+def _abandoning_run(request: IngestionRequest, log_level: str) -> dg.RunRequest:
+    subject = abandoning_subject(request.delivery_id)
     return dg.RunRequest(
         run_key=f"{subject}:{request.attempt}",
-        job_name=GIVING_UP,
-        run_config=giving_up_config(request.vendor, request.delivery_id, log_level=log_level),
+        job_name=ABANDONING,
+        run_config=abandoning_config(request.vendor, request.delivery_id, log_level=log_level),
         tags={SUBJECT_TAG: subject},
     )
 
 
-def _lane_run(request: LaneRequest, log_level: str) -> dg.RunRequest:
+def _pipeline_run(request: PipelineRequest, log_level: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.subject}:{request.attempt}",
-        job_name=lane_job_name(request.vendor),
+        job_name=pipeline_job_name(request.vendor),
         run_config=printing(log_level),
         tags={**tags_of(request.windows), SUBJECT_TAG: request.subject},
     )
 
 
-def _new_partitions(platform: Platform, requests: Sequence[LandingRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
+def _new_partitions(platform: Platform, requests: Sequence[IngestionRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
     for vendor, feed in platform.feeds.items():
         ids = [request.delivery_id for request in requests if request.vendor == vendor]
         if ids:

@@ -19,7 +19,7 @@ from advisory_perf.orchestration.planning import waiting_by_vendor
 from advisory_perf.showing import cut
 
 PATIENCE = timedelta(hours=1)
-"""How long a file may keep an unfinished name, or a writer, before a person is told."""
+"""How long a file may keep an unfinished name, or a writer, before a person is reported."""
 
 _SHOWN = 5
 _LONGEST = 200
@@ -99,7 +99,7 @@ def odd_name_alerts(
 ) -> tuple[list[Alert], list[str]]:
     """One alert for each vendor about everything in incoming/ that is left alone; the keys of those vendors that have nothing such.
 
-    ``why_left`` says why a file is not read that could be taken by its name; what waits by its name or for its writer is told when it
+    ``why_left`` says why a file is not read that could be taken by its name; what waits by its name or for its writer is reported when it
     has waited for an hour.
     """
     found: dict[str, list[str]] = {vendor: [] for vendor in [*feeds, UNKNOWN_VENDOR]}
@@ -129,7 +129,7 @@ def _alert(vendor: str, names: Sequence[str], now: datetime) -> Alert:
         since=now,
         subject=f"{ODD_NAME.name} {vendor}",
         message=f"{vendor}: what lies in {INCOMING}/ under these names is not taken, and holds up nothing else: "
-        f"{'; '.join(names[:_SHOWN])}{more}; mend that, take it away, or have it sent under a plain name into {INCOMING}/<vendor>/",
+        f"{'; '.join(names[:_SHOWN])}{more}; fix that, take it away, or have it sent under a plain name into {INCOMING}/<vendor>/",
     )
 
 

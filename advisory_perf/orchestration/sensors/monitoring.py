@@ -18,24 +18,24 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
-from advisory_perf.errors import ChannelError, TurnHeldError
+from advisory_perf.errors import ChannelError, LockHeldError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import Listing
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.monitoring.deadlines import Deadlines, judged_windows, span, windows_in_question
-from advisory_perf.monitoring.failed_pipelines import lane_alert, lane_alert_key, lane_has_failed
-from advisory_perf.monitoring.held_locks import LONG, held_turn_alert, no_longer_held
+from advisory_perf.monitoring.deadlines import Deadlines, span, validated_windows, windows_in_question
+from advisory_perf.monitoring.failed_pipelines import pipeline_alert, pipeline_alert_key, pipeline_has_failed
+from advisory_perf.monitoring.held_locks import LONG, held_lock_alert, no_longer_held
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.monitoring.unread_files import why_unread
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.planning import lane_subject, waiting_by_vendor
+from advisory_perf.orchestration.planning import pipeline_subject, waiting_by_vendor
 from advisory_perf.orchestration.run_history import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.sensors.arrivals import tries_of_files
 from advisory_perf.orchestration.sensors.arriving import odd_name_alerts
 from advisory_perf.platform import Platform
-from advisory_perf.warehouse.locks import sweep_turns
+from advisory_perf.warehouse.locks import sweep_locks
 
 _WATCH_SECONDS = 30
 _SEND_SECONDS = 15
@@ -45,54 +45,54 @@ _AT_MOST = 30
 
 
 def watch_sensor(platform: Platform) -> dg.SensorDefinition:
-    """Raises alerts about missing, late, stuck and odd files, lanes that failed, turns that are held for long; resolves them again."""
+    """Raises alerts about missing, late, stuck and odd files, pipelines that failed, locks that are held for long; resolves them again."""
 
     @dg.sensor(
         name="watch",
         minimum_interval_seconds=_WATCH_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="looks at deadlines, failed lanes and files that are stuck in incoming/, and raises alerts",
+        description="looks at deadlines, failed pipelines and files that are stuck in incoming/, and raises alerts",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        now, told = right_now(), []
+        now, reported = right_now(), []
         for feed in platform.feeds.values():
             found = deadlines_of(platform, feed, now=now)
-            failed, published = lane_of(platform, feed, context.instance)
-            told += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
+            failed, published = pipeline_of(platform, feed, context.instance)
+            reported += Outbox(platform.warehouse).update(once=found.alerts, raised=failed, resolved=[*found.over, *published])
         look = look_at(platform, context.instance, now=now)
         for code, found_of in _FOUND.items():
             known = Outbox(platform.warehouse).open_keys(code.name)
             raised, resolved = found_of(platform, known, look)
             Outbox(platform.warehouse).update(raised=raised, resolved=resolved)
-            told += [alert.message for alert in raised if alert.key not in known]
-        for message in told:
+            reported += [alert.message for alert in raised if alert.key not in known]
+        for message in reported:
             context.log.warning(message)
-        return dg.SkipReason("; ".join(told) or "nothing new")
+        return dg.SkipReason("; ".join(reported) or "nothing new")
 
     return watch
 
 
 def deadlines_of(platform: Platform, feed: Feed, *, now: datetime) -> Deadlines:
-    """What is to be told of the vendor's deadlines now.
+    """What is to be reported of the vendor's deadlines now.
 
-    incoming/ is listed before the ledger is asked, or a file that lands in between would be in neither.
+    incoming/ is listed before the ledger is asked, or a file that is ingested in between would be in neither.
     """
     missing = Outbox(platform.warehouse).open_windows(feed.vendor, MISSING_FILE.name)
     windows = windows_in_question(feed, beginning(platform.warehouse, feed.vendor), missing, now=now)
     under_way = [file.modified for file in platform.lake.files(f"{INCOMING}/{feed.vendor}/")] if windows else []
     arrivals = first_arrivals(platform.warehouse, feed.vendor, *span(feed, windows)) if windows else []
-    return judged_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
+    return validated_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
 
 
-def lane_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alert about the vendor's lane if it failed as often as agreed; the key of such an alert once nothing waits for the lane."""
+def pipeline_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alert about the vendor's pipeline if it failed as often as agreed; the key of such an alert once nothing waits for it."""
     pending = platform.ledger.pending(feed.vendor)
     if not pending:
-        return [], [lane_alert_key(feed.vendor)]
-    subject, now = lane_subject(feed.vendor, pending), right_now()
-    if not lane_has_failed(tries_for(instance, subject, now=now), attempts=platform.settings.attempts):
+        return [], [pipeline_alert_key(feed.vendor)]
+    subject, now = pipeline_subject(feed.vendor, pending), right_now()
+    if not pipeline_has_failed(tries_for(instance, subject, now=now), attempts=platform.settings.attempts):
         return [], []
-    return [lane_alert(feed.vendor, pending, failed_attempts(instance, subject, now=now))], []
+    return [pipeline_alert(feed.vendor, pending, failed_attempts(instance, subject, now=now))], []
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +114,26 @@ def look_at(platform: Platform, instance: dg.DagsterInstance, *, now: datetime) 
 def stuck_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about files that stay in incoming/ with every attempt used up; of the known keys those whose files have left it.
 
-    One whose rejection is told is no second trouble, although it could not be moved to error/. Why runs failed is asked for some files
+    One whose rejection is reported is no second incident, although it could not be moved to error/. Why runs failed is asked for some files
     only, those first of which nothing is known yet; the others follow with the next ticks.
     """
-    told = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
-    listing = [file for file in look.listing.files if delivery_id_of(file) not in told]
+    reported = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
+    listing = [file for file in look.listing.files if delivery_id_of(file) not in reported]
     waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
     stuck = [
         found
         for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
         for found in stuck_files(vendor, files, look.tries_of, attempts=platform.settings.attempts)
     ]
-    told_first = sorted(stuck, key=lambda one: stuck_key(one) in known)[:_STUCK_A_TICK]
-    raised = [stuck_alert(one, failed_attempts(look.instance, one.subject, now=look.now, latest=1)) for one in told_first]
+    reported_first = sorted(stuck, key=lambda one: stuck_key(one) in known)[:_STUCK_A_TICK]
+    raised = [stuck_alert(one, failed_attempts(look.instance, one.subject, now=look.now, latest=1)) for one in reported_first]
     return raised, no_longer_stuck(known, listing)
 
 
 def held_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alerts about turns that are held for very long; of the known keys those whose turns have come free."""
-    turns = sweep_turns(platform.warehouse, look.now - LONG)
-    return [held_turn_alert(turn) for turn in turns], no_longer_held(known, turns)
+    """The alerts about locks that are held for very long; of the known keys those whose locks have come free."""
+    locks = sweep_locks(platform.warehouse, look.now - LONG)
+    return [held_lock_alert(lock) for lock in locks], no_longer_held(known, locks)
 
 
 def odd_names_of(platform: Platform, _known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
@@ -145,27 +145,27 @@ def odd_names_of(platform: Platform, _known: Sequence[str], look: Look) -> tuple
 def long_tries_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about what is tried in vain, one a vendor; of the known keys those of vendors that have nothing such.
 
-    What waits for a turn that is held is told by the alert about that.
+    What waits for a lock that is held is reported by the alert about that.
     """
     waiting, unclaimed = waiting_by_vendor(look.listing.files, platform.feeds)
     of_vendor = {**waiting, UNKNOWN_VENDOR: unclaimed}
     files = [(vendor, file.name, delivery_id_of(file)) for vendor, of_it in of_vendor.items() for file in of_it]
     pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
-    lanes = [(vendor, "its lane", lane_subject(vendor, pending)) for vendor, pending in pending_of.items()]
+    pipelines = [(vendor, "its pipeline", pipeline_subject(vendor, pending)) for vendor, pending in pending_of.items()]
     tries = {subject: look.tries_of(subject) for *_, subject in files}
-    tries |= tries_of_all(look.instance, [subject for *_, subject in lanes], now=look.now)
-    found = long_tries([*files, *lanes], tries, attempts=platform.settings.attempts, now=look.now)
+    tries |= tries_of_all(look.instance, [subject for *_, subject in pipelines], now=look.now)
+    found = long_tries([*files, *pipelines], tries, attempts=platform.settings.attempts, now=look.now)
     raised = []
     for vendor in of_vendor:
         own = [one for one in found if one.vendor == vendor]
         kind, why = latest_failure(look.instance, own[0].subject) if own else ("", "")
-        if own and kind != TurnHeldError.__name__:
+        if own and kind != LockHeldError.__name__:
             raised.append(long_try_alert(own, why))
     return raised, sorted(set(known) - {alert.key for alert in raised})
 
 
 _FOUND = {ODD_NAME: odd_names_of, STUCK_FILE: stuck_of, TURN_HELD: held_of, TRIED_FOR_LONG: long_tries_of}
-"""What is looked for at each tick besides deadlines and lanes, by the alert that tells of it."""
+"""What is looked for at each tick besides deadlines and pipelines, by the alert that tells of it."""
 
 
 def alerts_sensor(platform: Platform) -> dg.SensorDefinition:

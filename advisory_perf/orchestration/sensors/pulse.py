@@ -1,7 +1,7 @@
 """The sensor that watches the sensors. It needs neither the lake nor a feed, so that it works when they do not.
 
 It notes its time and what it found in the heartbeat's file, and raises the alert. Where the warehouse does not answer no alert can be
-kept, and none is sent past it, since nobody would know what was told already: a monitor outside sees it in the file.
+kept, and none is sent past it, since nobody would know what was reported already: a monitor outside sees it in the file.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from advisory_perf.monitoring.heartbeat import Heartbeat, write_heartbeat
 from advisory_perf.monitoring.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.outages import causes_of
-from advisory_perf.orchestration.run_history import told_by
+from advisory_perf.orchestration.run_history import reported_by
 from advisory_perf.platform import Platform
 from advisory_perf.settings import Settings
 
@@ -84,7 +84,7 @@ def _tick(tick: InstigatorTick) -> Tick:
     at = datetime.fromtimestamp(tick.timestamp, UTC)
     if tick.status is not TickStatus.FAILURE:
         return Tick(at)
-    error, says = told_by(list(causes_of(tick.error)))
+    error, says = reported_by(list(causes_of(tick.error)))
     return Tick(at, error, says)
 
 

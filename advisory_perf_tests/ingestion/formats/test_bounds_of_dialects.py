@@ -9,7 +9,7 @@ from advisory_perf.ingestion.formats.csv_dialects import dialect_of
 from advisory_perf.ingestion.formats.csv_doubts import says_its_end
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, misfits, read
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, cells, codes, misfits, read, validated
 
 ROW = "A1,2024-06-28,100,0,0,101"
 
@@ -72,7 +72,7 @@ def quoted(**layout: Any) -> Feed:
     ],
 )
 def test_a_text_is_quoted_and_escaped_as_the_feed_says(text: str, layout: dict[str, Any], *, is_taken: bool) -> None:
-    assert codes(judged(f"{HEADER},name\n{ROW},{text}\n", quoted(**layout))) == ({} if is_taken else {2: "E_QUOTE"})
+    assert codes(validated(f"{HEADER},name\n{ROW},{text}\n", quoted(**layout))) == ({} if is_taken else {2: "E_QUOTE"})
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_line_of_one_cell_that_may_belong_to_the_last_cell_above_makes_its_row
     piece: str, columns: str, *, is_doubted: bool
 ) -> None:
     feed, header, row = (quoted(), f"{HEADER},name", f"{ROW},n") if columns == "name" else (a_feed(), HEADER, ROW)
-    result = judged(f"{header}\n{row}\n{piece}\n", feed)
+    result = validated(f"{header}\n{row}\n{piece}\n", feed)
     assert (codes(result).get(2) == "E_FRAGMENT") is is_doubted
     assert 3 in codes(result)
 
@@ -109,7 +109,7 @@ def test_a_line_of_one_cell_that_may_belong_to_the_last_cell_above_makes_its_row
 def test_a_broken_row_is_held_against_the_row_above_by_its_first_line_and_against_that_below_by_its_last(
     broken: str, *, above: bool, below: bool
 ) -> None:
-    result = judged(f"{HEADER}\n{ROW}\n{broken}\n{ROW.replace('A1', 'B2')}\n", a_feed())
+    result = validated(f"{HEADER}\n{ROW}\n{broken}\n{ROW.replace('A1', 'B2')}\n", a_feed())
     doubted = [line for line, code in codes(result).items() if code == "E_FRAGMENT"]
     last = 5 if "\n" in broken else 4
     assert doubted == [line for line, is_doubted in ((2, above), (last, below)) if is_doubted]
@@ -117,7 +117,7 @@ def test_a_broken_row_is_held_against_the_row_above_by_its_first_line_and_agains
 
 def test_a_footer_of_one_cell_makes_no_row_doubtful() -> None:
     feed = a_feed(footer=[{"column": "id", "starts_with": ["7"]}])
-    result = judged(f"{HEADER}\n{ROW}\n7\n", feed)
+    result = validated(f"{HEADER}\n{ROW}\n7\n", feed)
     assert (codes(result), result.footer, result.positions.height) == ({}, 1, 1)
 
 

@@ -70,7 +70,7 @@ def test_a_number_that_ends_with_its_piece_goes_on_in_the_next_one() -> None:
         (b"[1] 2", "E_FORMAT: acme, acme_1.json: is not JSON at character 4 "),
     ],
 )
-def test_what_is_no_json_is_told_with_its_place_in_the_file(content: bytes, says: str) -> None:
+def test_what_is_no_json_is_refused_with_its_place_in_the_file(content: bytes, says: str) -> None:
     assert refused(content).startswith(says)
 
 
@@ -85,7 +85,7 @@ def test_marks_of_joined_files_and_of_an_end_are_no_content() -> None:
     assert refused("[1]\x1a[2]").startswith("E_FORMAT")
 
 
-def test_a_name_that_stands_twice_is_told_where_the_feed_reads_it_and_kept_where_not() -> None:
+def test_a_name_that_stands_twice_is_reported_where_the_feed_reads_it_and_kept_where_not() -> None:
     value, twice, _ = text_of('{"id": 1, "note": 2, "note": 3}').value()
     assert isinstance(value, dict)
     assert (twice, list(value.values())) == (None, ["1", "2", "3"])
@@ -93,7 +93,7 @@ def test_a_name_that_stands_twice_is_told_where_the_feed_reads_it_and_kept_where
     assert text_of('[{"id": 1}, {"id": 2}]').value()[1] is None
 
 
-def test_a_number_with_a_point_is_told_from_a_text_where_the_feeds_texts_have_a_comma() -> None:
+def test_a_number_with_a_point_is_distinguished_from_a_text_where_the_feeds_texts_have_a_comma() -> None:
     content = '[1.5, "1.5", 1e3, 15]'
     with_comma = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"decimal_mark": ","})
     for feed, are_numbers in ((with_comma, [True, False, True, False]), (None, [False] * 4)):

@@ -209,19 +209,19 @@ def test_serial_numbers_of_four_or_five_digits_are_counted_on_and_nothing_else_i
 
 
 def noticed(content: bytes, **excel: str) -> list[str]:
-    """The codes of what is told of a workbook that is read."""
+    """The codes of what is inferred of a workbook that is read."""
     found: list[Notice] = []
     read_raw_rows(content, a_feed_of("excel", excel=excel), "acme_1.xlsx", notices=found)
     return [notice.code for notice in found]
 
 
-def test_a_hidden_sheet_is_told_where_it_holds_anything_and_the_feed_names_none() -> None:
+def test_a_hidden_sheet_is_reported_where_it_holds_anything_and_the_feed_names_none() -> None:
     data: tuple[str, list[list[Any]]] = ("Data", [[*NAMES], list(ROW)])
     hidden, empty = (a_book(("Old", rows), data, hide_first=True) for rows in ([["x"]], []))
     assert (noticed(hidden), noticed(empty), noticed(hidden, sheet="Data")) == (["W_HIDDEN_SHEET"], [], [])
 
 
-def test_formulas_are_told_unless_the_feed_accepts_them() -> None:
+def test_formulas_are_reported_unless_the_feed_accepts_them() -> None:
     computed, plain = (a_book(("Data", [[*NAMES], [*ROW[:-1], value]])) for value in ("=E2", 101))
     assert (noticed(computed), noticed(computed, formulas="accept"), noticed(plain)) == (["W_FORMULA"], [], [])
 

@@ -12,12 +12,12 @@ from advisory_perf_tests.ingestion.scenarios import (
     a_feed_of,
     cells,
     codes,
-    judged,
     lines,
     misfits,
     read,
     refusal,
     rejection,
+    validated,
 )
 
 ROW = "A1,2024-06-28,100,0,0,101"
@@ -219,13 +219,13 @@ def test_every_row_is_found_on_its_own_line_with_its_own_text(rows: list[tuple[s
     assert set(misfits(raw)) == {line for line, text in expected.items() if text is None}
 
 
-def test_utf_32_is_told_from_utf_16_by_its_longer_mark() -> None:
+def test_utf_32_is_distinguished_from_utf_16_by_its_longer_mark() -> None:
     assert cells(read(codecs.BOM_UTF32_LE + FILE.encode("utf-32-le")), "id") == ["A1"]
     assert rejection(codecs.BOM_UTF16_LE + FILE.encode("utf-16-le")[:-1]).code == "E_ENCODING"
     assert rejection(codecs.BOM_UTF16_LE + FILE.encode("utf-16-le") + b"\x00\xd8").code == "E_ENCODING"
 
 
-def test_a_row_that_no_line_end_closes_is_marked_for_the_judge() -> None:
+def test_a_row_that_no_line_end_closes_is_marked_for_the_validate() -> None:
     assert read(FILE.rstrip())["mark"].to_list() == ["E_TORN"]
     assert read(FILE)["mark"].to_list() == [None]
 
@@ -255,7 +255,7 @@ def test_a_header_that_is_printed_again_is_a_footer_with_its_text() -> None:
     assert lines(raw) == [2, 3, 4, 6, 7]
     assert misfits(raw) == {3: HEADER, 6: f" {HEADER}"}
     assert raw["mark"].null_count() == 5
-    assert judged(f"{FILE}{HEADER}\n").footer == 1
+    assert validated(f"{FILE}{HEADER}\n").footer == 1
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
@@ -282,7 +282,7 @@ def test_a_quote_may_stand_behind_a_backslash() -> None:
 
 
 def test_a_last_row_whose_quotes_are_broken_is_not_torn() -> None:
-    assert codes(judged(f'{HEADER}\n{ROW}\nA2,"x"y')) == {3: "E_QUOTE"}
+    assert codes(validated(f'{HEADER}\n{ROW}\nA2,"x"y')) == {3: "E_QUOTE"}
 
 
 def test_lines_that_begin_with_their_kind_are_rows_of_the_one_the_feed_names() -> None:

@@ -16,7 +16,7 @@ from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.accepting import accepts_at_least, counted
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, cells, codes, judged, lines, read, refusal, rejection
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, cells, codes, lines, read, refusal, rejection, validated
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ BOUNDS = Bounds()
     ],
 )
 def test_a_row_with_broken_or_foreign_quotes_is_quarantined_alone(row: str) -> None:
-    result = judged(f"{HEADER},name\n{OTHER},a\n{row}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
+    result = validated(f"{HEADER},name\n{OTHER},a\n{row}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
     assert codes(result) == {3: "E_QUOTE"}
     assert result.positions["account_id"].to_list() == ["A2", "A3"]
     assert "line 3: the row's quotes are broken or not the feed's" in result.quarantined["reason"].item()
@@ -65,37 +65,37 @@ def test_a_row_with_broken_or_foreign_quotes_is_quarantined_alone(row: str) -> N
     ['"n"', '"a ""b"" c"', '"a, b"', '"a\nb"', '"a\r\nb"', '="n"', '"""Bud"""', '"=""n"""', "DOMAIN\\user", "O'Brien", "'t Hooft", '""'],
 )
 def test_what_is_quoted_from_end_to_end_is_a_cell(text: str) -> None:
-    result = judged(f"{HEADER},name\n{GOOD},{text}\n{OTHER},b\n", NAMED)
+    result = validated(f"{HEADER},name\n{GOOD},{text}\n{OTHER},b\n", NAMED)
     assert result.positions["account_id"].to_list() == ["A1", "A2"]
 
 
 def test_a_quote_that_closes_rows_later_takes_no_row_silently() -> None:
     opened = f'A1,2024-06-28,100,0,0,101,"Smith\n{OTHER},Jones"'
-    result = judged(f"{HEADER},name\n{opened}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
+    result = validated(f"{HEADER},name\n{opened}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
     assert (codes(result), result.quarantined["raw_row"].to_list()) == ({2: "E_QUOTE"}, [opened])
     assert (result.positions["account_id"].to_list(), result.positions["line_number"].to_list()) == (["A3"], [4])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_rows_that_are_all_quoted_wrongly_are_quarantined_one_by_one(end: str) -> None:
-    result = judged((f"{HEADER},name\n" + f'{GOOD}, "n"\n' * 9).replace("\n", end), NAMED)
+    result = validated((f"{HEADER},name\n" + f'{GOOD}, "n"\n' * 9).replace("\n", end), NAMED)
     assert codes(result) == dict.fromkeys(range(2, 11), "E_QUOTE")
 
 
 def test_a_row_of_several_lines_and_too_many_cells_has_no_broken_quote() -> None:
-    assert codes(judged(f'{HEADER},name\n{GOOD},"a\nb",7\n{OTHER},c\n', NAMED)) == {2: "E_FIELDS"}
+    assert codes(validated(f'{HEADER},name\n{GOOD},"a\nb",7\n{OTHER},c\n', NAMED)) == {2: "E_FIELDS"}
 
 
 def test_rows_after_a_broken_record_keep_their_lines_and_a_trailer_is_no_part_of_it() -> None:
     feed = a_feed({"account_name": "name"}, footer=[{"column": "id", "starts_with": ["Total"]}])
-    result = judged(f'{HEADER},name\nA1,2024-06-28,100,0,0,101,"Smith\n{OTHER},"King, B"\nTotal,,,,,,\n{OTHER},"a\nb"\n{GOOD},c\n', feed)
+    result = validated(f'{HEADER},name\nA1,2024-06-28,100,0,0,101,"Smith\n{OTHER},"King, B"\nTotal,,,,,,\n{OTHER},"a\nb"\n{GOOD},c\n', feed)
     assert codes(result) == {2: "E_QUOTE"}
     assert (result.footer, result.positions["line_number"].to_list()) == (1, [5, 7])
 
 
 def test_a_footer_whose_quote_takes_rows_in_is_no_footer() -> None:
     feed = a_feed({"account_name": "name"}, footer=[{"column": "id", "starts_with": ["Total"]}])
-    result = judged(f'{HEADER},name\n{GOOD},a\nTotal,,,,,,"x\n{OTHER},b"\n', feed)
+    result = validated(f'{HEADER},name\n{GOOD},a\nTotal,,,,,,"x\n{OTHER},b"\n', feed)
     assert (result.footer, codes(result)) == (0, {3: "E_QUOTE"})
 
 
@@ -140,16 +140,16 @@ def test_behind_a_backslash_that_escapes_stands_only_what_it_is_for(text: str, n
 )
 def test_a_row_beside_a_piece_of_a_row_is_doubtful(content: str, doubtful: dict[int, str]) -> None:
     end = "\r" if "\r" in content else "\n"
-    assert codes(judged(f"{HEADER}{end}{content}")) == doubtful
+    assert codes(validated(f"{HEADER}{end}{content}")) == doubtful
 
 
 def test_a_piece_beside_a_column_that_is_not_read_puts_no_row_in_doubt() -> None:
-    assert codes(judged(f"{HEADER},note\n{GOOD},no\nte\n")) == {3: "E_FIELDS"}
-    assert codes(judged(f"{HEADER},name\n{GOOD},Alder\n Trust\n", NAMED)) == {2: "E_FRAGMENT", 3: "E_FIELDS"}
+    assert codes(validated(f"{HEADER},note\n{GOOD},no\nte\n")) == {3: "E_FIELDS"}
+    assert codes(validated(f"{HEADER},name\n{GOOD},Alder\n Trust\n", NAMED)) == {2: "E_FRAGMENT", 3: "E_FIELDS"}
 
 
 def test_a_footer_beside_a_row_is_no_piece_of_it() -> None:
-    assert not codes(judged(f"{HEADER}\n{GOOD}\n77\n", a_feed(footer=[{"column": "id", "starts_with": ["77"]}])))
+    assert not codes(validated(f"{HEADER}\n{GOOD}\n77\n", a_feed(footer=[{"column": "id", "starts_with": ["77"]}])))
 
 
 texts = st.text(alphabet="a,\"\n\r\\'7 =", max_size=8)
@@ -253,7 +253,7 @@ def test_a_few_characters_in_an_encoding_of_several_bytes_may_be_utf8_by_chance(
 
 @pytest.mark.parametrize("end", ["\n\x1a", "\r\n\x1a", "\n\x1a\x1a\x1a", "\n\x1a\n", "\x1a", "\x1a\r\n", "\r\n\x1a\r\n"])
 def test_the_end_of_file_mark_of_dos_ends_a_whole_file(end: str) -> None:
-    result = judged(f"{HEADER}\n{GOOD}\n{OTHER}{end}")
+    result = validated(f"{HEADER}\n{GOOD}\n{OTHER}{end}")
     assert (result.read, result.positions.height) == (2, 2)
 
 
@@ -261,7 +261,7 @@ def test_the_end_of_file_mark_of_dos_ends_a_whole_file(end: str) -> None:
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_byte_order_marks_where_files_were_joined_are_no_part_of_a_row(start: str, quote: str) -> None:
     row = f"{quote}A2{quote}{OTHER[2:]}"
-    result = judged(f"{start}{HEADER}\n{GOOD}\n{start}{HEADER}\n{row}\n{start}{row.replace('A2', 'A3')}\n")
+    result = validated(f"{start}{HEADER}\n{GOOD}\n{start}{HEADER}\n{row}\n{start}{row.replace('A2', 'A3')}\n")
     assert (result.positions["account_id"].to_list(), result.footer) == (["A1", "A2", "A3"], 1)
     assert not result.notices
 
@@ -322,9 +322,9 @@ def test_a_last_cell_that_no_line_end_closes_is_taken_only_where_it_shows_that_i
 ) -> None:
     content, feed = ending_in(column, texts)
     if is_whole:
-        assert judged(content, feed).positions.height == len(texts)
+        assert validated(content, feed).positions.height == len(texts)
     else:
         error = refusal(content, feed)
         assert (error.code, "has no line end" in error.sentence) == ("E_TORN", True)
     content, feed = ending_in(column, texts, final_newline="never")
-    assert judged(content, feed).read == len(texts)
+    assert validated(content, feed).read == len(texts)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged, judge
+from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
 from advisory_perf_tests.ingestion.workbook_files import NAMES, ROW, compound_file, old_workbook, rows_xml, sheet_xml, workbook_of_parts
@@ -65,9 +65,9 @@ def read_book(content: bytes, feed: Feed | None = None) -> pl.DataFrame:
     return read(content, feed or a_feed_of("excel"))
 
 
-def judged_book(content: bytes) -> Judged:
+def validated_book(content: bytes) -> Validated:
     feed = a_feed_of("excel")
-    result = judge(read_book(content, feed), feed, DELIVERY)
+    result = validate(read_book(content, feed), feed, DELIVERY)
     assert result.is_conserved
     return result
 
@@ -122,7 +122,7 @@ def test_a_day_is_read_alike_from_a_date_cell_and_from_text(*, epoch_1904: bool)
 
 def test_a_date_cell_with_an_hour_is_no_day() -> None:
     content = one_sheet(["A1", 45471.5, 1, 0, 0, 1], a_row("A2"))
-    assert codes(judged_book(content)) == {2: "E_DATE"}
+    assert codes(validated_book(content)) == {2: "E_DATE"}
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def test_an_error_cell_is_read_as_its_name(error: str) -> None:
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_an_error_cell_is_quarantined_and_never_zero_or_blank(error: str) -> None:
-    result = judged_book(workbook({"Sheet": [["Title"], NAMES, a_row("A1"), a_row("A2", bmv=error), a_row("A3", emv=error)]}))
+    result = validated_book(workbook({"Sheet": [["Title"], NAMES, a_row("A1"), a_row("A2", bmv=error), a_row("A3", emv=error)]}))
     assert codes(result) == {4: "E_CELL_ERROR", 5: "E_CELL_ERROR"}
     assert result.quarantined["field_name"].to_list() == ["beginning_market_value", "ending_market_value"]
     assert all(error in reason for reason in result.quarantined["reason"])
 
 
 def test_money_in_number_cells_becomes_exact() -> None:
-    result = judged_book(one_sheet(a_row("A1", emv=781680205.69), a_row("A2", emv=0.1 + 0.2), a_row("A3", emv=1 / 3)))
+    result = validated_book(one_sheet(a_row("A1", emv=781680205.69), a_row("A2", emv=0.1 + 0.2), a_row("A3", emv=1 / 3)))
     assert result.positions["ending_market_value"].to_list() == [Decimal("781680205.69"), Decimal("0.3")]
     assert codes(result) == {4: "E_PRECISION"}
 
@@ -241,7 +241,7 @@ def test_a_header_of_two_rows_is_joined_below_its_merged_titles() -> None:
 
 
 def test_a_header_that_is_printed_again_is_a_footer() -> None:
-    result = judged_book(workbook({"Data": [NAMES, a_row("A1"), NAMES, a_row("A2")]}))
+    result = validated_book(workbook({"Data": [NAMES, a_row("A1"), NAMES, a_row("A2")]}))
     assert result.footer == 1
     assert result.positions["account_id"].to_list() == ["A1", "A2"]
 
@@ -263,7 +263,7 @@ def test_an_account_number_that_may_have_lost_its_zeros_is_no_account_number() -
     raw = read_book(padded(numbers=True))
     assert raw["mark"].to_list() == ["E_ID", None]
     assert raw["misfit"][0].startswith("123\t2024-06-28")
-    assert codes(judged_book(padded(numbers=True))) == {2: "E_ID"}
+    assert codes(validated_book(padded(numbers=True))) == {2: "E_ID"}
     assert cells(read_book(padded(numbers=False)), "id") == ["00000123", "456"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf_tests.ingestion.scenarios import a_feed, judged
+from advisory_perf_tests.ingestion.scenarios import a_feed, validated
 from advisory_perf_tests.ingestion.workbook_files import NAMES, binary_workbook, old_workbook
 
 pytestmark = pytest.mark.table
@@ -54,7 +54,7 @@ def a_feed_of_serials(**files: object) -> Feed:
 
 
 def days(content: bytes, feed: Feed) -> list[date]:
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert result.quarantined.is_empty()
     return result.positions.sort("account_id")["as_of_date"].to_list()
 
@@ -77,7 +77,7 @@ def test_a_day_in_a_header_follows_the_epoch(kind: str, *, epoch_1904: bool) -> 
     columns = [f"{name} {number + further}" for further in (-1, 0) for name in ("bmv", "in", "out", "emv")]
     unpivot = {"header": r"(?P<column>[a-z]+) (?P<day>\d{5})", "values": ["bmv", "in", "out", "emv"]}
     content = WRITERS[kind]([["id", *columns], ["A1", *AMOUNTS, *AMOUNTS]], epoch_1904=epoch_1904, as_dates=False)
-    found = judged(content, a_feed_of_serials(unpivot=unpivot)).positions["as_of_date"].to_list()
+    found = validated(content, a_feed_of_serials(unpivot=unpivot)).positions["as_of_date"].to_list()
     assert sorted(found) == [DAY - timedelta(1), DAY]
 
 
@@ -95,7 +95,7 @@ def test_a_serial_number_in_a_line_of_a_name_and_a_value_follows_the_epoch(kind:
     values = ["A1", serial(DAY, epoch_1904=epoch_1904), 45000, 0, 0, 45000]
     rows: list[list[object]] = [["k", "item", "value"], *(["1", name, value] for name, value in zip(NAMES, values, strict=True))]
     feed = a_feed_of_serials(pivot={"by": "k", "names": "item", "values": "value"})
-    result = judged(WRITERS[kind](rows, epoch_1904=epoch_1904, as_dates=False), feed)
+    result = validated(WRITERS[kind](rows, epoch_1904=epoch_1904, as_dates=False), feed)
     assert result.positions.select("as_of_date", "ending_market_value").rows() == [(DAY, 45000)]
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from advisory_perf.feed_detection.values import money, notation
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.raw_frame import cell
-from advisory_perf_tests.ingestion.scenarios import a_feed, codes, judged, notices
+from advisory_perf_tests.ingestion.scenarios import a_feed, codes, notices, validated
 from advisory_perf_tests.ingestion.workbook_files import binary_workbook, old_workbook
 
 pytestmark = pytest.mark.slow
@@ -92,7 +92,7 @@ WITHOUT_A_WORD = {
 
 def amounts(content: bytes, feed: Feed) -> list[Decimal | str]:
     """The fee of each row, or the code that its row is quarantined under, in the file's order."""
-    result = judged(content, feed)
+    result = validated(content, feed)
     first = 2 if feed.files.format in {"csv", "excel"} else 1
     ends: dict[int, Any] = {**dict(result.positions.select("line_number", "fees").rows()), **codes(result)}
     return [ends[line] for line in range(first, first + len(ends))]
@@ -151,7 +151,7 @@ def test_noise_is_refused_until_the_feed_says_that_it_is_noise(kind: str) -> Non
     write, feed = FORMATS[kind]
     values = [50000.00000000001, 0.1 + 0.2, 0.3 - 0.2 - 0.1, 1 / 3, 1234567.8912345]
     silent = a_feed_of(kind)
-    result = judged(write(values), silent)
+    result = validated(write(values), silent)
     assert set(codes(result).values()) == {"E_PRECISION"}
     assert all("numbers: binary_floats: 15_digits" in reason for reason in result.quarantined["reason"])
     assert amounts(write(values), feed) == [Decimal(50000), Decimal("0.3"), Decimal(0), "E_PRECISION", "E_PRECISION"]
@@ -180,8 +180,8 @@ def test_a_feed_may_have_amounts_rounded_and_a_notice_says_so(kind: str) -> None
     if kind == "parquet of 32 bits":
         expected[0], expected[-1] = Decimal(12345679), Decimal(1000000000000)  # as such a float prints them
     assert amounts(write(values), feed) == expected
-    assert "W_ROUNDED" in notices(judged(write(values), feed))
-    assert "W_ROUNDED" not in notices(judged(write([1.25, 7.0]), feed))
+    assert "W_ROUNDED" in notices(validated(write(values), feed))
+    assert "W_ROUNDED" not in notices(validated(write([1.25, 7.0]), feed))
 
 
 def test_decimals_are_counted_in_the_amount_and_not_in_its_unit() -> None:
@@ -212,7 +212,7 @@ def test_a_control_figure_is_read_by_the_same_word() -> None:
     content = json.dumps([*rows, {**rows[0], "id": "Total", "bmv": 200, "emv": 200, "fee": 0.1 + 0.2}])
     footer = [{"column": "id", "starts_with": ["Total"], "totals": True}]
     feed = a_feed({"fees": "fee"}, files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, footer=footer)
-    result = judged(content, feed)
+    result = validated(content, feed)
     assert (result.positions.height, result.footer) == (2, 1)
 
 
@@ -220,7 +220,7 @@ def test_noise_says_nothing_of_the_last_digit_that_a_vendor_prints() -> None:
     content = json.dumps(
         [dict(zip(NAMES, [*row[:5], emv, row[6]], strict=True)) for row, emv in zip(rows_of([0, 0]), [100.25, 0.1 + 0.2], strict=True)]
     )
-    result = judged(content, a_feed_of("json", binary_floats="15_digits"))
+    result = validated(content, a_feed_of("json", binary_floats="15_digits"))
     assert result.positions["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2
 
 
@@ -228,9 +228,9 @@ def test_noise_says_nothing_of_the_last_digit_that_a_vendor_prints() -> None:
     ("text", "is_noise"), [("50000.000000000007", True), ("0.30000000000000004", True), ("1.9999999999999998", True), ("0.3", False)]
 )
 def test_detection_proposes_the_word_where_a_file_shows_noise(text: str, *, is_noise: bool) -> None:
-    told = notation([pl.Series(["12.50", text])], is_text=True)
-    assert told.told.get("binary_floats") == ("15_digits" if is_noise else None)
-    amounts_read = money(pl.DataFrame({cell("fee"): [text]}), "fee", told.numbers, 0)
+    inferred = notation([pl.Series(["12.50", text])], is_text=True)
+    assert inferred.inferred.get("binary_floats") == ("15_digits" if is_noise else None)
+    amounts_read = money(pl.DataFrame({cell("fee"): [text]}), "fee", inferred.numbers, 0)
     assert amounts_read.to_list() == [round(Decimal(text), 1)]
 
 

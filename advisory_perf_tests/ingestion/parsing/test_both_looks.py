@@ -1,4 +1,4 @@
-"""What the first look takes, the second would have taken for the same value: good rows and doubtful ones are judged alike."""
+"""What the first look takes, the second would have taken for the same value: good rows and doubtful ones are validated alike."""
 
 from datetime import date
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.ingestion.parsing.fields import fields
-from advisory_perf.ingestion.parsing.notation import Told, ToldNumbers
+from advisory_perf.ingestion.parsing.notation import Inferred, InferredNumbers
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.ingestion.test_fuzzed_cells import days_in, raw_of
@@ -98,7 +98,7 @@ def texts(pieces: list[str], accepted: st.SearchStrategy[str]) -> st.SearchStrat
     ones = st.sampled_from(pieces)
     kinds = (
         st.lists(ones, max_size=5).map("".join),
-        st.builds(lambda one, end, turn: f"{end}{one}" if turn else f"{one}{end}", accepted, ones, st.booleans()),
+        st.builds(lambda one, end, swap: f"{end}{one}" if swap else f"{one}{end}", accepted, ones, st.booleans()),
     )
     return st.lists(st.integers(0, 3).flatmap(lambda pick: kinds[pick] if pick < len(kinds) else accepted), min_size=ROWS, max_size=ROWS)
 
@@ -141,8 +141,8 @@ def test_the_first_look_takes_nothing_that_the_second_reads_otherwise(
     cells = {name: words if name in {"account_id", "account_name"} else numbers for name in columns}
     cells |= {"as_of_date": days, "currency": currencies}
     raw = raw_of(**cells)
-    told = Told({name: ToldNumbers(feed.numbers) for name in feed.columns}, tuple(feed_says["formats"]))
-    for field in fields(feed, raw.columns, told, received=date(2024, 6, 30)):
+    inferred = Inferred({name: InferredNumbers(feed.numbers) for name in feed.columns}, tuple(feed_says["formats"]))
+    for field in fields(feed, raw.columns, inferred, received=date(2024, 6, 30)):
         first = raw.select(field.cell.alias("cell"), field.first.alias("first"))
         second = raw.with_columns([field.plain] if field.plain is not None else []).select(field.second.alias("second"))
         both = pl.concat([first, second], how="horizontal").filter(pl.col("first").is_not_null())

@@ -19,7 +19,7 @@ from advisory_perf.ingestion.parsing.numbers import exact_money, expanded, figur
 from advisory_perf.ingestion.validation.named_days import day_notices
 from advisory_perf.ingestion.validation.reversals import netted
 from advisory_perf_tests.ingestion.parsing.test_fields import FEES, value
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, refusal
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, refusal, validated
 
 pytestmark = pytest.mark.table
 
@@ -266,30 +266,30 @@ def test_a_year_of_two_digits_lies_within_five_years_of_the_arrival(year: int, *
     [("2024-06-30", None), ("2024-07-01", "E_DATE_RANGE"), ("2020-01-01", None), ("2019-12-31", "E_DATE_RANGE"), ("x", "E_DATE")],
 )
 def test_a_day_lies_from_the_first_window_to_the_arrival(day: str, code: str | None) -> None:
-    result = judged(f"{HEADER}\nA1,{day},100,0,0,101\n")
+    result = validated(f"{HEADER}\nA1,{day},100,0,0,101\n")
     assert result.quarantined["code"].to_list() == ([] if code is None else [code])
 
 
 @pytest.mark.parametrize(
-    ("cadence", "days", "is_told"), [("daily", 5, False), ("daily", 6, True), ("monthly", 20, False), ("monthly", 21, True)]
+    ("cadence", "days", "is_inferred"), [("daily", 5, False), ("daily", 6, True), ("monthly", 20, False), ("monthly", 21, True)]
 )
-def test_a_file_is_made_within_so_many_days_after_its_window(cadence: str, days: int, *, is_told: bool) -> None:
+def test_a_file_is_made_within_so_many_days_after_its_window(cadence: str, days: int, *, is_inferred: bool) -> None:
     window_end = date(2024, 5, 31)
     name = f"acme_{window_end + timedelta(days=days):%Y%m%d}"
     good = pl.DataFrame({"account_id": ["A1"], "as_of_date": [window_end], "line_number": [2]})
     feed = a_feed(cadence=cadence)
     found = day_notices(good.clear(), good, feed, name, received=date(2024, 6, 30))
-    assert [notice.code for notice in found] == (["W_FILE_DAY"] if is_told else [])
+    assert [notice.code for notice in found] == (["W_FILE_DAY"] if is_inferred else [])
     before = f"acme_{window_end - timedelta(days=40):%Y%m%d}"
     assert [notice.code for notice in day_notices(good.clear(), good, feed, before, received=date(2024, 6, 30))] == ["W_FILE_DAY"]
 
 
-@pytest.mark.parametrize(("ahead", "is_told"), [(31, True), (32, False)])
-def test_a_number_in_a_name_that_would_be_a_day_far_ahead_is_none(ahead: int, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("ahead", "is_inferred"), [(31, True), (32, False)])
+def test_a_number_in_a_name_that_would_be_a_day_far_ahead_is_none(ahead: int, *, is_inferred: bool) -> None:
     received = date(2024, 5, 31)
     good = pl.DataFrame({"account_id": ["A1"], "as_of_date": [received], "line_number": [2]})
     found = day_notices(good.clear(), good, a_feed(), f"acme_{received + timedelta(days=ahead):%Y%m%d}", received=received)
-    assert bool(found) is is_told
+    assert bool(found) is is_inferred
 
 
 @pytest.mark.parametrize(("days", "fits"), [(0, True), (366, True), (367, False), (-1, False)])
@@ -352,7 +352,7 @@ def test_three_negative_flows_and_more_than_half_are_a_column_with_the_sign_turn
     if is_refused:
         assert refusal(content, feed).code == "E_SIGN"
     else:
-        assert judged(content, feed).positions.height == of + 2
+        assert validated(content, feed).positions.height == of + 2
     assert netted(pl.DataFrame({"contributions": [1.0], "distributions": [0.0]}), feed, "x")[2] == []
 
 
@@ -363,8 +363,8 @@ def test_twenty_numbers_of_two_decimals_show_that_a_last_cell_is_whole(rows: int
     content = "\n".join([HEADER, *lines, "B1,2024-06-28,100,0,0,101.11"])
     feed = a_feed(numbers={"trailing_minus": False})
     if is_taken:
-        assert judged(content, feed).positions.height == rows + 1
+        assert validated(content, feed).positions.height == rows + 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
-    assert judged(content.replace("101.11\n", "101.10\n"), feed).positions.height == rows + 1
+    assert validated(content.replace("101.11\n", "101.10\n"), feed).positions.height == rows + 1
     assert "nothing confirms its last cell" in refusal(content[:-1], feed).sentence

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, judged
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, validated
 
 pytestmark = pytest.mark.table
 
@@ -24,7 +24,7 @@ def a_file(column: str, *texts: str) -> str:
 def value(text: str, feed: Feed, column: str = "fee") -> Any:
     """What a cell becomes: the value of the mapped field, or the code with which its row is quarantined."""
     field = next(name for name, source in feed.columns.items() if source.from_ == column)
-    result = judged(a_file(column, text), feed)
+    result = validated(a_file(column, text), feed)
     return codes(result)[2] if result.quarantined.height else result.positions[field].item()
 
 
@@ -100,14 +100,14 @@ def test_a_blank_cell_is_null_zero_or_refused_as_the_feed_says(blank: str) -> No
 
 def test_a_required_amount_is_never_null_but_may_be_zero_where_the_feed_says_so() -> None:
     text = f"{HEADER}\nA1,2024-06-28,100,,0,101\n"
-    assert codes(judged(text)) == {2: "E_REQUIRED"}
-    zero = judged(text, a_feed({"contributions": {"from": "in", "blank": "zero"}}))
+    assert codes(validated(text)) == {2: "E_REQUIRED"}
+    zero = validated(text, a_feed({"contributions": {"from": "in", "blank": "zero"}}))
     assert zero.positions["contributions"].item() == 0
 
 
 def test_a_column_that_may_be_absent_counts_as_zero_when_it_is() -> None:
     feed = a_feed({"fees": {"from": "fee", "absent": "zero"}, "account_name": {"from": "name", "absent": "zero"}})
-    position = judged(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n", feed).positions.row(0, named=True)
+    position = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n", feed).positions.row(0, named=True)
     assert position["fees"] == Decimal(0)
     assert position["account_name"] is None
     assert value("3", feed) == Decimal(3)
@@ -127,31 +127,31 @@ def test_what_may_be_a_minus_or_a_hyphen_makes_no_amount(text: str) -> None:
 
 @pytest.mark.parametrize("text", ['=""00123""', "\u200b00123", "00123\ufeff", "\u00a000123\u200e"])
 def test_an_account_number_is_taken_out_of_its_wrapping_with_a_notice(text: str) -> None:
-    result = judged(f'{HEADER}\n"{text}",2024-06-28,100,0,0,101\n')
+    result = validated(f'{HEADER}\n"{text}",2024-06-28,100,0,0,101\n')
     assert (result.positions["account_id"].item(), [notice.code for notice in result.notices]) == ("00123", ["W_ID_CLEANED"])
 
 
 def test_a_cell_that_is_kept_as_text_needs_no_quotes_around_it() -> None:
-    assert judged(f'{HEADER}\n="00123",2024-06-28,="100",0,0,101\n').positions["account_id"].item() == "00123"
+    assert validated(f'{HEADER}\n="00123",2024-06-28,="100",0,0,101\n').positions["account_id"].item() == "00123"
 
 
 def test_spaces_around_an_account_number_are_no_news() -> None:
-    assert judged(f"{HEADER}\n A1\t,2024-06-28,100,0,0,101\n").notices == ()
+    assert validated(f"{HEADER}\n A1\t,2024-06-28,100,0,0,101\n").notices == ()
 
 
 @pytest.mark.parametrize(("text", "code"), [("1001.0", "E_ID"), ("N/A", "E_REQUIRED"), ("-", "E_REQUIRED"), ("null", "E_REQUIRED")])
 def test_a_number_with_decimals_or_a_text_for_nothing_is_no_account(text: str, code: str) -> None:
-    assert codes(judged(f"{HEADER}\n{text},2024-06-28,100,0,0,101\n")) == {2: code}
+    assert codes(validated(f"{HEADER}\n{text},2024-06-28,100,0,0,101\n")) == {2: code}
 
 
 def test_a_text_for_nothing_is_no_name() -> None:
     assert value("n/a", a_feed({"account_name": "name"}), "name") is None
 
 
-def test_a_flow_is_positive_or_the_feed_turns_its_sign() -> None:
+def test_a_flow_is_positive_or_the_feed_reverses_its_sign() -> None:
     def out(text: str, sign: int) -> Any:
         feed = a_feed({"distributions": {"from": "out", "sign": sign}})
-        result = judged(f"{HEADER}\nA1,2024-06-28,100,0,{text},101\n", feed)
+        result = validated(f"{HEADER}\nA1,2024-06-28,100,0,{text},101\n", feed)
         return codes(result).get(2) or result.positions["distributions"].item()
 
     assert out("-5", 1) == "E_SIGN"
@@ -295,8 +295,8 @@ def test_a_short_mantissa_may_hide_digits_unless_the_feed_says_that_it_is_whole(
 
 
 def test_money_in_scientific_notation_is_noticed() -> None:
-    assert [notice.code for notice in judged(a_file("fee", "1.04000000E+06"), a_feed(FEES)).notices] == ["W_SCI_NOTATION"]
-    assert judged(a_file("fee", "1040000", "(5)"), a_feed(FEES)).notices == ()
+    assert [notice.code for notice in validated(a_file("fee", "1.04000000E+06"), a_feed(FEES)).notices] == ["W_SCI_NOTATION"]
+    assert validated(a_file("fee", "1040000", "(5)"), a_feed(FEES)).notices == ()
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ amounts = st.integers(-(10**22) + 1, 10**22 - 1).map(lambda units: Decimal(units
 @settings(max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None:
-    result = judged(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
+    result = validated(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
     assert result.positions["fees"].to_list() == given_amounts
 
 
@@ -369,15 +369,15 @@ def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> None:
     american = [f"(${-amount:,f})" if amount < 0 else f"${amount:,f}" for amount in given_amounts]
-    assert judged(a_file("fee", *american), a_feed(FEES, numbers=AMERICAN)).positions["fees"].to_list() == given_amounts
+    assert validated(a_file("fee", *american), a_feed(FEES, numbers=AMERICAN)).positions["fees"].to_list() == given_amounts
     european = [f"{amount:,f}".translate(str.maketrans(",.", ".,")) for amount in given_amounts]
-    assert judged(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
+    assert validated(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
 
 
 @settings(max_examples=15)
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=28))
 def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
-    result = judged(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}, plausibility={"scale": "warn"}))
+    result = validated(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}, plausibility={"scale": "warn"}))
     assert result.positions["vendor_twrr"].to_list() == numbers
 
 

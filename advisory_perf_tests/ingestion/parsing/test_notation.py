@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Delivery, Judged
-from advisory_perf_tests.ingestion.scenarios import DELIVERY, HEADER, a_feed, codes, judged, refusal
+from advisory_perf.ingestion.validation.rows import Delivery, Validated
+from advisory_perf_tests.ingestion.scenarios import DELIVERY, HEADER, a_feed, codes, refusal, validated
 
 pytestmark = pytest.mark.table
 
@@ -28,7 +28,7 @@ def a_file_of_days(*days: str) -> str:
     return "\n".join([HEADER, *(f"A{number},{day},100,0,0,101" for number, day in enumerate(days))]) + "\n"
 
 
-def days_of(result: Judged) -> list[date]:
+def days_of(result: Validated) -> list[date]:
     return result.positions["as_of_date"].to_list()
 
 
@@ -48,7 +48,7 @@ def days_of(result: Judged) -> list[date]:
     ],
 )
 def test_a_whole_column_tells_its_decimal_mark(fees: tuple[str, ...], amounts: tuple[str | None, ...]) -> None:
-    found = judged(a_file(*fees), with_fees()).positions["fees"].to_list()
+    found = validated(a_file(*fees), with_fees()).positions["fees"].to_list()
     assert found == [amount and Decimal(amount) for amount in amounts]
 
 
@@ -68,23 +68,23 @@ def test_a_column_that_can_be_read_both_ways_rejects_the_file_with_both_readings
 def test_the_point_of_a_currency_sign_tells_no_mark(text: str, amount: str) -> None:
     feed = a_feed({"fees": "fee"}, numbers=OPEN | {"currency_signs": ["Fr."]}, currency="CHF")
     assert refusal(a_file(text), feed).code == "E_NUMBER_AMBIGUOUS"
-    assert judged(a_file(text, "Fr.7,5"), feed).positions["fees"].to_list() == [Decimal(amount), Decimal("7.5")]
+    assert validated(a_file(text, "Fr.7,5"), feed).positions["fees"].to_list() == [Decimal(amount), Decimal("7.5")]
 
 
 def test_the_feed_decides_what_a_column_leaves_open() -> None:
-    assert judged(a_file("1.234"), a_feed({"fees": "fee"})).positions["fees"].item() == Decimal("1.234")
+    assert validated(a_file("1.234"), a_feed({"fees": "fee"})).positions["fees"].item() == Decimal("1.234")
     european = a_feed({"fees": "fee"}, numbers={"decimal_mark": ",", "grouping": "."})
-    assert judged(a_file("1.234"), european).positions["fees"].item() == Decimal(1234)
+    assert validated(a_file("1.234"), european).positions["fees"].item() == Decimal(1234)
 
 
 def test_the_other_columns_of_the_file_decide_where_they_agree() -> None:
     text = f'{HEADER},fee\nA1,2024-06-28,"100,00",0,0,"101,50",1.234\n'
-    assert judged(text, with_fees()).positions["fees"].item() == Decimal(1234)
+    assert validated(text, with_fees()).positions["fees"].item() == Decimal(1234)
 
 
 def test_a_column_that_tells_its_mark_keeps_it_beside_one_of_the_other() -> None:
     text = f'{HEADER},fee\nA1,2024-06-28,100.25,0,0,"101,50","1.5"\n'
-    position = judged(text, with_fees()).positions.row(0, named=True)
+    position = validated(text, with_fees()).positions.row(0, named=True)
     amounts = [position[name] for name in ("beginning_market_value", "ending_market_value", "fees")]
     assert amounts == [Decimal("100.25"), Decimal("101.50"), Decimal("1.5")]
 
@@ -95,7 +95,7 @@ def test_columns_that_differ_decide_nothing_for_a_third() -> None:
 
 
 def test_in_a_column_of_both_notations_the_minority_is_quarantined_and_so_is_what_could_be_either() -> None:
-    result = judged(a_file("1.83", "2.50", "419,22", "1,234", "7"), with_fees())
+    result = validated(a_file("1.83", "2.50", "419,22", "1,234", "7"), with_fees())
     assert codes(result) == {4: "E_NUMBER_AMBIGUOUS", 5: "E_NUMBER_AMBIGUOUS"}
     assert result.positions["fees"].to_list() == [Decimal("1.83"), Decimal("2.50"), Decimal(7)]
 
@@ -108,9 +108,9 @@ def test_as_many_of_the_one_as_of_the_other_reject_the_file() -> None:
 
 def test_a_format_that_reads_a_day_the_other_cannot_settles_the_whole_column() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
-    assert days_of(judged(a_file_of_days("03/04/2024", "13/04/2024"), feed)) == [date(2024, 4, 3), date(2024, 4, 13)]
-    assert days_of(judged(a_file_of_days("03/04/2024", "04/13/2024"), feed)) == [date(2024, 3, 4), date(2024, 4, 13)]
-    assert days_of(judged(a_file_of_days("04/04/2024"), feed)) == [date(2024, 4, 4)]
+    assert days_of(validated(a_file_of_days("03/04/2024", "13/04/2024"), feed)) == [date(2024, 4, 3), date(2024, 4, 13)]
+    assert days_of(validated(a_file_of_days("03/04/2024", "04/13/2024"), feed)) == [date(2024, 3, 4), date(2024, 4, 13)]
+    assert days_of(validated(a_file_of_days("04/04/2024"), feed)) == [date(2024, 4, 4)]
 
 
 def test_days_that_can_be_read_both_ways_reject_the_file_with_both_readings() -> None:
@@ -129,7 +129,7 @@ def test_days_of_both_formats_reject_the_file_too() -> None:
 @pytest.mark.parametrize(("name", "day"), [("acme_20240304.csv", date(2024, 3, 4)), ("acme_2024-04-03_v2.csv", date(2024, 4, 3))])
 def test_the_day_in_the_files_name_settles_it_where_it_is_the_latest_by_one_format_only(name: str, day: date) -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": BOTH}})
-    assert days_of(judged(a_file_of_days("03/04/2024"), feed, Delivery("d1", name, DELIVERY.received_at))) == [day]
+    assert days_of(validated(a_file_of_days("03/04/2024"), feed, Delivery("d1", name, DELIVERY.received_at))) == [day]
 
 
 def test_the_latest_of_several_days_is_held_against_the_day_in_the_name() -> None:
@@ -139,7 +139,7 @@ def test_the_latest_of_several_days_is_held_against_the_day_in_the_name() -> Non
         ("acme_20240403.csv", [date(2024, 3, 2), date(2024, 4, 3)]),
         ("acme_20240304.csv", [date(2024, 2, 3), date(2024, 3, 4)]),
     ):
-        assert days_of(judged(content, feed, Delivery("d1", name, DELIVERY.received_at))) == days
+        assert days_of(validated(content, feed, Delivery("d1", name, DELIVERY.received_at))) == days
     assert refusal(content, feed, Delivery("d1", "acme_20240302.csv", DELIVERY.received_at)).code == "E_DATE_AMBIGUOUS"
 
 
@@ -162,16 +162,16 @@ def test_another_day_in_the_name_settles_nothing(name: str) -> None:
 )
 def test_a_year_of_two_digits_lies_within_five_years_of_the_arrival(day: str, expected: object) -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%y"]}}, first_window="2015-01-01")
-    result = judged(a_file_of_days(day), feed)
+    result = validated(a_file_of_days(day), feed)
     assert (codes(result).get(2) or days_of(result)[0]) == expected
 
 
 def test_a_year_of_two_digits_is_noticed() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y", "%m/%d/%y"]}})
-    assert [notice.code for notice in judged(a_file_of_days("05/31/2024", "06/28/24"), feed).notices] == ["W_TWO_DIGIT_YEAR"]
-    assert judged(a_file_of_days("05/31/2024"), feed).notices == ()
+    assert [notice.code for notice in validated(a_file_of_days("05/31/2024", "06/28/24"), feed).notices] == ["W_TWO_DIGIT_YEAR"]
+    assert validated(a_file_of_days("05/31/2024"), feed).notices == ()
     only = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%y"]}})
-    assert [notice.code for notice in judged(a_file_of_days("06/28/24"), only).notices] == ["W_TWO_DIGIT_YEAR"]
+    assert [notice.code for notice in validated(a_file_of_days("06/28/24"), only).notices] == ["W_TWO_DIGIT_YEAR"]
 
 
 @pytest.mark.parametrize(
@@ -179,20 +179,20 @@ def test_a_year_of_two_digits_is_noticed() -> None:
 )
 def test_a_month_is_its_last_day(form: str, month: str) -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": [form]}}, cadence="monthly")
-    assert days_of(judged(a_file_of_days(month), feed)) == [date(2024, 2, 29)]
-    assert codes(judged(a_file_of_days("2024-02-29"), feed)) == {2: "E_DATE"}
+    assert days_of(validated(a_file_of_days(month), feed)) == [date(2024, 2, 29)]
+    assert codes(validated(a_file_of_days("2024-02-29"), feed)) == {2: "E_DATE"}
 
 
 @pytest.mark.parametrize(("form", "text"), [("%Y%m", "20245"), ("%Y%m", "2024 05"), ("%m/%Y", "05/24"), ("%b %Y", "Feb  2024")])
 def test_what_is_not_written_as_a_month_is_none(form: str, text: str) -> None:
-    assert codes(judged(a_file_of_days(text), a_feed({"as_of_date": {"from": "day", "formats": [form]}}, cadence="monthly"))) == {
+    assert codes(validated(a_file_of_days(text), a_feed({"as_of_date": {"from": "day", "formats": [form]}}, cadence="monthly"))) == {
         2: "E_DATE"
     }
 
 
 @pytest.mark.parametrize(("form", "day"), [("%-d/%-m/%Y", "3/4/2024"), ("%_d.%_m.%y", " 3. 4.24")])
 def test_a_day_without_its_zero_is_a_day(form: str, day: str) -> None:
-    assert days_of(judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 4, 3)]
+    assert days_of(validated(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 4, 3)]
 
 
 def test_marks_around_a_day_do_not_hide_that_it_can_be_read_in_two_ways() -> None:
@@ -204,29 +204,29 @@ def test_marks_around_a_day_do_not_hide_that_it_can_be_read_in_two_ways() -> Non
 def test_a_month_that_has_not_ended_at_the_arrival_has_no_last_day_yet() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m"]}}, cadence="monthly")
     on_the_28th = Delivery("d1", "acme_1.csv", datetime(2024, 6, 28, 23, tzinfo=UTC))
-    assert codes(judged(a_file_of_days("2024-06"), feed, on_the_28th)) == {2: "E_DATE_RANGE"}
+    assert codes(validated(a_file_of_days("2024-06"), feed, on_the_28th)) == {2: "E_DATE_RANGE"}
 
 
 def test_a_format_with_a_whole_year_takes_no_year_of_antiquity() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y"]}}, first_window="0001-01-01")
-    assert codes(judged(a_file_of_days("05/31/24"), feed)) == {2: "E_DATE"}
+    assert codes(validated(a_file_of_days("05/31/24"), feed)) == {2: "E_DATE"}
 
 
 @pytest.mark.parametrize(
     ("day", "expected"), [("45443", date(2024, 5, 31)), ("45443.0", date(2024, 5, 31)), ("45443.75", date(2024, 5, 31)), ("1", "E_DATE")]
 )
 def test_excels_serial_numbers_are_days_where_the_feed_says_so(day: str, expected: object) -> None:
-    result = judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": ["excel_serial"]}}))
+    result = validated(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": ["excel_serial"]}}))
     assert (codes(result).get(2) or days_of(result)[0]) == expected
-    assert codes(judged(a_file_of_days("45443"))) == {2: "E_DATE"}
+    assert codes(validated(a_file_of_days("45443"))) == {2: "E_DATE"}
 
 
 def test_days_in_none_but_a_later_format_of_the_feed_are_noticed() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y", "%m-%d-%Y"]}})
-    result = judged(a_file_of_days("06-28-2024"), feed)
+    result = validated(a_file_of_days("06-28-2024"), feed)
     assert days_of(result) == [date(2024, 6, 28)]
     assert [(notice.code, "%m-%d-%Y" in notice.sentence) for notice in result.notices] == [("W_LAYOUT_CHANGED", True)]
-    assert judged(a_file_of_days("06/28/2024", "06-27-2024"), feed).notices == ()
+    assert validated(a_file_of_days("06/28/2024", "06-27-2024"), feed).notices == ()
 
 
 @pytest.mark.parametrize(
@@ -241,31 +241,31 @@ def test_days_in_none_but_a_later_format_of_the_feed_are_noticed() -> None:
 )
 def test_an_instant_is_the_day_it_fell_on_where_the_vendor_is(day: str, expected: object) -> None:
     files = {"patterns": ["acme_*"], "format": "csv", "time_zone": "America/New_York"}
-    result = judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m-%dT%H:%M:%S%z"]}}, files=files))
+    result = validated(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m-%dT%H:%M:%S%z"]}}, files=files))
     assert (codes(result).get(2) or days_of(result)[0]) == expected
 
 
 def test_a_time_without_a_zone_is_dropped_where_the_feed_has_it_in_its_format() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m-%d %H:%M:%S"]}})
-    assert days_of(judged(a_file_of_days("2024-06-28 16:00:00"), feed)) == [date(2024, 6, 28)]
-    assert codes(judged(a_file_of_days("2024-06-28"), feed)) == {2: "E_DATE"}
+    assert days_of(validated(a_file_of_days("2024-06-28 16:00:00"), feed)) == [date(2024, 6, 28)]
+    assert codes(validated(a_file_of_days("2024-06-28"), feed)) == {2: "E_DATE"}
 
 
 @pytest.mark.parametrize(
     ("form", "day"), [("%d-%b-%Y", "28-Jun-2024"), ("%d.%m.%Y", "28.06.2024"), ("%Y%m%d", "20240628"), ("%d %B %Y", "28 June 2024")]
 )
 def test_days_with_months_by_name_points_or_nothing_between(form: str, day: str) -> None:
-    assert days_of(judged(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 6, 28)]
+    assert days_of(validated(a_file_of_days(day), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))) == [date(2024, 6, 28)]
 
 
 def test_days_in_a_later_format_beside_one_of_the_first_are_no_other_layout() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "%d.%m.%Y"]}})
-    assert judged(a_file_of_days("2024-06-28", "27.06.2024", "26.06.2024"), feed).notices == ()
+    assert validated(a_file_of_days("2024-06-28", "27.06.2024", "26.06.2024"), feed).notices == ()
 
 
 def test_the_feeds_own_groups_stay_where_a_column_tells_its_mark() -> None:
     feed = a_feed({"fees": "fee"}, numbers=OPEN | {"grouping": "'"})
-    result = judged(a_file("1'234.5", "1,234.5"), feed)
+    result = validated(a_file("1'234.5", "1,234.5"), feed)
     assert (result.positions["fees"].to_list(), codes(result)) == ([Decimal("1234.5")], {3: "E_NUMBER"})
 
 
@@ -273,7 +273,7 @@ def test_the_feeds_own_groups_stay_where_a_column_tells_its_mark() -> None:
 def test_a_return_is_in_no_currency(numbers: dict[str, str]) -> None:
     feed = a_feed({"fees": "fee", "vendor_twrr": "ret"}, numbers=numbers | {"currency_signs": ["$"]})
     rows = [f"A{place},2024-06-28,100,0,0,101,$1.25,{ret}" for place, ret in enumerate(["0.01", "$0.01"])]
-    result = judged("\n".join([f"{HEADER},fee,ret", *rows]) + "\n", feed)
+    result = validated("\n".join([f"{HEADER},fee,ret", *rows]) + "\n", feed)
     assert result.positions.select("account_id", "fees").rows() == [("A0", Decimal("1.25"))]
     assert codes(result) == {3: "E_NUMBER"}
 
@@ -282,7 +282,7 @@ def test_instants_in_a_later_format_of_the_feed_are_noticed_where_the_vendors_da
     formats = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]
     files = {"patterns": ["acme_*"], "format": "csv", "time_zone": "America/New_York"}
     feed = a_feed({"as_of_date": {"from": "day", "formats": formats}}, files=files)
-    result = judged(a_file_of_days("2024-06-28T21:00:00+00:00"), feed)
+    result = validated(a_file_of_days("2024-06-28T21:00:00+00:00"), feed)
     assert (days_of(result), [notice.code for notice in result.notices]) == ([date(2024, 6, 28)], ["W_LAYOUT_CHANGED"])
 
 
@@ -290,4 +290,4 @@ def test_the_day_in_the_name_is_held_against_the_days_that_instants_fall_on_wher
     files = {"patterns": ["acme_*"], "format": "csv", "time_zone": "America/New_York"}
     feed = a_feed({"as_of_date": {"from": "day", "formats": [f"{form} %H:%M%z" for form in BOTH]}}, files=files)
     delivery = Delivery("d1", "acme_20240402.csv", DELIVERY.received_at)
-    assert days_of(judged(a_file_of_days("03/04/2024 01:00+0000"), feed, delivery)) == [date(2024, 4, 2)]
+    assert days_of(validated(a_file_of_days("03/04/2024 01:00+0000"), feed, delivery)) == [date(2024, 4, 2)]

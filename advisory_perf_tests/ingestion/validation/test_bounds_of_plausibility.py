@@ -10,7 +10,7 @@ from advisory_perf.contracts.columns import MONEY
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.validation.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, refusal
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, refusal, validated
 
 FURTHER = {name: name for name in ("income", "appreciation", "fees", "other_adjustments", "vendor_twrr", "benchmark_return")}
 
@@ -79,7 +79,7 @@ def test_an_unexplained_identity_is_refused_from_twenty_rows_on_of_which_more_th
 
 
 @pytest.mark.parametrize(("height", "expected"), [(19, ""), (20, "E_HEADER_AMBIGUOUS")])
-def test_the_benchmark_in_the_place_of_the_return_is_told_from_twenty_rows_on(height: int, expected: str) -> None:
+def test_the_benchmark_in_the_place_of_the_return_is_distinguished_from_twenty_rows_on(height: int, expected: str) -> None:
     rows = [a_row(number) for number in range(height)]
     assert said([{**row, "vendor_twrr": row["benchmark_return"], "benchmark_return": row["vendor_twrr"]} for row in rows]) == expected
 
@@ -156,7 +156,7 @@ def scaled(times: float, of: int, among: int, *, earned: float = 0.01) -> str:
     ("of", "among", "refused"), [(1, 1, False), (2, 2, False), (3, 3, True), (3, 5, True), (3, 6, False), (4, 6, True)]
 )
 @pytest.mark.parametrize("times", [100.0, 8_500.0, 0.01, 0.0001])
-def test_a_scale_is_told_by_most_returns_and_never_by_one_or_two(times: float, of: int, among: int, *, refused: bool) -> None:
+def test_a_scale_is_inferred_by_most_returns_and_never_by_one_or_two(times: float, of: int, among: int, *, refused: bool) -> None:
     assert scaled(times, of, among, earned=0.00101) == ("E_SCALE_AMBIGUOUS" if refused else "")
 
 
@@ -183,7 +183,7 @@ def test_five_rows_that_contradict_each_other_on_one_account_mean_the_wrong_colu
     if is_refused:
         assert refusal(content).code == "E_HEADER_AMBIGUOUS"
     else:
-        assert set(judged(content).quarantined["code"]) == {"E_KEY_CONFLICT"}
+        assert set(validated(content).quarantined["code"]) == {"E_KEY_CONFLICT"}
 
 
 def test_rows_of_one_account_are_no_wrong_column_where_another_row_is_good() -> None:
@@ -204,7 +204,7 @@ def test_only_the_exact_identity_confirms_a_last_cell_without_a_line_end(adjustm
     content = f"{header}\nA1,2024-06-28,100,0,0,0,1,0,{adjustment},101"
     feed = a_feed({name: name for name in names})
     if is_taken:
-        assert judged(content, feed).positions.height == 1
+        assert validated(content, feed).positions.height == 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
 
@@ -214,7 +214,7 @@ def test_a_last_cell_is_blank_and_whole_only_where_all_others_are_blank(others: 
     rows = "\n".join(f"A{number},2024-06-28,100,0,0,101,{cell}" for number, cell in enumerate((*others, "")))
     content, feed = f"{HEADER},twrr\n{rows}", a_feed({"vendor_twrr": "twrr"})
     if is_taken:
-        assert judged(content, feed).positions.height == 3
+        assert validated(content, feed).positions.height == 3
     else:
         assert refusal(content, feed).code == "E_TORN"
 
@@ -224,6 +224,6 @@ def test_a_last_cell_is_whole_with_what_stands_behind_the_others(last: str, *, i
     content = f"{HEADER}\nA1,2024-06-28,100,0,0,101.50 EUR\nA2,2024-06-28,100,0,0,101.40 EUR\nB1,2024-06-28,100,0,0,{last}"
     feed = a_feed(numbers={"currency_signs": ["EUR"], "trailing_minus": False}, currency="EUR")
     if is_taken:
-        assert judged(content, feed).positions.height == 3
+        assert validated(content, feed).positions.height == 3
     else:
         assert refusal(content, feed).code == "E_TORN"

@@ -10,7 +10,7 @@ import pytest
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.ingestion.validation.jumps import without_jumps
 from advisory_perf.ingestion.validation.subtotals import subtotals
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, notices, refusal
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, notices, refusal, validated
 
 pytestmark = pytest.mark.table
 
@@ -84,7 +84,7 @@ def test_a_jump_between_rows_is_bounded_in_the_same_way(before: str, begin: str,
 @pytest.mark.parametrize(
     ("cadence", "days", "is_jump"), [("daily", 10, True), ("daily", 11, False), ("monthly", 45, True), ("monthly", 46, False)]
 )
-def test_a_jump_is_told_over_so_many_days_and_no_more(cadence: str, days: int, *, is_jump: bool) -> None:
+def test_a_jump_is_reported_over_so_many_days_and_no_more(cadence: str, days: int, *, is_jump: bool) -> None:
     assert jumping((0, "1000", "0", "0", "1000"), (days, "1000000", "0", "0", "1000000"), cadence=cadence) == ([1] if is_jump else [])
 
 
@@ -178,13 +178,13 @@ def test_a_file_that_announces_no_sum_where_the_feed_has_one_was_cut(announced: 
     content = f"{HEADER}\nA1,2024-06-28,100,0,0,101.50\n"
     refused = refusal(content + f"CHECK,{announced}\n", a_feed(controls=totals, footer=[{"column": "id", "starts_with": ["CHECK"]}]))
     assert (refused.code, "no line announces the sum of ending_market_value" in refused.sentence) == ("E_CONTROL_TOTAL", True)
-    assert judged(content + "SUM,101.50\n", a_feed(controls=totals)).notices == ()
+    assert validated(content + "SUM,101.50\n", a_feed(controls=totals)).notices == ()
 
 
 @pytest.mark.parametrize("printed", ["two", "2.5", "?"])
 def test_a_count_that_is_announced_and_cannot_be_read_is_a_difference(printed: str) -> None:
     feed = a_feed(controls={"count": r"^Rows: ([^,]+)", "on_difference": "warn"})
-    result = judged(f"{HEADER}\nA1,2024-06-28,100,0,0,101.50\nRows: {printed}\n", feed)
+    result = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,101.50\nRows: {printed}\n", feed)
     assert notices(result) == ["W_CONTROL_COUNT"]
     assert f"the vendor announces {printed} rows, and the file holds 1" in result.notices[0].sentence
 
@@ -196,7 +196,7 @@ def test_an_announced_sum_is_of_the_scale_of_its_column(scale: int, announced: s
         controls={"totals": {"ending_market_value": r"^SUM,([0-9.]+)"}, "on_difference": "warn"},
     )
     value = "0.1015" if scale == 1000 else "101.50"
-    result = judged(f"{HEADER}\nA1,2024-06-28,100,0,0,{value}\nSUM,{announced}\n", feed)
+    result = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,{value}\nSUM,{announced}\n", feed)
     assert result.positions["ending_market_value"].to_list() == [Decimal("101.5")]
     assert notices(result) == ([] if is_right else ["W_CONTROL_TOTAL"])
 
@@ -209,7 +209,7 @@ def half_units(column: dict[str, Any], *cells: str, **changes: Any) -> tuple[Any
     feed = a_feed(column, plausibility={"scale": "warn", "identity": "warn"}, **changes)
     name = "emv" if "ending_market_value" in column else "twr"
     rows = [f"A{number},2024-06-28,1,0,0,{f'{cell}' if name == 'emv' else f'1,{cell}'}" for number, cell in enumerate(cells)]
-    result = judged("\n".join([HEADER if name == "emv" else f"{HEADER},twr", *rows]) + "\n", feed)
+    result = validated("\n".join([HEADER if name == "emv" else f"{HEADER},twr", *rows]) + "\n", feed)
     return result.positions["vendor_value_half_unit"][0], result.positions["vendor_twrr_half_unit"][0]
 
 
@@ -256,24 +256,24 @@ def test_half_a_unit_of_rounded_money_is_that_of_its_rounding(scale: int, round_
     rows = '[{"id": "A1", "day": "2024-06-28", "bmv": 1, "in": 0, "out": 0, "emv": 1.23456789}]'
     column = {"ending_market_value": {"from": "emv", "scale": scale}}
     feed = a_feed(column, files={"patterns": ["acme_*"], "format": "json"}, numbers={"round_to": round_to})
-    assert judged(rows, feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)]
+    assert validated(rows, feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)]
 
 
 @pytest.mark.parametrize(
     ("number", "half"), [("1234567890123.25", "0.005"), ("-1234567890123.25", "0.05"), ("-123456789012.25", "0.005"), ("12.25", "0.005")]
 )
-def test_half_a_unit_is_not_told_by_a_number_of_more_than_fifteen_digits_and_a_point(number: str, half: str) -> None:
+def test_half_a_unit_is_not_inferred_by_a_number_of_more_than_fifteen_digits_and_a_point(number: str, half: str) -> None:
     rows = ",".join(
         f'{{"id": "A{place}", "day": "2024-06-28", "bmv": 1, "in": 0, "out": 0, "emv": {emv}}}' for place, emv in enumerate(("1.5", number))
     )
     feed = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, plausibility={"jump": "warn"})
-    assert judged(f"[{rows}]", feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
+    assert validated(f"[{rows}]", feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
 
 
 @pytest.mark.parametrize(("twins", "more"), [(3, ""), (4, " and 1 more"), (5, " and 2 more")])
 def test_three_accounts_of_two_cases_are_named_and_the_others_counted(twins: int, more: str) -> None:
     rows = [f"{name}{number},2024-06-28,100,0,0,101" for number in range(twins) for name in ("AB", "ab")]
-    (notice,) = judged("\n".join([HEADER, *rows]) + "\n").notices
+    (notice,) = validated("\n".join([HEADER, *rows]) + "\n").notices
     assert notice.sentence.count(" and 'ab") == min(twins, 3)
     assert f"{more} differ by case only" in notice.sentence
 
@@ -286,7 +286,7 @@ def test_three_subtotals_are_named_and_the_others_counted(totals: int, more: str
         sums = [sum(Decimal(each[side]) for each in pair) for side in (0, 1)]
         day = FIRST + timedelta(days=number)
         rows += [f"A{place},{day},{begin},0,0,{end}" for place, (begin, end) in enumerate([*pair, sums])]
-    result = judged("\n".join([HEADER, *rows]) + "\n", a_feed(plausibility={"subtotals": "warn", "jump": "warn"}))
+    result = validated("\n".join([HEADER, *rows]) + "\n", a_feed(plausibility={"subtotals": "warn", "jump": "warn"}))
     (sentence,) = [notice.sentence for notice in result.notices if notice.code == "W_SUBTOTAL"]
     assert sentence.count("line ") == 3
     assert f"){more}: exactly the sum" in sentence
@@ -305,7 +305,7 @@ def test_three_subtotals_are_named_and_the_others_counted(totals: int, more: str
 )
 def test_a_mark_stands_beside_amounts_in_its_own_unit_or_thousands_of_it(scale: int | str, text: str, amount: str | None) -> None:
     feed = a_feed({"fees": {"from": "fee", "scale": scale}}, numbers={"currency_signs": ["p", "\u00a3"]}, currency="GBP")
-    result = judged(f"{HEADER},fee\nA1,2024-06-28,100,0,0,101,{text}\n", feed)
+    result = validated(f"{HEADER},fee\nA1,2024-06-28,100,0,0,101,{text}\n", feed)
     if amount is None:
         assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
     else:
@@ -318,7 +318,7 @@ def test_a_mark_stands_beside_amounts_in_its_own_unit_or_thousands_of_it(scale: 
 def test_a_mark_of_a_minor_unit_stands_beside_thousands_of_it_too(scale: int, currency: str, text: str, amount: str | None) -> None:
     columns = {"fees": {"from": "fee", "scale": scale}, "currency": "ccy"}
     feed = a_feed(columns, currency=None, minor_units="accept", numbers={"currency_signs": ["p", "\u00a3"]})
-    result = judged(f"{HEADER},fee,ccy\nA1,2024-06-28,100,0,0,101,{text},{currency}\n", feed)
+    result = validated(f"{HEADER},fee,ccy\nA1,2024-06-28,100,0,0,101,{text},{currency}\n", feed)
     if amount is None:
         assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
     else:

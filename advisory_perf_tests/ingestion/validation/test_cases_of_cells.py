@@ -8,7 +8,7 @@ import pytest
 
 from advisory_perf.ingestion.validation.rows import Delivery
 from advisory_perf_tests.ingestion.cases import base_feed, base_with, case, rows_with, the_code, the_row
-from advisory_perf_tests.ingestion.scenarios import DELIVERY, codes, judged, notices, refusal
+from advisory_perf_tests.ingestion.scenarios import DELIVERY, codes, notices, refusal, validated
 
 pytestmark = pytest.mark.table
 
@@ -57,7 +57,7 @@ def test_a_return_in_basis_points_needs_the_feeds_word() -> None:
 @case("num-010")
 def test_the_whole_column_tells_the_european_notation() -> None:
     content = rows_with({"account_id": f"A-{n}", **european(BASE_AMOUNTS), "vendor_twrr": "0,0098"} for n in range(2))
-    result = judged(content.replace("20.000,00", "20.000"), base_feed(numbers={"decimal_mark": "auto"}))
+    result = validated(content.replace("20.000,00", "20.000"), base_feed(numbers={"decimal_mark": "auto"}))
     assert result.positions["ending_market_value"].to_list() == [MILLION, MILLION]
     assert result.positions["distributions"].to_list() == [Decimal(20000), Decimal(20000)]
     assert result.positions["vendor_twrr"].to_list() == [0.0098, 0.0098]
@@ -71,7 +71,7 @@ def test_a_column_that_can_be_read_both_ways_is_refused_unless_the_feed_decides(
     assert refused.code == "E_NUMBER_AMBIGUOUS"
     assert "with a decimal point or as" in refused.sentence
     american = base_feed(numbers={"grouping": ","}, plausibility={"identity": "warn", "scale": "warn"})
-    read = judged(rows_with(rows), american).positions["fees"].to_list()
+    read = validated(rows_with(rows), american).positions["fees"].to_list()
     assert read == [Decimal(text.replace(",", ""))] * 3
 
 
@@ -79,7 +79,7 @@ def test_a_column_that_can_be_read_both_ways_is_refused_unless_the_feed_decides(
 def test_the_minority_of_a_column_in_two_notations_is_quarantined() -> None:
     texts = ["1.83", "2.50", "419,22"]
     content = rows_with({"account_id": f"A-{number}", "fees": text} for number, text in enumerate(texts))
-    result = judged(content, base_feed(numbers={"decimal_mark": "auto"}, plausibility={"identity": "warn"}))
+    result = validated(content, base_feed(numbers={"decimal_mark": "auto"}, plausibility={"identity": "warn"}))
     assert codes(result) == {4: "E_NUMBER_AMBIGUOUS"}
     assert result.positions["fees"].to_list() == [Decimal("1.83"), Decimal("2.50")]
 
@@ -98,9 +98,9 @@ def test_what_is_no_finite_number_is_quarantined(text: str, code: str) -> None:
 @case("num-017")
 def test_scientific_money_is_taken_where_it_is_whole_and_noticed() -> None:
     """1.04E+06 does not show its cents: it is whole only if the feed says that the vendor never cuts the mantissa."""
-    whole = judged(base_with(ending_market_value="1.04E+06"), base_feed(numbers={"scientific": True}))
+    whole = validated(base_with(ending_market_value="1.04E+06"), base_feed(numbers={"scientific": True}))
     assert (whole.positions["ending_market_value"].item(), notices(whole)) == (MILLION, ["W_SCI_NOTATION"])
-    shown = judged(base_with(ending_market_value="1.04000000E+06"), base_feed())
+    shown = validated(base_with(ending_market_value="1.04000000E+06"), base_feed())
     assert (shown.positions["ending_market_value"].item(), notices(shown)) == (MILLION, ["W_SCI_NOTATION"])
     assert the_code(base_with(ending_market_value="1.04E+06")) == "E_PRECISION"
 
@@ -176,7 +176,7 @@ def test_an_account_number_is_text(text: str) -> None:
 @pytest.mark.parametrize("text", ["1.23457E+11", "Individual ...321", "A'); DROP TABLE x;--", "XXXX-1234", "\u2026321"])
 @case("id-002", "id-004", "id-008")
 def test_a_damaged_masked_or_hostile_account_number_is_quarantined(text: str) -> None:
-    """A masked one also where only one known account ends so: a delivery's rows are judged by the feed, not by what was loaded before."""
+    """A masked one also where only one known account ends so: a delivery's rows are validated by the feed, not by what came before."""
     assert the_code(base_with(account_id=text)) == "E_ID"
 
 
@@ -186,10 +186,10 @@ def test_an_account_that_nobody_knows_is_not_made() -> None:
     cyrillic = base_with(account_id="\u0410-1001")
     assert the_code(cyrillic) == "E_ID"
     known: dict[str, Any] = {"account_id": {"from": "Account ID", "pattern": r"^[\w-]+$"}}
-    result = judged(cyrillic, base_feed(known, accounts="known"), accounts=["A-1001"])
+    result = validated(cyrillic, base_feed(known, accounts="known"), accounts=["A-1001"])
     assert codes(result) == {2: "E_UNKNOWN_ACCOUNT"}
-    assert judged(base_with(), base_feed(known, accounts="known"), accounts=["A-1001"]).positions.height == 1
-    assert judged(cyrillic, base_feed(known), accounts=["A-1001"]).positions.height == 1, "only where the feed asks for it"
+    assert validated(base_with(), base_feed(known, accounts="known"), accounts=["A-1001"]).positions.height == 1
+    assert validated(cyrillic, base_feed(known), accounts=["A-1001"]).positions.height == 1, "only where the feed asks for it"
 
 
 @case("id-009")
@@ -213,7 +213,7 @@ def test_a_day_that_can_be_read_both_ways_is_refused_unless_feed_or_name_decide(
     assert refusal(content, with_formats("%d/%m/%Y", "%m/%d/%Y")).code == "E_DATE_AMBIGUOUS"
     assert the_row(content, with_formats("%m/%d/%Y"))["as_of_date"] == date(2024, 3, 4)
     named = Delivery("d1", "acme_20240403.csv", DELIVERY.received_at)
-    result = judged(content, with_formats("%d/%m/%Y", "%m/%d/%Y"), named)
+    result = validated(content, with_formats("%d/%m/%Y", "%m/%d/%Y"), named)
     assert result.positions["as_of_date"].item() == date(2024, 4, 3)
 
 
@@ -224,7 +224,7 @@ def test_american_dates() -> None:
 
 @case("date-003")
 def test_a_year_of_two_digits_is_noticed_and_near_the_arrival() -> None:
-    result = judged(base_with(as_of_date="05/31/24"), with_formats("%m/%d/%y"))
+    result = validated(base_with(as_of_date="05/31/24"), with_formats("%m/%d/%y"))
     assert (result.positions["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_TWO_DIGIT_YEAR"])
     assert the_code(base_with(as_of_date="05/31/30"), with_formats("%m/%d/%y")) == "E_DATE_RANGE"
 
@@ -237,7 +237,7 @@ def test_a_leap_day_is_a_day() -> None:
 @case("date-010")
 def test_a_day_after_the_arrival_is_out_of_range() -> None:
     early = Delivery("d1", "acme_1.csv", datetime(2024, 4, 21, tzinfo=UTC))
-    assert codes(judged(base_with(), base_feed(), early)) == {2: "E_DATE_RANGE"}
+    assert codes(validated(base_with(), base_feed(), early)) == {2: "E_DATE_RANGE"}
 
 
 @case("date-013")
@@ -249,13 +249,13 @@ def test_a_serial_number_is_a_day_where_the_feed_says_so() -> None:
 @case("date-017")
 def test_a_further_format_of_the_feed_is_noticed() -> None:
     """A format that the feed does not have is E_DATE: which part is the month is the vendor's word, not the reader's."""
-    result = judged(base_with(as_of_date="05-31-2024"), with_formats("%m/%d/%Y", "%m-%d-%Y"))
+    result = validated(base_with(as_of_date="05-31-2024"), with_formats("%m/%d/%Y", "%m-%d-%Y"))
     assert (result.positions["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_LAYOUT_CHANGED"])
     assert the_code(base_with(as_of_date="05-31-2024"), with_formats("%m/%d/%Y")) == "E_DATE"
 
 
 @case("rec-005")
 def test_two_values_for_one_account_and_day_are_both_quarantined() -> None:
-    result = judged(rows_with([{}, {"ending_market_value": "1040000.01"}]), base_feed())
+    result = validated(rows_with([{}, {"ending_market_value": "1040000.01"}]), base_feed())
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
     assert result.positions.is_empty()

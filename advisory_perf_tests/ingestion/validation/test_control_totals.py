@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, judged, notices, refusal
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, notices, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.table
@@ -23,32 +23,32 @@ def with_trailer(on_difference: str = "reject", **changes: Any) -> Feed:
     return a_feed(controls={**TRAILER, "on_difference": on_difference}, **changes)
 
 
-def counts(result: Judged) -> tuple[int, int, int]:
+def counts(result: Validated) -> tuple[int, int, int]:
     return result.read, result.positions.height, result.footer
 
 
 def test_a_trailer_that_agrees_is_a_footer_and_nothing_more() -> None:
-    result = judged(a_file("TRAILER,2,157.50"), with_trailer())
+    result = validated(a_file("TRAILER,2,157.50"), with_trailer())
     assert counts(result) == (3, 2, 1)
     assert result.notices == ()
 
 
 def test_a_trailer_as_wide_as_a_row_is_found_too() -> None:
-    assert counts(judged(a_file("TRAILER,2,157.50,,,"), with_trailer())) == (3, 2, 1)
+    assert counts(validated(a_file("TRAILER,2,157.50,,,"), with_trailer())) == (3, 2, 1)
 
 
 def test_another_count_rejects_the_file_or_is_noticed_as_the_feed_says() -> None:
     refused = refusal(a_file("TRAILER,3,157.50"), with_trailer())
     assert refused.code == "E_CONTROL_COUNT"
     assert "the vendor announces 3 rows, and the file holds 2" in refused.sentence
-    assert notices(judged(a_file("TRAILER,3,157.50"), with_trailer("warn"))) == ["W_CONTROL_COUNT"]
+    assert notices(validated(a_file("TRAILER,3,157.50"), with_trailer("warn"))) == ["W_CONTROL_COUNT"]
 
 
 def test_another_sum_rejects_the_file_or_is_noticed_with_the_difference() -> None:
     refused = refusal(a_file("TRAILER,2,657.50"), with_trailer())
     assert refused.code == "E_CONTROL_TOTAL"
     assert "the vendor announces 657.50 for emv, the rows sum to 157.50, off by 500.00" in refused.sentence
-    assert notices(judged(a_file("TRAILER,2,657.50"), with_trailer("warn"))) == ["W_CONTROL_TOTAL"]
+    assert notices(validated(a_file("TRAILER,2,657.50"), with_trailer("warn"))) == ["W_CONTROL_TOTAL"]
 
 
 def test_a_file_without_its_trailer_was_cut_short() -> None:
@@ -59,12 +59,12 @@ def test_a_file_without_its_trailer_was_cut_short() -> None:
     ("announced", "found"), [("157.51", []), ("157.49", []), ("157.5101", ["W_CONTROL_TOTAL"]), ("157.48", ["W_CONTROL_TOTAL"])]
 )
 def test_a_cent_is_rounding(announced: str, found: list[str]) -> None:
-    assert notices(judged(a_file(f"TRAILER,2,{announced}"), with_trailer("warn"))) == found
+    assert notices(validated(a_file(f"TRAILER,2,{announced}"), with_trailer("warn"))) == found
 
 
 def test_a_totals_row_is_held_against_every_amount_it_prints() -> None:
     feed = a_feed(footer=TOTALS)
-    result = judged(a_file("Total,,150.00,5.00,1.00,157.50"), feed)
+    result = validated(a_file("Total,,150.00,5.00,1.00,157.50"), feed)
     assert counts(result) == (3, 2, 1)
     assert result.notices == ()
     assert refusal(a_file("Total,,150.00,5.00,9.00,157.50"), feed).code == "E_CONTROL_TOTAL"
@@ -72,22 +72,22 @@ def test_a_totals_row_is_held_against_every_amount_it_prints() -> None:
 
 
 def test_a_footer_without_totals_is_not_held_against_anything() -> None:
-    assert judged(a_file("Total,,1,2,3,4"), a_feed(footer=[{"column": "id", "starts_with": ["Total"]}])).notices == ()
+    assert validated(a_file("Total,,1,2,3,4"), a_feed(footer=[{"column": "id", "starts_with": ["Total"]}])).notices == ()
 
 
 def test_a_footer_that_leaves_a_required_cell_blank_is_no_position_of_the_account_it_is_about() -> None:
     feed = a_feed({"account_name": "name"}, footer=[{"column": "name", "starts_with": ["Total"]}])
     rows = [f"{row},x" for row in ROWS]
     content = "\n".join([f"{HEADER},name", *rows, "P1,2024-06-28,150.00,{flow},1.00,157.50,Total P1", ""])
-    result = judged(content.format(flow=""), feed)
+    result = validated(content.format(flow=""), feed)
     assert (counts(result), codes(result), result.notices) == ((3, 2, 1), {}, ())
-    assert notices(judged(content.format(flow="6.00"), feed)) == ["W_FOOTER_POSITION"]
+    assert notices(validated(content.format(flow="6.00"), feed)) == ["W_FOOTER_POSITION"]
 
 
 def test_a_sum_is_read_in_the_notation_scale_and_sign_of_its_column() -> None:
     rows = f'{HEADER}\nA1,2024-06-28,3000000,0,"(1,000.5)",2000000\nTotal,,,,"(1,000.50)",\n'
     feed = a_feed({"distributions": {"from": "out", "sign": -1, "scale": 1000}}, numbers={"grouping": ","}, footer=TOTALS)
-    result = judged(rows, feed)
+    result = validated(rows, feed)
     assert result.positions["distributions"].item() == Decimal(1_000_500)
     assert result.notices == ()
 
@@ -98,18 +98,18 @@ def test_a_sum_that_is_no_amount_is_a_difference() -> None:
 
 def test_a_sum_over_a_cell_that_cannot_be_read_cannot_be_compared() -> None:
     feed = a_feed(footer=TOTALS, controls={"on_difference": "warn"})
-    result = judged(a_file("A3,2024-06-28,1,0,0,x", "Total,,,,,157.50"), feed)
+    result = validated(a_file("A3,2024-06-28,1,0,0,x", "Total,,,,,157.50"), feed)
     assert codes(result) == {4: "E_NUMBER"}
     assert notices(result) == ["W_CONTROL_TOTAL"]
     assert "cannot be compared, since 1 rows have no amount there" in result.notices[0].sentence
 
 
 def test_rows_that_are_quarantined_or_repeated_count_for_the_vendors_sum_all_the_same() -> None:
-    repeated = judged(a_file(ROWS[0], "TRAILER,3,263.50"), with_trailer())
+    repeated = validated(a_file(ROWS[0], "TRAILER,3,263.50"), with_trailer())
     assert (repeated.duplicate, repeated.notices) == (1, ())
-    no_id = judged(a_file(",2024-06-28,1,0,0,1.00", "TRAILER,3,158.50"), with_trailer())
+    no_id = validated(a_file(",2024-06-28,1,0,0,1.00", "TRAILER,3,158.50"), with_trailer())
     assert (codes(no_id), no_id.notices) == ({4: "E_REQUIRED"}, ())
-    blank = judged(a_file("A3,2024-06-28,1,0,0,", "TRAILER,3,157.50"), with_trailer())
+    blank = validated(a_file("A3,2024-06-28,1,0,0,", "TRAILER,3,157.50"), with_trailer())
     assert (codes(blank), blank.notices) == ({4: "E_REQUIRED"}, ()), "a blank cell adds nothing to a sum"
 
 
@@ -141,7 +141,7 @@ def test_a_count_is_read_in_the_notation_of_the_feed(printed: str, notation: dic
     mark = "," if notation.get("decimal_mark") == "," else "."
     lines = (f'A{number},2024-06-28,"100{mark}00",0,0,"101{mark}50"' for number in range(rows))
     feed = a_feed(controls=COUNTED, numbers=notation)
-    assert counts(judged("\n".join([HEADER, *lines, f"Rows: {printed}"]) + "\n", feed)) == (rows + 1, rows, 1)
+    assert counts(validated("\n".join([HEADER, *lines, f"Rows: {printed}"]) + "\n", feed)) == (rows + 1, rows, 1)
     lines = (f'A{number},2024-06-28,"100{mark}00",0,0,"101{mark}50"' for number in range(rows - 1))
     refused = refusal("\n".join([HEADER, *lines, f"Rows: {printed}"]) + "\n", feed)
     assert (refused.code, f"announces {printed} rows, and the file holds {rows - 1}" in refused.sentence) == ("E_CONTROL_COUNT", True)
@@ -170,9 +170,9 @@ def test_a_count_that_the_columns_read_in_two_ways_is_refused_with_both() -> Non
 )
 def test_a_sum_may_have_groups_where_the_cells_have_none(total: str, notation: dict[str, Any]) -> None:
     rows = f'{HEADER}\nA1,2024-06-28,100,0,0,2001157.50\nTotal,,,,,"{total}"\n'
-    assert judged(rows, a_feed(footer=TOTALS, numbers=notation)).notices == ()
+    assert validated(rows, a_feed(footer=TOTALS, numbers=notation)).notices == ()
     whole = f"{HEADER}\nA1,2024-06-28,100,0,0,2000000\nTotal,,,,,\"2'000'000.-\"\n"
-    assert judged(whole, a_feed(footer=TOTALS)).notices == ()
+    assert validated(whole, a_feed(footer=TOTALS)).notices == ()
 
 
 @pytest.mark.parametrize(("announced", "is_right"), [(1000.125, True), (1000.375, False), ("1.000,125", True)])
@@ -181,6 +181,6 @@ def test_a_number_in_a_trailer_of_a_workbook_is_no_text_with_a_point_that_groups
     feed = a_feed(files={"patterns": ["a*"], "format": "excel"}, numbers={"decimal_mark": ",", "grouping": "."}, controls=controls)
     content = a_book(("Data", [HEADER.split(","), ["A1", "2024-06-28", 1, 0, 0, 1000.125], ["TRAILER", announced]]))
     if is_right:
-        assert judged(content, feed).positions["ending_market_value"].to_list() == [Decimal("1000.125")]
+        assert validated(content, feed).positions["ending_market_value"].to_list() == [Decimal("1000.125")]
     else:
         assert "announces 1,000.38" in refusal(content, feed).sentence

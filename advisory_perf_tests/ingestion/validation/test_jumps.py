@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, judged, notices
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, notices, validated
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ def a_file(*rows: str) -> str:
 
 
 def becomes(*rows: str, **plausibility: Any) -> dict[int, str]:
-    return codes(judged(a_file(*rows), a_feed(plausibility=plausibility)))
+    return codes(validated(a_file(*rows), a_feed(plausibility=plausibility)))
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_funding_between_days_and_a_gap_are_no_jump() -> None:
     assert becomes(*valued("5000", "5000000", days=20)) == {}
 
 
-def test_the_feed_says_the_factor_and_whether_to_be_told_only() -> None:
+def test_the_feed_says_the_factor_and_whether_only_to_report_it() -> None:
     pence = "A1,2024-06-28,1000,0,0,100000"
     assert becomes(pence) == {}
     assert becomes(pence, jump_factor=100) == {2: "E_VALUE_JUMP"}
-    result = judged(a_file("A1,2024-06-28,1000,0,0,1009000"), a_feed(plausibility={"jump": "warn"}))
+    result = validated(a_file("A1,2024-06-28,1000,0,0,1009000"), a_feed(plausibility={"jump": "warn"}))
     assert (result.positions.height, notices(result)) == (1, ["W_VALUE_JUMP"])
-    reason = judged(a_file("A1,2024-06-28,1000,0,0,1009000")).quarantined["reason"].item()
+    reason = validated(a_file("A1,2024-06-28,1000,0,0,1009000")).quarantined["reason"].item()
     assert "line 2, column emv" in reason
     assert "plausibility: jump: warn" in reason
     assert "1009000.0000 after 1000.0000" in reason
@@ -106,6 +106,6 @@ def test_a_unit_that_goes_wrong_on_one_day_is_found_and_no_other_day(steps: list
         f"A1,{FIRST + timedelta(days=number)},{begin * (by if number == wrong else 1):.4f},0,0,{end * (by if number == wrong else 1):.4f}"
         for number, (begin, end) in enumerate(history)
     ]
-    result = judged(a_file(*rows))
+    result = validated(a_file(*rows))
     assert codes(result) == {wrong + 2: "E_VALUE_JUMP"}
     assert result.positions.height == len(rows) - 1

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
 pytestmark = pytest.mark.slow
@@ -40,24 +40,24 @@ def written(file_format: str, names: Sequence[str], rows: Sequence[Sequence[Any]
     return content.getvalue()
 
 
-def ends(result: Judged) -> tuple[list[str], list[tuple[Any, ...]]]:
+def ends(result: Validated) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The codes of the quarantined row, or what the position holds."""
     fields = ("account_id", "portfolio_id", "beginning_market_value", "ending_market_value", "vendor_twrr")
     return result.quarantined["code"].to_list(), result.positions.select(fields).rows()
 
 
-def as_columns(file_format: str, row: dict[str, Any], numbers: dict[str, Any], dtype: pa.DataType | None = None) -> Judged:
+def as_columns(file_format: str, row: dict[str, Any], numbers: dict[str, Any], dtype: pa.DataType | None = None) -> Validated:
     feed = a_feed(FIELDS, files={"patterns": ["acme_*"], "format": file_format}, numbers=numbers)
-    return judged(written(file_format, list(row), [list(row.values())], dtype), feed)
+    return validated(written(file_format, list(row), [list(row.values())], dtype), feed)
 
 
-def as_lines(file_format: str, row: dict[str, Any], numbers: dict[str, Any], dtype: pa.DataType | None = None) -> Judged:
+def as_lines(file_format: str, row: dict[str, Any], numbers: dict[str, Any], dtype: pa.DataType | None = None) -> Validated:
     """The row as lines; in Parquet, whose columns have one type, account and day stand beside each."""
     key = {name: row[name] for name in ("id", "day")} if file_format == "parquet" else {"k": "1"}
     lines = [[*key.values(), name, value] for name, value in row.items() if name not in key]
     files = {"patterns": ["acme_*"], "format": file_format, "pivot": {"by": [*key], "names": "item", "values": "value"}}
     feed = a_feed(FIELDS, files=files, numbers=numbers, plausibility={"scale": "warn"})
-    return judged(written(file_format, [*key, "item", "value"], lines, dtype), feed)
+    return validated(written(file_format, [*key, "item", "value"], lines, dtype), feed)
 
 
 @pytest.mark.parametrize("numbers", NUMBERS, ids=str)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from advisory_perf.ingestion.validation.named_days import Named, days_in_name
 from advisory_perf.ingestion.validation.rows import Delivery
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, notices, refusal
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, notices, refusal, validated
 
 JANUARY = Named(date(2025, 1, 1), date(2025, 1, 31))
 
@@ -54,15 +54,15 @@ def test_what_a_name_says_of_days(name: str, named: list[Named]) -> None:
     assert days_in_name(name) == named
 
 
-def told(name: str, *days: str, cadence: str = "monthly", **files: Any) -> list[str]:
+def inferred(name: str, *days: str, cadence: str = "monthly", **files: Any) -> list[str]:
     feed = a_feed(cadence=cadence, files={"patterns": ["*"], "format": "csv", **files})
     rows = [f"A{number},{day},100,0,0,101" for number, day in enumerate(days)]
     delivery = Delivery("d1", f"{name}.csv", datetime(2025, 6, 30, tzinfo=UTC))
-    return notices(judged("\n".join([HEADER, *rows]) + "\n", feed, delivery))
+    return notices(validated("\n".join([HEADER, *rows]) + "\n", feed, delivery))
 
 
 @pytest.mark.parametrize(
-    ("name", "days", "cadence", "is_told"),
+    ("name", "days", "cadence", "is_inferred"),
     [
         ("acme_20250228", ["2025-01-31"], "monthly", True),
         ("acme_202502", ["2025-01-31"], "monthly", True),
@@ -87,12 +87,12 @@ def told(name: str, *days: str, cadence: str = "monthly", **files: Any) -> list[
         ("acme", ["2025-01-30"], "daily", False),
     ],
 )
-def test_a_notice_says_where_all_rows_lie_in_another_window(name: str, days: list[str], cadence: str, *, is_told: bool) -> None:
-    assert told(name, *days, cadence=cadence) == (["W_FILE_DAY"] if is_told else [])
+def test_a_notice_says_where_all_rows_lie_in_another_window(name: str, days: list[str], cadence: str, *, is_inferred: bool) -> None:
+    assert inferred(name, *days, cadence=cadence) == (["W_FILE_DAY"] if is_inferred else [])
 
 
 def test_a_version_is_no_day() -> None:
-    assert told("acme_202502", "2025-01-31", version=r"_(\d{6})$") == []
+    assert inferred("acme_202502", "2025-01-31", version=r"_(\d{6})$") == []
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_a_version_is_no_day() -> None:
 )
 def test_a_file_of_the_day_in_its_name_raises_no_alarm(day: date, form: str) -> None:
     for cadence in ("daily", "monthly"):
-        assert told(f"acme_{day:{form}}", day.isoformat(), cadence=cadence) == []
+        assert inferred(f"acme_{day:{form}}", day.isoformat(), cadence=cadence) == []
 
 
 MATCH = {"stated": {"file_day": {"in": "preamble", "pattern": r"As of (\S+)"}}}
@@ -127,12 +127,12 @@ def test_the_feed_may_ask_that_the_files_own_day_agrees(rows: str, days: list[st
     content = "\n".join(["As of 31.01.2025", HEADER, *lines]) + "\n"
     delivery = Delivery("d1", "acme_1.csv", datetime(2025, 6, 30, tzinfo=UTC))
     if agrees:
-        assert judged(content, feed(), delivery).notices == ()
+        assert validated(content, feed(), delivery).notices == ()
         return
     refused = refusal(content, feed(), delivery)
     assert refused.code == "E_FILE_DAY"
     assert "2025-01-31 by file_day" in refused.sentence
-    assert notices(judged(content, feed(on_difference="warn"), delivery)) == ["W_FILE_DAY"]
+    assert notices(validated(content, feed(on_difference="warn"), delivery)) == ["W_FILE_DAY"]
     assert refusal(content.replace("31.01.2025", "today"), feed(), delivery).code == "E_FILE_DAY"
 
 

@@ -18,7 +18,7 @@ from advisory_perf.ingestion.parsing.numbers import currency_mark, exact_money, 
 from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf.ingestion.validation.named_days import days_in_name
 from advisory_perf.ingestion.validation.schema_drift import drift_notices
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, read
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, read, validated
 
 NUMBERS = Numbers.model_validate({"blanks": ["n/a", "-"], "currency_signs": ["$"]})
 
@@ -105,9 +105,9 @@ def test_a_type_is_named_by_sixty_characters_at_most() -> None:
     assert (len(text), text[-2:]) == (63, "\u2026>")
 
 
-def test_what_a_delivery_lacks_is_told_and_counts_as_the_feed_says() -> None:
+def test_what_a_delivery_lacks_is_reported_and_counts_as_the_feed_says() -> None:
     feed = a_feed({"fees": {"from": "fee", "absent": "null"}, "contributions": {"from": "in", "absent": "zero"}})
-    result = judged(f"{HEADER.replace(',in', '')}\nA1,2024-06-28,100,0,101\n", feed)
+    result = validated(f"{HEADER.replace(',in', '')}\nA1,2024-06-28,100,0,101\n", feed)
     assert result.positions.select("contributions", "fees").row(0) == (0, None)
     (notice,) = result.notices
     assert (notice.code, "fees as null" in notice.sentence, "contributions as zero" in notice.sentence) == (
@@ -120,7 +120,7 @@ def test_what_a_delivery_lacks_is_told_and_counts_as_the_feed_says() -> None:
 
 
 def test_a_column_without_a_name_is_no_new_one() -> None:
-    named, blank = (judged(f"{HEADER},\nA1,2024-06-28,100,0,0,101,{text}\n").notices for text in ("x", ""))
+    named, blank = (validated(f"{HEADER},\nA1,2024-06-28,100,0,0,101,{text}\n").notices for text in ("x", ""))
     assert ([one.code for one in named], blank) == (["W_UNNAMED_COLUMN"], ())
 
 

@@ -11,8 +11,8 @@ import pytest
 from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import a_feed, codes, judged, notices, refusal
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import a_feed, codes, notices, refusal, validated
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def swapped(one: str, other: str) -> str:
 
 
 def test_a_delivery_that_fits_is_taken_without_a_word() -> None:
-    result = judged(a_file(ROWS), the_feed())
+    result = validated(a_file(ROWS), the_feed())
     assert (result.positions.height, result.notices) == (40, ())
 
 
@@ -80,18 +80,18 @@ SURVIVORS = {
     ("Income", "Other"): "both are added; no figure that is computed from them changes",
     ("Appreciation", "Other"): "both are added; no figure that is computed from them changes",
 }
-"""Pairs that no arithmetic on one delivery tells apart, and why no market value, flow or return is wrong through them."""
+"""Pairs that no arithmetic on one delivery distinguish, and why no market value, flow or return is wrong through them."""
 
 
 SAME_EQUATIONS = {
     ("Distributions", "Ending Market Value"): "with flows at the end of the day both leave the account alike; only their size is noticed",
 }
-"""Pairs that no equation tells apart under the feed's flow timing, but that are noticed."""
+"""Pairs that no equation distinguish under the feed's flow timing, but that are noticed."""
 
 
-def outcome(content: str, feed: Feed) -> Judged | DeliveryRejectedError:
+def outcome(content: str, feed: Feed) -> Validated | DeliveryRejectedError:
     try:
-        return judged(content, feed)
+        return validated(content, feed)
     except DeliveryRejectedError as error:
         return error
 
@@ -100,14 +100,14 @@ def outcome(content: str, feed: Feed) -> Judged | DeliveryRejectedError:
 def test_two_columns_in_each_others_place_are_never_taken_silently(pair: tuple[str, str]) -> None:
     result = outcome(swapped(*pair), the_feed())
     if pair in SURVIVORS:
-        assert isinstance(result, Judged)
-        right = judged(a_file(ROWS), the_feed()).positions
+        assert isinstance(result, Validated)
+        right = validated(a_file(ROWS), the_feed()).positions
         named = [field for field, name in FIELDS.items() if name in pair]
         assert result.positions.drop(named).equals(right.drop(named)), SURVIVORS[pair]
         assert result.positions.select(pl.sum_horizontal(named)).equals(right.select(pl.sum_horizontal(named)))
-    elif isinstance(result, Judged) and pair in SAME_EQUATIONS:
+    elif isinstance(result, Validated) and pair in SAME_EQUATIONS:
         assert notices(result) == ["W_LARGE_FLOWS"], SAME_EQUATIONS[pair]
-    elif isinstance(result, Judged):
+    elif isinstance(result, Validated):
         assert result.positions.is_empty(), "every row is quarantined"
         assert result.quarantined.height == len(ROWS)
     else:
@@ -121,7 +121,7 @@ def test_the_sentence_names_the_two_columns_that_would_have_to_change_places() -
     assert "Beginning Market Value and Ending Market Value change places" in refused.sentence
 
 
-def test_columns_that_the_identity_cannot_tell_apart_are_told_by_the_vendors_returns() -> None:
+def test_columns_that_the_identity_cannot_distinguish_are_inferred_by_the_vendors_returns() -> None:
     refused = refusal(swapped("Contributions", "Income"), the_feed())
     assert "the vendor's returns do not follow from the values" in refused.sentence
     assert "Contributions and Income change places" in refused.sentence
@@ -135,8 +135,8 @@ def test_under_another_flow_timing_it_is_the_beginning_and_the_contributions_tha
     places = {"Beginning Market Value": "Contributions", "Contributions": "Beginning Market Value"}
     header = [places.get(name, name) for name in FIELDS.values()]
     feed = the_feed(conventions={"flow_timing": "start_of_day", "fee_basis": "net"})
-    assert judged(a_file(list(map(at_start, ROWS))), feed).notices == ()
-    assert notices(judged(a_file(list(map(at_start, ROWS)), header), feed)) == ["W_LARGE_FLOWS"]
+    assert validated(a_file(list(map(at_start, ROWS))), feed).notices == ()
+    assert notices(validated(a_file(list(map(at_start, ROWS)), header), feed)) == ["W_LARGE_FLOWS"]
 
 
 def test_even_one_row_tells_where_everything_holds_once_they_change_places() -> None:
@@ -156,26 +156,26 @@ def test_an_identity_that_fails_on_more_than_every_fifth_row_rejects_the_deliver
 
 def test_a_feed_may_take_such_a_delivery_with_a_notice() -> None:
     rows = [a_row(number, off=1_000) for number in range(40)]
-    result = judged(a_file(rows), the_feed(plausibility={"identity": "warn"}))
+    result = validated(a_file(rows), the_feed(plausibility={"identity": "warn"}))
     assert (result.positions.height, notices(result)) == (40, ["W_IDENTITY"])
 
 
-def test_a_sign_that_the_feed_has_wrong_is_told_by_the_identity() -> None:
+def test_a_sign_that_the_feed_has_wrong_is_inferred_by_the_identity() -> None:
     rows = [[f"-{cell}" if place == FEES_PLACE else cell for place, cell in enumerate(row)] for row in ROWS]
     refused = refusal(a_file(rows), the_feed())
     assert refused.code == "E_SIGN"
     assert "everything holds once the sign of Fees is turned; say sign: -1 for fees in the feed" in refused.sentence
     turned = a_feed({**FIELDS, "fees": {"from": "Fees", "sign": -1}})
-    assert judged(a_file(rows), turned).positions["fees"].to_list() == [Decimal(75)] * 40
+    assert validated(a_file(rows), turned).positions["fees"].to_list() == [Decimal(75)] * 40
 
 
 def test_a_few_rows_that_break_are_the_reconciliations_business() -> None:
-    assert judged(a_file([a_row(1, off=1_000), a_row(2)]), the_feed()).notices == ()
+    assert validated(a_file([a_row(1, off=1_000), a_row(2)]), the_feed()).notices == ()
 
 
 def test_a_feed_without_every_component_is_not_asked_for_the_identity() -> None:
     feed = a_feed({name: column for name, column in FIELDS.items() if name != "fees"})
-    assert judged(a_file([a_row(number, off=1_000) for number in range(40)]), feed).positions.height == 40
+    assert validated(a_file([a_row(number, off=1_000) for number in range(40)]), feed).positions.height == 40
 
 
 @pytest.mark.parametrize(
@@ -190,12 +190,12 @@ def test_returns_in_another_scale_than_the_feed_says_reject_the_delivery(times: 
 
 def test_one_return_in_another_scale_is_the_reconciliations_business() -> None:
     rows = [[*ROWS[0][:-1], f"{Decimal(ROWS[0][-1]) * 100:f}"], *ROWS[1:3]]
-    assert judged(a_file(rows), the_feed()).positions.height == 3
+    assert validated(a_file(rows), the_feed()).positions.height == 3
 
 
 def test_the_feed_may_let_such_returns_pass_with_a_notice() -> None:
     rows = [[*row[:-1], f"{Decimal(row[-1]) * 100:f}"] for row in ROWS]
-    assert notices(judged(a_file(rows), the_feed(plausibility={"scale": "warn"}))) == ["W_SCALE"]
+    assert notices(validated(a_file(rows), the_feed(plausibility={"scale": "warn"}))) == ["W_SCALE"]
 
 
 @pytest.mark.parametrize("unit", ["($000)", "(000s)", "(in thousands)", "($ mm)", "(pence)", "(k)"])
@@ -206,18 +206,18 @@ def test_a_unit_in_a_columns_name_needs_a_scale_in_the_feed(unit: str) -> None:
     assert refused.code == "E_SCALE_AMBIGUOUS"
     assert f"the column 'Fees {unit}' names a unit" in refused.sentence
     said = a_feed({**FIELDS, "fees": {"from": f"Fees {unit}", "scale": 1}})
-    assert judged(a_file(ROWS, header), said).positions.height == 40
+    assert validated(a_file(ROWS, header), said).positions.height == 40
 
 
 @pytest.mark.parametrize("name", ["Fees ($)", "Fees (USD)", "Fees (net of credits)", "Fees 2000"])
 def test_a_currency_or_a_remark_in_a_columns_name_is_no_unit(name: str) -> None:
     header = [name if column == "Fees" else column for column in FIELDS.values()]
-    assert judged(a_file(ROWS, header), a_feed({**FIELDS, "fees": name})).positions.height == 40
+    assert validated(a_file(ROWS, header), a_feed({**FIELDS, "fees": name})).positions.height == 40
 
 
 def test_a_last_row_without_a_line_end_that_does_not_fit_its_figures_was_cut() -> None:
     whole = a_file(ROWS, end="")
-    assert judged(whole, the_feed()).positions.height == 40
+    assert validated(whole, the_feed()).positions.height == 40
     refused = refusal(whole[:-5], the_feed())
     assert refused.code == "E_TORN"
     assert "line 41 has no line end and does not fit its own figures" in refused.sentence
@@ -239,12 +239,12 @@ def test_a_funding_or_closing_day_in_the_last_row_fits_its_figures(timing: FlowT
     feed = the_feed(conventions={"flow_timing": timing.value, "fee_basis": "net"})
     refused = refusal(a_file([row], end=""), feed)
     assert "nothing confirms its last cell" in refused.sentence  # which nothing but its own digits could; the figures are fine
-    assert judged(a_file([row]), feed).positions.height == 1
+    assert validated(a_file([row]), feed).positions.height == 1
 
 
 def test_a_last_row_without_a_line_end_that_cannot_be_read_was_cut() -> None:
     assert "cannot be read" in refusal(a_file([*ROWS, [*ROWS[0][:-1], "-"]], end="").replace("A-000", "A*000"), the_feed()).sentence
-    assert codes(judged(a_file([["*", *ROWS[0][1:]], ROWS[1]]), the_feed())) == {2: "E_ID"}
+    assert codes(validated(a_file([["*", *ROWS[0][1:]], ROWS[1]]), the_feed())) == {2: "E_ID"}
 
 
 def test_many_rows_that_contradict_each_other_on_one_account_mean_the_wrong_column() -> None:
@@ -252,7 +252,7 @@ def test_many_rows_that_contradict_each_other_on_one_account_mean_the_wrong_colu
     refused = refusal(a_file(rows), the_feed())
     assert refused.code == "E_HEADER_AMBIGUOUS"
     assert "all rows are of the account 'AMERIPRISE'" in refused.sentence
-    assert set(codes(judged(a_file(rows[:2]), the_feed())).values()) == {"E_KEY_CONFLICT"}
+    assert set(codes(validated(a_file(rows[:2]), the_feed())).values()) == {"E_KEY_CONFLICT"}
 
 
 @pytest.mark.parametrize("period", ["month", "quarter", "year", "inception"])
@@ -262,7 +262,7 @@ def test_a_return_of_a_longer_period_contradicts_no_row(period: str, times: str)
     rows = [a_row(number) for number in range(40)]
     rows = [[*row[:-1], str(Decimal(row[-1]) * Decimal(times) / 100 + Decimal("0.11"))] for row in rows]
     source = {"from": FIELDS["vendor_twrr"], "period": period}
-    found = judged(a_file(rows), a_feed({**FIELDS, "vendor_twrr": source}))
+    found = validated(a_file(rows), a_feed({**FIELDS, "vendor_twrr": source}))
     assert (found.positions.height, found.quarantined.height, notices(found)) == (40, 0, [])
 
 

@@ -8,7 +8,7 @@ import pytest
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.ingestion.validation.rows import Delivery
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, codes, judged
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, codes, validated
 
 GOOD = "A1,2024-06-28,100,5,0,106"
 NAMED = {"account_name": "name"}
@@ -20,7 +20,7 @@ def a_file(*rows: str, header: str = HEADER) -> str:
 
 
 def test_a_good_row_becomes_a_position_with_its_provenance() -> None:
-    position = judged(a_file(GOOD)).positions.row(0, named=True)
+    position = validated(a_file(GOOD)).positions.row(0, named=True)
     given = {name: value for name, value in position.items() if value is not None}
     assert given == {
         "account_id": "A1",
@@ -39,20 +39,20 @@ def test_a_good_row_becomes_a_position_with_its_provenance() -> None:
 
 
 def test_positions_and_quarantined_rows_keep_their_contracts() -> None:
-    result = judged(a_file(GOOD, "A2", "A3,2024-06-28,x,0,0,1", "A4,never,1,0,0,1"))
+    result = validated(a_file(GOOD, "A2", "A3,2024-06-28,x,0,0,1", "A4,never,1,0,0,1"))
     assert schema_failures(result.positions, DELIVERED_POSITIONS).height == 0
     assert schema_failures(result.quarantined, QUARANTINED_ROWS).height == 0
 
 
-def test_a_file_without_rows_is_judged_and_nothing_comes_of_it() -> None:
-    result = judged(a_file())
+def test_a_file_without_rows_is_validated_and_nothing_comes_of_it() -> None:
+    result = validated(a_file())
     assert (result.read, result.positions.height, result.quarantined.height) == (0, 0, 0)
     assert schema_failures(result.positions, DELIVERED_POSITIONS).height == 0
     assert schema_failures(result.quarantined, QUARANTINED_ROWS).height == 0
 
 
 def test_a_quarantined_row_says_who_where_which_column_and_what_was_found() -> None:
-    result = judged(a_file(GOOD, "A2,2024-06-28,12x,0,0,1"))
+    result = validated(a_file(GOOD, "A2,2024-06-28,12x,0,0,1"))
     row = result.quarantined.row(0, named=True)
     assert row["reason"] == "acme, acme_1.csv, line 3, column bmv: the cell is not a number in the feed's notation (12x)"
     assert (row["code"], row["field_name"], row["severity"]) == ("E_NUMBER", "beginning_market_value", "HIGH")
@@ -60,7 +60,7 @@ def test_a_quarantined_row_says_who_where_which_column_and_what_was_found() -> N
 
 
 def test_a_quarantined_row_is_kept_whole_with_its_unmapped_cells_and_blanks() -> None:
-    result = judged(a_file('A2,2024-06-28,12x,0,0,,"a ""b"", c"', header=f"{HEADER},note"))
+    result = validated(a_file('A2,2024-06-28,12x,0,0,,"a ""b"", c"', header=f"{HEADER},note"))
     assert json.loads(result.quarantined["raw_row"].item()) == {
         "id": "A2",
         "day": "2024-06-28",
@@ -73,7 +73,7 @@ def test_a_quarantined_row_is_kept_whole_with_its_unmapped_cells_and_blanks() ->
 
 
 def test_a_row_of_too_few_or_too_many_cells_is_quarantined_as_the_line_it_was() -> None:
-    result = judged(a_file("A2,2024-06-28", GOOD, f"{GOOD},7,8"))
+    result = validated(a_file("A2,2024-06-28", GOOD, f"{GOOD},7,8"))
     assert codes(result) == {2: "E_FIELDS", 4: "E_FIELDS"}
     assert result.quarantined["raw_row"].to_list() == ["A2,2024-06-28", f"{GOOD},7,8"]
     assert result.quarantined["reason"][0] == "acme, acme_1.csv, line 2: the row has too many or too few cells (A2,2024-06-28)"
@@ -82,17 +82,17 @@ def test_a_row_of_too_few_or_too_many_cells_is_quarantined_as_the_line_it_was() 
 
 def test_the_rest_of_a_file_after_an_open_quote_is_quarantined_and_not_lost() -> None:
     rest = 'A2,2024-06-28,100,0,0,101,"Smith\nA3,2024-06-28,100,0,0,101,b'
-    result = judged(a_file(f"{GOOD},a", rest, header=f"{HEADER},name"), a_feed(NAMED))
+    result = validated(a_file(f"{GOOD},a", rest, header=f"{HEADER},name"), a_feed(NAMED))
     assert codes(result) == {3: "E_FIELDS"}
     assert result.quarantined["raw_row"].item() == rest
 
 
 def test_the_first_wrong_field_in_the_feeds_order_gives_the_code() -> None:
-    assert codes(judged(a_file("****,never,x,0,0,1"))) == {2: "E_ID"}
+    assert codes(validated(a_file("****,never,x,0,0,1"))) == {2: "E_ID"}
 
 
 def test_a_long_text_is_cut_in_the_reason_and_whole_in_the_row() -> None:
-    result = judged(a_file(f"A1,2024-06-28,{'9x' * 100},0,0,1"))
+    result = validated(a_file(f"A1,2024-06-28,{'9x' * 100},0,0,1"))
     assert f"({'9x' * 40})" in result.quarantined["reason"].item()
     assert "9x" * 100 in result.quarantined["raw_row"].item()
 
@@ -116,17 +116,17 @@ def test_a_long_text_is_cut_in_the_reason_and_whole_in_the_row() -> None:
     ],
 )
 def test_a_day_lies_between_the_first_window_and_the_arrival(day: str, code: str | None) -> None:
-    assert codes(judged(a_file(f"A1,{day},100,0,0,101"))).get(2) == code
+    assert codes(validated(a_file(f"A1,{day},100,0,0,101"))).get(2) == code
 
 
 def test_the_last_day_is_the_day_of_arrival_whatever_the_hour() -> None:
     early = Delivery("d1", "acme_1.csv", datetime(2024, 6, 28, 0, 1, tzinfo=UTC))
-    assert not codes(judged(a_file(GOOD), delivery=early))
+    assert not codes(validated(a_file(GOOD), delivery=early))
 
 
 def test_days_are_read_in_each_of_the_feeds_formats_and_no_other() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y", "%Y%m%d"]}})
-    result = judged(a_file("A1,06/07/2024,1,0,0,1", "A1,20240608,1,0,0,1", "A1,2024-06-09,1,0,0,1"), feed)
+    result = validated(a_file("A1,06/07/2024,1,0,0,1", "A1,20240608,1,0,0,1", "A1,2024-06-09,1,0,0,1"), feed)
     assert result.positions["as_of_date"].to_list() == [date(2024, 6, 7), date(2024, 6, 8)]
     assert codes(result) == {4: "E_DATE"}
 
@@ -148,7 +148,7 @@ def test_days_are_read_in_each_of_the_feeds_formats_and_no_other() -> None:
     ],
 )
 def test_an_account_number_is_plain_text_and_never_masked_or_mangled(account: str, code: str | None) -> None:
-    result = judged(a_file(f"{account},2024-06-28,1,0,0,1"))
+    result = validated(a_file(f"{account},2024-06-28,1,0,0,1"))
     assert codes(result).get(2) == code
     if code is None:
         assert result.positions["account_id"].item() == account
@@ -156,14 +156,14 @@ def test_an_account_number_is_plain_text_and_never_masked_or_mangled(account: st
 
 def test_the_feed_may_say_what_its_account_numbers_look_like() -> None:
     feed = a_feed({"account_id": {"from": "id", "pattern": r"^\d{5}$"}})
-    result = judged(a_file("00123,2024-06-28,1,0,0,1", "123,2024-06-28,1,0,0,1", "00124x,2024-06-28,1,0,0,1"), feed)
+    result = validated(a_file("00123,2024-06-28,1,0,0,1", "123,2024-06-28,1,0,0,1", "00124x,2024-06-28,1,0,0,1"), feed)
     assert result.positions["account_id"].to_list() == ["00123"]
     assert codes(result) == {3: "E_ID", 4: "E_ID"}
 
 
 def test_a_currency_column_holds_iso_codes() -> None:
     feed = a_feed({"currency": "ccy"}, currency=None)
-    result = judged(
+    result = validated(
         a_file(*(f"A1,2024-06-0{i},1,0,0,1,{c}" for i, c in enumerate(["EUR", "eur", "", "$"], 1)), header=f"{HEADER},ccy"), feed
     )
     assert result.positions["currency"].to_list() == ["EUR"]
@@ -172,18 +172,18 @@ def test_a_currency_column_holds_iso_codes() -> None:
 
 
 def test_equal_rows_are_duplicates_and_one_of_them_counts() -> None:
-    result = judged(a_file(GOOD, GOOD, "A2,2024-06-28,1,0,0,1", GOOD))
+    result = validated(a_file(GOOD, GOOD, "A2,2024-06-28,1,0,0,1", GOOD))
     assert (result.read, result.positions.height, result.duplicate, result.quarantined.height) == (4, 2, 2, 0)
     assert result.positions["line_number"].to_list() == [2, 4]
 
 
 def test_rows_are_equal_by_what_they_say_and_not_by_how_they_are_written() -> None:
-    result = judged(a_file(f"{GOOD},x", "A1 ,2024-06-28,100.00,5.0,-0,106.0000,y", header=f"{HEADER},unmapped"))
+    result = validated(a_file(f"{GOOD},x", "A1 ,2024-06-28,100.00,5.0,-0,106.0000,y", header=f"{HEADER},unmapped"))
     assert (result.positions.height, result.duplicate) == (1, 1)
 
 
 def test_different_rows_for_one_account_and_day_are_both_quarantined() -> None:
-    result = judged(a_file(GOOD, "A1,2024-06-28,100,5,0,107", "A2,2024-06-28,1,0,0,1"))
+    result = validated(a_file(GOOD, "A1,2024-06-28,100,5,0,107", "A2,2024-06-28,1,0,0,1"))
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
     assert result.positions["account_id"].to_list() == ["A2"]
     assert result.quarantined["reason"][0] == (
@@ -193,12 +193,12 @@ def test_different_rows_for_one_account_and_day_are_both_quarantined() -> None:
 
 
 def test_rows_that_differ_only_in_what_one_leaves_blank_are_different() -> None:
-    result = judged(a_file(f"{GOOD},a", f"{GOOD},", header=f"{HEADER},name"), a_feed(NAMED))
+    result = validated(a_file(f"{GOOD},a", f"{GOOD},", header=f"{HEADER},name"), a_feed(NAMED))
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
 
 
 def test_of_two_equal_rows_and_a_different_one_all_three_are_quarantined() -> None:
-    result = judged(a_file(GOOD, GOOD, "A1,2024-06-28,100,5,0,107"))
+    result = validated(a_file(GOOD, GOOD, "A1,2024-06-28,100,5,0,107"))
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT", 4: "E_KEY_CONFLICT"}
     assert (result.positions.height, result.duplicate) == (0, 0)
 
@@ -210,7 +210,7 @@ def test_of_two_equal_rows_and_a_different_one_all_three_are_quarantined() -> No
 @pytest.mark.parametrize("first", [True, False])
 def test_a_row_whose_key_an_unread_row_claims_too_is_not_taken(unread: str, copies: int, *, first: bool) -> None:
     rows = [unread, *[GOOD] * copies] if first else [*[GOOD] * copies, unread]
-    result = judged(a_file("A2,2024-06-28,1,0,0,1", *rows))
+    result = validated(a_file("A2,2024-06-28,1,0,0,1", *rows))
     found = codes(result)
     assert [line for line, code in found.items() if code != "E_KEY_CONFLICT"] == [3 if first else 3 + copies]
     assert list(found) == list(range(3, 4 + copies))
@@ -223,19 +223,19 @@ def test_a_row_whose_key_an_unread_row_claims_too_is_not_taken(unread: str, copi
     "unread", ["A1,never,x,5,0,107", "A1,,x,5,0,107", "**1,2024-06-28,x,5,0,107", "A1,2024-06-28", "A1,2024-06-27,x,0,0,1"]
 )
 def test_an_unread_row_without_the_key_is_no_conflict(unread: str) -> None:
-    result = judged(a_file(GOOD, unread))
+    result = validated(a_file(GOOD, unread))
     assert list(codes(result)) == [3]
     assert result.positions["account_id"].to_list() == ["A1"]
 
 
 def test_footers_are_counted_and_are_no_rows() -> None:
     feed = a_feed(footer=TOTALS)
-    result = judged(a_file(GOOD, "Total,,100,5,0,106", "Report generated 2024-06-30", '"Total, all accounts"'), feed)
+    result = validated(a_file(GOOD, "Total,,100,5,0,106", "Report generated 2024-06-30", '"Total, all accounts"'), feed)
     assert (result.read, result.positions.height, result.footer, result.quarantined.height) == (4, 1, 3, 0)
 
 
 def test_without_a_footer_rule_a_total_is_quarantined() -> None:
-    assert codes(judged(a_file(GOOD, "Total,,100,5,0,106"))) == {3: "E_REQUIRED"}
+    assert codes(validated(a_file(GOOD, "Total,,100,5,0,106"))) == {3: "E_REQUIRED"}
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_without_a_footer_rule_a_total_is_quarantined() -> None:
         (["106.00", "107.00"], "0.005"),
     ],
 )
-def test_half_a_unit_of_money_is_told_by_the_most_decimals_in_the_column(emvs: list[str], half_unit: str) -> None:
-    result = judged(a_file(*(f"A{i},2024-06-28,1,0,0,{emv}" for i, emv in enumerate(emvs))))
+def test_half_a_unit_of_money_is_inferred_by_the_most_decimals_in_the_column(emvs: list[str], half_unit: str) -> None:
+    result = validated(a_file(*(f"A{i},2024-06-28,1,0,0,{emv}" for i, emv in enumerate(emvs))))
     assert result.positions["vendor_value_half_unit"].to_list() == [Decimal(half_unit)] * len(emvs)
 
 
@@ -270,7 +270,7 @@ def test_half_a_unit_of_a_return_is_a_fraction_and_null_where_no_decimals_tell_i
     twrs: list[str], scale: str, half_unit: float | None
 ) -> None:
     feed = a_feed({"vendor_twrr": {"from": "twr", "scale": scale}})
-    result = judged(a_file(*(f"A{i},2024-06-28,1,0,0,1,{twr}" for i, twr in enumerate(twrs)), header=f"{HEADER},twr"), feed)
+    result = validated(a_file(*(f"A{i},2024-06-28,1,0,0,1,{twr}" for i, twr in enumerate(twrs)), header=f"{HEADER},twr"), feed)
     expected: Any = half_unit if half_unit is None else pytest.approx(half_unit, rel=1e-12)
     assert result.positions["vendor_twrr_half_unit"].to_list() == [expected] * len(twrs)
 
@@ -281,6 +281,6 @@ def test_half_a_unit_follows_the_notation_of_the_feed() -> None:
         files=feed.files.model_dump(by_alias=True), numbers={"decimal_mark": ",", "grouping": ".", "parentheses_negative": True}
     )
     rows = a_file("A1;2024-06-28;1;0;0;1.234", "A2;2024-06-28;1;0;0;(1.234,56)", header=HEADER.replace(",", ";"))
-    result = judged(rows, european)
+    result = validated(rows, european)
     assert result.positions["ending_market_value"].to_list() == [Decimal(1234), Decimal("-1234.56")]
     assert result.positions["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2

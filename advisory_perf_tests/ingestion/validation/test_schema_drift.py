@@ -1,19 +1,19 @@
 import pytest
 
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, judged, notices, refusal
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, notices, refusal, validated
 
 FEES = {"fees": {"from": "Fees", "absent": "zero"}}
 ROW = "A1,2024-06-28,100,0,0,101"
 
 
-def said(result: Judged) -> str:
+def said(result: Validated) -> str:
     (notice,) = result.notices
     return notice.sentence
 
 
 def test_a_new_column_is_noticed_with_what_to_write_in_the_feed() -> None:
-    result = judged(f"{HEADER},Advisor Note\n{ROW},call back\n")
+    result = validated(f"{HEADER},Advisor Note\n{ROW},call back\n")
     assert notices(result) == ["W_NEW_COLUMN"]
     assert said(result) == (
         "acme, acme_1.csv: the column 'Advisor Note' is new and kept in the raw rows only; "
@@ -23,24 +23,24 @@ def test_a_new_column_is_noticed_with_what_to_write_in_the_feed() -> None:
 
 
 def test_a_column_that_the_feed_ignores_is_nothing_new() -> None:
-    assert judged(f"{HEADER},Advisor Note\n{ROW},x\n", a_feed(ignored=["Advisor Note"])).notices == ()
+    assert validated(f"{HEADER},Advisor Note\n{ROW},x\n", a_feed(ignored=["Advisor Note"])).notices == ()
 
 
 def test_a_missing_column_that_may_be_is_noticed_with_what_it_counts_as() -> None:
-    result = judged(f"{HEADER}\n{ROW}\n", a_feed(FEES))
+    result = validated(f"{HEADER}\n{ROW}\n", a_feed(FEES))
     assert notices(result) == ["W_MISSING_OPTIONAL"]
     assert "Fees is missing (fees as zero); if Fees comes no more, take fees out of columns" in said(result)
     assert result.positions["fees"].item() == 0
 
 
 def test_a_missing_column_counts_as_null_where_the_feed_says_so() -> None:
-    result = judged(f"{HEADER}\n{ROW}\n", a_feed({"fees": {"from": "Fees", "absent": "null"}}))
+    result = validated(f"{HEADER}\n{ROW}\n", a_feed({"fees": {"from": "Fees", "absent": "null"}}))
     assert "(fees as null)" in said(result)
     assert result.positions["fees"].item() is None
 
 
 def test_a_renamed_column_is_proposed_as_a_change_of_the_feed() -> None:
-    result = judged(f"{HEADER},Fee,Memo\n{ROW},1,x\n", a_feed(FEES))
+    result = validated(f"{HEADER},Fee,Memo\n{ROW},1,x\n", a_feed(FEES))
     assert notices(result) == ["W_NEW_COLUMN", "W_MISSING_OPTIONAL"]
     for notice in result.notices:
         assert "if Fees was renamed to 'Fee', write fees: {from: 'Fee'} under columns" in notice.sentence
@@ -62,16 +62,16 @@ def test_a_feed_may_refuse_what_is_missing_and_proposes_the_new_name() -> None:
 
 
 def test_a_feed_that_refuses_the_missing_takes_the_new() -> None:
-    assert notices(judged(f"{HEADER},Memo\n{ROW},x\n", a_feed(drift={"missing": "reject"}))) == ["W_NEW_COLUMN"]
+    assert notices(validated(f"{HEADER},Memo\n{ROW},x\n", a_feed(drift={"missing": "reject"}))) == ["W_NEW_COLUMN"]
 
 
 @pytest.mark.parametrize(("cell", "expected"), [("x", ["W_UNNAMED_COLUMN"]), ("", [])])
 def test_a_column_without_a_name_is_noticed_where_it_holds_values(cell: str, expected: list[str]) -> None:
-    assert notices(judged(f"{HEADER},\n{ROW},{cell}\n")) == expected
+    assert notices(validated(f"{HEADER},\n{ROW},{cell}\n")) == expected
 
 
 def test_a_file_without_rows_is_noticed_and_taken() -> None:
-    result = judged(f"{HEADER}\n")
+    result = validated(f"{HEADER}\n")
     assert notices(result) == ["W_EMPTY_FILE"]
     assert (result.read, result.positions.height) == (0, 0)
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.rows import Judged
-from advisory_perf_tests.ingestion.scenarios import a_feed, judged, notices, refusal
+from advisory_perf.ingestion.validation.rows import Validated
+from advisory_perf_tests.ingestion.scenarios import a_feed, notices, refusal, validated
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ def test_every_subtotal_of_two_rows_or_more_is_found_and_no_account(
         if has_grand_total:
             rows.append(the_sum(every, account="Grand total"))
             named.add(("Grand total", day))
-    result = judged(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
+    result = validated(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
     taken = {(account, day.day) for account, day in result.positions.select("account_id", "as_of_date").rows()}
     found = {(row[0], int(row[1][-2:])) for row in rows} - taken
     assert not any(account.startswith("A") for account, _ in found)
@@ -99,7 +99,7 @@ def test_subtotals_above_their_rows_are_found_as_those_below_are(
     for place, section in enumerate(accounts_of(portfolios)):
         rows += [the_sum(section, account=called.format(place), pf=f"P{place}"), *section]
         totals.add(rows[-len(section) - 1][0])
-    result = judged(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
+    result = validated(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
     found = {row[0] for row in rows} - set(result.positions["account_id"])
     assert found <= totals
     if all(len(section) > 1 for section in portfolios) and all(shows(row) >= 16 for row in rows if row[0] in totals):
@@ -111,7 +111,7 @@ def test_subtotals_above_their_rows_are_found_as_those_below_are(
 def test_a_delivery_without_subtotals_raises_no_alarm(portfolios: list[list[tuple[Decimal, ...]]], *, has_portfolio: bool) -> None:
     rows = [row for section in accounts_of(portfolios) for row in section if shows(row) >= 8]
     for mode in ("warn", "reject", "drop"):
-        result = judged(a_file(rows), with_mode(mode, has_portfolio=has_portfolio))
+        result = validated(a_file(rows), with_mode(mode, has_portfolio=has_portfolio))
         assert result.positions.height == len(rows)
         assert "W_SUBTOTAL" not in notices(result)
 
@@ -138,7 +138,7 @@ COINCIDENCES: dict[str, list[Row]] = {
 
 @pytest.mark.parametrize(("kind", "has_portfolio"), list(product(COINCIDENCES, (True, False))))
 def test_a_coincidence_is_no_subtotal(kind: str, *, has_portfolio: bool) -> None:
-    result = judged(a_file(COINCIDENCES[kind]), with_mode("reject", has_portfolio=has_portfolio))
+    result = validated(a_file(COINCIDENCES[kind]), with_mode("reject", has_portfolio=has_portfolio))
     assert (result.positions.height, result.notices) == (len(COINCIDENCES[kind]), ())
 
 
@@ -151,10 +151,10 @@ def a_total_above(rows: list[Row]) -> list[Row]:
 
 @pytest.mark.parametrize("rows", [[*TWO, the_sum(TWO, account="P1", pf="P1")], a_total_above(TWO)])
 def test_the_feed_says_what_becomes_of_a_subtotal(rows: list[Row]) -> None:
-    warned: Judged = judged(a_file(rows), the_feed())
+    warned: Validated = validated(a_file(rows), the_feed())
     assert (warned.positions.height, notices(warned)) == (3, ["W_SUBTOTAL"])
     assert "P1 on 2024-06-28" in warned.notices[0].sentence
-    dropped = judged(a_file(rows), with_mode("drop"))
+    dropped = validated(a_file(rows), with_mode("drop"))
     assert (sorted(dropped.positions["account_id"]), dropped.footer, dropped.notices) == (["A1", "A2"], 1, ())
     refused = refusal(a_file(rows), with_mode("reject"))
     assert refused.code == "E_SUBTOTAL"
@@ -164,7 +164,7 @@ def test_the_feed_says_what_becomes_of_a_subtotal(rows: list[Row]) -> None:
 def test_a_count_of_the_vendors_does_not_count_what_is_dropped() -> None:
     content = a_file([*TWO, the_sum(TWO, account="P1", pf="P1")]) + "ROWS 2\n"
     feed = with_mode("drop", controls={"count": r"^ROWS (\d+)"})
-    assert judged(content, feed).positions.height == 2
+    assert validated(content, feed).positions.height == 2
 
 
 FOOTER_RULES = {"name": [{"column": "name", "starts_with": ["Total", "Sum"]}], "id": [{"column": "id", "starts_with": ["Total", "TOT"]}]}
@@ -189,7 +189,7 @@ ONE = TWO[0][2]
     ],
 )
 def test_a_line_that_reads_as_a_position_is_no_footer(rule: str, row: Row, becomes: str) -> None:
-    result = judged(a_file([*TWO, row]), the_feed(footer=FOOTER_RULES[rule]))
+    result = validated(a_file([*TWO, row]), the_feed(footer=FOOTER_RULES[rule]))
     is_row = becomes.startswith("row")
     assert (result.positions.height, result.footer) == ((3, 0) if is_row else (2, 1))
     assert notices(result) == (["W_FOOTER_POSITION"] if becomes.endswith("notice") else [])
@@ -199,7 +199,7 @@ def test_a_line_that_reads_as_a_position_is_no_footer(rule: str, row: Row, becom
 @pytest.mark.parametrize(("bmv", "code"), [("x", "E_NUMBER"), ("1.23456", "E_PRECISION")])
 def test_a_position_that_cannot_be_read_is_quarantined_and_not_swallowed(bmv: str, code: str) -> None:
     content = a_file(TWO) + f"A9,{DAY},{bmv},0,0,6,Total Care Foundation,\n"
-    result = judged(content, the_feed(footer=FOOTER_RULES["name"]))
+    result = validated(content, the_feed(footer=FOOTER_RULES["name"]))
     assert (result.quarantined["code"].to_list(), result.footer) == ([code], 0)
 
 
@@ -213,13 +213,13 @@ def test_no_account_with_a_number_of_its_own_is_swallowed(rule: str, data: st.Da
         (f"B{number}" if rule == "name" else f"TOT{number}", DAY, figures_, f"{start} Care {number} Trust" if rule == "name" else "", "")
         for number, (start, figures_) in enumerate(rows)
     ]
-    result = judged(a_file([*TWO, *made]), the_feed(has_portfolio=False, footer=FOOTER_RULES[rule]))
+    result = validated(a_file([*TWO, *made]), the_feed(has_portfolio=False, footer=FOOTER_RULES[rule]))
     assert (result.positions.height, result.footer) == (2 + len(made), 0)
 
 
 def test_a_row_that_a_rule_named_is_asked_for_its_account_too() -> None:
     rows = [*TWO, ("A9", DAY, figures(5, 0, 0, 6), "Total Care Foundation", "")]
-    result = judged(a_file(rows), the_feed(footer=FOOTER_RULES["name"], accounts="known"), accounts=["A1", "A2"])
+    result = validated(a_file(rows), the_feed(footer=FOOTER_RULES["name"], accounts="known"), accounts=["A1", "A2"])
     assert result.quarantined["code"].to_list() == ["E_UNKNOWN_ACCOUNT"]
 
 
@@ -228,5 +228,5 @@ def test_a_net_flow_is_summed_like_both_flows() -> None:
     columns = {name: source for name, source in data["columns"].items() if name not in {"contributions", "distributions"}}
     feed = Feed.model_validate({**data, "columns": {**columns, "net_flow": "in"}})
     rows: list[Row] = [(*row[:2], (row[2][0], row[2][1] - row[2][2], Decimal(0), row[2][3]), *row[3:]) for row in TWO]
-    assert judged(a_file([*rows, the_sum(rows, account="P1", name="Total")]), feed).footer == 1
-    assert notices(judged(a_file([*rows, the_sum(rows, account="P1")]), feed)) == ["W_NEW_COLUMN", "W_SUBTOTAL"]
+    assert validated(a_file([*rows, the_sum(rows, account="P1", name="Total")]), feed).footer == 1
+    assert notices(validated(a_file([*rows, the_sum(rows, account="P1")]), feed)) == ["W_NEW_COLUMN", "W_SUBTOTAL"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, codes, judged
+from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, a_feed_of, codes, validated
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def a_row(account: str, day: str, ending: str = "100.00") -> str:
     st.dictionaries(st.tuples(st.sampled_from("ABC"), st.sampled_from(DAYS)), st.sampled_from(["100.00", "120.00", "many"]), min_size=1),
 )
 def test_no_month_of_an_account_is_taken_twice_and_no_row_is_lost(rows: dict[tuple[str, str], str]) -> None:
-    found = judged("\n".join([HEADER, *(a_row(*key, ending) for key, ending in rows.items())]) + "\n", MONTHLY)
+    found = validated("\n".join([HEADER, *(a_row(*key, ending) for key, ending in rows.items())]) + "\n", MONTHLY)
     months = defaultdict(set)
     for account, day in rows:
         months[account, day[:7]].add(day)
@@ -38,14 +38,14 @@ def test_no_month_of_an_account_is_taken_twice_and_no_row_is_lost(rows: dict[tup
 
 
 def test_the_sentence_says_which_account_and_what_to_say() -> None:
-    found = judged("\n".join([HEADER, a_row("A", DAYS[0]), a_row("A", DAYS[1])]) + "\n", MONTHLY)
+    found = validated("\n".join([HEADER, a_row("A", DAYS[0]), a_row("A", DAYS[1])]) + "\n", MONTHLY)
     reason = found.quarantined["reason"][0]
     assert all(part in reason for part in ("line 2", "A on 2024-03-15", "valuations: all"))
 
 
 @pytest.mark.parametrize("feed", [a_feed(), a_feed(cadence="monthly", valuations="all")], ids=["daily", "all"])
 def test_daily_feeds_and_those_that_say_all_take_every_valuation(feed: object) -> None:
-    found = judged("\n".join([HEADER, *(a_row("A", day) for day in DAYS)]) + "\n", feed)  # type: ignore[arg-type]
+    found = validated("\n".join([HEADER, *(a_row("A", day) for day in DAYS)]) + "\n", feed)  # type: ignore[arg-type]
     assert (found.positions.height, found.quarantined.height) == (3, 0)
 
 

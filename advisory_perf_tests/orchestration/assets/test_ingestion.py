@@ -1,4 +1,4 @@
-"""What a landing stores and says of a delivery that is good, unreadable, known or cut short."""
+"""What an ingestion stores and says of a delivery that is good, unreadable, known or cut short."""
 
 import io
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import pytest
 from advisory_perf.deliveries.zones import find_arrival
 from advisory_perf.ingestion import reading_apart
 from advisory_perf.ingestion.reading_apart import end_idle_readers
-from advisory_perf.ingestion.validation.rows import Judged, judge
+from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.orchestration.scenarios import (
     A_FIFTH,
     A_THIRD,
@@ -34,8 +34,8 @@ from advisory_perf_tests.orchestration.scenarios import (
 pytestmark = pytest.mark.slow
 
 
-def test_a_landing_says_what_became_of_every_row(world: World) -> None:
-    result = world.land("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))
+def test_an_ingestion_says_what_became_of_every_row(world: World) -> None:
+    result = world.ingest("acme_1.csv", csv(A_THIRD, A_THIRD, "C,nonsense,1.00,0.00,0.00,0.00,1.00,0.00"))
     found = checks(result)
     assert result.success
     conserved = found["rows_conserved"].metadata
@@ -51,7 +51,7 @@ def test_a_landing_says_what_became_of_every_row(world: World) -> None:
 
 
 def test_a_file_that_cannot_be_read_fails_its_run_with_the_reason(world: World) -> None:
-    result = world.land("acme_1.csv", "id,day\nA,2025-03-03\n")
+    result = world.ingest("acme_1.csv", "id,day\nA,2025-03-03\n")
     assert not result.success
     assert materialised_stages(result) == set()
     readable = checks(result)["delivery_is_readable"]
@@ -79,9 +79,9 @@ DURATION = pa.array([timedelta(1)])
 
 
 @pytest.mark.parametrize("column", [FAR, DURATION, pa.array([1], pa.int64()).cast(pa.timestamp("us", "+05:30"))], ids=lambda c: str(c.type))
-def test_a_column_of_any_type_that_nobody_maps_keeps_no_delivery_from_landing(world: World, tmp_path: Path, column: pa.Array) -> None:
+def test_a_column_of_any_type_that_nobody_maps_keeps_no_delivery_out(world: World, tmp_path: Path, column: pa.Array) -> None:
     of_parquet = world.with_feed(tmp_path / "feeds", files={"patterns": ["acme_*"], "format": "parquet"})
-    assert of_parquet.land("acme_1.parquet", a_parquet_file(further=column)).success
+    assert of_parquet.ingest("acme_1.parquet", a_parquet_file(further=column)).success
     assert of_parquet.platform.lake.files("incoming/") == []
 
 
@@ -90,7 +90,7 @@ def test_a_mapped_column_without_a_text_form_fails_its_run_with_the_reason(
     world: World, tmp_path: Path, name: str, column: pa.Array, code: str
 ) -> None:
     of_parquet = world.with_feed(tmp_path / "feeds", files={"patterns": ["acme_*"], "format": "parquet"})
-    result = of_parquet.land("acme_1.parquet", a_parquet_file(**{name: column}))
+    result = of_parquet.ingest("acme_1.parquet", a_parquet_file(**{name: column}))
     assert not result.success
     readable = checks(result)["delivery_is_readable"]
     assert value(readable.metadata, "error_code") == code
@@ -109,7 +109,7 @@ def crashing_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_parser_that_panics_fails_the_run_with_a_sentence(world: World, crashing_reader: None) -> None:
-    result = world.land("acme_1.csv", "panic\n")
+    result = world.ingest("acme_1.csv", "panic\n")
     readable = checks(result)["delivery_is_readable"]
     assert value(readable.metadata, "error_code") == "E_FORMAT"
     assert "straddling" not in value(readable.metadata, "reason")
@@ -117,20 +117,20 @@ def test_a_parser_that_panics_fails_the_run_with_a_sentence(world: World, crashi
 
 
 @pytest.mark.parametrize(("does", "says"), [("abort", "SIGABRT"), ("hog", "READ_MEMORY_BYTES"), ("loop", "READ_SECONDS (1)")])
-def test_a_file_that_ends_its_reader_is_rejected_and_the_next_one_lands(
+def test_a_file_that_ends_its_reader_is_rejected_and_the_next_one_is_ingested(
     tmp_path: Path, warehouse_url: str, crashing_reader: None, does: str, says: str
 ) -> None:
     with a_world(tmp_path, warehouse_url, read_memory_bytes=1 << 28, read_seconds=1) as world:
-        readable = checks(world.land("acme_1.csv", f"{does}\n"))["delivery_is_readable"]
+        readable = checks(world.ingest("acme_1.csv", f"{does}\n"))["delivery_is_readable"]
         assert value(readable.metadata, "error_code") == "E_RESOURCES"
         assert says in value(readable.metadata, "reason")
         assert world.platform.lake.exists(value(readable.metadata, "moved_to"))
-        assert world.land("acme_2.csv", csv(A_THIRD)).success
+        assert world.ingest("acme_2.csv", csv(A_THIRD)).success
 
 
 def test_a_delivery_that_contradicts_itself_fails_its_run_with_the_reason(world: World) -> None:
     swapped = "A,2025-03-03,110.00,0.00,0.00,10.00,100.00,0.10000"
-    result = world.land("acme_1.csv", csv(swapped))
+    result = world.ingest("acme_1.csv", csv(swapped))
     assert not result.success
     assert materialised_stages(result) == {"raw_vendor_file"}
     plausible = checks(result)["delivery_is_plausible"]
@@ -145,7 +145,7 @@ def test_a_delivery_that_contradicts_itself_fails_its_run_with_the_reason(world:
 
 
 def test_what_a_person_should_know_of_a_delivery_is_a_check_that_warns(world: World) -> None:
-    result = world.land("acme_1.csv", csv(A_THIRD).replace("twr", "twr,memo").replace("0.10000", "0.10000,x"))
+    result = world.ingest("acme_1.csv", csv(A_THIRD).replace("twr", "twr,memo").replace("0.10000", "0.10000,x"))
     assert result.success
     found = checks(result)["nothing_to_notice"]
     assert (found.passed, found.severity, found.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
@@ -161,18 +161,18 @@ def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_its_own(
     with strict.administrator.connect() as connection:
         other = '{"data_source": "vendor_a", "account_id": "Z"}'
         connection.execute("INSERT INTO accounts SELECT (jsonb_populate_record(a, %s)).* FROM accounts AS a LIMIT 1", [other])
-    assert strict.land("acme_2.csv", csv(A_FIFTH.replace("111.00", "111.50"), A_THIRD.replace("A,", "Z,"))).success
+    assert strict.ingest("acme_2.csv", csv(A_FIFTH.replace("111.00", "111.50"), A_THIRD.replace("A,", "Z,"))).success
     issues = world.rows("data_quality_issues").drop_nulls("line_number").select("account_id", "issue_type").rows()
     assert issues == [("Z", "E_UNKNOWN_ACCOUNT")]
 
 
-def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def losing_one(*arguments: object) -> Judged:
-        judged = judge(*arguments)  # type: ignore[arg-type]
-        return replace(judged, positions=judged.positions.head(1))
+def test_rows_that_go_astray_keep_the_delivery_from_being_ingested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing_one(*arguments: object) -> Validated:
+        validated = validate(*arguments)  # type: ignore[arg-type]
+        return replace(validated, positions=validated.positions.head(1))
 
-    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.judge", losing_one)
-    result = world.land("acme_1.csv", DELIVERY)
+    monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.validate", losing_one)
+    result = world.ingest("acme_1.csv", DELIVERY)
     assert not result.success
     conserved = checks(result)["rows_conserved"]
     assert (conserved.passed, conserved.blocking) == (False, True)
@@ -186,7 +186,7 @@ def test_rows_that_go_astray_keep_the_delivery_from_landing(world: World, monkey
 def test_a_delivery_that_is_known_yields_nothing_and_succeeds(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
     world, _ = loaded
     before = world.rows("etl_processing_log")
-    again = world.land("acme_1.csv", DELIVERY)
+    again = world.ingest("acme_1.csv", DELIVERY)
     assert again.success
     assert materialised_stages(again) == set()
     known = world.platform.ledger.entries("acme")[0].delivery_id
@@ -198,7 +198,7 @@ def test_a_delivery_that_is_known_yields_nothing_and_succeeds(loaded: tuple[Worl
 
 def test_the_same_bytes_under_another_name_are_a_duplicate_that_changes_nothing(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
     world, _ = loaded
-    again = world.land("acme_1_resent.csv", DELIVERY)
+    again = world.ingest("acme_1_resent.csv", DELIVERY)
     assert again.success
     assert materialised_stages(again) == set()
     original, repeat = world.platform.ledger.entries("acme")
@@ -215,12 +215,12 @@ def test_the_folder_of_a_file_is_part_of_its_name_where_it_says_the_day(world: W
     columns = {**acme_as_data()["columns"], "as_of_date": "sent"}
     stated = world.with_feed(tmp_path / "stated", files=BY_FOLDER, columns=columns, ignored=["day"])
     for folder in ("2025-03-03", "2025-03-04"):
-        assert stated.land(f"{folder}/acme_1.csv", csv(A_THIRD)).success
+        assert stated.ingest(f"{folder}/acme_1.csv", csv(A_THIRD)).success
     first, second = sorted(stated.platform.ledger.entries("acme"), key=lambda entry: entry.file_name)
     assert [first.file_name, second.file_name] == ["2025-03-03/acme_1.csv", "2025-03-04/acme_1.csv"]
     assert [str(entry.first_as_of_date) for entry in (first, second)] == ["2025-03-03", "2025-03-04"]
     assert stated.platform.lake.exists(f"archive/acme/{second.delivery_id}/2025-03-04/acme_1.csv")
     again = find_arrival(stated.platform.lake, stated.platform.ledger, "acme", second.delivery_id, path_is_name=True)
     assert again.name == "2025-03-04/acme_1.csv"
-    assert not stated.land("acme_1.csv", csv(A_THIRD)).success
+    assert not stated.ingest("acme_1.csv", csv(A_THIRD)).success
     assert "E_MAPPING" in {entry.error_code for entry in stated.platform.ledger.entries("acme")}

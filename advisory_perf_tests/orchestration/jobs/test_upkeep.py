@@ -12,7 +12,7 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeOutageError
 from advisory_perf.lake.store import Lake
-from advisory_perf.monitoring.attempts import giving_up_subject
+from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration.jobs.upkeep import (
     JOB_NAME,
     Removed,
@@ -22,7 +22,7 @@ from advisory_perf.orchestration.jobs.upkeep import (
     run_may_go,
     says_what_went,
 )
-from advisory_perf.orchestration.planning import lane_subject
+from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.run_history import SUBJECT_TAG, tries_for
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, an_entry, csv, days
 
@@ -50,12 +50,12 @@ def test_a_run_of_which_nobody_knows_when_it_ended_stays() -> None:
 
 
 def test_what_waits_needs_its_attempts() -> None:
-    pending = [an_entry("landed", THIRD)]
+    pending = [an_entry("ingested", THIRD)]
     assert needed_subjects(["waiting"], [("acme", pending), ("alpha", [])]) == {
         "waiting",
-        giving_up_subject("waiting"),
-        lane_subject("acme", pending),
-        "landed",
+        abandoning_subject("waiting"),
+        pipeline_subject("acme", pending),
+        "ingested",
     }
 
 
@@ -71,8 +71,8 @@ def test_partitions_go_of_deliveries_that_ended_long_ago_and_of_files_that_nobod
         ended("issues", "COMPLETED_WITH_ISSUES", old),
         ended("rejected", "FAILED", old),
         ended("young", "COMPLETED", young),
-        ended("landing", "RECEIVED", old),
-        ended("landed", "PROCESSING", old),
+        ended("ingestion", "RECEIVED", old),
+        ended("ingested", "PROCESSING", old),
         ended("rejected later", "FAILED", old, pending=True),
         ended("there again", "FAILED", old),
     ]
@@ -99,10 +99,10 @@ def events(world: World) -> int:
 def test_old_runs_and_partitions_go_and_what_the_page_shows_of_windows_stays(world: World) -> None:
     for restated in ("110.00,0.10000", "110.00,0.10000\n"):
         name = f"acme_{len(restated)}.csv"
-        assert world.land(name, csv(A_THIRD.rsplit(",", 2)[0] + "," + restated)).success
-        world.run_pending_lane() if world.platform.ledger.pending("acme") else None
+        assert world.ingest(name, csv(A_THIRD.rsplit(",", 2)[0] + "," + restated)).success
+        world.run_pending_pipeline() if world.platform.ledger.pending("acme") else None
     first, last = THIRD, THIRD
-    assert world.run_lane(first, last).success
+    assert world.run_pipeline(first, last).success
     shown = world.instance.get_latest_storage_id_by_partition(WINDOWS_OF_ACME, dg.DagsterEventType.ASSET_MATERIALIZATION)
     runs = {run.run_id: run.job_name for run in world.instance.get_runs()}
     assert keep_up(world.platform, world.instance, now=later(89)) == Removed(0, 0, 0, is_complete=True)
@@ -112,7 +112,7 @@ def test_old_runs_and_partitions_go_and_what_the_page_shows_of_windows_stays(wor
     assert (removed.runs, removed.kept, removed.is_complete) == (len(runs) - 1, 1, True)
     assert removed.partitions == len({entry.delivery_id for entry in world.platform.ledger.entries()})
     (left,) = world.instance.get_runs()
-    assert left.job_name == "acme_lane"
+    assert left.job_name == "acme_pipeline"
     assert world.instance.get_latest_storage_id_by_partition(WINDOWS_OF_ACME, dg.DagsterEventType.ASSET_MATERIALIZATION) == shown
     assert world.instance.get_dynamic_partitions("acme_deliveries") == []
     assert keep_up(world.platform, world.instance, now=later(91)) == Removed(0, 1, 0, is_complete=True)

@@ -8,11 +8,11 @@ import pytest
 
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import LakeError, LakeOutageError, WarehouseError
-from advisory_perf.ingestion.validation.rows import Judged
+from advisory_perf.ingestion.validation.rows import Validated
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration.run_history import CAUSE_TAG, OWN, reason_of
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, csv, days
 
 pytestmark = pytest.mark.slow
@@ -32,9 +32,9 @@ def asked(world: World, sensor: str) -> list[dg.RunRequest]:
     return list(tick(world, sensor).run_requests or [])
 
 
-def landings(world: World) -> list[dg.RunRequest]:
-    """The landings that are asked for now."""
-    return [request for request in asked(world, "arrivals") if request.job_name == "acme_landing"]
+def ingestions(world: World) -> list[dg.RunRequest]:
+    """The ingestions that are asked for now."""
+    return [request for request in asked(world, "arrivals") if request.job_name == "acme_ingestion"]
 
 
 def launched(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
@@ -55,11 +55,11 @@ def launched(world: World, request: dg.RunRequest, status: dg.DagsterRunStatus) 
 # arrivals -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_file_asks_for_its_landing_and_its_partition(world: World) -> None:
+def test_a_new_file_asks_for_its_ingestion_and_its_partition(world: World) -> None:
     delivery_id = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD)))
     result = tick(world, "arrivals")
     (request,) = result.run_requests or []
-    assert request.job_name == "acme_landing"
+    assert request.job_name == "acme_ingestion"
     assert request.partition_key == delivery_id
     assert request.run_key == f"{delivery_id}:1"
     assert request.tags[SUBJECT] == delivery_id
@@ -78,7 +78,7 @@ def test_every_vendor_is_asked_for_at_once(world: World) -> None:
     world.put("acme_2.csv", csv(B_THIRD))
     world.put("vendor_d_20250303.parquet", b"PAR1", folder="vendor_d")
     result = tick(world, "arrivals")
-    assert [request.job_name for request in result.run_requests or []] == ["acme_landing", "acme_landing", "vendor_d_landing"]
+    assert [request.job_name for request in result.run_requests or []] == ["acme_ingestion", "acme_ingestion", "vendor_d_ingestion"]
     names = [request.partitions_def_name for request in result.dynamic_partitions_requests or []]
     assert names == ["acme_deliveries", "vendor_d_deliveries"]
 
@@ -91,10 +91,10 @@ def test_a_file_whose_run_is_under_way_is_not_asked_for_again(world: World) -> N
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
-def test_a_failed_landing_is_asked_for_again_until_its_attempts_are_used_up(world: World, status: dg.DagsterRunStatus) -> None:
+def test_a_failed_ingestion_is_asked_for_again_until_its_attempts_are_used_up(world: World, status: dg.DagsterRunStatus) -> None:
     delivery_id = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD)))
     keys = []
-    while requests := landings(world):
+    while requests := ingestions(world):
         launched(world, requests[0], status)
         keys.append(requests[0].run_key)
     assert keys == [f"{delivery_id}:1", f"{delivery_id}:2", f"{delivery_id}:3"]
@@ -102,34 +102,34 @@ def test_a_failed_landing_is_asked_for_again_until_its_attempts_are_used_up(worl
 
 def test_a_file_that_comes_again_after_all_attempts_is_a_new_arrival(world: World) -> None:
     world.put("acme_1.csv", csv(A_THIRD))
-    while requests := landings(world):
+    while requests := ingestions(world):
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
     again = delivery_id_of(world.put("acme_1.csv", csv(A_THIRD, B_THIRD)))
     assert [request.run_key for request in asked(world, "arrivals")] == [f"{again}:1"]
 
 
-def test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_land(
+def test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_are_ingested(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(raw: pl.DataFrame, *_: object) -> Judged:
+    def crash(raw: pl.DataFrame, *_: object) -> Validated:
         raise MemoryError(f"no room for {raw.height} rows")
 
     poisoned = world.put("acme_1.csv", csv(A_THIRD))
     with monkeypatch.context() as patched:
-        patched.setattr("advisory_perf.orchestration.assets.ingestion.judge", crash)
-        while requests := landings(world):
+        patched.setattr("advisory_perf.orchestration.assets.ingestion.validate", crash)
+        while requests := ingestions(world):
             assert not world.run_request(requests[0]).success
     world.put("acme_2.csv", csv(B_THIRD))
-    landing, giving_up = asked(world, "arrivals")
-    assert (landing.job_name, giving_up.job_name) == ("acme_landing", "give_up_delivery")
-    assert world.run_request(landing).success
-    assert len(asked(world, "lanes")) == 1, "no lane waits for it"
-    assert world.run_request(giving_up).success
+    ingestion, abandoning = asked(world, "arrivals")
+    assert (ingestion.job_name, abandoning.job_name) == ("acme_ingestion", "abandon_delivery")
+    assert world.run_request(ingestion).success
+    assert len(asked(world, "pipelines")) == 1, "no pipeline waits for it"
+    assert world.run_request(abandoning).success
     assert asked(world, "arrivals") == []
-    failed, landed = world.platform.ledger.entries("acme")
-    assert (failed.status, failed.error_code, landed.status) == ("FAILED", "E_POISONED", "PROCESSING")
+    failed, ingested = world.platform.ledger.entries("acme")
+    assert (failed.status, failed.error_code, ingested.status) == ("FAILED", "E_POISONED", "PROCESSING")
     assert failed.error_message == (
-        "acme, acme_1.csv: its landing failed 3 times, the last time because: MemoryError: no room for 1 rows; when that is mended, "
+        "acme, acme_1.csv: its ingestion failed 3 times, the last time because: MemoryError: no room for 1 rows; when that is fixed, "
         f"run `advisory-perf quarantine replay --delivery {delivery_id_of(poisoned)}` or put the file into incoming/ again"
     )
     kept = {file.name: file for file in world.platform.lake.files("error/acme/")}
@@ -140,8 +140,8 @@ def test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_
     assert len({attempt["run_id"] for attempt in story["attempts"]}) == 3
 
 
-def test_a_delivery_that_was_given_up_lands_when_it_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_land(world, monkeypatch)
+def test_a_delivery_that_was_abandoned_is_ingested_when_it_comes_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_a_delivery_whose_attempts_are_used_up_goes_to_error_with_its_story_and_the_others_are_ingested(world, monkeypatch)
     again = world.put("acme_1.csv", csv(A_THIRD))
     (request,) = asked(world, "arrivals")
     assert request.run_key == f"{delivery_id_of(again)}:1"
@@ -150,7 +150,7 @@ def test_a_delivery_that_was_given_up_lands_when_it_comes_again(world: World, mo
     assert world.platform.lake.files("error/") == [], "what was kept of the first arrival makes room for the second"
 
 
-def test_while_the_warehouse_does_not_answer_no_landing_is_asked_for_and_no_attempt_used_up(tmp_path: Path) -> None:
+def test_while_the_warehouse_does_not_answer_no_ingestion_is_asked_for_and_no_attempt_used_up(tmp_path: Path) -> None:
     with a_world(tmp_path, NOWHERE) as world:
         world.put("acme_1.csv", csv(A_THIRD))
         with pytest.raises(WarehouseError, match="cannot be reached"):
@@ -162,10 +162,10 @@ def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     monkeypatch.setattr("advisory_perf.orchestration.sensors.arrivals.right_now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
 
 
-def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(
+def test_an_ingestion_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often that is: no attempt is used up, and nothing is given up."""
+    """However often that is: no attempt is used up, and nothing is abandoned."""
 
     def full(lake: Lake, *_: object) -> None:
         raise LakeOutageError(f"the lake {lake.address} fails at writing (no room); check its address and rights")
@@ -175,7 +175,7 @@ def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up
         patched.setattr(Lake, "write_partitions", full)
         for number in range(5):
             (request,) = asked(world, "arrivals")
-            assert (request.job_name, (request.run_key or "")[-2:]) == ("acme_landing", f":{number + 1}")
+            assert (request.job_name, (request.run_key or "")[-2:]) == ("acme_ingestion", f":{number + 1}")
             result = world.run_request(request)
             assert number or asked(world, "arrivals") == [], "it rests"
             later(monkeypatch, minutes=6 * (number + 1))
@@ -186,11 +186,11 @@ def test_a_landing_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
 
 
-def test_a_file_whose_landing_runs_elsewhere_is_left_to_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_whose_ingestion_runs_elsewhere_is_left_to_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD))
     (request,) = asked(world, "arrivals")
-    with Turns(world.platform.warehouse) as elsewhere:
-        assert elsewhere.take(f"landing acme {delivery_id_of(file)}")
+    with Locks(world.platform.warehouse) as elsewhere:
+        assert elsewhere.take(f"ingestion acme {delivery_id_of(file)}")
         assert world.run_request(request).success
         assert world.platform.ledger.entries("acme") == []
     assert asked(world, "arrivals") == [], "not at every tick"
@@ -198,18 +198,18 @@ def test_a_file_whose_landing_runs_elsewhere_is_left_to_it(world: World, monkeyp
     assert len(asked(world, "arrivals")) == 1, "it is asked for again if the other was killed"
 
 
-def test_a_lane_that_runs_elsewhere_is_not_joined_in_the_middle(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
+def test_a_pipeline_that_runs_elsewhere_is_not_joined_in_the_middle(loaded: tuple[World, dg.ExecuteInProcessResult]) -> None:
     world, _ = loaded
-    with Turns(world.platform.warehouse) as elsewhere:
-        assert elsewhere.take("lane acme")
+    with Locks(world.platform.warehouse) as elsewhere:
+        assert elsewhere.take("pipeline acme")
         result = world.materialise("net_flows", THIRD, FIFTH)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert reason_of(failure) == "another run of acme's lane is under way; launch this one again when that has ended"
+    assert reason_of(failure) == "another run of acme's pipeline is under way; launch this one again when that has ended"
 
 
-def test_a_file_that_landed_is_gone_and_not_asked_for(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
+def test_a_file_that_was_ingested_is_gone_and_not_asked_for(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
     assert asked(world, "arrivals") == []
 
 
@@ -231,7 +231,7 @@ def test_a_file_in_no_vendors_folder_asks_for_its_rejection_and_gets_a_reason(wo
     assert asked(world, "arrivals") == []
 
 
-def test_a_rejection_that_failed_is_tried_again_as_a_landing_is(world: World) -> None:
+def test_a_rejection_that_failed_is_tried_again_as_an_ingestion_is(world: World) -> None:
     world.put("who.csv", "a,b\n", folder="nobody")
     (first,) = asked(world, "arrivals")
     launched(world, first, dg.DagsterRunStatus.FAILURE)
@@ -253,41 +253,41 @@ def test_a_listing_that_fails_is_an_error_and_no_empty_incoming(world: World, mo
     def unreachable(_lake: Lake, prefix: str) -> list[LakeFile]:
         raise LakeError(f"the lake fails at listing {prefix}")
 
-    world.land("acme_1.csv", csv(A_THIRD))
+    world.ingest("acme_1.csv", csv(A_THIRD))
     monkeypatch.setattr(Lake, "files", unreachable)
-    for sensor in ("arrivals", "lanes"):
+    for sensor in ("arrivals", "pipelines"):
         with pytest.raises(LakeError, match="listing incoming/"):
             tick(world, sensor)
 
 
 def test_a_warehouse_that_does_not_answer_is_an_error_and_no_empty_ledger(tmp_path: Path) -> None:
     with a_world(tmp_path, NOWHERE) as world, pytest.raises(WarehouseError, match="cannot be reached"):
-        tick(world, "lanes")
+        tick(world, "pipelines")
 
 
-# lanes ----------------------------------------------------------------------------------------------------------------
+# pipelines ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_landed_delivery_asks_for_its_lane_from_its_first_day_to_its_last(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD, A_FIFTH))
-    (request,) = asked(world, "lanes")
-    assert request.job_name == "acme_lane"
+def test_an_ingested_delivery_asks_for_its_pipeline_from_its_first_day_to_its_last(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD, A_FIFTH))
+    (request,) = asked(world, "pipelines")
+    assert request.job_name == "acme_pipeline"
     assert request.partition_key is None
     assert request.tags["dagster/asset_partition_range_start"] == "2025-03-03"
     assert request.tags["dagster/asset_partition_range_end"] == "2025-03-05"
     assert request.run_key == f"{request.tags[SUBJECT]}:1"
 
 
-def test_nothing_landed_asks_for_no_lane(world: World) -> None:
-    assert asked(world, "lanes") == []
+def test_nothing_ingested_asks_for_no_pipeline(world: World) -> None:
+    assert asked(world, "pipelines") == []
 
 
 def test_a_late_day_asks_for_everything_up_to_the_latest(world: World) -> None:
-    world.land("acme_2.csv", csv(A_FIFTH))
-    assert world.run_lane(FIFTH, FIFTH).success
-    assert asked(world, "lanes") == []
-    world.land("acme_1.csv", csv(A_THIRD))
-    (request,) = asked(world, "lanes")
+    world.ingest("acme_2.csv", csv(A_FIFTH))
+    assert world.run_pipeline(FIFTH, FIFTH).success
+    assert asked(world, "pipelines") == []
+    world.ingest("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "pipelines")
     assert request.tags["dagster/asset_partition_range_start"] == "2025-03-03"
     assert request.tags["dagster/asset_partition_range_end"] == "2025-03-05"
 
@@ -296,64 +296,64 @@ def test_a_months_feed_asks_for_months(world: World) -> None:
     cells = ["acct_id,acct_name,port_id,report_date,beginning_mv,deposits,withdrawals,dividend,unrealized_gl,management_fee"]
     cells[0] += ",adjustments,ending_mv,bmk_return,twr"
     rows = [f"A,Alice,P,{day},100.00,0.00,0.00,0.00,0.00,0.00,0.00,100.00,0.0,0.0" for day in ("2025-01-31", "2025-03-31")]
-    assert world.land("vendor_a_performance_20250331.csv", "\n".join([*cells, *rows, ""]), vendor="vendor_a").success
-    (request,) = asked(world, "lanes")
-    assert request.job_name == "vendor_a_lane"
+    assert world.ingest("vendor_a_performance_20250331.csv", "\n".join([*cells, *rows, ""]), vendor="vendor_a").success
+    (request,) = asked(world, "pipelines")
+    assert request.job_name == "vendor_a_pipeline"
     assert request.tags["dagster/asset_partition_range_start"] == "2025-01-01"
     assert request.tags["dagster/asset_partition_range_end"] == "2025-03-01"
 
 
-def test_a_lane_waits_for_files_of_its_vendor_and_for_no_others(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
+def test_a_pipeline_waits_for_files_of_its_vendor_and_for_no_others(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
     world.put("vendor_d_20250303.parquet", b"PAR1", folder="vendor_d")
-    assert len(asked(world, "lanes")) == 1
+    assert len(asked(world, "pipelines")) == 1
     world.put("acme_2.csv", csv(A_FIFTH))
-    assert asked(world, "lanes") == []
+    assert asked(world, "pipelines") == []
 
 
-def test_a_lane_does_not_wait_for_a_file_whose_attempts_are_used_up(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
+def test_a_pipeline_does_not_wait_for_a_file_whose_attempts_are_used_up(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
     world.put("acme_2.csv", csv(A_FIFTH))
-    while requests := landings(world):
-        assert asked(world, "lanes") == []
+    while requests := ingestions(world):
+        assert asked(world, "pipelines") == []
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
-    assert len(asked(world, "lanes")) == 1
+    assert len(asked(world, "pipelines")) == 1
 
 
-def test_a_lane_that_is_under_way_is_not_asked_for_again(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
-    (request,) = asked(world, "lanes")
+def test_a_pipeline_that_is_under_way_is_not_asked_for_again(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
+    (request,) = asked(world, "pipelines")
     launched(world, request, dg.DagsterRunStatus.NOT_STARTED)
-    assert asked(world, "lanes") == []
-    world.land("acme_2.csv", csv(A_FIFTH))
-    assert asked(world, "lanes") == [], "one more delivery waits until the vendor's lane is free"
+    assert asked(world, "pipelines") == []
+    world.ingest("acme_2.csv", csv(A_FIFTH))
+    assert asked(world, "pipelines") == [], "one more delivery waits until the vendor's pipeline is free"
 
 
-def test_a_failed_lane_is_asked_for_again_until_its_attempts_are_used_up(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
+def test_a_failed_pipeline_is_asked_for_again_until_its_attempts_are_used_up(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
     attempts = []
-    while requests := asked(world, "lanes"):
+    while requests := asked(world, "pipelines"):
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
         attempts.append((requests[0].run_key or "").rsplit(":", 1)[-1])
     assert attempts == ["1", "2", "3"]
 
 
-def test_a_new_delivery_gives_a_lane_whose_attempts_are_used_up_another_chance(world: World) -> None:
-    world.land("acme_1.csv", csv(A_THIRD))
-    while requests := asked(world, "lanes"):
+def test_a_new_delivery_gives_a_pipeline_whose_attempts_are_used_up_another_chance(world: World) -> None:
+    world.ingest("acme_1.csv", csv(A_THIRD))
+    while requests := asked(world, "pipelines"):
         launched(world, requests[0], dg.DagsterRunStatus.FAILURE)
-    world.land("acme_2.csv", csv(A_FIFTH))
-    (request,) = asked(world, "lanes")
+    world.ingest("acme_2.csv", csv(A_FIFTH))
+    (request,) = asked(world, "pipelines")
     assert (request.run_key or "").endswith(":1")
 
 
 def test_what_the_sensors_ask_for_can_be_run_to_the_end(world: World) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD, A_FIFTH))
-    (landing,) = asked(world, "arrivals")
-    assert landing.partition_key == delivery_id_of(file)
-    assert world.run_request(landing).success
-    (lane,) = asked(world, "lanes")
-    assert world.run_request(lane).success
-    assert (asked(world, "arrivals"), asked(world, "lanes")) == ([], [])
+    (ingestion,) = asked(world, "arrivals")
+    assert ingestion.partition_key == delivery_id_of(file)
+    assert world.run_request(ingestion).success
+    (pipeline,) = asked(world, "pipelines")
+    assert world.run_request(pipeline).success
+    assert (asked(world, "arrivals"), asked(world, "pipelines")) == ([], [])
     assert world.platform.ledger.latest_as_of_date("acme") == date(2025, 3, 5)
     assert [entry.status for entry in world.platform.ledger.entries()] == ["COMPLETED"]

@@ -96,21 +96,21 @@ def alerts(
 
 
 def test_all_odd_names_of_a_vendor_are_one_alert_that_shows_them_with_escapes() -> None:
-    told = alerts(
+    reported = alerts(
         *(OddName(f"incoming/acme/{number}\n\x1b.csv", "it is odd") for number in range(8)), OddName("incoming/beta", "it is a link")
     )
-    assert sorted(told) == ["ODD_NAME acme", "ODD_NAME beta"]
-    assert told["ODD_NAME acme"].startswith(
+    assert sorted(reported) == ["ODD_NAME acme", "ODD_NAME beta"]
+    assert reported["ODD_NAME acme"].startswith(
         "acme: what lies in incoming/ under these names is not taken, and holds up nothing else: incoming/acme/0\\n\\x1b.csv (it is odd); "
     )
-    assert "; and 3 more; mend that, take it away" in told["ODD_NAME acme"]
+    assert "; and 3 more; fix that, take it away" in reported["ODD_NAME acme"]
 
 
-def test_odd_names_in_no_vendors_folder_are_told_too() -> None:
+def test_odd_names_in_no_vendors_folder_are_reported_too() -> None:
     assert list(alerts(OddName("incoming/..", "it is odd"), OddName("incoming/nobody/x", "it is odd"))) == ["ODD_NAME unknown"]
 
 
-def test_an_unfinished_name_is_told_when_it_has_lain_for_an_hour() -> None:
+def test_an_unfinished_name_is_reported_when_it_has_lain_for_an_hour() -> None:
     part = a_file("acme/a.csv.part")
     assert alerts(files=(part,), now=part.modified + timedelta(minutes=59)) == {}
     assert (
@@ -119,19 +119,19 @@ def test_an_unfinished_name_is_told_when_it_has_lain_for_an_hour() -> None:
     )
 
 
-def test_a_file_that_is_never_closed_is_told_after_an_hour() -> None:
+def test_a_file_that_is_never_closed_is_reported_after_an_hour() -> None:
     file = a_file("acme/a.csv")
     assert alerts(files=(file,), written=True, now=file.modified + timedelta(minutes=59)) == {}
     assert "has it open for writing" in alerts(files=(file,), written=True)["ODD_NAME acme"]
     assert alerts(files=(file,)) == {}
 
 
-def test_a_file_that_is_not_read_is_told_at_once() -> None:
+def test_a_file_that_is_not_read_is_reported_at_once() -> None:
     file = a_file("acme/a.csv", 0)
     assert "incoming/acme/a.csv (it is large)" in alerts(files=(file,), left="it is large", now=file.modified)["ODD_NAME acme"]
 
 
-def test_a_sub_folder_is_told_at_once() -> None:
+def test_a_sub_folder_is_reported_at_once() -> None:
     assert (
         "incoming/acme/sub/a.csv (it lies in a sub-folder"
         in alerts(files=(a_file("acme/sub/a.csv", 0),), now=a_file("", 0).modified)["ODD_NAME acme"]

@@ -60,7 +60,7 @@ def test_what_the_channel_does_not_take_makes_the_sensor_red_and_is_sent_again_u
     noisy: World, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC) + timedelta(minutes=1)
-    noisy.land("acme_1.csv", "no,header\n1,2\n")
+    noisy.ingest("acme_1.csv", "no,header\n1,2\n")
     for wait in (30, 60):
         at(monkeypatch, now)
         with pytest.raises(ChannelError, match="answered 500"):
@@ -80,7 +80,7 @@ def test_what_the_channel_does_not_take_makes_the_sensor_red_and_is_sent_again_u
 def test_a_bad_day_is_one_message(noisy: World, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook.answers.clear()
     for number in range(4):
-        noisy.land(f"acme_{number}.csv", f"no,header\n{number},2\n")
+        noisy.ingest(f"acme_{number}.csv", f"no,header\n{number},2\n")
     at(monkeypatch, datetime.now(UTC) + timedelta(minutes=1))
     skipped(noisy, "alerts")
     (body,) = webhook.bodies
@@ -92,7 +92,7 @@ def test_a_mail_that_one_of_two_recipients_takes_is_sent_once_and_its_alert_name
     with a_mail_server(refused=["boss@example.com"]) as server:
         url = f"smtp://127.0.0.1:{server.port}/?from=perf@example.com&to=desk@example.com,boss@example.com"
         with a_world(tmp_path, warehouse_url, alerts_url=url) as world:
-            world.land("acme_1.csv", "no,header\n1,2\n")
+            world.ingest("acme_1.csv", "no,header\n1,2\n")
             assert skipped(world, "alerts").startswith("sent 1 alerts to ")
             (alert,) = alerts(world)
     assert alert.sent_at is not None
@@ -101,15 +101,15 @@ def test_a_mail_that_one_of_two_recipients_takes_is_sent_once_and_its_alert_name
 
 
 def test_without_a_channel_alerts_only_wait(world: World) -> None:
-    world.land("acme_1.csv", "no,header\n1,2\n")
+    world.ingest("acme_1.csv", "no,header\n1,2\n")
     assert skipped(world, "alerts") == "no channel is set: alerts are only kept in the table alerts"
     assert [alert.attempts for alert in alerts(world)] == [0]
 
 
 def test_an_address_that_names_no_channel_makes_the_sensor_red_and_no_load_fails(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url, alerts_url="hooks.slack.com/services/secret") as world:
-        assert world.land("acme_1.csv", csv(A_THIRD)).success
-        assert world.run_lane(THIRD, THIRD).success
+        assert world.ingest("acme_1.csv", csv(A_THIRD)).success
+        assert world.run_pipeline(THIRD, THIRD).success
         assert skipped(world, "watch") == "nothing new"
         with pytest.raises(SettingsError, match="names no channel") as raised:
             world.tick("alerts")
@@ -119,38 +119,38 @@ def test_an_address_that_names_no_channel_makes_the_sensor_red_and_no_load_fails
 # what is raised -------------------------------------------------------------------------------------------------------
 
 
-def test_a_lane_that_failed_as_often_as_agreed_is_one_alert_until_everything_is_published(
+def test_a_pipeline_that_failed_as_often_as_agreed_is_one_alert_until_everything_is_published(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_flows(computed: Any) -> Any:
         frame, findings = computed
         return frame.with_columns(net_flow=None), findings
 
-    world.land("acme_1.csv", csv(A_THIRD))
+    world.ingest("acme_1.csv", csv(A_THIRD))
     with monkeypatch.context() as patched:
         broken(patched, "net_flows", without_flows)
         blocked = World(world.platform, build_definitions(world.platform.settings), world.instance)
         for _ in range(3):
             assert alerts(world) == []
-            (request,) = blocked.tick("lanes").run_requests
+            (request,) = blocked.tick("pipelines").run_requests
             assert not blocked.run_request(request).success
             assert skipped(world, "watch") == "nothing new"
     (alert,) = alerts(world)
     assert (alert.code, alert.severity, alert.vendor, alert.subject) == ("LANE_FAILED", "CRITICAL", "acme", "LANE_FAILED acme")
-    assert alert.message.startswith("acme: its lane failed 3 times, the last time because: ")
+    assert alert.message.startswith("acme: its pipeline failed 3 times, the last time because: ")
     assert "net_flows_schema" in alert.message
     skipped(world, "watch")
-    world.land("acme_2.csv", csv(A_THIRD.replace("A,", "C,")))
+    world.ingest("acme_2.csv", csv(A_THIRD.replace("A,", "C,")))
     skipped(world, "watch")
-    assert alerts(world, only_open=True) == [alert], "another delivery is another chance, and the trouble is not over"
-    world.run_pending_lane()
+    assert alerts(world, only_open=True) == [alert], "another delivery is another chance, and the incident is not over"
+    world.run_pending_pipeline()
     skipped(world, "watch")
     assert alerts(world, only_open=True) == []
     assert len(alerts(world)) == 1
 
 
 @pytest.mark.parametrize(("folder", "vendor", "runs"), [("acme", "acme", 6), ("nobody", "unknown", 3)])
-def test_a_file_that_can_be_neither_landed_nor_given_up_is_told_until_it_leaves_incoming(
+def test_a_file_that_can_be_neither_ingested_nor_abandoned_is_reported_until_it_leaves_incoming(
     world: World, monkeypatch: pytest.MonkeyPatch, folder: str, vendor: str, runs: int
 ) -> None:
     def refused(_lake: Lake, listed: LakeFile) -> bytes:
@@ -188,7 +188,7 @@ def test_while_the_lake_does_not_answer_nothing_is_called_missing(
             with pytest.raises(LakeError, match="fails at listing"):
                 world.tick("watch")
         assert alerts(world) == []
-        assert skipped(world, "watch").startswith("acme: nothing has landed for 2025-03-03, ")
+        assert skipped(world, "watch").startswith("acme: nothing has been ingested for 2025-03-03, ")
         assert skipped(world, "watch") == "nothing new"
         assert [(alert.code, alert.window_start) for alert in alerts(world)] == [("MISSING_FILE", THIRD)]
 
@@ -196,11 +196,11 @@ def test_while_the_lake_does_not_answer_nothing_is_called_missing(
 def test_months_have_deadlines_too(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     deadline = {"days": 5, "business_days": True, "time": "18:00", "time_zone": "America/New_York", "first_window": "2025-01-01"}
     with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly", "deadline": deadline}) as world:
-        assert world.land("acme_1.csv", csv("A,2025-01-31,100.00,0.00,0.00,10.00,110.00,0.10000", A_THIRD)).success
+        assert world.ingest("acme_1.csv", csv("A,2025-01-31,100.00,0.00,0.00,10.00,110.00,0.10000", A_THIRD)).success
         at(monkeypatch, datetime(2025, 3, 7, 22, 59, tzinfo=UTC))
         assert "acme, acme_1.csv: came " in skipped(world, "watch"), "January's file came with March's, long after 7 February"
         at(monkeypatch, datetime(2025, 3, 7, 23, tzinfo=UTC))
-        assert skipped(world, "watch").startswith("acme: nothing has landed for 2025-02, which was due by 2025-03-07 18:00 ")
+        assert skipped(world, "watch").startswith("acme: nothing has been ingested for 2025-02, which was due by 2025-03-07 18:00 ")
         assert [(alert.code, str(alert.window_start)) for alert in alerts(world)] == [
             ("LATE_FILE", "2025-01-01"),
             ("MISSING_FILE", "2025-02-01"),

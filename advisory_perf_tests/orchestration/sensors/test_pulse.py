@@ -24,7 +24,7 @@ from advisory_perf_tests.orchestration.scenarios import World, settings_with_acm
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("arrivals", "lanes", "watch", "alerts", "pulse")
+NAMES = ("arrivals", "pipelines", "watch", "alerts", "pulse")
 
 
 @pytest.fixture
@@ -77,14 +77,14 @@ def test_a_lake_that_cannot_be_listed_is_one_alert_until_it_can(watched: World, 
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(LakeOutageError) as caught:
         Lake(str(tmp_path / "file")).files("incoming/")
-    all_tick(watched, but=("arrivals", "lanes", "watch"), by=caught.value)
+    all_tick(watched, but=("arrivals", "pipelines", "watch"), by=caught.value)
     watched.tick("pulse")
     watched.tick("pulse")
     (alert,) = open_alerts(watched)
-    assert (alert.code, alert.subject) == ("SENSOR_RED", "SENSOR_RED arrivals, lanes, watch")
+    assert (alert.code, alert.subject) == ("SENSOR_RED", "SENSOR_RED arrivals, pipelines, watch")
     assert str(caught.value) in alert.message
-    assert sorted(heartbeat(watched).red) == ["arrivals", "lanes", "watch"]
-    for name in ("arrivals", "lanes", "watch"):
+    assert sorted(heartbeat(watched).red) == ["arrivals", "pipelines", "watch"]
+    for name in ("arrivals", "pipelines", "watch"):
         ticked(watched, name, ago=1)
     assert watched.tick("pulse").skip_message == "all sensors work"
     assert open_alerts(watched) == []
@@ -145,7 +145,7 @@ def test_a_red_sensor_and_one_that_is_turned_off_are_named(watched: World) -> No
     watched.instance.update_instigator_state(state("watch", InstigatorStatus.STOPPED))
     found = looked_at(watched)
     assert found["sensor arrivals"][1].endswith("UTC: the lake does not answer")
-    assert found["sensors"] == (False, "watch turned off; turn on again in the web page, under Automation")
+    assert found["sensors"] == (False, "watch switched off; switch on again in the web page, under Automation")
 
 
 def test_a_code_server_that_does_not_answer_is_named(watched: World) -> None:
@@ -158,11 +158,11 @@ def test_a_code_server_that_does_not_answer_is_named(watched: World) -> None:
 
 
 def test_runs_that_are_queued_for_long_are_counted(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    origin = RemoteJobOrigin(state("arrivals").origin.repository_origin, "lane")
-    job = dg.GraphDefinition(name="lane").to_job()
+    origin = RemoteJobOrigin(state("arrivals").origin.repository_origin, "pipeline")
+    job = dg.GraphDefinition(name="pipeline").to_job()
     watched.instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin)
     assert looked_at(watched)["queue"][0], "it has only come"
     monkeypatch.setattr("advisory_perf.operations.daemon_health.QUEUED_FOR", timedelta(seconds=-5))
     is_good, says = looked_at(watched)["queue"]
     assert not is_good
-    assert says.startswith("queued for more than a quarter of an hour: 1 of lane, the first since 20")
+    assert says.startswith("queued for more than a quarter of an hour: 1 of pipeline, the first since 20")

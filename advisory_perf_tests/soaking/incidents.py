@@ -18,14 +18,14 @@ _WAREHOUSE, _DAGSTER = "advisory_perf", "dagster"
 _HEAL_SECONDS = 300
 _AGAIN_SECONDS = 0.5
 _WINDOW, _DEATHS = 600, 2
-"""No part is killed oftener within that time, or the supervisor would give up, rightly: each death may cost the others one as well."""
+"""No part is killed oftener within that time, or the supervisor would abandon, rightly: each death may cost the others one as well."""
 
 _CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
 @dataclass
 class Going:
-    """A trouble that goes on, and what ends it when."""
+    """An incident that goes on, and what ends it when."""
 
     name: str
     ends: float
@@ -33,8 +33,8 @@ class Going:
 
 
 @dataclass
-class Troubles:
-    """Begins troubles by chance, at most two at a time, and ends them; ``say`` gets a line for each."""
+class Incidents:
+    """Begins incidents by chance, at most two at a time, and ends them; ``say`` gets a line for each."""
 
     running: Running
     chance: random.Random
@@ -70,8 +70,8 @@ class Troubles:
             self._end(one)
 
     def _may_begin(self, name: str) -> bool:
-        """Two troubles of one lake, or one server, would heal each other too early."""
-        kinds = [set(self.running.lake.troubles), {"the warehouse is read-only", "the server is read-only"}]
+        """Two incidents of one lake, or one server, would heal each other too early."""
+        kinds = [set(self.running.lake.incidents), {"the warehouse is read-only", "the server is read-only"}]
         going = {one.name for one in self.going}
         return name not in going and not any(name in kind and kind & going for kind in kinds)
 
@@ -108,7 +108,7 @@ class Troubles:
             "Dagster's connections are cut": lambda: self._cut(_DAGSTER),
             "the warehouse is read-only": self._read_only_warehouse,
             "the server is read-only": self._read_only_server,
-            **self.running.lake.troubles,
+            **self.running.lake.incidents,
         }
 
     def _signal(self, processes: list[int], number: signal.Signals, most: int = 1) -> Heal | None:

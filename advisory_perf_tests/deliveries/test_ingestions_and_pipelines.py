@@ -1,4 +1,4 @@
-"""A lane and what happens to a delivery meanwhile, in every order: nothing is closed of which the lane did not read the latest rows."""
+"""A pipeline and what happens to a delivery meanwhile, in every order: nothing is closed whose latest rows the pipeline did not read."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,20 +19,20 @@ pytestmark = pytest.mark.slow
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 31)
 FIRST_STAGE, SECOND_STAGE = "normalized_positions", "net_flows"
-LANE = ("read rows", "take up", "carry on", "publish")
-LANES = {
-    "of one run": LANE,
+PIPELINE = ("read rows", "take up", "carry on", "publish")
+PIPELINES = {
+    "of one run": PIPELINE,
     "of a run that dies in the middle, and one of the last stage alone": ("read rows", "take up", "publish"),
 }
 LIVES = {
-    "lands": ("claim", "store", "land"),
-    "lands again": ("claim", "store", "land", "claim", "store", "land"),
-    "lands, and another run lands it at once": ("claim", "claim", "store", "land", "store", "land"),
-    "lands, and does not land again": ("claim", "store", "land", "claim", "reject"),
-    "is rejected, and lands": ("claim", "reject", "claim", "store", "land"),
-    "lands, is rejected, and lands": ("claim", "store", "land", "reject", "claim", "store", "land"),
-    "lands, and what the lake has is in doubt": ("claim", "store", "land", "doubt"),
-    "lands twice under one lane after the other": ("claim", "store", "land", "doubt", "claim", "land"),
+    "is ingested": ("claim", "store", "ingest"),
+    "is ingested again": ("claim", "store", "ingest", "claim", "store", "ingest"),
+    "is ingested, and another run ingests it at once": ("claim", "claim", "store", "ingest", "store", "ingest"),
+    "is ingested, and does not ingest again": ("claim", "store", "ingest", "claim", "reject"),
+    "is rejected, and is ingested": ("claim", "reject", "claim", "store", "ingest"),
+    "is ingested, is rejected, and is ingested": ("claim", "store", "ingest", "reject", "claim", "store", "ingest"),
+    "is ingested, and what the lake has is in doubt": ("claim", "store", "ingest", "doubt"),
+    "is ingested twice under one pipeline after the other": ("claim", "store", "ingest", "doubt", "claim", "ingest"),
 }
 
 
@@ -51,11 +51,11 @@ class OneConnection(Warehouse):
 
 
 @dataclass
-class Told:
-    """A delivery and its vendor's lane.
+class Reported:
+    """A delivery and its vendor's pipeline.
 
-    ``rows`` are what the lake holds of the delivery, told by a number that each change raises; ``due`` are those that have to be published
-    before nothing is pending.
+    ``rows`` are what the lake holds of the delivery, reported by a number that each change raises; ``due`` are those that have to be
+    published before nothing is pending.
     """
 
     ledger: Ledger
@@ -70,7 +70,7 @@ class Told:
     published: int = 0
 
     def do(self, step: str) -> None:
-        """One step of the delivery's life, or of the lane's."""
+        """One step of the delivery's life, or of the pipeline's."""
         getattr(self, step.replace(" ", "_"))()
 
     def claim(self) -> None:
@@ -93,9 +93,9 @@ class Told:
         """Its rows are in the lake, before the ledger says so."""
         self.rows += 1
 
-    def land(self) -> None:
-        """The ledger says that it has landed."""
-        self.ledger.landed(
+    def ingest(self) -> None:
+        """The ledger says that it has been ingested."""
+        self.ledger.mark_ingested(
             "d", read=1, accepted=1, quarantined=0, duplicate=0, footer=0, as_of_dates=[FIRST, LAST], issues=QUARANTINED_ROWS.empty()
         )
         self.due, self.is_received = self.rows, False
@@ -107,7 +107,7 @@ class Told:
         self.ledger.rejected("d", code="E_UNREADABLE", sentence="it cannot be read")
 
     def doubt(self) -> None:
-        """What the lake holds of the lane may be another run's."""
+        """What the lake holds of the pipeline may be another run's."""
         self._change()
         self.ledger.recompute(LakeWrite(0, "alpha", FIRST, LAST, "run"))
 
@@ -117,7 +117,7 @@ class Told:
             self.due = self.rows
 
     def read_rows(self) -> None:
-        """The lane asks what is pending, and reads."""
+        """The pipeline asks what is pending, and reads."""
         self.pending = self.ledger.pending("alpha")
         self.read = self.rows
 
@@ -138,34 +138,34 @@ class Told:
         self.published = self.second_stage
 
     def check(self) -> None:
-        """Where nobody is to compute anything, what is due is published; what was claimed and has not landed is not called completed."""
+        """Where nobody is to compute anything, what is due is published; what was claimed and not ingested is not called completed."""
         entry = self.ledger.entry("d")
         assert entry is None or (entry.status == "RECEIVED") == self.is_received
         assert self.ledger.pending("alpha") or self.published >= self.due
 
 
-def orders(life: tuple[str, ...], lane: tuple[str, ...]) -> Iterator[list[str]]:
+def orders(life: tuple[str, ...], pipeline: tuple[str, ...]) -> Iterator[list[str]]:
     """Every order of the steps of both, each in its own."""
-    places = range(len(life) + len(lane))
-    for chosen in combinations(places, len(lane)):
-        lives, lanes = iter(life), iter(lane)
-        yield [next(lanes) if place in chosen else next(lives) for place in places]
+    places = range(len(life) + len(pipeline))
+    for chosen in combinations(places, len(pipeline)):
+        lives, pipelines = iter(life), iter(pipeline)
+        yield [next(pipelines) if place in chosen else next(lives) for place in places]
 
 
-@pytest.mark.parametrize("lane", LANES.values(), ids=LANES)
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 @pytest.mark.parametrize("life", LIVES.values(), ids=LIVES)
-def test_nothing_is_closed_whose_latest_rows_the_lane_did_not_read(
-    warehouse: Warehouse, life: tuple[str, ...], lane: tuple[str, ...]
+def test_nothing_is_closed_whose_latest_rows_the_pipeline_did_not_read(
+    warehouse: Warehouse, life: tuple[str, ...], pipeline: tuple[str, ...]
 ) -> None:
     with closing(warehouse.open(autocommit=True)) as connection:
         ledger = Ledger(OneConnection(warehouse, connection))
-        for order in orders(life, lane):
-            told = Told(ledger)
+        for order in orders(life, pipeline):
+            reported = Reported(ledger)
             for step in order:
-                told.do(step)
-                told.check()
-            for step in LANE:
-                told.do(step)
-            assert (ledger.pending("alpha"), told.published) == ([], told.rows), order
+                reported.do(step)
+                reported.check()
+            for step in PIPELINE:
+                reported.do(step)
+            assert (ledger.pending("alpha"), reported.published) == ([], reported.rows), order
             connection.execute("DELETE FROM alerts; DELETE FROM data_quality_issues; DELETE FROM delivered_days")
             connection.execute("DELETE FROM etl_processing_log")

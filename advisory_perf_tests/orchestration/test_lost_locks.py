@@ -12,13 +12,13 @@ import pytest
 
 from advisory_perf.errors import LakeError
 from advisory_perf.ingestion.reading_apart import read_apart
-from advisory_perf.ingestion.validation.rows import judge
+from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf.lake.store import Lake
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.assets import ingestion
 from advisory_perf.orchestration.run_history import reason_of
 from advisory_perf.positions.publication import publish_slices
-from advisory_perf.warehouse.locks import Turns
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, csv, days
 
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -34,7 +34,7 @@ def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
 
 
 def cut_all(world: World) -> None:
-    """Ends every session that holds a turn, as an administrator."""
+    """Ends every session that holds a lock, as an administrator."""
     with world.administrator.connect() as connection:
         connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
 
@@ -60,10 +60,10 @@ def once(before: Callable[[], None], function: Callable[..., Any], when: Callabl
 
 
 def restate(world: World) -> None:
-    """Another run takes over: the corrected file lands and is published."""
+    """Another run takes over: the corrected file is ingested and is published."""
     cut_all(world)
-    assert world.land("acme_2.csv", NEW).success
-    world.run_pending_lane()
+    assert world.ingest("acme_2.csv", NEW).success
+    world.run_pending_pipeline()
 
 
 def published_values(world: World) -> dict[str, str]:
@@ -82,24 +82,24 @@ def values_in_the_lake(world: World, stage: str) -> set[str]:
 
 
 def test_a_run_that_was_cut_off_does_not_publish_old_figures_over_new_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert world.land("acme_1.csv", OLD).success
+    assert world.ingest("acme_1.csv", OLD).success
     with monkeypatch.context() as patched:
         patched.setattr(io_managers, "publish_slices", once(lambda: restate(world), publish_slices))
-        result = world.run_lane(THIRD, THIRD)
+        result = world.run_pipeline(THIRD, THIRD)
     assert not result.success
-    assert "took over lane acme" in why(result)
+    assert "took over pipeline acme" in why(result)
     assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
     assert {entry.status for entry in world.platform.ledger.entries("acme")} <= {"COMPLETED", "COMPLETED_WITH_ISSUES"}
 
 
 @pytest.mark.parametrize("after", [None, "reconciliation_results"])
 def test_nor_does_it_put_them_into_the_lake(world: World, monkeypatch: pytest.MonkeyPatch, after: str | None) -> None:
-    assert world.land("acme_1.csv", OLD).success
+    assert world.ingest("acme_1.csv", OLD).success
     with monkeypatch.context() as patched:
-        patched.setattr(Turns, "kept", once(lambda: restate(world), Turns.kept, lambda _: after is None or world.windows(after) != []))
-        result = world.run_lane(THIRD, THIRD)
+        patched.setattr(Locks, "kept", once(lambda: restate(world), Locks.kept, lambda _: after is None or world.windows(after) != []))
+        result = world.run_pipeline(THIRD, THIRD)
     assert not result.success
-    assert "took over lane acme" in why(result)
+    assert "took over pipeline acme" in why(result)
     for stage in ("normalized_positions", "twrr_series", "performance_data"):
         assert values_in_the_lake(world, stage) == {"112.0000", "255.0000"}
     assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
@@ -107,15 +107,15 @@ def test_nor_does_it_put_them_into_the_lake(world: World, monkeypatch: pytest.Mo
 
 def test_what_it_wrote_between_the_others_writes_is_computed_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other run does not see that its partition is overwritten; the run that did it says so when it learns of the other."""
-    assert world.land("acme_1.csv", OLD).success
+    assert world.ingest("acme_1.csv", OLD).success
     with monkeypatch.context() as patched:
         overtaken = once(lambda: restate(world), Lake.write_partitions, lambda _, stage, *__: stage == "normalized_positions")
         patched.setattr(Lake, "write_partitions", overtaken)
-        patched.setattr(Turns, "kept", lambda turns: _unguarded(world, turns))
-        result = world.run_lane(THIRD, THIRD)
+        patched.setattr(Locks, "kept", lambda locks: _unguarded(world, locks))
+        result = world.run_pipeline(THIRD, THIRD)
     assert not result.success
     assert values_in_the_lake(world, "normalized_positions") == {"110.0000", "255.0000"}, "what the test is about"
-    (request,) = world.tick("lanes").run_requests
+    (request,) = world.tick("pipelines").run_requests
     assert world.run_request(request).success
     assert values_in_the_lake(world, "normalized_positions") == {"112.0000", "255.0000"}
     assert world.platform.ledger.pending("acme") == []
@@ -130,7 +130,7 @@ class KilledError(BaseException):
 )
 def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.MonkeyPatch, end: BaseException) -> None:
     """Such as where the other has promoted what this one had staged, so that it fails for want of it, half done."""
-    assert world.land("acme_1.csv", OLD).success
+    assert world.ingest("acme_1.csv", OLD).success
     write_partitions, left = Lake.write_partitions, [True]
 
     def overtaken(lake: Lake, stage: str, *others: Any) -> None:
@@ -145,36 +145,36 @@ def test_so_is_what_it_wrote_before_it_failed(world: World, monkeypatch: pytest.
 
     with monkeypatch.context() as patched:
         patched.setattr(Lake, "write_partitions", overtaken)
-        result = world.run_lane(THIRD, THIRD)
+        result = world.run_pipeline(THIRD, THIRD)
     assert not result.success
-    assert isinstance(end, KilledError) or "took over lane acme" in why(result)
+    assert isinstance(end, KilledError) or "took over pipeline acme" in why(result)
     assert values_in_the_lake(world, "normalized_positions") == {"110.0000", "255.0000"}, "what the test is about"
-    (request,) = world.tick("lanes").run_requests
+    (request,) = world.tick("pipelines").run_requests
     assert world.run_request(request).success
     assert values_in_the_lake(world, "normalized_positions") == {"112.0000", "255.0000"}
 
 
 @contextmanager
-def _unguarded(world: World, turns: Turns) -> Iterator[psycopg.Connection]:
+def _unguarded(world: World, locks: Locks) -> Iterator[psycopg.Connection]:
     """As where both the run and its keeping connection are cut: the tokens are compared afterwards only."""
     with world.platform.warehouse.connect() as connection:
         yield connection
-        turns.confirm(connection)
+        locks.confirm(connection)
 
 
-def test_a_landing_that_was_stopped_does_not_overwrite_what_another_landed(
+def test_an_ingestion_that_was_stopped_does_not_overwrite_what_another_ingested(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other knows a mended feed; what the first has judged by the old one comes too late."""
-    mended = world.with_feed(tmp_path / "mended", columns={"appreciation": None, "income": "gain"})
+    """The other knows a fixed feed; what the first has validated by the old one comes too late."""
+    fixed = world.with_feed(tmp_path / "fixed", columns={"appreciation": None, "income": "gain"})
 
-    def land_elsewhere() -> None:
+    def ingest_elsewhere() -> None:
         cut_all(world)
-        assert mended.land("acme_1.csv", OLD).success
+        assert fixed.ingest("acme_1.csv", OLD).success
 
     with monkeypatch.context() as patched:
-        patched.setattr(ingestion, "judge", once(land_elsewhere, judge))
-        result = world.land("acme_1.csv", OLD)
+        patched.setattr(ingestion, "validate", once(ingest_elsewhere, validate))
+        result = world.ingest("acme_1.csv", OLD)
     assert not result.success
     assert "took over" in why(result)
     (entry,) = world.platform.ledger.entries("acme")
@@ -183,29 +183,29 @@ def test_a_landing_that_was_stopped_does_not_overwrite_what_another_landed(
     assert entry.records_processed == 2
 
 
-def test_a_landing_that_was_stopped_does_not_reject_what_another_landed(
+def test_an_ingestion_that_was_stopped_does_not_reject_what_another_ingested(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renamed = csv(A_THIRD, A_FIFTH).replace("emv", "closing")
-    mended = world.with_feed(tmp_path / "mended", columns={"ending_market_value": "closing"})
+    fixed = world.with_feed(tmp_path / "fixed", columns={"ending_market_value": "closing"})
 
-    def land_elsewhere() -> None:
+    def ingest_elsewhere() -> None:
         cut_all(world)
-        assert mended.land("acme_1.csv", renamed).success
+        assert fixed.ingest("acme_1.csv", renamed).success
 
     with monkeypatch.context() as patched:
-        patched.setattr(ingestion, "read_apart", once(land_elsewhere, read_apart))
-        result = world.land("acme_1.csv", renamed)
+        patched.setattr(ingestion, "read_apart", once(ingest_elsewhere, read_apart))
+        result = world.ingest("acme_1.csv", renamed)
     assert not result.success
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
     assert world.platform.lake.files("error/") == []
 
 
 def test_the_last_stage_alone_closes_nothing_that_its_inputs_lack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lane ends between two stages; then a person has only performance_data computed, as from the web page."""
-    assert world.land("acme_1.csv", OLD).success
-    world.run_pending_lane()
-    assert world.land("acme_2.csv", NEW).success
+    """A pipeline ends between two stages; then a person has only performance_data computed, as from the web page."""
+    assert world.ingest("acme_1.csv", OLD).success
+    world.run_pending_pipeline()
+    assert world.ingest("acme_2.csv", NEW).success
     with monkeypatch.context() as patched:
         write_partitions, failing = Lake.write_partitions, LakeError("the lake is full")
 
@@ -215,7 +215,7 @@ def test_the_last_stage_alone_closes_nothing_that_its_inputs_lack(world: World, 
             write_partitions(lake, stage, *others)
 
         patched.setattr(Lake, "write_partitions", full)
-        assert not world.run_lane(THIRD, THIRD).success
+        assert not world.run_pipeline(THIRD, THIRD).success
     world.materialise("performance_data", THIRD, THIRD)
     (waiting,) = world.platform.ledger.pending("acme")
     assert waiting.file_name == "acme_2.csv"
@@ -225,13 +225,13 @@ def test_the_last_stage_alone_closes_nothing_that_its_inputs_lack(world: World, 
     assert published_values(world) == {"A": "112.0000", "B": "255.0000"}
 
 
-def test_a_stage_reads_nothing_of_a_lane_that_another_run_has(world: World) -> None:
+def test_a_stage_reads_nothing_of_a_pipeline_that_another_run_has(world: World) -> None:
     """What it read before the other wrote would be published over what the other publishes."""
-    assert world.land("acme_1.csv", OLD).success
-    world.run_pending_lane()
-    with Turns(world.platform.warehouse) as other:
-        assert other.take("lane acme")
+    assert world.ingest("acme_1.csv", OLD).success
+    world.run_pending_pipeline()
+    with Locks(world.platform.warehouse) as other:
+        assert other.take("pipeline acme")
         result = world.materialise("performance_data", THIRD, THIRD)
     assert not result.success
-    assert "another run of acme's lane is under way" in why(result)
+    assert "another run of acme's pipeline is under way" in why(result)
     assert not [event for event in result.all_events if event.event_type is dg.DagsterEventType.LOADED_INPUT]
