@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.feeds.file_layout import FrozenModel
 
 RESIDUAL_BASE, LARGE_FLOW = Decimal("0.001"), Decimal("0.1")
@@ -47,7 +48,7 @@ class Tolerances(FrozenModel):
     net_flow: Tolerance = Tolerance(absolute=Decimal("0.01"))
     twrr: Tolerance = Tolerance(absolute=Decimal("0.0001"))
 
-    def of(self, field: ReconciledField) -> Tolerance:
-        """The tolerance of one figure."""
+    def of(self, field: ReconciledField) -> Allowance:
+        """What variance of one figure passes."""
         tolerance: Tolerance = getattr(self, field.value)
-        return tolerance
+        return Allowance(tolerance.absolute, tolerance.relative)

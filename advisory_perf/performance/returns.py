@@ -4,6 +4,7 @@ Numerator and base are taken in the input's own arithmetic, exact for Decimal, a
 Standards 2020, section 2.A (time-weighted returns, external flows); Dietz (1966) for the mid-day weight of one half.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -43,6 +44,24 @@ class _Flows:
     largest: pl.Expr
     in_at_start: pl.Expr
     out_at_end: pl.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """gain / base of each row, and wealth = base + gain, all scaled alike; ``scaled`` scales an amount so.
+
+    ``is_nothing``: the base is nothing beside the flow.
+    """
+
+    gain: pl.Expr
+    base: pl.Expr
+    wealth: pl.Expr
+    scale: pl.Expr
+    is_nothing: pl.Expr
+    scaled: Callable[[Decimal], pl.Expr]
+    flows: _Flows
+    is_funding: pl.Expr
+    is_closing: pl.Expr
 
 
 def sub_period_returns(
@@ -91,8 +110,51 @@ def sub_period_returns(
     ValueError for a missing column, an unknown convention, a weight that is missing, outside 0 to 1 or not a decimal of at most ten
     places, a minimum base that is no amount, or shares beyond their bounds (residual 0 to 0.1, large flow up to 100).
     """
-    timing, fee_basis = FlowTiming(timing), FeeBasis(fee_basis)
-    residual, large, least = Share.residual(residual_base), Share.large(large_flow), _least(minimum_base)
+    large, least = Share.large(large_flow), _least(minimum_base)
+    terms = _terms(positions, FlowTiming(timing), FeeBasis(fee_basis), weight, Share.residual(residual_base))
+    gain, base, wealth, flows = terms.gain, terms.base, terms.wealth, terms.flows
+    quotient = pl.when(wealth == 0).then(-1.0).otherwise(gain.cast(pl.Float64()) / base.cast(pl.Float64()))
+    inflow, outflow = pl.when(~terms.is_funding).then(flows.into), pl.when(~terms.is_closing).then(flows.out)
+    is_large = pl.lit(value=False) if large is None else large.is_passed_by(pl.max_horizontal(inflow, outflow) * terms.scale, base)
+    status = (
+        pl.when(gain.is_null() | base.is_null())
+        .then(pl.lit(ReturnStatus.MISSING_VALUE.value))
+        .when((base <= 0) | terms.is_nothing | ~quotient.is_finite())
+        .then(pl.lit(ReturnStatus.UNDEFINED_BASE.value))
+        .when(base < terms.scaled(least))
+        .then(pl.lit(ReturnStatus.BELOW_MINIMUM_BASE.value))
+        .when(wealth < 0)
+        .then(pl.lit(ReturnStatus.BEYOND_TOTAL_LOSS.value))
+        .when(is_large)
+        .then(pl.lit(ReturnStatus.LARGE_FLOW.value))
+        .otherwise(pl.lit(ReturnStatus.OK.value))
+    )
+    growth_factor = wealth.cast(pl.Float64()) / base.cast(pl.Float64())
+    return positions.with_columns(return_status=status, calculated_twrr=quotient, growth_factor=growth_factor).with_columns(
+        pl.when(has_return(pl.col("return_status"))).then(pl.col("calculated_twrr", "growth_factor"))
+    )
+
+
+def with_gain_and_base(
+    positions: Frame,
+    *,
+    timing: FlowTiming,
+    fee_basis: FeeBasis,
+    weight: Decimal | Fraction | float | None = None,
+    residual_base: Decimal | None = None,
+) -> Frame:
+    """Adds ``gain`` and ``base`` (Float64, money): what ``sub_period_returns`` divides, also where it gives no return.
+
+    For who asks whether another's return earns the gain on the base, without dividing by a base that is nothing. Needs the same columns
+    and raises the same errors; null where an amount is null, NaN or infinite.
+    """
+    terms = _terms(positions, FlowTiming(timing), FeeBasis(fee_basis), weight, Share.residual(residual_base))
+    scale = terms.scale.cast(pl.Float64())
+    return positions.with_columns(gain=terms.gain.cast(pl.Float64()) / scale, base=terms.base.cast(pl.Float64()) / scale)
+
+
+def _terms(positions: Frame, timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal | Fraction | float | None, residual: Share) -> _Terms:
+    """The one return equation, with what the day's flows make of it."""
     require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
     begin, left = finite("beginning_market_value", positions), finite("ending_market_value", positions)
     end = left
@@ -113,30 +175,18 @@ def sub_period_returns(
     counts_from_start = (is_funding & ~flows.in_at_start) | refills
     counts_at_end = (is_closing & ~flows.out_at_end) | empties
     counts_apart = counts_from_start | counts_at_end
-    gain = pl.when(counts_apart).then(end - begin - flows.net).otherwise(ratio.gain)
     base = pl.when(counts_from_start).then(begin + flows.net).when(counts_at_end).then(begin).otherwise(ratio.base)
-    wealth = pl.when(counts_from_start).then(end).when(counts_at_end).then(end - flows.net).otherwise(ratio.wealth)
     scale = pl.when(counts_apart).then(1).otherwise(ratio.scale)
-    least_scaled = pl.when(counts_apart).then(least).otherwise(least * ratio.scale)
-    quotient = pl.when(wealth == 0).then(-1.0).otherwise(gain.cast(pl.Float64()) / base.cast(pl.Float64()))
-    inflow, outflow = pl.when(~is_funding).then(flows.into), pl.when(~is_closing).then(flows.out)
-    is_large = pl.lit(value=False) if large is None else large.is_passed_by(pl.max_horizontal(inflow, outflow) * scale, base)
-    status = (
-        pl.when(gain.is_null() | base.is_null())
-        .then(pl.lit(ReturnStatus.MISSING_VALUE.value))
-        .when((base <= 0) | residual.covers(base, flows.largest * scale) | ~quotient.is_finite())
-        .then(pl.lit(ReturnStatus.UNDEFINED_BASE.value))
-        .when(base < least_scaled)
-        .then(pl.lit(ReturnStatus.BELOW_MINIMUM_BASE.value))
-        .when(wealth < 0)
-        .then(pl.lit(ReturnStatus.BEYOND_TOTAL_LOSS.value))
-        .when(is_large)
-        .then(pl.lit(ReturnStatus.LARGE_FLOW.value))
-        .otherwise(pl.lit(ReturnStatus.OK.value))
-    )
-    growth_factor = wealth.cast(pl.Float64()) / base.cast(pl.Float64())
-    return positions.with_columns(return_status=status, calculated_twrr=quotient, growth_factor=growth_factor).with_columns(
-        pl.when(has_return(pl.col("return_status"))).then(pl.col("calculated_twrr", "growth_factor"))
+    return _Terms(
+        gain=pl.when(counts_apart).then(end - begin - flows.net).otherwise(ratio.gain),
+        base=base,
+        wealth=pl.when(counts_from_start).then(end).when(counts_at_end).then(end - flows.net).otherwise(ratio.wealth),
+        scale=scale,
+        is_nothing=residual.covers(base, flows.largest * scale),
+        scaled=lambda amount: pl.when(counts_apart).then(amount).otherwise(amount * ratio.scale),
+        flows=flows,
+        is_funding=is_funding,
+        is_closing=is_closing,
     )
 
 

@@ -4,12 +4,11 @@ Identity and conservation are hard: a row that breaks them would publish a wrong
 vendor's data, to be seen and not to be hidden.
 """
 
-from decimal import Decimal
-
 import polars as pl
 
 from advisory_perf.contracts.enums import ReconciledField, ReturnStatus
 from advisory_perf.contracts.tables import WHO_AND_WHEN
+from advisory_perf.contracts.tolerance import CENT, Allowance, is_within
 
 LARGEST_PLAUSIBLE_RETURN = 1.0
 """A sub-period return beyond plus or minus 100 % deserves a look."""
@@ -17,7 +16,7 @@ LARGEST_PLAUSIBLE_RETURN = 1.0
 LEAST_TELLING_VALUE = 100
 """A few units are a rest or a fee, whose multiples say nothing."""
 
-ROLL_FORWARD_TOLERANCE = Decimal("0.01")
+_ROLLED = (pl.col("previous_ending_market_value"), pl.col("beginning_market_value"))
 
 
 def net_flow_failures(flows: pl.DataFrame) -> pl.DataFrame:
@@ -26,11 +25,12 @@ def net_flow_failures(flows: pl.DataFrame) -> pl.DataFrame:
     return flows.filter(pl.col("net_flow").ne_missing(expected)).select(*WHO_AND_WHEN, "contributions", "distributions", "net_flow")
 
 
-def market_value_failures(flows: pl.DataFrame, tolerance: Decimal) -> pl.DataFrame:
-    """Rows whose calculated ending market value is not the vendor's; rows without a calculated one are not compared."""
-    difference = (pl.col("calculated_ending_market_value") - pl.col("ending_market_value")).alias("difference")
-    return flows.filter(difference.abs() > tolerance).select(
-        *WHO_AND_WHEN, "calculated_ending_market_value", "ending_market_value", difference
+def market_value_failures(flows: pl.DataFrame, allowance: Allowance) -> pl.DataFrame:
+    """Rows whose calculated ending market value is not the vendor's, as reconciliation finds it; without a calculated one none."""
+    ours, theirs = pl.col("calculated_ending_market_value"), pl.col("ending_market_value")
+    threshold = allowance.threshold(ours, theirs, pl.col("vendor_value_half_unit"))
+    return flows.filter(~is_within(ours, theirs, threshold)).select(
+        *WHO_AND_WHEN, "calculated_ending_market_value", "ending_market_value", (ours - theirs).alias("difference")
     )
 
 
@@ -47,15 +47,25 @@ def rolled_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.D
     return rows.with_columns(previous.alias("previous_ending_market_value")).filter("is_new").drop("is_new")
 
 
+def roll_forward_threshold() -> pl.Expr:
+    """The largest difference between a row's beginning market value and the ending one before it that passes."""
+    return CENT.threshold(*_ROLLED, pl.col("vendor_value_half_unit"))
+
+
+def rolls_forward() -> pl.Expr:
+    """Whether a row of ``rolled_forward`` begins with the ending value before it; null where either is not known."""
+    return is_within(*_ROLLED, roll_forward_threshold())
+
+
 def roll_forward_failures(positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Rows whose beginning market value is not the account's ending market value at its valuation before.
 
     ``before`` is as for ``rolled_forward``; an account's first valuation has nothing to roll from.
     """
-    rows = positions.select(*WHO_AND_WHEN, "beginning_market_value", "ending_market_value")
+    rows = positions.select(*WHO_AND_WHEN, "beginning_market_value", "ending_market_value", "vendor_value_half_unit")
     return (
         rolled_forward(rows, before)
-        .filter((pl.col("beginning_market_value") - pl.col("previous_ending_market_value")).abs() > ROLL_FORWARD_TOLERANCE)
+        .filter(~rolls_forward())
         .select(*WHO_AND_WHEN, "previous_ending_market_value", "beginning_market_value")
     )
 

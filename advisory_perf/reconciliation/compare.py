@@ -1,7 +1,6 @@
 """Our figures against the vendor's own, field by field, and why they break.
 
-A comparison passes while |ours - theirs| <= max(absolute, relative · the larger figure), and always within half a unit
-of the last digit that the vendor prints. A vendor's null is not compared; our null against a figure of theirs is a break, except
+What passes is decided by ``contracts.tolerance``. A vendor's null is not compared; our null against a figure of theirs is a break, except
 where nothing was invested, or the account is closed, and the vendor says that it earned nothing. A return that covers more than the
 row's own sub-period is compared with ours of that period, where all of it is known: vendors print the month of a closed account to its
 end, where we have none.
@@ -26,6 +25,7 @@ from advisory_perf.contracts.enums import (
     ReturnStatus,
 )
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
+from advisory_perf.contracts.tolerance import Allowance, is_within
 from advisory_perf.contracts.windows import window_expr
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.reconciliation.delivery_factors import comparisons, scaled
@@ -36,14 +36,6 @@ NOT_COMPARED = "not compared: the vendor gives no figure"
 NOTHING_INVESTED = "not compared: nothing was invested"
 OVER_GAP = "not compared: the period reaches over a valuation without a return"
 LATE_START = "not compared: the account's history begins within the period"
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What variance passes: ``absolute``, or ``relative`` (a fraction) of the larger of both figures."""
-
-    absolute: Decimal
-    relative: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +158,14 @@ def _compare(
         calculated.cast(FIGURE).alias("calculated_value"),
         vendor.cast(FIGURE).alias("vendor_value"),
         (calculated - vendor).cast(FIGURE).alias("variance"),
-        pl.max_horizontal(
-            pl.lit(allowance.absolute, FIGURE),
-            pl.col(half_unit).cast(FIGURE),
-            *_relative(calculated, vendor, allowance.relative),
-        ).alias("tolerance_threshold"),
+        allowance.threshold(calculated, vendor, pl.col(half_unit)).alias("tolerance_threshold"),
         pl.coalesce(
             pl.when(vendor.is_null()).then(pl.lit(NOT_COMPARED)),
             *(pl.when(applies).then(pl.lit(note)) for note, applies in reasons.items()),
         ).alias("notes"),
     )
-    within = pl.col("variance").abs() <= pl.col("tolerance_threshold")
+    within = is_within(pl.col("calculated_value"), pl.col("vendor_value"), pl.col("tolerance_threshold"))
     return values.with_columns(pl.when(pl.col("notes").is_null()).then(within.fill_null(value=False)).alias("within_tolerance"))
-
-
-def _relative(calculated: pl.Expr, vendor: pl.Expr, relative: Decimal) -> list[pl.Expr]:
-    if not relative:
-        return []
-    larger = pl.max_horizontal(calculated.abs(), vendor.abs()).cast(pl.Float64())
-    return [(larger * float(relative)).cast(FIGURE)]
 
 
 def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 On a day of a delivery the factor is that of the largest account near the median quotient, or of all such accounts' sums, whichever more
 accounts agree with. It is the cause when, of the accounts that have both figures and not zero, ``LEAST_SHARE`` agree: the vendor's figure
 is ours times the factor, to the comparison's tolerance, or that times a factor above 1, since our figure may be off by as much. At least
-``FEWEST_ACCOUNTS`` of them have to break, and a factor within ``FACTOR_TOLERANCE`` of 1 is none. Accounts that do not agree keep a
-cause of their own. Money only: a return that is off by a hundred has its own cause, and other factors mean nothing in returns.
+``FEWEST_ACCOUNTS`` of them have to break, and a factor within ``tolerance.FACTOR`` of 1 is none. Accounts that do not agree keep a cause
+of their own. Money only: a return that is off by a hundred has its own cause, and other factors mean nothing in returns.
 """
 
 import polars as pl
@@ -12,13 +12,11 @@ import polars as pl
 from advisory_perf.contracts.columns import FIGURE
 from advisory_perf.contracts.enums import Cause, ReconciledField
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, WHO_AND_WHEN
-from advisory_perf.quality.rules import ROLL_FORWARD_TOLERANCE
+from advisory_perf.contracts.tolerance import FACTOR
+from advisory_perf.quality.rules import roll_forward_threshold, rolls_forward
 
 FEWEST_ACCOUNTS = 10
 LEAST_SHARE = 0.95
-FACTOR_TOLERANCE = 0.00001
-"""As a share of the factor it is held against. Of the latest one a sign-off may be as far off; bring_breaks_up_to_date has the same."""
-
 BEGINNING = "beginning_market_value"
 """The figure that shows a factor on the whole file: it leaves every comparison within a row as it is."""
 
@@ -45,10 +43,7 @@ def comparisons(results: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
 
 def roll_forwards(rolled: pl.DataFrame) -> pl.DataFrame:
     """The same for each beginning market value against the ending one before, from ``quality.rolled_forward``."""
-    tolerance = ROLL_FORWARD_TOLERANCE
-    threshold = pl.max_horizontal(pl.lit(tolerance, FIGURE), pl.col("vendor_value_half_unit").cast(FIGURE))
-    variance = (pl.col("previous_ending_market_value") - pl.col(BEGINNING)).abs()
-    days = rolled.filter(variance > tolerance).group_by("as_of_date").len().filter(pl.col("len") >= FEWEST_ACCOUNTS)
+    days = rolled.filter(~rolls_forward()).group_by("as_of_date").len().filter(pl.col("len") >= FEWEST_ACCOUNTS)
     return rolled.join(days, on="as_of_date", how="semi").select(
         "data_source",
         "delivery_id",
@@ -57,8 +52,8 @@ def roll_forwards(rolled: pl.DataFrame) -> pl.DataFrame:
         "account_id",
         pl.col("previous_ending_market_value").cast(FIGURE).alias("calculated_value"),
         pl.col(BEGINNING).cast(FIGURE).alias("vendor_value"),
-        threshold.alias("tolerance_threshold"),
-        is_break=variance > threshold,
+        roll_forward_threshold().alias("tolerance_threshold"),
+        is_break=~rolls_forward(),
     )
 
 
@@ -92,7 +87,7 @@ def _validated(compared: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         pl.len().cast(pl.Int64()).alias("accounts_compared"),
         pl.col("agrees").mean().alias("share"),
     )
-    is_one = (pl.col("accounts") >= FEWEST_ACCOUNTS) & (pl.col("share") >= LEAST_SHARE) & ((pl.col("factor") - 1).abs() > FACTOR_TOLERANCE)
+    is_one = (pl.col("accounts") >= FEWEST_ACCOUNTS) & (pl.col("share") >= LEAST_SHARE) & ((pl.col("factor") - 1).abs() > FACTOR)
     best = counted.filter(is_one).sort("accounts", "factor").unique(_DELIVERY, keep="last", maintain_order=True)
     return best, rows.join(best.select(*_DELIVERY, "factor"), on=[*_DELIVERY, "factor"], how="semi")
 

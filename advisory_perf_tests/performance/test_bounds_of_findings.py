@@ -92,10 +92,8 @@ def test_an_account_that_is_off_by_something_else_does_not_tell_the_factor() -> 
     assert float(found["factor"]) == pytest.approx(1.08)
 
 
-@pytest.mark.parametrize(("breaking", "half_unit", "reported", "breaks"), [(10, "0.005", 12, 10), (9, "0.005", 0, 0), (10, "0.5", 12, 0)])
-def test_a_day_on_which_ten_values_do_not_roll_by_more_than_a_cent_is_compared(
-    breaking: int, half_unit: str, reported: int, breaks: int
-) -> None:
+@pytest.mark.parametrize(("breaking", "half_unit", "reported", "breaks"), [(10, "0.005", 12, 10), (9, "0.005", 0, 0), (10, "0.5", 0, 0)])
+def test_a_day_on_which_ten_values_do_not_roll_is_compared(breaking: int, half_unit: str, reported: int, breaks: int) -> None:
     """Within half a unit of the vendor's, none of them breaks."""
     rolled = pl.DataFrame(
         {"account_id": [f"A{place}" for place in range(12)], "data_source": "acme", "delivery_id": "d1", "as_of_date": DAY}

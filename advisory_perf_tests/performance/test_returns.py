@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.performance import sub_period_returns
+from advisory_perf.performance.returns import with_gain_and_base
 from advisory_perf_tests.performance.exact import LIMIT, Conventions, exact_return
 from advisory_perf_tests.performance.scenarios import positions
 
@@ -55,6 +56,20 @@ def test_the_return_of_each_timing_and_fee_basis_by_hand(timing: FlowTiming, net
 @EVERY_TIMING
 def test_without_flows_every_timing_gives_the_same_return(timing: FlowTiming) -> None:
     assert twrr(timing, bmv=100, emv=101) == (0.01, "OK")
+
+
+@EVERY_TIMING
+@pytest.mark.parametrize("fee_basis", list(FeeBasis))
+def test_gain_and_base_are_what_the_return_divides_and_are_there_without_one_too(timing: FlowTiming, fee_basis: FeeBasis) -> None:
+    amounts = [(1000, 200, 40, 1180), (0, 50, 0, 51), (100, 0, 101, 0), (100, 0, 40, 61), (-20, 5, 0, -16), (0, 0, 0, 0)]
+    rows = positions(*({**dict(zip(list(NAMES.values())[:4], each, strict=True)), "fees": 2} for each in amounts))
+    agreed: dict[str, Any] = {"timing": timing, "fee_basis": fee_basis, "weight": QUARTER if timing is FlowTiming.WEIGHTED else None}
+    found = sub_period_returns(with_gain_and_base(rows, **agreed), **agreed)
+    assert found.select("gain", "base").null_count().row(0) == (0, 0)
+    known = found.filter(pl.col("calculated_twrr").is_not_null())
+    assert known.height >= 4
+    assert known["calculated_twrr"].to_list() == pytest.approx((known["gain"] / known["base"]).to_list(), rel=1e-12)
+    assert found.filter(return_status="UNDEFINED_BASE").select((pl.col("base") <= 0).all()).item()
 
 
 @EVERY_TIMING

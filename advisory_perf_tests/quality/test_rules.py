@@ -3,9 +3,13 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from advisory_perf.contracts.enums import ReconciledField
+from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.net_flow import net_flows
+from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.quality.rules import (
     accounts_in_two_cases,
@@ -18,10 +22,11 @@ from advisory_perf.quality.rules import (
     undefined_returns,
     value_jumps,
 )
+from advisory_perf.reconciliation.compare import reconcile
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
+CENT = Allowance(Decimal("0.01"))
 MAY, JUNE, JULY = date(2024, 5, 31), date(2024, 6, 28), date(2024, 7, 31)
-CENT = Decimal("0.01")
 
 
 def test_a_net_flow_that_is_not_contributions_less_distributions_is_found() -> None:
@@ -36,6 +41,32 @@ def test_a_calculated_value_beyond_the_tolerance_is_found_and_one_at_it_is_not()
     rows = [{"account_id": f"A{i}", "appreciation": value} for i, value in enumerate(["0.01", "-0.01", "0.0101", "-0.02", None])]
     failures = market_value_failures(net_flows(positions(*rows)), CENT)
     assert failures.select("account_id", "difference").rows() == [("A2", Decimal("0.0101")), ("A3", Decimal("-0.02"))]
+
+
+@pytest.mark.parametrize(("off", "half_unit", "fails"), [("0.03", "0.05", False), ("0.0501", "0.05", True), ("0.03", None, True)])
+def test_what_a_vendor_rounds_away_fails_no_check(off: str, half_unit: str | None, *, fails: bool) -> None:
+    """1,000,000.03 calculated against a vendor that prints 1,000,000.0."""
+    values = {"beginning_market_value": "1000000", "ending_market_value": "1000000", "vendor_value_half_unit": half_unit}
+    assert market_value_failures(net_flows(positions({**values, "appreciation": off})), CENT).height == fails
+    later = {**values, "as_of_date": JULY, "beginning_market_value": str(1_000_000 + Decimal(off))}
+    assert roll_forward_failures(positions({**values, "as_of_date": JUNE}, later), None).height == fails
+
+
+@given(
+    off=st.decimals("-0.2", "0.2", places=4),
+    half_unit=st.sampled_from([None, "0.005", "0.05"]),
+    absolute=st.sampled_from(["0", "0.01", "0.1"]),
+    relative=st.sampled_from(["0", "0.001"]),
+)
+def test_the_check_of_market_values_fails_where_the_reconciliation_finds_a_break(
+    off: Decimal, half_unit: str | None, absolute: str, relative: str
+) -> None:
+    allowance = Allowance(Decimal(absolute), Decimal(relative))
+    value = ReconciledField.ENDING_MARKET_VALUE
+    rows = net_flows(positions({"appreciation": off, "vendor_value_half_unit": half_unit}))
+    rows = sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.NET)
+    found = reconcile(rows, {value: allowance}, timing=FlowTiming.END_OF_DAY)
+    assert found["within_tolerance"].to_list() == [market_value_failures(rows, allowance).is_empty()]
 
 
 def roll(begins: str, ends: str = "100", day: date = JUNE, account: str = "A1") -> dict[str, object]:
@@ -155,7 +186,7 @@ def comparisons(*outcomes: tuple[str, str, bool | None]) -> pl.DataFrame:
             "calculated_value": [Decimal(0)] * len(outcomes),
             "vendor_value": [Decimal(0)] * len(outcomes),
             "variance": [Decimal(variance) for _, variance, _ in outcomes],
-            "tolerance_threshold": [CENT] * len(outcomes),
+            "tolerance_threshold": [CENT.absolute] * len(outcomes),
             "within_tolerance": pl.Series([within for _, _, within in outcomes], dtype=pl.Boolean()),
             "likely_cause": [None] * len(outcomes),
         }

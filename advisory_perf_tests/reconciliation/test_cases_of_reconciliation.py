@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from advisory_perf.contracts.enums import Cause, FeeBasis, FlowTiming, ReconciledField, ReturnStatus
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.quality.rules import roll_forward_failures
-from advisory_perf.reconciliation.compare import Allowance, reconcile
+from advisory_perf.reconciliation.compare import reconcile
 from advisory_perf_tests.ingestion.cases import case
 from advisory_perf_tests.performance.scenarios import DAY, positions
 

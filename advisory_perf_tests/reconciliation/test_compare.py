@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.reconciliation.compare import NOT_COMPARED, NOTHING_INVESTED, Allowance, published, reconcile
+from advisory_perf.reconciliation.compare import NOT_COMPARED, NOTHING_INVESTED, published, reconcile
 from advisory_perf_tests.performance.scenarios import DAY, positions
 
 EMV, NET_FLOW, TWRR = ReconciledField

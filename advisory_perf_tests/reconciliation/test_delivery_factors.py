@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.quality.rules import breaks, rolled_forward
-from advisory_perf.reconciliation.compare import Allowance, reconcile
+from advisory_perf.reconciliation.compare import reconcile
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards
 from advisory_perf_tests.performance.scenarios import DAY, positions
 

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, ReconciledField, Reopening, ReturnPeriod
+from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.reconciliation.compare import LATE_START, NOTHING_INVESTED, OVER_GAP, Allowance, incomparable, published, reconcile
+from advisory_perf.reconciliation.compare import LATE_START, NOTHING_INVESTED, OVER_GAP, incomparable, published, reconcile
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
 
 TWRR = ReconciledField.TWRR

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from advisory_perf.contracts.tolerance import CENT
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.contents import FooterRule
 from advisory_perf.feeds.feed import Feed
@@ -20,9 +21,6 @@ from advisory_perf.ingestion.parsing.fields import stripped
 from advisory_perf.ingestion.parsing.notation import Inferred
 from advisory_perf.ingestion.parsing.numbers import figure, is_blank
 from advisory_perf.ingestion.raw_frame import MARK, MISFIT, cell, cell_columns
-
-_TOLERANCE = Decimal("0.01")
-"""A sum that is off by no more than a cent was rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ def _compared(name: str, text: str, typed: pl.DataFrame, feed: Feed, inferred: I
         yield _Difference("TOTAL", f"the sum of {source.from_} cannot be compared, since {unreadable} rows have no amount there")
         return
     found: Decimal = typed.select(as_printed(pl.col(name), feed).sum()).item()
-    if abs(found - announced) > _TOLERANCE:
+    if abs(found - announced) > CENT.absolute:
         difference = announced - found
         yield _Difference(
             "TOTAL", f"the vendor announces {announced:,.2f} for {source.from_}, the rows sum to {found:,.2f}, off by {difference:,.2f}"

@@ -11,7 +11,8 @@ from itertools import combinations
 
 import polars as pl
 
-from advisory_perf.contracts.enums import FeeBasis, FlowTiming
+from advisory_perf.contracts.enums import FeeBasis
+from advisory_perf.contracts.tolerance import CENT, TEN_BASIS_POINTS
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
@@ -21,17 +22,16 @@ from advisory_perf.ingestion.formats.torn import TORN, is_whole, last_field
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing.fields import split_flows
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, Reading, bare, cell
+from advisory_perf.performance.returns import with_gain_and_base
 from advisory_perf.showing import quoted
 
 _ADDED = ("beginning_market_value", "contributions", "income", "appreciation", "other_adjustments")
 _SUBTRACTED = ("distributions", "fees", "ending_market_value")
 COMPONENTS = (*_ADDED, *_SUBTRACTED)
 _EITHER_SIGN = ("income", "appreciation", "fees", "other_adjustments")
-_CENT = 0.01
+_CENT = float(CENT.absolute)
 _NOTHING = 0.00005
 """Half a unit of the last digit that money carries."""
-_RETURN_TOLERANCE = 0.001
-"""Ten basis points of the base: coarser than any reconciliation, finer than any income that is taken for a flow."""
 _MOST_FAILING = 0.05
 _MOST_UNEXPLAINED = 0.20
 """A vendor with errors in every tenth row is to be reconciled; one with more has other columns than it says."""
@@ -135,26 +135,10 @@ def _surplus() -> pl.Expr:
     return pl.sum_horizontal(pl.col(_ADDED), ignore_nulls=False) - pl.sum_horizontal(pl.col(_SUBTRACTED), ignore_nulls=False)
 
 
-def _return_holds(feed: Feed) -> pl.Expr:
+def _return_holds() -> pl.Expr:
     """Whether the vendor's return earns the gain on the base of the feed's flow timing; null without a return."""
-    begin, inflow, outflow = pl.col("beginning_market_value"), pl.col("contributions"), pl.col("distributions")
-    net_flow = inflow - outflow
-    gain = pl.col("ending_market_value") - begin - net_flow
-    if feed.conventions.fee_basis is FeeBasis.GROSS:
-        gain = gain + pl.col("fees")
-    base = {
-        FlowTiming.START_OF_DAY: begin + net_flow,
-        FlowTiming.END_OF_DAY: begin,
-        FlowTiming.MID_DAY: begin + net_flow / 2,
-        FlowTiming.INFLOW_START_OUTFLOW_END: begin + inflow,
-        FlowTiming.WEIGHTED: begin + net_flow * float(feed.conventions.weight or 0),
-    }[feed.conventions.flow_timing]
-    if feed.conventions.flow_timing is not FlowTiming.INFLOW_START_OUTFLOW_END:
-        residual = net_flow.abs() * float(feed.conventions.residual_base)
-        is_funding = (net_flow > 0) & (begin.abs() <= residual)
-        is_closing = (net_flow < 0) & (pl.col("ending_market_value").abs() <= residual)
-        base = pl.when(is_funding).then(begin + net_flow).when(is_closing).then(begin).otherwise(base)
-    return (pl.col("vendor_twrr") * base - gain).abs() <= _RETURN_TOLERANCE * base.abs() + _CENT
+    gain, base = pl.col("gain"), pl.col("base")
+    return (pl.col("vendor_twrr") * base - gain).abs() <= TEN_BASIS_POINTS * base.abs() + _CENT
 
 
 def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
@@ -217,7 +201,15 @@ def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
     """The share of rows of which both equations hold, as far as they can be asked."""
     holds = identity_holds().fill_null(value=True)
     if feed.has_sub_period_returns:
-        holds = holds & _return_holds(feed).fill_null(value=True)
+        agreed = feed.conventions
+        figures = with_gain_and_base(
+            figures,
+            timing=agreed.flow_timing,
+            fee_basis=agreed.fee_basis or FeeBasis.NET,
+            weight=agreed.weight,
+            residual_base=agreed.residual_base,
+        )
+        holds = holds & _return_holds().fill_null(value=True)
     share: float = figures.select(holds.mean()).item()
     return share
 

@@ -53,7 +53,7 @@ from advisory_perf.quality.rules import (
     value_jumps,
     with_unchanged_since,
 )
-from advisory_perf.reconciliation.compare import Allowance, incomparable, published, reconcile
+from advisory_perf.reconciliation.compare import incomparable, published, reconcile
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards, scaled
 
 NOTHING_COMPARED = "nothing compared"
@@ -151,10 +151,10 @@ def _of_deliveries(platform: Platform, feed: Feed, table: Table, delivery_ids: p
 def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
     """Net flow and calculated ending market value."""
     full = net_flows(inputs["normalized_positions"])
-    tolerance = feed.tolerances.ending_market_value.absolute
+    allowance = feed.tolerances.of(ReconciledField.ENDING_MARKET_VALUE)
     findings = [
         Finding(NET_FLOW_IDENTITY, net_flow_failures(full), full.height),
-        Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, tolerance), full["calculated_ending_market_value"].count()),
+        Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, allowance), full["calculated_ending_market_value"].count()),
     ]
     return full.select(NET_FLOWS.column_names), findings
 
@@ -247,9 +247,7 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
         ReconciledField.NET_FLOW: "vendor_net_flow" in feed.columns,
         ReconciledField.TWRR: "vendor_twrr" in feed.columns,
     }
-    allowances = {
-        field: Allowance(feed.tolerances.of(field).absolute, feed.tolerances.of(field).relative) for field, has in given.items() if has
-    }
+    allowances = {field: feed.tolerances.of(field) for field, has in given.items() if has}
     full = figures(inputs)
     results = reconcile(
         full,
