@@ -19,6 +19,7 @@ from advisory_perf.cli.exports import export
 from advisory_perf.cli.options import Home, print_or_export, settings_of
 from advisory_perf.cli.output import whole_file
 from advisory_perf.cli.upkeep import upkeep
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.settings import Settings
 
@@ -67,10 +68,11 @@ def demo(context: typer.Context, home: Home = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = write_demo_deliveries(Path(folder))
         typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
-        _run(settings, files, None)
+        handed = _run(settings, files, None)
     command = f"{sys.argv[0]} --home {settings.home}"
     typer.echo(f"\nSee the pipelines, their checks and metadata:  {command} dev")
     typer.echo(f"Take the figures with you:                 {command} export performance_data -o performance_data.csv")
+    _end(handed, DeliveryStatus.PROCESSING)
 
 
 @app.command()
@@ -81,11 +83,14 @@ def run(
     home: Home = None,
 ) -> None:
     """Ingests the files and runs their pipelines to the end, without a daemon."""
-    _end(_run(settings_of(context, home), files, vendor))
+    _end(_run(settings_of(context, home), files, vendor), *_NOT_WELL)
 
 
-def _end(handed: "Sequence[Handed]") -> None:
-    if any(one.status in {"FAILED", "COMPLETED_WITH_ISSUES", "PROCESSING"} for one in handed):
+_NOT_WELL = (DeliveryStatus.FAILED, DeliveryStatus.COMPLETED_WITH_ISSUES, DeliveryStatus.PROCESSING)
+
+
+def _end(handed: "Sequence[Handed]", *not_well: DeliveryStatus) -> None:
+    if any(one.status in not_well for one in handed):
         raise typer.Exit(DONE_WITH_ISSUES)
 
 
@@ -293,4 +298,4 @@ def quarantine_replay(
             typer.echo("nothing to replay: no delivery failed, and no row is in quarantine")
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
-    _end(outcome.handed)
+    _end(outcome.handed, *_NOT_WELL)

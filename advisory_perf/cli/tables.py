@@ -10,6 +10,7 @@ from rich.text import Text
 
 from advisory_perf.alerts.outbox import KeptAlert
 from advisory_perf.cli.cells import add_row, titled
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.operations.health import Finding
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.connection import Warehouse
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from advisory_perf.runtime.in_process import Handed
 
 _BREAKS_SHOWN = 3
-_STYLES = {"COMPLETED": "green", "COMPLETED_WITH_ISSUES": "yellow", "FAILED": "red", "DUPLICATE": "dim"}
+_STYLES: Mapping[str, str] = {
+    DeliveryStatus.COMPLETED: "green",
+    DeliveryStatus.COMPLETED_WITH_ISSUES: "yellow",
+    DeliveryStatus.FAILED: "red",
+    DeliveryStatus.DUPLICATE: "dim",
+}
 
 
 def deliveries_table(handed: "Sequence[Handed]", rates: Mapping[str, float | None]) -> Table:
@@ -30,8 +36,8 @@ def deliveries_table(handed: "Sequence[Handed]", rates: Mapping[str, float | Non
     for one in handed:
         entry, status = one.entry, one.status
         counts = (entry.records_read, entry.records_processed, entry.records_failed, entry.records_duplicate, entry.records_footer)
-        rate = "" if status == "DUPLICATE" or entry.delivery_id not in rates else _rate(rates[entry.delivery_id])
-        cells = [""] * len(counts) if status in {"DUPLICATE", "FAILED"} else [f"{count:,}" for count in counts]
+        rate = "" if status == DeliveryStatus.DUPLICATE or entry.delivery_id not in rates else _rate(rates[entry.delivery_id])
+        cells = [""] * len(counts) if status in {DeliveryStatus.DUPLICATE, DeliveryStatus.FAILED} else [f"{count:,}" for count in counts]
         add_row(table, one.name, entry.vendor, status, *cells, rate, styles=("", "", _STYLES.get(status, "")))
     return table
 
@@ -76,7 +82,7 @@ def amount(found: Mapping[str, object]) -> str:
 def summary(warehouse: Warehouse, handed: "Sequence[Handed]") -> Group:
     """Deliveries, vendors, and why anything was rejected."""
     rates = pass_rates(warehouse, [one.entry.delivery_id for one in handed])
-    failed = [one.entry for one in handed if one.status == "FAILED"]
+    failed = [one.entry for one in handed if one.status == DeliveryStatus.FAILED]
     rejected = [Text(shown(f"rejected: {entry.error_code}: {entry.error_message}"), "red") for entry in failed]
     return Group(deliveries_table(handed, rates), *rejected, vendors_table(warehouse))
 

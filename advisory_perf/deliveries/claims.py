@@ -12,6 +12,7 @@ from typing import TypedDict
 
 import psycopg
 
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.alerts import alert_rejection, resolve_rejection
 from advisory_perf.deliveries.delivered_days import INGESTED, replace_days
 from advisory_perf.deliveries.entries import SELECT, LedgerEntry, entries_of
@@ -56,7 +57,7 @@ def claim(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: 
         return repeated
     if known is not None and known.status in INGESTED:
         return Claim(ClaimOutcome.TAKEN, _note_run(connection, identity))
-    return Claim(ClaimOutcome.TAKEN, _take(connection, identity, "RECEIVED"))
+    return Claim(ClaimOutcome.TAKEN, _take(connection, identity, DeliveryStatus.RECEIVED))
 
 
 def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes_say_all: bool, code: str, sentence: str) -> Claim:
@@ -67,7 +68,7 @@ def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes
         return repeated
     if known is not None and known.status in INGESTED:
         return Claim(ClaimOutcome.KNOWN, known)
-    entry = _take(connection, identity, "RECEIVED")
+    entry = _take(connection, identity, DeliveryStatus.RECEIVED)
     reject(connection, entry.delivery_id, code=code, sentence=sentence)
     return Claim(ClaimOutcome.TAKEN, entry)
 
@@ -75,7 +76,7 @@ def claim_rejection(connection: psycopg.Connection, identity: Identity, *, bytes
 def _repeated(connection: psycopg.Connection, identity: Identity, known: LedgerEntry | None, *, bytes_say_all: bool) -> Claim | None:
     """The claim of a file that repeats another arrival; None for one that is to be ingested, or had been ingested under its own id."""
     original = _same_bytes(connection, identity) if bytes_say_all else None
-    if known is not None and known.status == "DUPLICATE" and bytes_say_all:
+    if known is not None and known.status == DeliveryStatus.DUPLICATE and bytes_say_all:
         if original is not None:
             resolve_rejection(connection, original.id)
         is_own = known.delivery_id == identity["delivery_id"]
@@ -111,7 +112,7 @@ def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEnt
     return next(iter(entries_of(connection, SELECT + condition, place)), None)
 
 
-def _take(connection: psycopg.Connection, identity: Identity, status: str) -> LedgerEntry:
+def _take(connection: psycopg.Connection, identity: Identity, status: DeliveryStatus) -> LedgerEntry:
     (entry,) = entries_of(
         connection,
         "INSERT INTO etl_processing_log"
@@ -170,7 +171,7 @@ def _note_run(connection: psycopg.Connection, identity: Identity) -> LedgerEntry
 
 
 def _insert_duplicate(connection: psycopg.Connection, identity: Identity, original: LedgerEntry) -> LedgerEntry:
-    entry = _take(connection, identity, "DUPLICATE")
+    entry = _take(connection, identity, DeliveryStatus.DUPLICATE)
     message = f"holds the same bytes as {original.file_name} (delivery {original.delivery_id}); nothing was changed"
     (noted,) = entries_of(
         connection,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LakeError
 from advisory_perf.lake.objects import LakeFile
@@ -83,7 +84,11 @@ def received_at(file: LakeFile) -> datetime:
 def forget_failed(lake: Lake, ledger: Ledger, arrival: Arrival, sha256: str) -> None:
     """Clears what an earlier arrival of the same name and bytes, which failed, left in archive and error: this one takes its place."""
     earlier = ledger.find(arrival.vendor, arrival.name, sha256)
-    if earlier is None or earlier.delivery_id == arrival.delivery_id or earlier.status not in {"RECEIVED", "FAILED"}:
+    if (
+        earlier is None
+        or earlier.delivery_id == arrival.delivery_id
+        or earlier.status not in {DeliveryStatus.RECEIVED, DeliveryStatus.FAILED}
+    ):
         return
     lake.delete(file.path for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{arrival.vendor}/{earlier.delivery_id}/"))
 

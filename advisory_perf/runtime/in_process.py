@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ingestion_writes import ingestions_in_doubt
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of, sha256_of
@@ -48,7 +49,7 @@ class Handed:
     @property
     def status(self) -> str:
         """What became of the file this time."""
-        return "DUPLICATE" if self.is_repeated else str(self.entry.status)
+        return DeliveryStatus.DUPLICATE if self.is_repeated else str(self.entry.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class LocalRuns:
             if there is not None and not lies_there:
                 self._ingest_waiting(vendor, there, why)
             known = self._platform.ledger.find(vendor, name, sha256_of(content))
-            if known is not None and known.status not in {"FAILED", "RECEIVED"}:
+            if known is not None and known.status not in {DeliveryStatus.FAILED, DeliveryStatus.RECEIVED}:
                 if there is not None and lies_there:
                     lake.delete_listed(there)
                 return Handed(name, known, is_repeated=True)
@@ -128,10 +129,10 @@ class LocalRuns:
 
     def _handed(self, vendor: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
         entry = self._platform.ledger.find(vendor, name, sha256)
-        is_rejection = failure is not None and failure.is_by_check and entry is not None and entry.status == "FAILED"
+        is_rejection = failure is not None and failure.is_by_check and entry is not None and entry.status == DeliveryStatus.FAILED
         if failure and not is_rejection:
             raise AdvisoryPerfError(f"{vendor}, {name}: the ingestion failed: {failure.sentence}")
-        if entry is None or entry.status == "RECEIVED":
+        if entry is None or entry.status == DeliveryStatus.RECEIVED:
             raise AdvisoryPerfError(f"{vendor}, {name}: another process ingests it now; look at the ledger when it has ended")
         return Handed(name, entry, is_repeated=False)
 

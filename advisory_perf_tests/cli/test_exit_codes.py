@@ -123,7 +123,7 @@ def test_an_ingestion_that_cannot_work_ends_run_and_replay_with_1(world: World, 
     assert (outcome.code, done.handed, outcome.sentence) == (1, [], "acme, acme_1.csv: the ingestion failed: the disk is full")
 
 
-def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_with_1_where_a_pipeline_fails(
+def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_with_3_where_one_is_left_and_with_1_where_a_pipeline_fails(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Path] = []
@@ -137,6 +137,9 @@ def test_the_demonstration_ends_with_0_though_its_deliveries_have_issues_and_wit
     assert (outcome.code, [one.status for one in done.handed]) == (0, ["COMPLETED_WITH_ISSUES"])
     assert outcome.out.startswith(f"1 deliveries of four vendors, into {world.platform.settings.home}\n")
     assert f"--home {world.platform.settings.home} export performance_data -o performance_data.csv" in " ".join(outcome.out.split())
+    pipelines_end(monkeypatch, None)
+    outcome, done = done_by(world, "demo")
+    assert (outcome.code, [one.status for one in done.handed]) == (3, ["PROCESSING"])
     pipelines_end(monkeypatch, BROKEN)
     outcome, done = done_by(world, "demo")
     assert (outcome.code, done.failures) == (1, [BROKEN_PIPELINE])
