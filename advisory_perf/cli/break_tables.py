@@ -6,17 +6,14 @@ from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import amount
 from advisory_perf.contracts.enums import BreakStatus
 from advisory_perf.reconciliation.breaks import Break
-from advisory_perf.warehouse.conditions import Condition, queried_where
+from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
-
-RELATION = "reconciliation_breaks"
+from advisory_perf.warehouse.queries import stored_breaks
 
 
 def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
     """One line a break: whole deliveries first, then the oldest."""
-    rows = queried_where(
-        warehouse, RELATION, "SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id", where
-    )
+    rows = stored_breaks(warehouse, where)
     reported = ("break", "vendor", "account", "figure", "since", "until")
     table = titled(f"Breaks: {rows.height:,}", reported, numbers=("valuations", "days", "amount"))
     for heading in ("cause", "status"):

@@ -18,14 +18,15 @@ def breaks_list(
     home: Home = None,
 ) -> None:
     """Prints the breaks, those of whole deliveries and the oldest first."""
-    from advisory_perf.cli.break_tables import RELATION, breaks_table
+    from advisory_perf.cli.break_tables import breaks_table
     from advisory_perf.contracts.enums import BreakStatus
+    from advisory_perf.warehouse.queries import BREAKS
 
     known = [*(one.value.lower() for one in BreakStatus), "all"]
     if status.lower() not in known:
         raise typer.BadParameter(f"{status} is not one of {', '.join(known)}", param_hint="--status")
     chosen = {"data_source": vendor, "status": None if status.lower() == "all" else status.upper()}
-    print_or_export(settings_of(context, home), RELATION, chosen, form, breaks_table)
+    print_or_export(settings_of(context, home), BREAKS, chosen, form, breaks_table)
 
 
 @app.command("sign-off")

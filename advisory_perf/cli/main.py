@@ -262,10 +262,11 @@ def quarantine_list(
     home: Home = None,
 ) -> None:
     """Prints the rows in quarantine: line, code, why, and their cells as they came."""
-    from advisory_perf.cli.quarantine_tables import RELATION, quarantine_table
+    from advisory_perf.cli.quarantine_tables import quarantine_table
+    from advisory_perf.warehouse.queries import QUARANTINE
 
     chosen = {"vendor": vendor, "delivery_id": delivery, "code": code}
-    print_or_export(settings_of(context, home), RELATION, chosen, form, quarantine_table)
+    print_or_export(settings_of(context, home), QUARANTINE, chosen, form, quarantine_table)
 
 
 @quarantine_app.command("replay")

@@ -9,20 +9,14 @@ from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import UNKNOWN_VENDOR
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.warehouse.conditions import Condition, queried_where
+from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
-
-RELATION = "quarantine"
+from advisory_perf.warehouse.queries import quarantined
 
 
 def quarantine_table(warehouse: Warehouse, where: Condition) -> Table:
     """One line a row in quarantine: where it stands, why it is there, and its cells as they came."""
-    rows = queried_where(
-        warehouse,
-        RELATION,
-        "SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3",
-        where,
-    )
+    rows = quarantined(warehouse, where)
     table = titled(f"Quarantine: {rows.height:,} rows", ("vendor", "delivery", "line", "code", "why", "cells"), lines=True)
     for row in rows.iter_rows():
         add_row(table, *row)

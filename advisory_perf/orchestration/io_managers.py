@@ -20,7 +20,7 @@ from advisory_perf.orchestration.pipelines.positions import STAGES, found_in_win
 from advisory_perf.orchestration.resources import LOCKS, take_pipeline
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
-from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
+from advisory_perf.positions.accounts_store import latest_positions, registered_accounts, upsert_accounts
 from advisory_perf.positions.completeness import found_missing
 from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.reconciliation.breaks import publish_breaks
@@ -156,4 +156,4 @@ class AccountsIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:  # noqa: ARG002 - Dagster's signature
         """The register as the warehouse has it."""
-        return self._platform.warehouse.query("SELECT * FROM accounts ORDER BY data_source, account_id")
+        return registered_accounts(self._platform.warehouse)

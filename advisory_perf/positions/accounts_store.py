@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.tables import ACCOUNTS
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 
 _TEXTS = ("account_name", "portfolio_id", "client_id", "currency")
@@ -29,6 +30,12 @@ _LATEST_POSITIONS: LiteralString = """
     WHERE %(vendor)s::text IS NULL OR account.data_source = %(vendor)s
     ORDER BY account.data_source, account.account_id
 """
+
+
+def registered_accounts(warehouse: Warehouse, vendor: str | None = None) -> pl.DataFrame:
+    """ACCOUNTS as the warehouse has it, all of it or a vendor's, by vendor and account."""
+    statement = "SELECT * FROM accounts WHERE %(vendor)s::text IS NULL OR data_source = %(vendor)s ORDER BY data_source, account_id"
+    return warehouse.query(statement, {"vendor": vendor})
 
 
 def latest_positions(connection: psycopg.Connection, vendor: str | None = None) -> pl.DataFrame:

@@ -1,8 +1,24 @@
-"""Small reads of the warehouse for a person: what a delivery came to, and where a vendor stands."""
+"""Reads of the warehouse for a person: what a delivery came to, where a vendor stands, what is open and what is in quarantine."""
 
 import polars as pl
 
+from advisory_perf.warehouse.conditions import Condition, queried_where
 from advisory_perf.warehouse.connection import Warehouse
+
+BREAKS = "reconciliation_breaks"
+QUARANTINE = "quarantine"
+
+
+def stored_breaks(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
+    """The rows of reconciliation_breaks for which the condition holds: whole deliveries first, then the oldest."""
+    statement = "SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id"
+    return queried_where(warehouse, BREAKS, statement, where)
+
+
+def quarantined(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
+    """The rows in quarantine for which the condition holds: vendor, delivery_id, line_number, code, reason, raw_row, in this order."""
+    statement = "SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3"
+    return queried_where(warehouse, QUARANTINE, statement, where)
 
 
 def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float | None]:

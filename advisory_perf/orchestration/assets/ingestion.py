@@ -40,6 +40,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
+from advisory_perf.positions.accounts_store import registered_accounts
 from advisory_perf.settings import Settings
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.locks import Locks
@@ -289,7 +290,7 @@ def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
     """The accounts of the vendor that the warehouse has, where its feed takes no others; else None."""
     if feed.accounts == "open":
         return None
-    return platform.warehouse.query("SELECT account_id FROM accounts WHERE data_source = %s", [feed.vendor])
+    return registered_accounts(platform.warehouse, feed.vendor).select("account_id")
 
 
 def of_delivered(validated: Validated) -> list[Finding]:
