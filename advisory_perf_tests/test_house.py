@@ -43,7 +43,7 @@ def test_one_word_stands_for_one_thing() -> None:
     found = [
         (file.name, number, line.strip())
         for file in files
-        if file.name != "CHANGELOG.md"
+        if file.name not in {"CHANGELOG.md", "glossary.md"}
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
         if _OTHER_WORDS.search(line)
     ]

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tolerance import Allowance
-from advisory_perf.feeds.file_layout import FrozenModel
+from advisory_perf.feeds.frozen import FrozenModel
 
 RESIDUAL_BASE, LARGE_FLOW = Decimal("0.001"), Decimal("0.1")
 """What a feed says of residuals and large flows unless it says otherwise; GIPS leaves the level of a large flow to the firm."""

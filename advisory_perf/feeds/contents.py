@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from advisory_perf.feeds.expressions import compiled
 from advisory_perf.feeds.fields import MONEY_FIELDS
-from advisory_perf.feeds.file_layout import FrozenModel
+from advisory_perf.feeds.frozen import FrozenModel
 
 
 class FooterRule(FrozenModel):

@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.contracts.windows import last_day_of, window_of
-from advisory_perf.feeds.file_layout import FrozenModel, known_zone
+from advisory_perf.feeds.file_layout import known_zone
+from advisory_perf.feeds.frozen import FrozenModel
 
 _SATURDAY = 5
 _DAY = timedelta(days=1)

@@ -31,7 +31,8 @@ from advisory_perf.feeds.fields import (
     RETURN_FIELDS,
     VENDOR_RETURN,
 )
-from advisory_perf.feeds.file_layout import Files, FrozenModel
+from advisory_perf.feeds.file_layout import Files
+from advisory_perf.feeds.frozen import FrozenModel
 from advisory_perf.feeds.names import folded
 from advisory_perf.feeds.sources import Numbers, Source
 

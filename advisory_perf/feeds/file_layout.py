@@ -4,19 +4,19 @@ Models only. What the cells mean (notation, sign, scale, conventions) is in ``fe
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from advisory_perf.feeds.date_formats import tells_days
 from advisory_perf.feeds.expressions import all_found, compiled, first_found, without
-from advisory_perf.feeds.names import folded, matched
+from advisory_perf.feeds.frozen import FrozenModel, as_tuple
+from advisory_perf.feeds.reshaping import Pivot, Unpivot
 
 _PACKED = (".gz", ".zip")
-_VALUE_GROUP = "column"
 _LONGEST_MARK = 8
 """Characters of a delimiter or line end."""
 _NAMED_DAYS = re.compile(
@@ -25,19 +25,6 @@ _NAMED_DAYS = re.compile(
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-_. ]?(?:19|20)?\d\d(?!\d)"
 )
 """A day or month in a name, in lower case."""
-
-
-class FrozenModel(BaseModel):
-    """What every part of a feed is: no key that nobody knows, and no change after it was read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _null_is_a_word(cls, value: object, info: ValidationInfo) -> object:
-        """YAML reads a bare ``null`` as nothing: where it is one of a key's choices, it is the word."""
-        choices = get_args(cls.model_fields[info.field_name].annotation) if info.field_name is not None else ()
-        return "null" if value is None and "null" in choices else value
 
 
 def known_zone(name: str) -> str:
@@ -121,10 +108,6 @@ class Excel(FrozenModel):
     formulas: Literal["accept", "warn"] = "warn"
 
 
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 class Json(FrozenModel):
     """Where in a JSON document the rows are: dotted path to an array, empty for the document itself.
 
@@ -135,7 +118,7 @@ class Json(FrozenModel):
 
     rows_at: str = ""
     lines: bool = False
-    key_as: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    key_as: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
 
     @model_validator(mode="after")
     def _lines_have_no_path(self) -> Self:
@@ -143,73 +126,6 @@ class Json(FrozenModel):
             raise ValueError("rows_at and key_as are for one document; with lines: true every line is a row")
         if len(set(self.key_as)) < len(self.key_as) or not all(self.key_as):
             raise ValueError("key_as must name a different column for each level of keys")
-        return self
-
-
-class Unpivot(FrozenModel):
-    """Columns that are periods, to be turned into rows: one for each line and period (csv, excel).
-
-    ``header`` is a regular expression that such a column's name matches from end to end. Each of its named groups becomes a column
-    of that name, with the text that it found; only the group ``column`` says instead which of ``values`` the cell goes to, and may
-    be left out where there is but one.
-    """
-
-    header: str
-    values: tuple[str, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _groups_tell_all(self) -> Self:
-        groups = compiled(self.header).names
-        if not self.period_columns:
-            raise ValueError("header must have a named group, such as (?P<day>…), around what tells the period")
-        if len(self.values) > 1 and _VALUE_GROUP not in groups:
-            raise ValueError(f"header must have a group (?P<{_VALUE_GROUP}>…) that finds which of the values a column holds")
-        return self
-
-    @property
-    def period_columns(self) -> tuple[str, ...]:
-        """The columns that are read out of the header."""
-        return tuple(name for name in compiled(self.header).names if name != _VALUE_GROUP)
-
-    @property
-    def made_columns(self) -> frozenset[str]:
-        """The columns that no line of the file names as such."""
-        return frozenset({*self.period_columns, *self.values})
-
-    def found_in(self, name: str) -> tuple[str | None, tuple[str, ...]]:
-        """Which value a column holds and for which period, in any case; no value where it is a column like others."""
-        return self.found_in_all([name])[0]
-
-    def found_in_all(self, names: Sequence[str]) -> list[tuple[str | None, tuple[str, ...]]]:
-        """The same for several columns."""
-        values = {folded(value): value for value in self.values}
-        inferred: list[tuple[str | None, tuple[str, ...]]] = []
-        for groups in matched(self.header, names):
-            if groups is None:
-                inferred.append((None, ()))
-                continue
-            value = values.get(folded(groups.get(_VALUE_GROUP, self.values[0])))
-            inferred.append((value, tuple(groups[group] for group in self.period_columns)))
-        return inferred
-
-
-class Pivot(FrozenModel):
-    """Lines of a name and a value, to be turned into columns: the cells of ``values`` become those of the columns in ``names``.
-
-    Lines are of one row where they agree in the columns ``by``, or, without them, from one line whose name is ``begins`` to the next.
-    """
-
-    names: str = Field(min_length=1)
-    values: str = Field(min_length=1)
-    by: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-    begins: str | None = Field(default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _rows_are_distinguished(self) -> Self:
-        if bool(self.by) == (self.begins is not None):
-            raise ValueError("pivot needs by, the columns that a row's lines have in common, or begins, the name of a row's first line")
-        if len({self.names, self.values, *self.by}) < len(self.by) + 2:
-            raise ValueError("pivot: names, values and by must be different columns")
         return self
 
 

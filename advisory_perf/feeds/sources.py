@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from advisory_perf.contracts.columns import MONEY_SCALE
 from advisory_perf.contracts.enums import ReturnPeriod
 from advisory_perf.feeds.expressions import compiled
-from advisory_perf.feeds.file_layout import FrozenModel
+from advisory_perf.feeds.frozen import FrozenModel
 
 INDIAN = "indian"
 """The grouping of lakhs and crores: commas between two digits each, and before the last three."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import polars as pl
 
 from advisory_perf.feeds.fields import MONEY_FIELDS
-from advisory_perf.feeds.file_layout import Pivot
 from advisory_perf.feeds.names import folded
+from advisory_perf.feeds.reshaping import Pivot
 from advisory_perf.feeds.units import unit_in
 from advisory_perf.ingestion.limits import cells_allowed
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns, missing_columns, set_aside

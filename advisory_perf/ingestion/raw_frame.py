@@ -16,8 +16,8 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.file_layout import Unpivot
 from advisory_perf.feeds.names import INVISIBLE, folded, listed, repeated, visible, without_repeats
+from advisory_perf.feeds.reshaping import Unpivot
 from advisory_perf.feeds.suggestions import proposed_changes, renamed_by_a_unit
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.notices import Notice

@@ -9,8 +9,8 @@ from functools import reduce
 import polars as pl
 
 from advisory_perf.feeds.fields import MONEY_FIELDS
-from advisory_perf.feeds.file_layout import Unpivot
 from advisory_perf.feeds.names import folded, visible
+from advisory_perf.feeds.reshaping import Unpivot
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.feeds.units import unit_in
 from advisory_perf.ingestion.limits import cells_allowed

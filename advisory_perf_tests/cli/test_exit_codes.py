@@ -3,8 +3,7 @@
 What a command calls below itself is left to its own tests: pipelines end here as a case says, by the function that runs a job.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock, patch
@@ -378,46 +377,3 @@ def test_feeds_are_checked_one_or_all(world: World, tmp_path: Path) -> None:
     assert in_process("feeds", "check", world=world).out.count("ok  ") == 5
     broken = in_process("feeds", "check", a_file(tmp_path, "x.yaml", "vendor: x\n"))
     assert (broken.code, broken.out, f"{tmp_path / 'x.yaml'}: " in broken.sentence) == (1, "", True)
-
-
-# wrong usage ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["nonsense"], "No such command"),
-        (["demo", "x"], "unexpected extra argument"),
-        (["run"], "Missing argument"),
-        (["run", "none.csv"], "does not exist"),
-        (["run", "{file}", "--vendor", "nobody"], "nobody has no feed; the vendors are vendor_a, "),
-        (["dev", "--port", "x"], "Invalid value"),
-        (["platform", "--nonsense"], "No such option"),
-        (["page", "--port", "x"], "Invalid value"),
-        (["health", "--port", "x"], "Invalid value"),
-        (["migrate", "x"], "unexpected extra argument"),
-        (["doctor", "x"], "unexpected extra argument"),
-        (["feeds", "check", "none.yaml"], "does not exist"),
-        (["feeds", "detect"], "Missing argument"),
-        (["quarantine", "list", "--format", "xml"], "xml is not one of table, csv, ndjson, parquet"),
-        (["quarantine", "replay", "--vendor", "nobody"], "nobody has no feed"),
-        (["quarantine", "replay", "--vendor", "vendor_a", "--delivery", "x"], "give one of --vendor and --delivery"),
-        (["breaks", "list", "--status", "shut"], "shut is not one of open, "),
-        (["breaks", "list", "--format", "xml"], "xml is not one of table, csv, ndjson, parquet"),
-        (["breaks", "sign-off", "B-1", "--by", "Ann"], "Missing option"),
-        (["alerts", "list", "x"], "unexpected extra argument"),
-        (["alerts", "resolve", "x"], "Invalid value"),
-        (["alerts", "test", "x"], "unexpected extra argument"),
-        (["export", "accounts", "--format", "xml"], "xml is not one of csv, ndjson, parquet"),
-        (["export", "accounts", "--format", "ndjson", "--for-spreadsheets"], "only a csv is made for spreadsheets; ndjson keeps"),
-        (["upkeep", "x"], "unexpected extra argument"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_wrong_usage_ends_each_command_with_2_before_anything_is_opened(arguments: Sequence[str], says: str, tmp_path: Path) -> None:
-    file = a_file(tmp_path, "vendor_a_performance_1.csv", "x")
-    with patch(OPENING, Mock(side_effect=AssertionError("it was opened"))):
-        outcome = in_process(*(one.format(file=file) for one in arguments), ADVISORY_PERF_HOME=tmp_path / "home")
-    assert (outcome.code, outcome.out) == (2, "")
-    assert says in " ".join(outcome.err.replace("│", " ").split())
-    assert os.listdir(tmp_path) == [file.name]  # noqa: PTH208 - its home is not made

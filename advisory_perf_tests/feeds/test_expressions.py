@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.feeds.expressions import all_found, compiled, first_found, matches, without
-from advisory_perf.feeds.file_layout import Stated, Unpivot
+from advisory_perf.feeds.file_layout import Stated
 from advisory_perf.feeds.names import matched
+from advisory_perf.feeds.reshaping import Unpivot
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import a_feed_of
 

@@ -11,14 +11,13 @@ import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from advisory_perf.feeds.file_layout import Csv
-from advisory_perf.feeds.names import listed
 from advisory_perf.ingestion.file_constants import with_stated
 from advisory_perf.ingestion.formats.csv_decoding import Blocks, count_of, fewest_misfits, has_lone_returns, refuse_too_large, text_of
 from advisory_perf.ingestion.formats.csv_dialects import Dialect, dialect_of
@@ -31,6 +30,14 @@ from advisory_perf.ingestion.formats.csv_strict import (
     refuse_a_broken_header,
     replaced,
     without,
+)
+from advisory_perf.ingestion.formats.csv_tables import (
+    MOST_SUSPECTS,
+    csv_dialect,
+    line_cells,
+    of_one_kind,
+    refuse_a_second_table,
+    up_to_a_blank_line,
 )
 from advisory_perf.ingestion.headers import named_header, notice_units_above, other_width, refuse_a_header, refuse_rows_above
 from advisory_perf.ingestion.limits import cells_allowed
@@ -61,9 +68,6 @@ _SURPLUS = ""
 _INDEX = " "
 """The column before the first one of the header, likewise."""
 _UNREADABLE = "holds lines that do not divide into rows, or too many that are no rows; send it again as the feed says"
-_HAS_DIGIT = r"[0-9]"
-_FEWEST_COLUMNS, _MOST_SUSPECTS = 3, 1_000
-"""A line of fewer words is a remark, not the header of a further table; where more lines are suspect, no line is in order."""
 
 
 def read_csv(content: bytes, reading: Reading, *, block_bytes: int = _BLOCK_BYTES) -> pl.DataFrame:
@@ -85,7 +89,7 @@ def read_csv(content: bytes, reading: Reading, *, block_bytes: int = _BLOCK_BYTE
 def _titled(raw: pl.DataFrame, header: Header, dialect: Dialect) -> pl.DataFrame:
     layout = dialect.reading.feed.files.csv
     return with_titles(
-        raw, dialect.reading, above=header.above, split=lambda text: _cells(text, layout) or [text], separator=layout.delimiter
+        raw, dialect.reading, above=header.above, split=lambda text: line_cells(text, layout) or [text], separator=layout.delimiter
     )
 
 
@@ -123,30 +127,20 @@ def _of_the_table(raw: pl.DataFrame, header: Header, reading: Reading) -> tuple[
         raw = _without_index(raw, reading)
         header = replace(header, names=header.names[1:])
     if layout.block is not None:
-        raw = _up_to_a_blank_line(raw)
+        raw = up_to_a_blank_line(raw)
     raw = without_blank_lines(raw)
     if layout.record_prefix is not None:
-        raw = _of_one_kind(raw, layout.record_prefix, layout.delimiter)
+        raw = of_one_kind(raw, layout.record_prefix, layout.delimiter)
     if reading.feed.files.header is not None:
         _refuse_another_layout(raw, reading)
     raw = without_repeated_headers(raw, header, reading.feed, separator=layout.delimiter)
     if layout.block is None:
-        _refuse_a_second_table(raw, reading)
+        refuse_a_second_table(raw, reading)
     return raw, header
 
 
 def _ends(text: bytes) -> bool:
     return text.endswith((b"\n", b"\r"))
-
-
-def _dialect(layout: Csv) -> dict[str, Any]:
-    """The feed's layout in the words of Python's own reader, which reads headers and single lines."""
-    return {
-        "delimiter": layout.delimiter,
-        "doublequote": layout.escape == "doubled",
-        "escapechar": "\\" if layout.escape == "backslash" else None,
-        **({"quoting": csv.QUOTE_NONE} if layout.quote == "none" else {"quotechar": layout.quote}),
-    }
 
 
 def _header(text: bytes, reading: Reading) -> tuple[Header, int]:
@@ -158,7 +152,7 @@ def _header(text: bytes, reading: Reading) -> tuple[Header, int]:
     last_lines: list[int] = []
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     lines.seek(begin)
-    reader = csv.reader(lines, **_dialect(layout))
+    reader = csv.reader(lines, **csv_dialect(layout))
 
     def rows() -> Iterator[list[str]]:
         for row in itertools.islice(reader, DEEPEST_HEADER):
@@ -302,19 +296,11 @@ def _closed(raw: pl.DataFrame, text: bytes, header: Header, reading: Reading) ->
         is_last = pl.int_range(pl.len()) == pl.len() - 1
         return raw.with_columns(pl.when(is_last).then(pl.lit("E_TORN")).otherwise(MARK).alias(MARK))
     footers = tuple(start for rule in reading.feed.footer for start in rule.starts_with)
-    has_less = raw[MARK][-1] != BROKEN and len(_cells(misfit, layout)) < len(header.names)
+    has_less = raw[MARK][-1] != BROKEN and len(line_cells(misfit, layout)) < len(header.names)
     if misfit.strip() and has_less and not misfit.strip(" \"'").startswith(footers):
         line = raw[LINE_NUMBER][-1]
         raise reading.refused("E_TORN", f"ends within line {line}, which lacks cells and a line end, so it was cut short; send it again")
     return raw
-
-
-def _cells(line: str, layout: Csv) -> list[str]:
-    """The cells of one line that does not fit; none where it is ambiguous."""
-    try:
-        return next(csv.reader(io.StringIO(line, newline=""), strict=True, **_dialect(layout)), [])
-    except csv.Error:
-        return []
 
 
 def _without_surplus(raw: pl.DataFrame, layout: Csv) -> pl.DataFrame:
@@ -325,7 +311,7 @@ def _without_surplus(raw: pl.DataFrame, layout: Csv) -> pl.DataFrame:
     names = cell_columns(raw)[:-1]
     raw = set_aside(raw, pl.col(cell(_SURPLUS)).str.strip_chars() != "", separator=layout.delimiter, mark="E_FIELDS").drop(cell(_SURPLUS))
     texts = raw.filter(pl.col(MARK) == "E_FIELDS").select(LINE_NUMBER, MISFIT).rows()
-    whole = [[line, *cells] for line, text in texts if len(cells := _cells(text, layout)) == len(names)]
+    whole = [[line, *cells] for line, text in texts if len(cells := line_cells(text, layout)) == len(names)]
     if not whole:
         return raw
     rows = pl.DataFrame(whole, schema={LINE_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}, orient="row")
@@ -339,8 +325,8 @@ def _without_index(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     """
     layout, number = reading.feed.files.csv, cell(_INDEX)
     width = len(cell_columns(raw)) - 1 - layout.trailing_delimiter
-    texts = raw.filter(pl.col(MARK) == "E_FIELDS")[MISFIT].head(_MOST_SUSPECTS)
-    if sum(len(_cells(text, layout)) == width for text in texts) > raw[MISFIT].null_count():
+    texts = raw.filter(pl.col(MARK) == "E_FIELDS")[MISFIT].head(MOST_SUSPECTS)
+    if sum(len(line_cells(text, layout)) == width for text in texts) > raw[MISFIT].null_count():
         raise reading.refused(
             "E_DRIFT", "has no more cells in its rows than names in its header; take csv: index_column out of the feed if that is right"
         )
@@ -355,57 +341,4 @@ def _refuse_another_layout(raw: pl.DataFrame, reading: Reading) -> None:
         refuse_a_header(whole.select(cell_columns(raw)).row(0), whole[LINE_NUMBER].item(), reading)
     elif raw.height:
         line, text = raw.select(LINE_NUMBER, MISFIT).row(0)
-        raise other_width(len(_cells(text or "", reading.feed.files.csv)), line, reading)
-
-
-def _up_to_a_blank_line(raw: pl.DataFrame) -> pl.DataFrame:
-    blank = pl.all_horizontal(pl.col(name).fill_null("").str.strip_chars() == "" for name in [MISFIT, *cell_columns(raw)])
-    return raw.filter(~blank.cum_max())
-
-
-def _of_one_kind(raw: pl.DataFrame, prefix: str, delimiter: str) -> pl.DataFrame:
-    """The raw rows without the column that says the kind of each line; lines of another kind are footers.
-
-    A line whose quotes are broken is none where its kind does not stand plainly in front, or where they join it with a row.
-    """
-    kind = cell_columns(raw)[0]
-    raw = set_aside(raw, pl.col(MISFIT).is_null() & (pl.col(kind).str.strip_chars() != prefix), separator=delimiter)
-    first = pl.col(MISFIT).str.split(delimiter).list.first()
-    is_row = first.str.strip_chars(" \t\"'") == prefix
-    holds_a_row = pl.any_horizontal(pl.col(MISFIT).str.contains(f"\n{quote}{prefix}", literal=True) for quote in ("", '"', "'"))
-    hides = holds_a_row | ((pl.col(MARK) == BROKEN) & first.str.contains(r"[\"']"))
-    return raw.with_columns(pl.when(is_row | hides | pl.col(MISFIT).is_null()).then(MARK).alias(MARK)).drop(kind)
-
-
-def _refuse_a_second_table(raw: pl.DataFrame, reading: Reading) -> None:
-    """E_MULTI_TABLE where a line of words only is followed by a line of as many cells with figures in them."""
-    layout = reading.feed.files.csv
-    day = cell(reading.feed.columns["as_of_date"].from_)
-    if day not in raw.columns:
-        return
-    inferred = pl.coalesce(MISFIT, day)
-    numbered = raw.with_row_index("place")
-    suspects = numbered.filter(
-        (inferred != "") & ~inferred.str.contains(_HAS_DIGIT) & pl.col(MARK).is_not_null().or_(pl.col(MISFIT).is_null())
-    )
-    for place, line in suspects.select("place", LINE_NUMBER).head(_MOST_SUSPECTS).iter_rows():
-        words, following = (_row_cells(raw, at, layout) for at in (place, place + 1))
-        named = [word for word in words if word]
-        is_header = len(named) >= _FEWEST_COLUMNS and len(set(named)) == len(named) and not any(map(_has_digit, named))
-        if is_header and len(following) == len(words) and any(map(_has_digit, following)):
-            raise reading.refused(
-                "E_MULTI_TABLE",
-                f"a second table begins in line {line} ({listed(named[:4])}, …); say in the feed with csv: block which one is meant",
-            )
-
-
-def _row_cells(raw: pl.DataFrame, place: int, layout: Csv) -> list[str]:
-    if place >= raw.height:
-        return []
-    row = raw.row(place, named=True)
-    values = _cells(row[MISFIT], layout) if row[MISFIT] is not None else [row[name] for name in cell_columns(raw)]
-    return [(value or "").strip() for value in values]
-
-
-def _has_digit(text: str) -> bool:
-    return any(character.isdecimal() for character in text)
+        raise other_width(len(line_cells(text or "", reading.feed.files.csv)), line, reading)

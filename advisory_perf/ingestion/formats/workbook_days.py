@@ -11,8 +11,8 @@ import polars as pl
 
 from advisory_perf.feeds.date_formats import EXCEL_SERIAL
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.file_layout import Unpivot
 from advisory_perf.feeds.names import matched, visible
+from advisory_perf.feeds.reshaping import Unpivot
 from advisory_perf.ingestion.pivot import are_among
 from advisory_perf.ingestion.raw_frame import CELL, cell, cell_columns
 
