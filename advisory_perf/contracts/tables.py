@@ -40,6 +40,24 @@ class Table:
         return self.polars_schema.to_frame()
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedTable:
+    """A stage's table as the warehouse has it: by month of ``as_of_date``, one vendor's days replaced at a time.
+
+    ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
+    was last found to be so.
+    """
+
+    table: Table
+    history: str | None = None
+    renewed: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The relation's name, which is the stage's."""
+        return self.table.name
+
+
 WHO_AND_WHEN = ("account_id", "as_of_date")
 
 _POSITION = (
@@ -202,6 +220,11 @@ ACCOUNTS = Table(
     ),
     ("data_source", "account_id"),
 )
+
+PUBLISHED_RESULTS = PublishedTable(RECONCILIATION_RESULTS, renewed="reconciliation_date")
+PUBLISHED_PERFORMANCE = PublishedTable(PERFORMANCE_DATA, history="performance_data_history")
+PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PERFORMANCE)
+"""Every published table, in the order in which a publication writes them."""
 
 TABLES: dict[str, Table] = {
     table.name: table

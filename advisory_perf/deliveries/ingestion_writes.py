@@ -4,7 +4,7 @@ Until then the lake's rows of the delivery are none that a pipeline may read: th
 or of two. A note of a run that has ended asks for the delivery to be ingested again.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import psycopg
@@ -31,9 +31,15 @@ class IngestionInDoubt:
     delivery_id: str
 
 
-def note_ingestion(warehouse: Warehouse, vendor: str, delivery_id: str, *, run_id: str) -> int:
-    """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off."""
+def note_ingestion(
+    warehouse: Warehouse, vendor: str, delivery_id: str, *, run_id: str, confirm: Callable[[psycopg.Connection], object]
+) -> int:
+    """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off.
+
+    ``confirm`` raises where the run has lost the delivery already, and nothing is noted.
+    """
     with warehouse.connect() as connection:
+        confirm(connection)
         (number,) = connection.execute(
             "INSERT INTO ingestion_writes (vendor, delivery_id, run_id) VALUES (%s, %s, %s) RETURNING id", [vendor, delivery_id, run_id]
         ).fetchone() or (0,)

@@ -46,6 +46,7 @@ def _source(value: object) -> object:
 class Feed(FrozenModel):
     """One vendor's contract."""
 
+    dataset: Literal["positions"] = "positions"
     vendor: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
     title: str
     owners: tuple[str, ...] = ()

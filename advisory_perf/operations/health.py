@@ -16,7 +16,7 @@ from psycopg import sql
 from advisory_perf.alerts.channels import channel_of
 from advisory_perf.alerts.outbox import Outbox, Waiting
 from advisory_perf.contracts.enums import DeliveryStatus, Severity
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import AdvisoryPerfError
@@ -141,7 +141,7 @@ def warehouse_health(warehouse: Warehouse) -> list[Finding]:
 def partition_health(warehouse: Warehouse) -> list[Finding]:
     """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
     findings = []
-    for table in (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name):
+    for table in (one.name for one in reversed(PUBLISHED)):
         findings += reported(f"partitions: {table}", partial(_partitions, warehouse, table))
     findings += reported("indexes", partial(_indexes, warehouse))
     findings += reported("constraints", partial(_constraints, warehouse))

@@ -83,7 +83,7 @@ def is_blocked(findings: Sequence[Finding]) -> bool:
     return any(finding.rule.hard and not finding.is_good for finding in findings)
 
 
-def audited(findings: Sequence[Finding], output: dg.Output[pl.DataFrame], asset_key: dg.AssetKey) -> Iterator[object]:
+def audited(findings: Sequence[Finding], output: dg.Output[Any], asset_key: dg.AssetKey) -> Iterator[object]:
     """Check results first, and the output only if no hard rule fails: write, audit, publish."""
     for finding in findings:
         yield finding.result(asset_key)

@@ -4,6 +4,7 @@
 """
 
 import warnings
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -14,7 +15,9 @@ from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOMan
 from advisory_perf.orchestration.jobs.abandon_delivery import abandoning_job
 from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_job
 from advisory_perf.orchestration.jobs.upkeep import upkeep_job, upkeep_schedule
-from advisory_perf.orchestration.resources import LOCKS, locks_of_a_run
+from advisory_perf.orchestration.pipelines.model import Pipeline
+from advisory_perf.orchestration.pipelines.registry import PIPELINES
+from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run, stores_of_a_run
 from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
 from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.sensors.pulse import pulse_sensor
@@ -22,20 +25,20 @@ from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
+def build_definitions(settings: Settings, *, pipelines: Mapping[str, Pipeline] = PIPELINES) -> dg.Definitions:
     """Every asset, check, job and sensor of an installation."""
     with warnings.catch_warnings():
         # pinned, and covered by tests: backfill policies, column schemas, partition mappings
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _definitions(open_platform(settings))
+        return _definitions(open_platform(settings), pipelines)
 
 
-def _definitions(platform: Platform) -> dg.Definitions:
+def _definitions(platform: Platform, pipelines: Mapping[str, Pipeline]) -> dg.Definitions:
     feeds = list(platform.feeds.values())
     level = platform.settings.log_level
     ingestion_jobs = [ingestion_job(feed, log_level=level) for feed in feeds]
-    pipeline_jobs = [pipeline_job(feed, log_level=level) for feed in feeds]
+    pipeline_jobs = [pipeline_job(feed, pipelines[feed.dataset], log_level=level) for feed in feeds]
     rejecting, abandoning, upkeep = unclaimed_job(platform), abandoning_job(platform), upkeep_job(platform)
     sensors = [
         arrivals_sensor(platform, [*ingestion_jobs, rejecting, abandoning]),
@@ -45,17 +48,19 @@ def _definitions(platform: Platform) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=[
-            *(asset for feed in feeds for asset in (*ingestion_assets(feed, platform), *pipeline_assets(feed, platform))),
+            *(asset for feed in feeds for asset in ingestion_assets(feed, platform)),
+            *(asset for feed in feeds for asset in pipeline_assets(feed, pipelines[feed.dataset], platform)),
             accounts_asset(platform),
         ],
         jobs=[*ingestion_jobs, *pipeline_jobs, rejecting, abandoning, upkeep],
         schedules=[upkeep_schedule(platform, upkeep)],
         sensors=[*sensors, pulse_sensor(platform, sensors)],
         resources={
-            "lake": under_locks(platform, LakeIOManager),
-            "published": under_locks(platform, PublishingIOManager),
+            "lake": under_locks(LakeIOManager),
+            "published": under_locks(PublishingIOManager),
             "accounts": AccountsIOManager(platform),
             LOCKS: locks_of_a_run(platform),
+            STORES: stores_of_a_run(platform),
         },
         executor=dg.in_process_executor,
     )

@@ -6,24 +6,18 @@ was not can be distinguished. Everything downstream reads from the lake, also wh
 
 import dagster as dg
 import polars as pl
-import psycopg
 
-from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
 from advisory_perf.contracts.windows import WindowRange, window_expr
-from advisory_perf.deliveries.alerts import follow_issues
-from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.ingestion_writes import note_ingestion, strike_off_ingestion
-from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.errors import LakeError
 from advisory_perf.orchestration.partitions import range_of_keys
-from advisory_perf.orchestration.pipelines.positions import STAGES, found_in_windows
-from advisory_perf.orchestration.resources import LOCKS, take_pipeline
+from advisory_perf.orchestration.pipelines.model import Computed
+from advisory_perf.orchestration.resources import LOCKS, STORES, take_pipeline
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, registered_accounts, upsert_accounts
-from advisory_perf.positions.completeness import found_missing
-from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
-from advisory_perf.reconciliation.breaks import publish_breaks
+from advisory_perf.positions.publication import lock_publication, publish_slices
 from advisory_perf.warehouse.lake_writes import note_write, strike_off
 from advisory_perf.warehouse.locks import Locks
 
@@ -39,22 +33,23 @@ class LakeIOManager(dg.IOManager):
         self._platform = platform
         self._locks = locks
 
-    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Computed) -> None:
         """Replaces the run's partitions of the asset by the frame's rows, as long as the run has its lock."""
         vendor, stage = context.asset_key.path
-        keys = list(context.asset_partition_keys)
+        warehouse = self._platform.warehouse  # noted before the lock is kept, so that a run has one connection beside that of its locks
+        keys, rows = list(context.asset_partition_keys), obj.rows if isinstance(obj, Computed) else obj
         if _dimension(context) == DELIVERY:
+            ingestion = note_ingestion(warehouse, vendor, keys[0], run_id=context.run_id, confirm=self._locks.confirm)
             with self._locks.kept() as connection:
-                ingestion = note_ingestion(self._platform.warehouse, vendor, keys[0], run_id=context.run_id)
-                self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: obj})
+                self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: rows})
                 if stage not in _VALIDATED:
                     strike_off_ingestion(connection, ingestion)
             return
         windows = range_of_keys(keys, self._platform.feeds[vendor])
-        partitions = split_by_window(obj, windows, keys)
+        partitions = split_by_window(rows, windows, keys)
+        days = {"first": windows.first_day, "last": windows.last_day}
+        write = note_write(warehouse, vendor, **days, run_id=context.run_id, confirm=self._locks.confirm)
         with self._locks.kept() as connection:
-            days = {"first": windows.first_day, "last": windows.last_day}
-            write = note_write(self._platform.warehouse, vendor, **days, run_id=context.run_id)
             self._platform.lake.write_partitions(stage, vendor, WINDOW, partitions)
             strike_off(connection, write)
 
@@ -67,55 +62,38 @@ class LakeIOManager(dg.IOManager):
 
 
 class PublishingIOManager(LakeIOManager):
-    """Parquet in the lake; with performance_data, everything that a publication changes in the warehouse, in one transaction.
+    """Parquet in the lake; with a pipeline's last stage, everything that a publication changes in the warehouse, in one transaction.
 
-    That is both published tables, the vendor's accounts, the day's totals, the ledger, the breaks, what was found besides and alerts:
-    no reader sees one without the others, and a run that is cut short has published all or nothing.
+    No reader sees one part without the others, and a run that is cut short has published all or nothing.
     """
 
-    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Computed) -> None:
         """Lake first, so that the warehouse never has rows that cannot be traced; metadata says what changed."""
         super().handle_output(context, obj)
-        vendor, stage = context.asset_key.path
-        if stage != PERFORMANCE_DATA.name:
+        publication = obj.publication if isinstance(obj, Computed) else None
+        if publication is None:
             return
-        keys = list(context.asset_partition_keys)
-        windows = range_of_keys(keys, self._platform.feeds[vendor])
-        results = self._platform.lake.read_partitions(RECONCILIATION_RESULTS.name, vendor, WINDOW, keys)
-        found = found_in_windows(self._platform, vendor, windows, keys, results)
-        missing = found_missing(self._platform, self._platform.feeds[vendor], windows, keys)
-        days = {"first": windows.first_day, "last": windows.last_day}
-        before = [one.table.name for one in STAGES if one.table is not PERFORMANCE_DATA]
-
-        def along(connection: psycopg.Connection) -> None:
-            upsert_accounts(connection, account_register(latest_positions(connection, vendor)))
-            touched = publish_missing(connection, vendor, missing)
-            published = self._platform.ledger.published(connection, vendor, of=before, **days, also=touched)
-            publish_breaks(connection, vendor, found.factors, **days)
-            publish_found(connection, vendor, found.of_valuations, **days)
-            refresh_daily_totals(connection)
-            follow_issues(connection, published.changed)  # last, so that no alert is locked for long
-
+        vendor, stage = context.asset_key.path
+        windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[vendor])
         changes = publish_slices(
             self._platform.warehouse,
-            [(RECONCILIATION_RESULTS, results), (PERFORMANCE_DATA, obj)],
+            publication.tables,
             vendor=vendor,
-            **days,
+            first=windows.first_day,
+            last=windows.last_day,
             confirm=self._locks.confirm,
-            along=along,
+            along=publication.along,
         )
-        counted = {
-            f"{name}_by_run": getattr(changes[PERFORMANCE_DATA.name], name) for name in ("inserted", "updated", "deleted", "unchanged")
-        }
+        counted = {f"{name}_by_run": getattr(changes[stage], name) for name in ("inserted", "updated", "deleted", "unchanged")}
         context.add_output_metadata(counted)
 
 
-def under_locks(platform: Platform, of: type[LakeIOManager]) -> dg.IOManagerDefinition:
+def under_locks(of: type[LakeIOManager]) -> dg.IOManagerDefinition:
     """An IO manager that writes under the locks of its run."""
 
-    @dg.io_manager(required_resource_keys={LOCKS})
+    @dg.io_manager(required_resource_keys={LOCKS, STORES})
     def manager(context: dg.InitResourceContext) -> LakeIOManager:
-        return of(platform, context.resources.locks)
+        return of(context.resources.stores, context.resources.locks)
 
     return manager
 

@@ -1,10 +1,12 @@
 """What Dagster gives a run of ours to work with."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 
 from advisory_perf.errors import LockHeldError
+from advisory_perf.lake.run_lake import RunLake
 from advisory_perf.platform import Platform, pipeline_lock
 from advisory_perf.warehouse.locks import Locks
 
@@ -16,6 +18,20 @@ def take_pipeline(locks: Locks, vendor: str) -> None:
     """
     if not locks.take(pipeline_lock(vendor)):
         raise LockHeldError(f"another run of {vendor}'s pipeline is under way; launch this one again when that has ended")
+
+
+STORES = "stores"
+"""The resource by which a run reads: the platform, whose lake reads no partition of a window twice."""
+
+
+def stores_of_a_run(platform: Platform) -> dg.ResourceDefinition:
+    """The platform as one run reads it."""
+
+    @dg.resource(description="the stores; what a run has read of a window it reads only once")
+    def stores(_context: dg.InitResourceContext) -> Platform:
+        return replace(platform, lake=RunLake(platform.lake))
+
+    return stores
 
 
 LOCKS = "locks"

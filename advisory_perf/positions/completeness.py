@@ -23,10 +23,11 @@ from advisory_perf.positions.openings import stored_before
 _COLUMNS = ("account_id", "as_of_date", "ending_market_value", "delivery_id", "file_name")
 
 
-def found_missing(platform: Platform, feed: Feed, windows: WindowRange, keys: Sequence[str]) -> MissingFindings:
+def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normalized: pl.DataFrame, series: pl.DataFrame) -> MissingFindings:
     """What is missing from the windows of a run and from the one before them, which may be over only now; and from any file.
 
-    As many windows before are read as a window is compared with, so that a day costs some days and never a history.
+    ``normalized`` and ``series`` are the windows' NORMALIZED_POSITIONS and TWRR_SERIES. As many windows before are read as a window is
+    compared with, so that a day costs some days and never a history.
     """
     entries = platform.ledger.ingested_of(feed.vendor)
     share = platform.settings.missing_share
@@ -35,8 +36,9 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, keys: Se
     history = sorted(window for window in known if window in stored)
     first, earliest = (history[-1], history[0]) if history else (windows.first, windows.first)
     in_quarantine = quarantined_keys(platform.warehouse, feed.vendor, earliest, windows.last_day)
-    read = [*(window.isoformat() for window in history), *keys]
-    positions = _valued(platform, feed, read)
+    positions = _valued(normalized, series)
+    if history:
+        positions = pl.concat([_valued(*_stored(platform, feed, [window.isoformat() for window in history])), positions])
     of_files = file_issues(feed, entries, share)
     if positions.is_empty():
         return MissingFindings(ISSUES.clear(), of_files, first, windows.last_day)
@@ -53,13 +55,18 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, keys: Se
     return MissingFindings(of_windows, of_files, first, windows.last_day)
 
 
-def _valued(platform: Platform, feed: Feed, keys: Sequence[str]) -> pl.DataFrame:
-    """The positions of some windows; of an account that its owner has emptied none holds anything, whatever cent is left in it."""
-    positions = platform.lake.read_partitions(NORMALIZED_POSITIONS.name, feed.vendor, "window", keys, columns=_COLUMNS)
-    states = platform.lake.read_partitions(
-        TWRR_SERIES.name, feed.vendor, "window", keys, columns=[*WHO_AND_WHEN, "emptied_by"], where=pl.col("is_valuation")
+def _stored(platform: Platform, feed: Feed, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    columns = {NORMALIZED_POSITIONS: _COLUMNS, TWRR_SERIES: (*WHO_AND_WHEN, "emptied_by", "is_valuation")}
+    normalized, series = (
+        platform.lake.read_partitions(table.name, feed.vendor, "window", keys, columns=names) for table, names in columns.items()
     )
-    rows = positions.join(states, on=WHO_AND_WHEN, how="left", maintain_order="left")
+    return normalized, series
+
+
+def _valued(normalized: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    """The positions of some windows; of an account that its owner has emptied none holds anything, whatever cent is left in it."""
+    states = series.filter("is_valuation").select(*WHO_AND_WHEN, "emptied_by")
+    rows = normalized.select(_COLUMNS).join(states, on=WHO_AND_WHEN, how="left", maintain_order="left")
     held = pl.when(pl.col("emptied_by").is_not_null()).then(0).otherwise("ending_market_value").cast(MONEY)
     return rows.with_columns(held.alias("ending_market_value"))
 

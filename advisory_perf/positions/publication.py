@@ -5,7 +5,7 @@ A rerun with the same rows touches nothing. What a delivery is and where it stan
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, LiteralString
 
@@ -13,30 +13,28 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.contracts.tables import PublishedTable, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 
 _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
-_SLICED_TABLES = (PERFORMANCE_DATA.name, RECONCILIATION_RESULTS.name)
 
 
 @dataclass(frozen=True, slots=True)
 class SliceChange:
-    """What the replacement of a slice did, in rows; ``by_delivery`` holds (inserted, updated) per delivery id."""
+    """What the replacement of a slice did, in rows."""
 
     inserted: int
     updated: int
     deleted: int
     unchanged: int
-    by_delivery: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def publish_slices(
     warehouse: Warehouse,
-    slices: Sequence[tuple[Table, pl.DataFrame]],
+    slices: Sequence[tuple[PublishedTable, pl.DataFrame]],
     *,
     vendor: str,
     first: date,
@@ -48,12 +46,12 @@ def publish_slices(
 
     One transaction, in which ``confirm`` asks first whether it is still this run's lock, and ``along`` does what belongs to it
     afterwards: rows that are gone are deleted, rows that differ updated, new rows inserted; equal rows keep their id and times. Of
-    performance_data the replaced rows go to performance_data_history. Months without a partition get one beforehand, in a
+    a table with a history the replaced rows go there. Months without a partition get one beforehand, in a
     transaction of its own, so that no reader waits for the load.
 
-    Raises ``WarehouseError`` for a frame of another table, vendor or time, and for rows that a check refuses.
+    Raises ``WarehouseError`` for a frame of another vendor or time, and for rows that a check refuses.
     """
-    checked = [(table, _checked_slice(table, frame, vendor=vendor, first=first, last=last)) for table, frame in slices]
+    checked = [(table, _checked_slice(table.table, frame, vendor=vendor, first=first, last=last)) for table, frame in slices]
     place = {"vendor": vendor, "first": first, "last": last}
     with warehouse.connect() as connection:
         for table, rows in checked:
@@ -89,18 +87,22 @@ def _months(rows: pl.DataFrame) -> list[date]:
     return rows["as_of_date"].dt.truncate("1mo").unique().sort().to_list()
 
 
-def _replace(connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+def _replace(connection: psycopg.Connection, published: PublishedTable, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
     insert_missing_accounts(connection, rows)
+    table = published.table
     if _slice_holds_rows(connection, table, place):
-        return _apply_difference(connection, table, rows, place)
+        return _apply_difference(connection, published, rows, place)
     for month in _months(rows):
         of_month = rows.filter(pl.col("as_of_date").dt.truncate("1mo") == month)
         # In the order of the key, so that the index of each partition grows at its end.
         copy_frame(connection, table.name, of_month.sort(table.key))
-    return SliceChange(rows.height, 0, 0, 0, _inserted_by_delivery(rows))
+    return SliceChange(rows.height, 0, 0, 0)
 
 
-def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+def _apply_difference(
+    connection: psycopg.Connection, published: PublishedTable, rows: pl.DataFrame, place: Mapping[str, Any]
+) -> SliceChange:
+    table = published.table
     has_delivery = "delivery_id" in table.column_names
     values = [name for name in table.column_names if name not in table.key]
     parts = {
@@ -115,7 +117,8 @@ def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.Dat
         "incoming": names(values, "incoming"),
         "stored": names(values, "stored"),
         "assignments": assignments(values, "incoming"),
-        "again": sql.SQL(", reconciliation_date = DEFAULT" if table.name == RECONCILIATION_RESULTS.name else ""),
+        "again": sql.SQL(", {} = DEFAULT").format(sql.Identifier(published.renewed)) if published.renewed else sql.SQL(""),
+        "history": sql.Identifier(published.history or table.name),
         "same_row": sql.SQL(" AND ").join(sql.SQL("stored.{0} = difference.{0}").format(sql.Identifier(name)) for name in table.key),
     }
 
@@ -133,9 +136,9 @@ def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.Dat
         "WHERE stored.id IS NULL OR incoming.is_incoming IS NULL OR ({incoming}) IS DISTINCT FROM ({stored})"
     )
     connection.execute("ANALYZE difference")
-    if table.name == PERFORMANCE_DATA.name:
+    if published.history is not None:
         run(
-            "INSERT INTO performance_data_history ({kept}, superseded_by_delivery_id) "
+            "INSERT INTO {history} ({kept}, superseded_by_delivery_id) "
             "SELECT {kept_of_stored}, nullif(difference.delivery_id, stored.delivery_id) "
             "FROM {table} AS stored JOIN difference ON {same_row} WHERE {slice} AND difference.change <> 'inserted'"
         )
@@ -149,15 +152,10 @@ def _apply_difference(connection: psycopg.Connection, table: Table, rows: pl.Dat
         "WHERE difference.change = 'inserted'"
     )
     counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
-    by_delivery: dict[str, tuple[int, int]] = {}
-    for delivery_id, change, count in run("SELECT delivery_id, change, count(*) FROM difference GROUP BY delivery_id, change").fetchall():
-        counts[change] += count
-        if delivery_id is not None:
-            inserted, updated = by_delivery.get(delivery_id, (0, 0))
-            by_delivery[delivery_id] = (inserted + count, updated) if change == "inserted" else (inserted, updated + count)
+    counts |= dict(run("SELECT change, count(*) FROM difference GROUP BY change").fetchall())
     connection.execute("DROP TABLE incoming, difference")
     unchanged = rows.height - counts["inserted"] - counts["updated"]
-    return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged, by_delivery)
+    return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged)
 
 
 def _slice_holds_rows(connection: psycopg.Connection, table: Table, place: Mapping[str, Any]) -> bool:
@@ -171,8 +169,6 @@ def _slice_holds_rows(connection: psycopg.Connection, table: Table, place: Mappi
 
 
 def _checked_slice(table: Table, frame: pl.DataFrame, *, vendor: str, first: date, last: date) -> pl.DataFrame:
-    if table.name not in _SLICED_TABLES:
-        raise WarehouseError(f"{table.name} is not kept in slices; only {' and '.join(_SLICED_TABLES)} are")
     rows = with_the_columns_of(table, frame)
     belongs = (pl.col("data_source") == vendor) & pl.col("as_of_date").is_between(first, last)
     strangers = rows.height - rows.select(belongs.fill_null(value=False).sum()).item()
@@ -182,9 +178,3 @@ def _checked_slice(table: Table, frame: pl.DataFrame, *, vendor: str, first: dat
             "give the slice its own rows only"
         )
     return rows
-
-
-def _inserted_by_delivery(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    if "delivery_id" not in rows.columns:
-        return {}
-    return {delivery_id: (count, 0) for delivery_id, count in rows["delivery_id"].value_counts().iter_rows()}

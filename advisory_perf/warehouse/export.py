@@ -20,7 +20,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.contracts.tables import PUBLISHED
 from advisory_perf.errors import AdvisoryPerfError, WarehouseError
 from advisory_perf.warehouse.commits import first_line
 from advisory_perf.warehouse.conditions import EVERY_ROW, Condition, Joined, Parameters, parsed, rendered
@@ -124,8 +124,11 @@ def export_relation(  # noqa: PLR0913 - what an export may be given
     known = exportable_relations(warehouse)
     if relation not in known:
         raise WarehouseError(_unknown(relation, known))
-    if as_reported is not None and relation != PERFORMANCE_DATA.name:
-        raise WarehouseError(f"{relation} keeps no superseded rows, so only {PERFORMANCE_DATA.name} can be exported as it was reported")
+    with_history = [one.name for one in PUBLISHED if one.history is not None]
+    if as_reported is not None and relation not in with_history:
+        raise WarehouseError(
+            f"{relation} keeps no superseded rows, so only {' and '.join(with_history)} can be exported as it was reported"
+        )
     wanted = _Wanted(relation, given, filters or Filters(), as_reported)
     with warehouse.connect() as connection:
         try:

@@ -4,6 +4,7 @@ A run may lose its pipeline while it writes and end before it learns of it: then
 nothing else says so.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -23,9 +24,15 @@ class LakeWrite:
     run_id: str
 
 
-def note_write(warehouse: Warehouse, vendor: str, *, first: date, last: date, run_id: str) -> int:
-    """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off."""
+def note_write(
+    warehouse: Warehouse, vendor: str, *, first: date, last: date, run_id: str, confirm: Callable[[psycopg.Connection], object]
+) -> int:
+    """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off.
+
+    ``confirm`` raises where the run has lost its pipeline already, and nothing is noted.
+    """
     with warehouse.connect() as connection:
+        confirm(connection)
         (number,) = connection.execute(
             "INSERT INTO lake_writes (vendor, first_date, last_date, run_id) VALUES (%s, %s, %s, %s) RETURNING id",
             [vendor, first, last, run_id],

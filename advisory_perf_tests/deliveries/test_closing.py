@@ -14,6 +14,7 @@ from advisory_perf.deliveries.completeness import ISSUES, MissingFindings, publi
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publication, counted, ingest, january, publish, status
 from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 
@@ -65,7 +66,7 @@ def test_what_a_delivery_published_is_counted_among_its_own_vendors_rows(warehou
 def test_rows_that_came_into_doubt_after_they_were_taken_up_close_nothing(warehouse: Warehouse, ledger: Ledger) -> None:
     ingest(ledger, "one", january(5), january(5))
     ledger.taken_up(ledger.pending("alpha"), by=STAGE, after=[], first=january(5), last=january(5))
-    number = note_write(warehouse, "alpha", first=january(5), last=january(5), run_id="cut off")
+    number = note_write(warehouse, "alpha", first=january(5), last=january(5), run_id="cut off", confirm=Locks(warehouse).confirm)
     ledger.recompute(LakeWrite(number, "alpha", january(5), january(5), "cut off"))
     assert noted_writes(warehouse) == []
     assert closed_by_publication(ledger, january(5), january(5)) == []

@@ -9,6 +9,7 @@ from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.deliveries.ingestion_writes import being_ingested, doubt_ingestion, ingestions_in_doubt, note_ingestion, noted_ingestions
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Locks
 
 pytestmark = pytest.mark.slow
 
@@ -51,12 +52,12 @@ def test_rows_are_in_doubt_wherever_another_run_may_have_written_after_the_one_t
     """The older run was cut off, has noted its write, and writes at last at any time before it ends."""
     ledger = Ledger(warehouse)
     claim(ledger, "older")
-    note_ingestion(warehouse, "alpha", "d", run_id="older")
+    note_ingestion(warehouse, "alpha", "d", run_id="older", confirm=Locks(warehouse).confirm)
     claim(ledger, "newer")
     may_be_overwritten = order.index("older ends") > order.index("newer writes")
     for step in order:
         if step == "newer writes":
-            note_ingestion(warehouse, "alpha", "d", run_id="newer")
+            note_ingestion(warehouse, "alpha", "d", run_id="newer", confirm=Locks(warehouse).confirm)
         elif step == "newer is ingested":
             ingest(ledger)
         elif step == "older ends":
@@ -70,19 +71,19 @@ def test_another_ingestion_ends_the_doubt(warehouse: Warehouse) -> None:
     ledger = Ledger(warehouse)
     claim(ledger, "first")
     ingest(ledger)
-    note_ingestion(warehouse, "alpha", "d", run_id="lost")
+    note_ingestion(warehouse, "alpha", "d", run_id="lost", confirm=Locks(warehouse).confirm)
     end(warehouse, "lost")
     assert len(ingestions_in_doubt(warehouse)) == 1
     claim(ledger, "again")
-    note_ingestion(warehouse, "alpha", "d", run_id="again")
+    note_ingestion(warehouse, "alpha", "d", run_id="again", confirm=Locks(warehouse).confirm)
     ingest(ledger)
     assert (ingestions_in_doubt(warehouse), being_ingested(warehouse, ["d"])) == ([], [])
 
 
 def test_what_counts_for_nothing_is_not_in_doubt(warehouse: Warehouse) -> None:
     claim(Ledger(warehouse), "first")
-    note_ingestion(warehouse, "alpha", "d", run_id="first")
-    note_ingestion(warehouse, "alpha", "never claimed", run_id="first")
+    note_ingestion(warehouse, "alpha", "d", run_id="first", confirm=Locks(warehouse).confirm)
+    note_ingestion(warehouse, "alpha", "never claimed", run_id="first", confirm=Locks(warehouse).confirm)
     end(warehouse, "first")
     assert ingestions_in_doubt(warehouse) == []
     assert being_ingested(warehouse, ["d", "never claimed"]) == []

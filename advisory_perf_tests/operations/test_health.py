@@ -12,6 +12,7 @@ from advisory_perf.lake.store import Lake
 from advisory_perf.operations import health
 from advisory_perf.operations.health import Finding, lake_health, ledger_health, partition_health, warehouse_health
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.migrations import migrate
 
 pytestmark = pytest.mark.slow
@@ -327,7 +328,7 @@ def test_published_rows_of_days_that_wait_for_their_pipeline_are_no_incident(war
 
 def test_an_ingestion_that_has_been_writing_for_long_is_reported(warehouse: Warehouse) -> None:
     ledger = ingest(warehouse, "a-1", hours_ago=0.5, is_ingested=True)
-    number = note_ingestion(warehouse, "alpha", "a-1", run_id="run")
+    number = note_ingestion(warehouse, "alpha", "a-1", run_id="run", confirm=Locks(warehouse).confirm)
     later = "UPDATE ingestion_writes SET begun_at = begun_at - make_interval(mins => %s) WHERE id = %s"
     with warehouse.connect() as connection:
         connection.execute(later, [59, number])

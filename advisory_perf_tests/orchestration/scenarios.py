@@ -1,9 +1,9 @@
 """Listings, ledger entries and a small vendor of CSV files, from which the tests of this room are built."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
+from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
+from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.planning import windows_touched
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, open_platform
@@ -202,12 +206,27 @@ class World:
         return job.execute_in_process(run_config=printing("CRITICAL"), instance=self.instance, raise_on_error=False, **arguments)
 
 
+def changed_pipelines(stage_name: str, change: Callable[[Computed], Computed], *, vendor: str = VENDOR) -> dict[str, Pipeline]:
+    """The pipelines, in which one stage of a vendor gives something else than it computes."""
+
+    def changed(stage: Stage) -> Stage:
+        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+            computed = stage.compute(platform, feed, windows, inputs)
+            return change(computed) if feed.vendor == vendor else computed
+
+        return replace(stage, compute=compute) if stage.table.name == stage_name else stage
+
+    return {name: replace(one, stages=tuple(map(changed, one.stages))) for name, one in PIPELINES.items()}
+
+
 @contextmanager
-def a_world(folder: Path, warehouse_url: str, *, recording: bool = False, **settings: Any) -> Iterator[World]:
+def a_world(
+    folder: Path, warehouse_url: str, *, recording: bool = False, pipelines: Mapping[str, Pipeline] = PIPELINES, **settings: Any
+) -> Iterator[World]:
     """An installation in a folder, on a database with the schema, that prints nothing of its runs; ``recording`` what they make."""
     chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)
     with dg.DagsterInstance.ephemeral() if recording else forgetful() as instance:
-        yield World(open_platform(chosen), build_definitions(chosen), instance)
+        yield World(open_platform(chosen), build_definitions(chosen, pipelines=pipelines), instance)
 
 
 def noted_waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -1,6 +1,5 @@
 """Write, audit, publish: what a run checks, what it stores, and what it says about both."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,11 +9,9 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.tables import TABLES
-from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
-from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
-from advisory_perf.platform import Platform
+from advisory_perf.orchestration.pipelines.model import Computed
+from advisory_perf.orchestration.pipelines.positions import POSITIONS
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,
@@ -22,6 +19,7 @@ from advisory_perf_tests.orchestration.scenarios import (
     World,
     a_world,
     cases,
+    changed_pipelines,
     checks,
     csv,
     days,
@@ -36,19 +34,6 @@ THIRD, FOURTH, FIFTH = days(3, 4, 5)
 ROLLED_WRONGLY = "A,2025-03-05,115.00,0.00,10.00,6.00,111.00,0.05217"
 TWRR_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,11.00,111.00,0.50000"
 VALUE_IS_WRONG = "A,2025-03-05,110.00,0.00,10.00,12.00,111.00,0.10000"
-
-
-def broken(monkeypatch: pytest.MonkeyPatch, stage_name: str, change: Callable[[Computed], Computed]) -> None:
-    """One stage gives something else than it computes."""
-
-    def changed(stage: Stage) -> Stage:
-        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
-            return change(stage.compute(platform, feed, windows, inputs))
-
-        return replace(stage, compute=compute) if stage.table.name == stage_name else stage
-
-    stages: Sequence[Stage] = [changed(stage) for stage in STAGES]
-    monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", stages)
 
 
 # clean runs -----------------------------------------------------------------------------------------------------------
@@ -158,7 +143,7 @@ def test_each_column_says_which_columns_it_comes_from(loaded: tuple[World, dg.Ex
     origin = value(materialised(result, "net_flows")["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
     assert {(dep.asset_key, dep.column_name) for dep in origin["net_flow"]} == {(positions, "contributions"), (positions, "distributions")}
     assert [(dep.asset_key, dep.column_name) for dep in origin["account_id"]] == [(positions, "account_id")]
-    for stage in STAGES:
+    for stage in POSITIONS.stages:
         lineage = value(materialised(result, stage.table.name)["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
         assert set(lineage) == set(stage.table.column_names)
         for deps in lineage.values():
@@ -172,30 +157,28 @@ def test_each_column_says_which_columns_it_comes_from(loaded: tuple[World, dg.Ex
 
 def flow_off_by_one(computed: Computed) -> Computed:
     """A's net flow of the fifth is 1 too high, and the identity's finding says so."""
-    frame, findings = computed
+    frame = computed.rows
     is_wrong = (pl.col("account_id") == "A") & (pl.col("as_of_date") == date(2025, 3, 5))
     wrong = frame.with_columns(pl.when(is_wrong).then(pl.col("net_flow") + 1).otherwise("net_flow").alias("net_flow"))
-    identity, *others = findings
-    return wrong, [replace(identity, failures=wrong.filter(is_wrong).select("account_id", "as_of_date", "net_flow")), *others]
+    identity, *others = computed.findings
+    failures = wrong.filter(is_wrong).select("account_id", "as_of_date", "net_flow")
+    return Computed(wrong, [replace(identity, failures=failures), *others])
 
 
 def every_row_twice(computed: Computed) -> Computed:
     """The key of the table stands twice."""
-    frame, findings = computed
-    return pl.concat([frame, frame]), findings
+    return replace(computed, rows=pl.concat([computed.rows, computed.rows]))
 
 
 def one_row_missing(computed: Computed) -> Computed:
     """A published position is lost, and its finding says so."""
-    frame, (published,) = computed
-    return frame.tail(-1), [replace(published, failures=frame.head(1).select("account_id", "as_of_date"))]
+    (published,) = computed.findings
+    failures = computed.rows.head(1).select("account_id", "as_of_date")
+    return replace(computed, rows=computed.rows.tail(-1), findings=[replace(published, failures=failures)])
 
 
-def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken(monkeypatch, "net_flows", flow_off_by_one)
-    with a_world(tmp_path, warehouse_url) as world:
+def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, pipelines=changed_pipelines("net_flows", flow_off_by_one)) as world:
         world.ingest("acme_1.csv", DELIVERY)
         result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success
@@ -216,16 +199,13 @@ def test_an_asset_that_breaks_a_hard_rule_stores_nothing_and_stops_what_follows(
         assert cases(found) == [{"account_id": "A", "as_of_date": "2025-03-05", "net_flow": "-9.0000"}]
 
 
-def test_a_hard_rule_that_breaks_leaves_what_was_published_before(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hard_rule_that_breaks_leaves_what_was_published_before(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         world.ingest("acme_1.csv", DELIVERY)
         assert world.run_pipeline(THIRD, FIFTH).success
         before = world.rows("performance_data")
         content = {file.path: file.etag for file in world.platform.lake.files("performance_data/")}
-    broken(monkeypatch, "performance_data", one_row_missing)
-    with a_world(tmp_path, warehouse_url) as world:
+    with a_world(tmp_path, warehouse_url, pipelines=changed_pipelines("performance_data", one_row_missing)) as world:
         result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success
         assert "accounts" not in materialised_stages(result)
@@ -234,11 +214,8 @@ def test_a_hard_rule_that_breaks_leaves_what_was_published_before(
         assert {file.path: file.etag for file in world.platform.lake.files("performance_data/")} == content
 
 
-def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken(monkeypatch, "twrr_series", every_row_twice)
-    with a_world(tmp_path, warehouse_url) as world:
+def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(tmp_path: Path, warehouse_url: str) -> None:
+    with a_world(tmp_path, warehouse_url, pipelines=changed_pipelines("twrr_series", every_row_twice)) as world:
         world.ingest("acme_1.csv", DELIVERY)
         result = world.run_pipeline(THIRD, FIFTH)
         assert not result.success

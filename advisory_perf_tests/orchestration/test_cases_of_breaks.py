@@ -88,6 +88,14 @@ def whole_file(day: date, factor: str, *, only_endings: bool = False) -> list[st
     return lines
 
 
+def test_the_issue_of_a_whole_delivery_is_the_same_one_after_another_months_publication(monthly: World) -> None:
+    delivered(monthly, "acme_may.csv", *whole_file(MAY, "1.0837", only_endings=True))
+    before = issues(monthly)
+    assert [row[1:4] for row in before] == [("acme_may.csv", "DQ_SYSTEMATIC_BREAK", None)]
+    delivered(monthly, "acme_august.csv", *whole_file(AUGUST, "1"))
+    assert [row for row in issues(monthly) if row[2] == "DQ_SYSTEMATIC_BREAK" and row[1] == "acme_may.csv"] == before
+
+
 @case("rec-018")
 @pytest.mark.parametrize("only_endings", [False, True], ids=["whole file", "ending values"])
 def test_a_file_that_is_off_by_one_factor_is_one_break_and_one_issue(monthly: World, *, only_endings: bool) -> None:

@@ -16,7 +16,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError
 from advisory_perf.orchestration.io_managers import LakeIOManager, split_by_window, under_locks
 from advisory_perf.orchestration.partitions import delivery_partitions, window_partitions
-from advisory_perf.orchestration.resources import LOCKS, locks_of_a_run
+from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run, stores_of_a_run
 from advisory_perf.platform import Platform, open_platform
 from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.locks import Locks
@@ -131,7 +131,11 @@ class Pipeline:
         return dg.Definitions(
             assets=[ticks, tocks],
             jobs=[dg.define_asset_job("both", [ticks, tocks])],
-            resources={"lake": under_locks(self.platform, LakeIOManager), LOCKS: locks_of_a_run(self.platform)},
+            resources={
+                "lake": under_locks(LakeIOManager),
+                LOCKS: locks_of_a_run(self.platform),
+                STORES: stores_of_a_run(self.platform),
+            },
             executor=dg.in_process_executor,
         ).resolve_job_def("both")
 

@@ -24,7 +24,7 @@ from advisory_perf.orchestration.assets.ingestion import claimed, ingested
 from advisory_perf.orchestration.assets.pipeline import taken_up
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
-from advisory_perf.orchestration.pipelines.positions import STAGES
+from advisory_perf.orchestration.pipelines.positions import POSITIONS
 from advisory_perf.platform import Platform, open_platform, pipeline_lock
 from advisory_perf.positions.publication import lock_publication
 from advisory_perf.reconciliation.breaks import sign_off
@@ -101,13 +101,13 @@ def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked
     changes: dict[str, Any] = {}
     with Locks(platform.warehouse) as locks:
         locks.wait(pipeline_lock(vendor))
-        for stage in STAGES:
+        for stage in POSITIONS.stages:
             name, pending = stage.table.name, platform.ledger.pending(vendor)
-            frame, found = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
+            computed = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
             output = Output(AssetKey([vendor, name]), window_partitions(feed), keys)
-            PublishingIOManager(platform, locks).handle_output(cast("dg.OutputContext", output), frame)
-            made[name], changes = frame, output.metadata
-            findings = [*found, *([Finding(HARD, pl.DataFrame(), checked=1, passed=False)] if name == blocked else [])]
+            PublishingIOManager(platform, locks).handle_output(cast("dg.OutputContext", output), computed)
+            made[name], changes = computed.rows, output.metadata
+            findings = [*computed.findings, *([Finding(HARD, pl.DataFrame(), checked=1, passed=False)] if name == blocked else [])]
             taken_up(platform.ledger.under(locks), pending, stage, windows, findings)
     return Published(made, [changes[f"{name}_by_run"] for name in ("inserted", "updated", "deleted", "unchanged")])
 

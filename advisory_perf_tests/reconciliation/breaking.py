@@ -8,7 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from advisory_perf.contracts.tables import DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import (
+    DELIVERY_FACTORS,
+    PERFORMANCE_DATA,
+    PUBLISHED_PERFORMANCE,
+    PUBLISHED_RESULTS,
+    RECONCILIATION_RESULTS,
+)
 from advisory_perf.positions.publication import publish_slices
 from advisory_perf.reconciliation.breaks import publish_breaks
 from advisory_perf.warehouse.connection import Warehouse
@@ -70,7 +76,7 @@ class Vendor:
         )
         publish_slices(
             self.warehouse,
-            [(RECONCILIATION_RESULTS, rows_of(RECONCILIATION_RESULTS, *map(self._result, days))), (PERFORMANCE_DATA, positions)],
+            [(PUBLISHED_RESULTS, rows_of(RECONCILIATION_RESULTS, *map(self._result, days))), (PUBLISHED_PERFORMANCE, positions)],
             vendor=self.name,
             first=first,
             last=last,

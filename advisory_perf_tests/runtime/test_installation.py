@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,14 +13,11 @@ import psycopg
 import pytest
 from dagster_postgres.utils import DagsterPostgresException
 
-from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.errors import AdvisoryPerfError, SettingsError, WarehouseError
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf.orchestration import io_managers
 from advisory_perf.orchestration.definitions import build_definitions
-from advisory_perf.orchestration.pipelines.positions import STAGES, Computed, Inputs, Stage
-from advisory_perf.platform import Platform
+from advisory_perf.orchestration.pipelines.model import Computed
 from advisory_perf.positions.publication import SliceChange
 from advisory_perf.processes import own_identity
 from advisory_perf.runtime.in_process import Handed, LocalRuns, release_dead_runs, run_files
@@ -31,7 +27,17 @@ from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import pending_migrations
 from advisory_perf.warehouse.roles import Role, address_of
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, NOWHERE, World, a_world, acme_as_data, csv
+from advisory_perf_tests.orchestration.scenarios import (
+    A_FIFTH,
+    A_THIRD,
+    B_THIRD,
+    NOWHERE,
+    World,
+    a_world,
+    acme_as_data,
+    changed_pipelines,
+    csv,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -251,30 +257,16 @@ def test_a_pipeline_that_an_earlier_command_did_not_get_to_is_run_by_the_same_fi
         assert world.rows("performance_data").height == 3
 
 
-def of_acme(change: Callable[[Computed], Computed]) -> list[Stage]:
-    """The stages of every pipeline, where acme's net flows are changed after they are computed."""
-
-    def changed(stage: Stage) -> Stage:
-        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
-            computed = stage.compute(platform, feed, windows, inputs)
-            return change(computed) if feed.vendor == "acme" else computed
-
-        return replace(stage, compute=compute) if stage.table.name == "net_flows" else stage
-
-    return [changed(stage) for stage in STAGES]
-
-
 def test_a_pipeline_that_fails_is_named_with_its_check_and_first_row_and_the_others_go_on(
-    tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, warehouse_url: str, handed_over: list[Path]
 ) -> None:
     def off_by_one(computed: Computed) -> Computed:
-        frame, (identity, *others) = computed
-        wrong = frame.with_columns(pl.col("net_flow") + 1).sort("as_of_date", "account_id")
-        return wrong, [replace(identity, failures=wrong.select("account_id", "as_of_date", "net_flow")), *others]
+        identity, *others = computed.findings
+        wrong = computed.rows.with_columns(pl.col("net_flow") + 1).sort("as_of_date", "account_id")
+        return Computed(wrong, [replace(identity, failures=wrong.select("account_id", "as_of_date", "net_flow")), *others])
 
-    monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(off_by_one))
     done: list[str] = []
-    with a_world(tmp_path, warehouse_url) as world:
+    with a_world(tmp_path, warehouse_url, pipelines=changed_pipelines("net_flows", off_by_one)) as world:
         with pytest.raises(AdvisoryPerfError) as caught:
             run(world, handed_over, done=done)
         assert str(caught.value) == (
@@ -354,9 +346,7 @@ def test_a_delivery_that_is_ingested_again_under_a_fixed_feed_leaves_no_row_of_i
         assert world.platform.ledger.pending("acme") == []
 
 
-def test_a_delivery_that_is_ingested_while_its_pipeline_runs_is_published_by_the_next_run(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_delivery_that_is_ingested_while_its_pipeline_runs_is_published_by_the_next_run(tmp_path: Path, warehouse_url: str) -> None:
     first, second = tmp_path / "acme_1.csv", tmp_path / "acme_2.csv"
     first.write_text(csv(A_THIRD), encoding="utf-8")
     second.write_text(csv(B_THIRD), encoding="utf-8")
@@ -369,8 +359,8 @@ def test_a_delivery_that_is_ingested_while_its_pipeline_runs_is_published_by_the
                 runs.ingest(second, None)
             return computed
 
-        monkeypatch.setattr("advisory_perf.orchestration.assets.pipeline.STAGES", of_acme(ingestion_meanwhile))
-        again = LocalRuns(world.platform, build_definitions(world.platform.settings), world.instance)
+        pipelines = changed_pipelines("net_flows", ingestion_meanwhile)
+        again = LocalRuns(world.platform, build_definitions(world.platform.settings, pipelines=pipelines), world.instance)
         again.run_pipeline("acme")
         assert {entry.file_name: entry.status for entry in world.platform.ledger.entries("acme")} == {
             "acme_1.csv": "COMPLETED",

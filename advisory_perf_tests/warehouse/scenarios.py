@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.contracts.columns import Kind
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, Table
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED, Table
 from advisory_perf.positions.publication import SliceChange, publish_slices
 from advisory_perf.warehouse.connection import Warehouse
 
@@ -63,7 +63,8 @@ def put(warehouse: Warehouse, frame: pl.DataFrame, table: Table = PERFORMANCE_DA
 
 def replace_slice(warehouse: Warehouse, table: Table, frame: pl.DataFrame, *, vendor: str, first: date, last: date) -> SliceChange:
     """Publishes one table alone."""
-    return publish_slices(warehouse, [(table, frame)], vendor=vendor, first=first, last=last)[table.name]
+    (published,) = (one for one in PUBLISHED if one.table is table)
+    return publish_slices(warehouse, [(published, frame)], vendor=vendor, first=first, last=last)[table.name]
 
 
 def everything(warehouse: Warehouse, relation: str = "performance_data") -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from advisory_perf.alerts.outbox import Outbox, write_alerts
-from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMANCE
 from advisory_perf.deliveries.alerts import alert_rejection, follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import ClaimOutcome, claim
 from advisory_perf.deliveries.ledger import Ledger
@@ -95,7 +95,7 @@ def test_a_publication_asks_whose_lock_it_is_once_it_has_the_vendor_to_itself(wa
     slices = {"vendor": "alpha", "first": JANUARY, "last": JANUARY}
 
     def publish(locks: Locks) -> None:
-        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, confirm=locks.confirm)  # type: ignore[arg-type]
+        publish_slices(warehouse, [(PUBLISHED_PERFORMANCE, frame)], **slices, confirm=locks.confirm)  # type: ignore[arg-type]
 
     with Locks(warehouse) as one, Locks(warehouse, wait_seconds=5) as other:
         one.wait("pipeline alpha")
@@ -131,7 +131,7 @@ def test_totals_that_two_vendors_refresh_at_once_have_both(warehouse: Warehouse,
     def publish(vendor: str) -> None:
         frame = rows_of(PERFORMANCE_DATA, valuation("A-1", JANUARY, data_source=vendor))
         slices = {"vendor": vendor, "first": JANUARY, "last": JANUARY}
-        publish_slices(warehouse, [(PERFORMANCE_DATA, frame)], **slices, along=refresh_daily_totals)  # type: ignore[arg-type]
+        publish_slices(warehouse, [(PUBLISHED_PERFORMANCE, frame)], **slices, along=refresh_daily_totals)  # type: ignore[arg-type]
 
     publish("alpha")
     with warehouse.connect() as first:

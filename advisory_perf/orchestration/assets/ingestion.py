@@ -96,7 +96,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
         locks: Locks = context.resources.locks
         if not locks.take(ingestion_lock(feed.vendor, context.partition_key)):
-            yield from (finding.result(key) for finding in nothing_new(f"another run is ingested {context.partition_key} now"))
+            yield from (finding.result(key) for finding in nothing_new(f"another run ingests {context.partition_key} now"))
             return
         arrival = arrival_of(platform, feed, context.partition_key)
         content = read_whole(platform, arrival.file)

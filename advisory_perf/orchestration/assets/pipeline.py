@@ -13,22 +13,22 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.asset_checks import Finding, audited, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import add_partition_metadata, definition_metadata, lineage, range_metadata
 from advisory_perf.orchestration.partitions import range_of_keys, window_partitions
-from advisory_perf.orchestration.pipelines.positions import STAGES, Stage
-from advisory_perf.orchestration.resources import LOCKS
+from advisory_perf.orchestration.pipelines.model import Pipeline, Stage
+from advisory_perf.orchestration.resources import LOCKS, STORES
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, pipeline_lock
 
 WAREHOUSE_POOL = "warehouse"
 
 
-def pipeline_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+def pipeline_assets(feed: Feed, pipeline: Pipeline, platform: Platform) -> list[dg.AssetsDefinition]:
     """The assets of a vendor's pipeline, in the order of the data flow."""
-    return [_asset(stage, feed, platform) for stage in STAGES]
+    return [_asset(stage, feed, platform) for stage in pipeline.stages]
 
 
-def pipeline_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
+def pipeline_job(feed: Feed, pipeline: Pipeline, *, log_level: str) -> dg.JobDefinition:
     """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
-    keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in STAGES]
+    keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in pipeline.stages]
     return dg.define_asset_job(  # type: ignore[return-value]
         pipeline_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
@@ -55,7 +55,7 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[rule.spec(key) for rule in (schema_rule(stage.table), *stage.rules)],
         output_required=False,
-        required_resource_keys={LOCKS},
+        required_resource_keys={LOCKS, STORES},
         io_manager_key="published" if stage.is_published else "lake",
         group_name=feed.vendor,
         description=f"{stage.table.meaning} ({feed.title})",
@@ -69,13 +69,14 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         if not stage.inputs:  # else the lock was taken with what was loaded
             context.resources.locks.wait(pipeline_lock(feed.vendor))
         pending = platform.ledger.pending(feed.vendor)
-        frame, found = stage.compute(platform, feed, windows, inputs)
-        findings = [schema_finding(frame, stage.table), *found]
+        computed = stage.compute(context.resources.stores, feed, windows, inputs)
+        frame = computed.rows
+        findings = [schema_finding(frame, stage.table), *computed.findings]
         window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
         add_partition_metadata(context, frame, window, context.partition_keys)
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
-        yield from audited(findings, dg.Output(frame, metadata=metadata), key)
+        yield from audited(findings, dg.Output(computed, metadata=metadata), key)
         taken_up(platform.ledger.under(context.resources.locks), pending, stage, windows, findings)
 
     return stage_asset

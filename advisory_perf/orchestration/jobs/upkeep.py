@@ -18,7 +18,7 @@ from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.partitions import delivery_partitions
-from advisory_perf.orchestration.pipelines.positions import STAGES
+from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, histories_of
@@ -119,8 +119,8 @@ def _remove_runs(
 def _latest_of_windows(platform: Platform, instance: dg.DagsterInstance) -> set[int]:
     """The events by which the page shows each window, and the accounts, as materialised."""
     latest: set[int] = set()
-    for vendor in platform.feeds:
-        for stage in STAGES:
+    for vendor, feed in platform.feeds.items():
+        for stage in PIPELINES[feed.dataset].stages:
             latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([vendor, stage.table.name]), _MATERIALIZED).values())
     return latest | {record.storage_id for record in instance.fetch_materializations(ACCOUNTS_KEY, limit=1).records}
 

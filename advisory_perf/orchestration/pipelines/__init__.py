@@ -1,0 +1,1 @@
+"""The pipelines there are, by the dataset that their deliveries hold."""

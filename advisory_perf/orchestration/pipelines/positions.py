@@ -1,21 +1,20 @@
-"""The stages of a pipeline: which rows go in, which pure function runs, which rules its result has to keep.
+"""The stages of positions: which rows go in, which pure function runs, which rules its result has to keep.
 
 A stage computes over a range of windows, one or thousands; it knows nothing of runs, partitions or stores beyond the platform
 it reads from. How a stage becomes an asset is in ``assets.pipeline``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import polars as pl
 
 from advisory_perf.contracts.enums import Cause, ReconciledField
-from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, VALUE_JUMP, Code
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
     NET_FLOWS,
     NORMALIZED_POSITIONS,
     PERFORMANCE_DATA,
+    PUBLISHED,
     QUARANTINED_ROWS,
     RECONCILIATION_RESULTS,
     TWRR_SERIES,
@@ -29,6 +28,8 @@ from advisory_perf.deliveries.precedence import by_precedence, replacing, versio
 from advisory_perf.errors import IngestionUnderWayError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
+from advisory_perf.orchestration.pipelines.positions_publication import ROWS_PUBLISHED, figures, jumps, publication, stale, with_flows
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.net_flow import current_positions, net_flows
@@ -48,32 +49,13 @@ from advisory_perf.quality.rules import (
     pass_rate,
     roll_forward_failures,
     rolled_forward,
-    stale_values,
     undefined_returns,
-    value_jumps,
     with_unchanged_since,
 )
-from advisory_perf.reconciliation.compare import incomparable, published, reconcile
+from advisory_perf.reconciliation.compare import incomparable, reconcile
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards, scaled
 
 NOTHING_COMPARED = "nothing compared"
-
-Inputs = Mapping[str, pl.DataFrame]
-Computed = tuple[pl.DataFrame, list[Finding]]
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One asset of a pipeline."""
-
-    table: Table
-    inputs: tuple[Table, ...]
-    rules: tuple[Rule, ...]
-    compute: Callable[[Platform, Feed, WindowRange, Inputs], Computed]
-    kinds: frozenset[str] = frozenset({"polars", "parquet"})
-    looks_back: bool = False
-    is_published: bool = False
-
 
 ONE_VALUATION = Rule("one_valuation_a_window", "no valuation is set aside for one of another day of its window", hard=False)
 ROLL_FORWARD = Rule("roll_forward", "each beginning market value is the ending market value of the valuation before", hard=False)
@@ -90,7 +72,6 @@ CURRENCY_KEPT = Rule("currency_kept", "no account has another currency than at i
 FLOWS_IN_BOUNDS = Rule("flows_in_bounds", "no flow is larger than the agreed share of the base of its return", hard=False)
 PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures within tolerance exceeds the agreed rate", hard=False)
 FIGURES_COMPARED = Rule("figures_compared", "no more of the vendor's figures than agreed compare with nothing", hard=False)
-ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
 
 
 def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inputs) -> Computed:
@@ -102,7 +83,7 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
         schema={"delivery_id": pl.String(), "rank": pl.Int64()},
     )
     if not order:
-        return NORMALIZED_POSITIONS.empty(), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), 0)]
+        return Computed(NORMALIZED_POSITIONS.empty(), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), 0)])
     in_range = pl.col("as_of_date").is_between(windows.first_day, windows.last_day)
     slot = window_expr(pl.col("as_of_date"), feed.cadence) if feed.has_one_valuation_a_window else pl.col("as_of_date")
     delivered = _of_deliveries(platform, feed, DELIVERED_POSITIONS, precedence["delivery_id"], in_range)
@@ -112,10 +93,11 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
         delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
     _refuse_unknown_ingestions(platform, feed, entries if feed.files.version is None else platform.ledger.ingested_of(feed.vendor))
     if not feed.has_one_valuation_a_window:
-        return current_positions(delivered, precedence), [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)]
+        whole = current_positions(delivered, precedence)
+        return Computed(whole, [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)])
     current = current_positions(delivered, precedence, slot=slot)
     set_aside = delivered.select(*WHO_AND_WHEN, "file_name").join(current, on=WHO_AND_WHEN, how="anti").sort(WHO_AND_WHEN)
-    return current, [Finding(ONE_VALUATION, set_aside, delivered.height)]
+    return Computed(current, [Finding(ONE_VALUATION, set_aside, delivered.height)])
 
 
 def _without_replaced(
@@ -156,13 +138,13 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
         Finding(NET_FLOW_IDENTITY, net_flow_failures(full), full.height),
         Finding(MARKET_VALUE_IDENTITY, market_value_failures(full, allowance), full["calculated_ending_market_value"].count()),
     ]
-    return full.select(NET_FLOWS.column_names), findings
+    return Computed(full.select(NET_FLOWS.column_names), findings)
 
 
 def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Sub-period returns linked on from the closing cross-section before the windows."""
     opening = opening_states(platform, feed, windows)
-    positions = with_previous_currency(with_unchanged_since(_with_flows(inputs), opening), opening)
+    positions = with_previous_currency(with_unchanged_since(with_flows(inputs), opening), opening)
     conventions = feed.conventions
     returns = sub_period_returns(
         positions,
@@ -197,7 +179,7 @@ def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs)
         Finding(RETURNS_IN_BOUNDS, implausible_returns(carried), positions.height),
         Finding(RETURNS_DEFINED, undefined_returns(carried), positions.height),
     ]
-    return carried.sort("window", "account_id", "as_of_date"), findings
+    return Computed(carried.sort("window", "account_id", "as_of_date"), findings)
 
 
 def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Finding:
@@ -210,33 +192,9 @@ def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Find
     return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 
 
-def stale(feed: Feed, positions: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFrame:
-    """Values that have not changed for as many days as the feed says, of ``with_unchanged_since``.
-
-    Without those of accounts that are closed by ``valued``, in which nothing is left to renew.
-    """
-    found = stale_values(positions.clear() if feed.stale_days is None else positions, after_days=feed.stale_days or 1)
-    return found.join(valued.filter("is_valuation", "is_closed"), on=WHO_AND_WHEN, how="anti", maintain_order="left")
-
-
 def _in_two_cases(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Accounts whose numbers differ by case only, where the feed does not say what they are."""
     return accounts_in_two_cases(positions if feed.columns["account_id"].case is None else positions.clear(), before)
-
-
-def jumps(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
-    """Values that no flow explains, by the feed's factor."""
-    return value_jumps(positions, before, factor=float(feed.plausibility.jump_factor))
-
-
-def _with_flows(inputs: Inputs) -> pl.DataFrame:
-    return inputs["normalized_positions"].join(inputs["net_flows"], on=WHO_AND_WHEN, how="left", maintain_order="left")
-
-
-def figures(inputs: Inputs) -> pl.DataFrame:
-    """Position, flows and returns of each account-date in one frame."""
-    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "currency", "ending_market_value")
-    return _with_flows(inputs).join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
 
 
 def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
@@ -276,79 +234,46 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
     )
     unmet = incomparable(results, platform.settings.incomparable_share)
     compared = Finding(FIGURES_COMPARED, unmet, results.height, failed=int(unmet["not_compared"].sum()))
-    return results, [agreed, compared]
+    return Computed(results, [agreed, compared])
 
 
-def publication(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
-    """Everything that is said of an account-date, as it is published."""
-    rows = published(figures(inputs), inputs["reconciliation_results"], period=feed.return_period).select(PERFORMANCE_DATA.column_names)
-    positions = inputs["normalized_positions"].select(WHO_AND_WHEN)
-    strangers = pl.concat(
-        [positions.join(rows, on=WHO_AND_WHEN, how="anti"), rows.select(WHO_AND_WHEN).join(positions, on=WHO_AND_WHEN, how="anti")]
-    )
-    return rows, [Finding(ROWS_PUBLISHED, strangers, positions.height)]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is published of the windows besides their rows: DELIVERY_FACTORS, and by code what is to be known of single valuations."""
-
-    factors: pl.DataFrame
-    of_valuations: Mapping[Code, pl.DataFrame]
-
-
-def found_in_windows(platform: Platform, vendor: str, windows: WindowRange, keys: Sequence[str], results: pl.DataFrame) -> Found:
-    """What the checks of the windows have found that outlives the run."""
-    feed = platform.feeds[vendor]
-    names = (*WHO_AND_WHEN, "data_source", "delivery_id", "currency", "beginning_market_value", "contributions", "distributions")
-    values = ("ending_market_value", "vendor_value_half_unit")
-    positions = platform.lake.read_partitions(NORMALIZED_POSITIONS.name, vendor, "window", keys, columns=[*names, *values])
-    before = opening_states(platform, feed, windows)
-    compared = [comparisons(results, positions), roll_forwards(rolled_forward(positions, before))]
-    statuses = ["is_valuation", "is_closed", "return_status", "calculated_twrr"]
-    valued = platform.lake.read_partitions(TWRR_SERIES.name, vendor, "window", keys, columns=[*WHO_AND_WHEN, *statuses])
-    of_valuations = {
-        STALE_VALUE: stale(feed, with_unchanged_since(positions, before), valued),
-        LARGE_FLOW: positions.join(large_flows(valued), on=WHO_AND_WHEN, how="inner", maintain_order="left"),
-        CURRENCY_CHANGE: currency_changes(with_previous_currency(positions, before)),
-        VALUE_JUMP: jumps(feed, positions, before),
-    }
-    return Found(common_factors(pl.concat(compared)), of_valuations)
-
-
-STAGES: Sequence[Stage] = (
-    Stage(NORMALIZED_POSITIONS, (), (ONE_VALUATION,), normalize),
-    Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),
-    Stage(
-        TWRR_SERIES,
-        (NORMALIZED_POSITIONS, NET_FLOWS),
-        (
-            ROLL_FORWARD,
-            VALUES_RENEWED,
-            VALUES_CONTINUE,
-            ACCOUNTS_DISTINCT,
-            CURRENCY_KEPT,
-            FLOWS_IN_BOUNDS,
-            RETURNS_IN_BOUNDS,
-            RETURNS_DEFINED,
+POSITIONS = Pipeline(
+    "positions",
+    stages=(
+        Stage(NORMALIZED_POSITIONS, (), (ONE_VALUATION,), normalize),
+        Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),
+        Stage(
+            TWRR_SERIES,
+            (NORMALIZED_POSITIONS, NET_FLOWS),
+            (
+                ROLL_FORWARD,
+                VALUES_RENEWED,
+                VALUES_CONTINUE,
+                ACCOUNTS_DISTINCT,
+                CURRENCY_KEPT,
+                FLOWS_IN_BOUNDS,
+                RETURNS_IN_BOUNDS,
+                RETURNS_DEFINED,
+            ),
+            series,
+            looks_back=True,
         ),
-        series,
-        looks_back=True,
+        Stage(
+            RECONCILIATION_RESULTS,
+            (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES),
+            (PASS_RATE, FIGURES_COMPARED),
+            reconciliation,
+            kinds=frozenset({"polars", "parquet", "postgres"}),
+            is_published=True,
+        ),
+        Stage(
+            PERFORMANCE_DATA,
+            (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS),
+            (ROWS_PUBLISHED,),
+            publication,
+            kinds=frozenset({"polars", "parquet", "postgres"}),
+            is_published=True,
+        ),
     ),
-    Stage(
-        RECONCILIATION_RESULTS,
-        (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES),
-        (PASS_RATE, FIGURES_COMPARED),
-        reconciliation,
-        kinds=frozenset({"polars", "parquet", "postgres"}),
-        is_published=True,
-    ),
-    Stage(
-        PERFORMANCE_DATA,
-        (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS),
-        (ROWS_PUBLISHED,),
-        publication,
-        kinds=frozenset({"polars", "parquet", "postgres"}),
-        is_published=True,
-    ),
+    published=PUBLISHED,
 )
