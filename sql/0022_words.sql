@@ -3,23 +3,28 @@
 
 DO $$
 BEGIN
-    IF to_regclass('turns') IS NOT NULL AND to_regclass('locks') IS NULL THEN
+    IF to_regclass('locks') IS NULL THEN
         ALTER TABLE turns RENAME TO locks;
         ALTER INDEX turns_pkey RENAME TO locks_pkey;
         ALTER SEQUENCE turn_tokens RENAME TO lock_tokens;
-    END IF;
-    IF to_regclass('landing_writes') IS NOT NULL AND to_regclass('ingestion_writes') IS NULL THEN
         ALTER TABLE landing_writes RENAME TO ingestion_writes;
         ALTER INDEX landing_writes_pkey RENAME TO ingestion_writes_pkey;
         ALTER INDEX landing_writes_delivery RENAME TO ingestion_writes_delivery;
         ALTER SEQUENCE landing_writes_id_seq RENAME TO ingestion_writes_id_seq;
-    END IF;
-    IF to_regclass('landing_numbers') IS NOT NULL AND to_regclass('ingestion_numbers') IS NULL THEN
         ALTER TABLE etl_processing_log RENAME COLUMN landing_no TO ingestion_no;
         ALTER SEQUENCE landing_numbers RENAME TO ingestion_numbers;
     END IF;
 END
 $$;
+
+-- Where this was applied before and is again, the migrations before it have made empty ones of the old names.
+DROP TABLE IF EXISTS turns, landing_writes;
+
+DROP SEQUENCE IF EXISTS turn_tokens;
+
+ALTER TABLE etl_processing_log DROP COLUMN IF EXISTS landing_no;
+
+DROP SEQUENCE IF EXISTS landing_numbers;
 
 COMMENT ON TABLE locks IS 'who took a lock last: a process whose token is not this one has lost it, whatever it remembers';
 COMMENT ON COLUMN locks.subject IS 'what is done by one run at a time, such as the pipeline of a feed or the ingestion of a delivery';

@@ -38,7 +38,7 @@ from advisory_perf.warehouse.export_forms import (
 )
 from advisory_perf.warehouse.filters import Filters
 
-_MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock")
+_MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock", "sql_functions")
 
 _RELATIONS: LiteralString = """
     SELECT relation.relname

@@ -1,9 +1,13 @@
-"""The warehouse schema: brought up to date from the numbered files in ``sql/``, which are its only source.
+"""The warehouse schema: brought up to date from the numbered files in ``sql/`` and the scripts in ``sql/functions/``, its only source.
+
+A numbered file is applied once. A script says how a function is now, may be applied any number of times, and is whenever its text has
+changed; it comes after the numbered files.
 
 An advisory lock is held around the migration tool's own lock, which is a row that outlives a killed process: who holds
 the advisory lock may therefore break the other.
 """
 
+import hashlib
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -42,6 +46,7 @@ def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
                         # One of them hands the schema over to its owner.
                         with get_backend(_yoyo_url(url, acting_as=_owner(guard))) as own:
                             own.apply_one(migration)
+            _apply_functions(Warehouse(url, _owner(guard)), folder, anew=any(name not in _scripts(folder) for name in missing))
         except (psycopg.Error, LockTimeout) as error:
             left = pending_migrations(url, folder)
             raise WarehouseError(
@@ -55,13 +60,43 @@ def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
 
 
 def pending_migrations(url: str, sql_dir: Path | None = None) -> list[str]:
-    """Names of the migrations that ``migrate`` would apply now; changes nothing."""
-    names = [migration.id for migration in read_migrations(str(_sql_folder(sql_dir)))]
+    """Names of the migrations and functions that ``migrate`` would apply now; changes nothing."""
+    folder = _sql_folder(sql_dir)
+    names = [migration.id for migration in read_migrations(str(folder))]
     with Warehouse(url).connect() as connection:
         if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
-            return names
+            return [*names, *_scripts(folder)]
         applied = {row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration")}
-    return [name for name in names if name not in applied]
+        return [*(name for name in names if name not in applied), *_changed(connection, folder)]
+
+
+def _scripts(folder: Path) -> dict[str, str]:
+    """The text of each script, by its name in the folder."""
+    return {f"functions/{path.stem}": path.read_text(encoding="utf-8") for path in sorted((folder / "functions").glob("*.sql"))}
+
+
+def _changed(connection: psycopg.Connection, folder: Path) -> dict[str, str]:
+    """The scripts whose text is not the one that was applied last."""
+    known: dict[str, str] = {}
+    if connection.execute("SELECT to_regclass('sql_functions')").fetchone() != (None,):
+        known = dict(connection.execute("SELECT name, sha256 FROM sql_functions").fetchall())
+    return {name: text for name, text in _scripts(folder).items() if known.get(name) != _digest(text)}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _apply_functions(warehouse: Warehouse, folder: Path, *, anew: bool) -> None:
+    """Those that have changed; all of them where a numbered file, which may define an earlier one, was applied."""
+    with warehouse.open() as connection:
+        for name, text in (_scripts(folder) if anew else _changed(connection, folder)).items():
+            connection.execute(text)  # the package's own script
+            connection.execute(
+                "INSERT INTO sql_functions (name, sha256) VALUES (%s, %s)"
+                " ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, applied_at = now()",
+                [name, _digest(text)],
+            )
 
 
 def _sql_folder(sql_dir: Path | None) -> Path:

@@ -21,6 +21,14 @@ def test_a_good_valuation_of_another_vendor_neither_ends_a_break_nor_parts_it(wa
     assert vendor.breaks("first_as_of_date", "last_as_of_date", "valuations", "status") == [(MAY, JULY, 3, "OPEN")]
 
 
+def test_the_factors_of_another_vendor_on_the_same_days_stay(warehouse: Warehouse) -> None:
+    for name in ("beta", "alpha"):
+        Vendor(warehouse, name, factors={MAY: "1.08"}).deliver({MAY: "8"})
+    factors = "SELECT data_source, factor FROM delivery_factors ORDER BY data_source"
+    assert warehouse.query(factors).rows() == [("alpha", Decimal("1.08")), ("beta", Decimal("1.08"))]
+    assert Vendor(warehouse, "beta").breaks("factor", "status") == [(Decimal("1.08"), "OPEN")]
+
+
 def test_of_the_factors_of_one_day_that_of_most_accounts_is_reported_with_the_accounts_of_all(warehouse: Warehouse) -> None:
     vendor = Vendor(warehouse, factors={MAY: "1.08"})
     vendor.deliver({MAY: "8"}, "of most")

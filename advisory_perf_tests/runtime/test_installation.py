@@ -271,7 +271,7 @@ def test_a_pipeline_that_fails_is_named_with_its_check_and_first_row_and_the_oth
             run(world, handed_over, done=done)
         assert str(caught.value) == (
             "acme: the pipeline from 2025-03-03 to 2025-03-05 failed: the check net_flow_identity of acme/net_flows does not hold for 3 "
-            "rows,  the first with account_id A, as_of_date 2025-03-03, net_flow 1.0000"
+            "rows, the first with account_id A, as_of_date 2025-03-03, net_flow 1.0000"
         )
         assert done == ["vendor_d"]
         assert {entry.vendor: entry.status for entry in world.platform.ledger.entries()} == {"acme": "PROCESSING", "vendor_d": "COMPLETED"}

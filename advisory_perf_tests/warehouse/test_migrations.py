@@ -22,7 +22,35 @@ from advisory_perf.warehouse.migrations import migrate, pending_migrations
 
 pytestmark = pytest.mark.slow
 
-ALL = sorted(path.stem for path in (Path(__file__).parents[2] / "sql").glob("*.sql"))
+SQL = Path(__file__).parents[2] / "sql"
+NUMBERED = sorted(path.stem for path in SQL.glob("*.sql"))
+ALL = [*NUMBERED, *sorted(f"functions/{path.stem}" for path in SQL.glob("functions/*.sql"))]
+
+
+_RELATIONS = (
+    "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND NOT attisdropped AND attnum > 0"
+    " WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2"
+)
+
+
+def test_a_function_is_applied_again_when_its_script_has_changed_and_only_then(empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_one.sql").write_text(
+        "CREATE TABLE sql_functions (name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
+    )
+    (tmp_path / "functions").mkdir()
+    (one, other) = (tmp_path / "functions" / f"{name}.sql" for name in ("one", "other"))
+    one.write_text("CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql RETURN 1;")
+    other.write_text("CREATE OR REPLACE FUNCTION other() RETURNS int LANGUAGE sql RETURN 5;")
+    assert migrate(empty_url, tmp_path) == ["0001_one", "functions/one", "functions/other"]
+    assert (pending_migrations(empty_url, tmp_path), migrate(empty_url, tmp_path)) == ([], [])
+    one.write_text("CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql RETURN 2;")
+    assert pending_migrations(empty_url, tmp_path) == ["functions/one"]
+    assert migrate(empty_url, tmp_path) == ["functions/one"]
+    assert Warehouse(empty_url).query("SELECT one(), other()").row(0) == (2, 5)
+    one.write_text("CREATE OR REPLACE FUNCTION one() RETURNS text LANGUAGE sql RETURN 'x';")
+    with pytest.raises(WarehouseError, match="migration functions/one failed"):
+        migrate(empty_url, tmp_path)
+    assert Warehouse(empty_url).query("SELECT one()").item() == 2
 
 
 def test_migrations_apply_in_order_and_the_second_time_do_nothing(empty_url: str) -> None:
@@ -46,7 +74,10 @@ def test_looking_for_pending_migrations_changes_nothing(empty_url: str) -> None:
 def test_a_migration_that_was_applied_but_not_noted_is_applied_again_without_harm(warehouse_url: str) -> None:
     with psycopg.connect(warehouse_url) as connection:
         connection.execute("DELETE FROM _yoyo_migration")
-    assert migrate(warehouse_url) == ALL
+    tables = Warehouse(warehouse_url).query(_RELATIONS)
+    assert migrate(warehouse_url) == NUMBERED
+    assert Warehouse(warehouse_url).query(_RELATIONS).equals(tables)
+    assert Warehouse(warehouse_url).query("SELECT prosecdef FROM pg_proc WHERE proname = 'create_monthly_partition'").item()
 
 
 def test_the_lock_of_a_killed_process_does_not_stop_the_next(empty_url: str, tmp_path: Path) -> None:
@@ -61,7 +92,7 @@ def test_the_lock_of_a_killed_process_does_not_stop_the_next(empty_url: str, tmp
 def test_results_that_are_there_are_held_against_the_new_causes_apart_from_the_change_that_shuts_readers_out(
     empty_url: str, tmp_path: Path
 ) -> None:
-    for path in (Path(__file__).parents[2] / "sql").glob("000?_*.sql"):
+    for path in SQL.glob("000?_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
     migrate(empty_url, tmp_path)
     with psycopg.connect(empty_url) as connection:
@@ -76,7 +107,7 @@ def test_results_that_are_there_are_held_against_the_new_causes_apart_from_the_c
 def test_what_was_ingested_before_days_were_kept_has_those_that_were_published_or_are_its_first_and_last(
     empty_url: str, tmp_path: Path
 ) -> None:
-    for path in (Path(__file__).parents[2] / "sql").glob("000[1-8]_*.sql"):
+    for path in SQL.glob("000[1-8]_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
     migrate(empty_url, tmp_path)
     with psycopg.connect(empty_url) as connection:
