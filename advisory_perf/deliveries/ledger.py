@@ -260,8 +260,11 @@ class Ledger:
 
     def latest_as_of_date(self, vendor: str) -> date | None:
         """The latest day with a position in any ingested delivery of the vendor."""
-        days = [entry.last_as_of_date for entry in self.entries(vendor) if entry.status in INGESTED and entry.last_as_of_date]
-        return max(days, default=None)
+        with self.warehouse.connect() as connection:
+            found: tuple[date | None] | None = connection.execute(
+                "SELECT max(last_as_of_date) FROM etl_processing_log WHERE vendor = %s AND status = ANY(%s)", [vendor, INGESTED]
+            ).fetchone()
+        return found[0] if found else None
 
     def _select(self, condition: LiteralString, place: Mapping[str, Any]) -> list[LedgerEntry]:
         with self.warehouse.connect() as connection:

@@ -15,7 +15,8 @@ from advisory_perf.contracts.enums import (
     ReturnStatus,
     Severity,
 )
-from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
+from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, PUBLISHED, RECONCILIATION_RESULTS, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.migrations import migrate, pending_migrations
@@ -160,18 +161,42 @@ def test_an_unreachable_warehouse_cannot_be_migrated() -> None:
         migrate("postgresql://someone@127.0.0.1:1/nowhere")
 
 
-@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS], ids=lambda table: table.name)
-def test_columns_types_and_nulls_are_those_of_the_data_dictionary(shared_warehouse: Warehouse, table: Table) -> None:
-    found = shared_warehouse.query(
+def columns_of(warehouse: Warehouse, table: str) -> dict[str, tuple[str, bool]]:
+    """Type and whether it may be null, of each column as the warehouse has it."""
+    found = warehouse.query(
         "SELECT attname, format_type(atttypid, atttypmod) AS type, NOT attnotnull AS nullable FROM pg_attribute"
         " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-        [table.name],
+        [table],
     )
-    stored = {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
+    return {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
+
+
+IN_WAREHOUSE = (ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS)
+OWN = {column.name: (column.sql, column.nullable) for column in OWN_COLUMNS}
+
+
+@pytest.mark.parametrize("table", IN_WAREHOUSE, ids=lambda table: table.name)
+def test_columns_types_and_nulls_are_those_of_the_data_dictionary(shared_warehouse: Warehouse, table: Table) -> None:
+    stored = columns_of(shared_warehouse, table.name)
     expected = {column.name: (column.kind.sql, table.is_nullable(column)) for column in table.columns}
     assert {name: stored[name] for name in expected if name in stored} == expected
-    extra = {"id", "created_at", "updated_at", "processed_by", "reconciliation_date"}
-    assert stored.keys() - expected.keys() <= extra
+    assert {name: OWN.get(name) for name in stored.keys() - expected.keys()} == {
+        name: stored[name] for name in stored.keys() - expected.keys()
+    }
+
+
+@pytest.mark.parametrize("table", STORED, ids=lambda table: table.name)
+def test_the_warehouses_own_tables_are_those_of_the_data_dictionary(shared_warehouse: Warehouse, table: StoredTable) -> None:
+    assert columns_of(shared_warehouse, table.name) == {column.name: (column.sql, column.nullable) for column in table.columns}
+
+
+def test_no_table_is_without_an_entry(shared_warehouse: Warehouse) -> None:
+    found = shared_warehouse.query(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        " AND relname NOT LIKE '%yoyo%'"
+    )
+    histories = {one.history for one in PUBLISHED if one.history}
+    assert set(found["relname"]) == {table.name for table in (*IN_WAREHOUSE, *STORED)} | histories
 
 
 @pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS], ids=lambda table: table.name)
@@ -189,6 +214,7 @@ def test_the_history_has_every_column_of_performance_data(shared_warehouse: Ware
     published = set(shared_warehouse.query(columns, ["performance_data"])["attname"])
     history = set(shared_warehouse.query(columns, ["performance_data_history"])["attname"])
     assert history - published == {"superseded_at", "superseded_by_delivery_id"}
+    assert all(columns_of(shared_warehouse, "performance_data_history")[name] == OWN[name] for name in history - published)
     assert published <= history
 
 
