@@ -133,6 +133,8 @@ NO_UNITS = [
     "CentsibleFund",
     "Total B",
     "MV (USD/1000)",
+    "Fund (M Class)",
+    "Strategy (Global B)",
 ]
 
 
@@ -153,6 +155,11 @@ def test_a_name_without_a_unit_is_none_and_its_column_is_taken(name: str) -> Non
     assert unit_in(name) is None
     text = f'{HEADER},"{name}"\nA1,2024-06-28,100,0,0,101,0.01\n'
     assert validated(text, a_feed({"fees": name})).positions.height == 1
+
+
+def test_a_unit_in_the_name_of_what_is_no_figure_asks_for_no_scale() -> None:
+    text = f'{HEADER},"Weight %"\nA1,2024-06-28,100,0,0,101,growth\n'
+    assert validated(text, a_feed({"portfolio_id": "Weight %"})).positions["portfolio_id"].to_list() == ["growth"]
 
 
 def test_a_money_unit_says_nothing_of_a_return_and_a_column_of_percent_signs_needs_no_scale() -> None:

@@ -10,14 +10,14 @@ import pytest
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.ingestion.formats.sheet_xml import XmlPart, column_number, length_shown, parsed, text_lengths
 from advisory_perf.ingestion.formats.workbook_days import counted_from_1900
-from advisory_perf.ingestion.formats.xls_guard import records_of
+from advisory_perf.ingestion.formats.xls_guard import _measured, records_of
 from advisory_perf.ingestion.formats.xls_guard import text_lengths as old_text_lengths
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import Reading, cell
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.scenarios import a_feed, a_feed_of, cells, rejection
-from advisory_perf_tests.ingestion.workbook_files import NAMES, ROW, a_book
+from advisory_perf_tests.ingestion.workbook_files import NAMES, ROW, a_book, record
 
 READING = Reading(a_feed_of("excel"), "acme_1.xlsx", Bounds())
 
@@ -192,6 +192,15 @@ def test_records_end_with_the_first_end_or_with_the_stream() -> None:
     assert [(kind, bytes(content)) for kind, content in records_of(memoryview(stream), 0)] == [(1, b"ab"), (0x0A, b"")]
     assert [kind for kind, _ in records_of(memoryview(stream), 10)] == [2]
     assert [kind for kind, _ in records_of(memoryview(stream[:-1]), 10)] == []
+
+
+@pytest.mark.parametrize("kind", [0x00BD, 0x00BE], ids=["numbers", "blanks"])
+def test_a_run_of_cells_in_an_old_workbook_reaches_to_its_last_column(kind: int) -> None:
+    """Rows of one figure after the other are stored as one record: its row, its first column, what they hold, its last column."""
+    run = record(kind, struct.pack("<HH", 1, 2) + bytes(6) * 3 + struct.pack("<H", 4)) + record(0x0A, b"")
+    one = record(0x0203, struct.pack("<HHH", 3, 1, 0) + struct.pack("<d", 1.5)) + record(0x0A, b"")
+    assert _measured(memoryview(run), [0], READING) == (2 * 5, [])
+    assert _measured(memoryview(run + one), [0, len(run)], READING) == (2 * 5 + 4 * 2, [])
 
 
 def days_of(*texts: str | None) -> list[str | None]:
