@@ -47,7 +47,7 @@ def windows_in_question(feed: Feed, began: Beginning | None, missing: Collection
     return sorted({*owed, *missing})
 
 
-def validated_windows(
+def late_and_missing(
     feed: Feed,
     windows: Sequence[date],
     arrivals: Sequence[FirstArrival],

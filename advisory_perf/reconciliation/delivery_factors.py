@@ -59,17 +59,17 @@ def roll_forwards(rolled: pl.DataFrame) -> pl.DataFrame:
 
 def common_factors(compared: pl.DataFrame) -> pl.DataFrame:
     """DELIVERY_FACTORS of the comparisons: one row a delivery, day and figure that one factor puts off."""
-    best, _ = _validated(compared)
+    best, _ = _searched(compared)
     return best.with_columns(pl.col("factor").cast(FIGURE)).select(DELIVERY_FACTORS.column_names).sort(DELIVERY_FACTORS.key)
 
 
 def scaled(compared: pl.DataFrame) -> pl.DataFrame:
     """Account, day and field of each break that its delivery's factor explains."""
-    _, rows = _validated(compared)
+    _, rows = _searched(compared)
     return rows.filter("is_break", "agrees").select(*WHO_AND_WHEN, "field_name")
 
 
-def _validated(compared: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _searched(compared: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each delivery's factor, with the accounts that it explains, and its comparisons, each with whether it agrees."""
     ours, theirs = pl.col("calculated_value").cast(pl.Float64()), pl.col("vendor_value").cast(pl.Float64())
     both = compared.filter(pl.col("calculated_value") != 0, pl.col("vendor_value") != 0).with_columns((theirs / ours).alias("quotient"))

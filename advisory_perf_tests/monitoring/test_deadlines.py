@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.monitoring.deadlines import Deadlines, validated_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, windows_in_question
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import days
 
@@ -44,7 +44,7 @@ def validated(
     under_way: Sequence[datetime] = (),
     now: datetime = FRIDAY_NIGHT,
 ) -> Deadlines:
-    return validated_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
+    return late_and_missing(feed, windows, arrivals, missing, under_way=under_way, now=now)
 
 
 def reported(found: Deadlines) -> list[tuple[str, date | None]]:

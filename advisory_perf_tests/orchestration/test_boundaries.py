@@ -20,7 +20,7 @@ from advisory_perf.lake.objects import LakeFile, Listing, OddName
 from advisory_perf.lake.store import ARCHIVE, INCOMING
 from advisory_perf.monitoring import deadlines, held_locks, long_attempts, red_sensors
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.monitoring.deadlines import validated_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import late_and_missing, windows_in_question
 from advisory_perf.monitoring.red_sensors import SILENT, UNREACHABLE, RedSensor, Sensor, Tick, sensor_alerts
 from advisory_perf.orchestration import planning
 from advisory_perf.orchestration.asset_checks import Finding, Rule
@@ -193,7 +193,7 @@ DUE = datetime(2025, 3, 5, 18, tzinfo=UTC)
 
 def reported(arrivals: Sequence[datetime] = (), *, under_way: Sequence[datetime] = (), now: datetime) -> list[str]:
     came = [FirstArrival(FOURTH, at, "acme_1.csv", "d") for at in arrivals]
-    found = validated_windows(a_feed(deadline=EVENING), [FOURTH], came, [], under_way=under_way, now=now)
+    found = late_and_missing(a_feed(deadline=EVENING), [FOURTH], came, [], under_way=under_way, now=now)
     return [alert.message.partition(";")[0] if alert.code == "LATE_FILE" else alert.code for alert in found.alerts]
 
 

@@ -23,7 +23,7 @@ from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import Listing
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.monitoring.deadlines import Deadlines, span, validated_windows, windows_in_question
+from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, span, windows_in_question
 from advisory_perf.monitoring.failed_pipelines import pipeline_alert, pipeline_alert_key, pipeline_has_failed
 from advisory_perf.monitoring.held_locks import LONG, held_lock_alert, no_longer_held
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
@@ -81,7 +81,7 @@ def deadlines_of(platform: Platform, feed: Feed, *, now: datetime) -> Deadlines:
     windows = windows_in_question(feed, beginning(platform.warehouse, feed.vendor), missing, now=now)
     under_way = [file.modified for file in platform.lake.files(f"{INCOMING}/{feed.vendor}/")] if windows else []
     arrivals = first_arrivals(platform.warehouse, feed.vendor, *span(feed, windows)) if windows else []
-    return validated_windows(feed, windows, arrivals, missing, under_way=under_way, now=now)
+    return late_and_missing(feed, windows, arrivals, missing, under_way=under_way, now=now)
 
 
 def pipeline_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
