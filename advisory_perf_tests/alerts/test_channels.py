@@ -22,6 +22,8 @@ from advisory_perf.errors import AdvisoryPerfError, ChannelError, SettingsError
 from advisory_perf.settings import Settings
 from advisory_perf_tests.alerts.receivers import Webhook, a_mail_server, a_webhook
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alerts"
 
 

@@ -24,6 +24,8 @@ from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, fail
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
 FAILURE, CANCELED, SUCCESS, STARTED = (
     dg.DagsterRunStatus.FAILURE,

@@ -16,6 +16,8 @@ from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, trie
 from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2025, 4, 1, 12, 0, tzinfo=UTC)
 
 

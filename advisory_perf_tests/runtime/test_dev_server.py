@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError
 from advisory_perf.runtime.dev_server import beats
 from advisory_perf.runtime.web_page import page_answers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("seconds_ago", "expected"),
