@@ -8,8 +8,9 @@ QUIET := --quiet --disable-pip-version-check
 LOCKS := requirements-build-locked.txt requirements-locked.txt requirements-embedded-locked.txt
 LOCKING := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
 TOOLS := .tools
+SITE_TOOLS := .tools-site
 
-.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench mutants docs clean lock audit sbom image
+.PHONY: help setup setup-dev demo dev test test-fast lint types contracts check bench mutants docs site clean lock audit sbom image
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +66,15 @@ mutants: $(TOOLS)/bin/cosmic-ray setup-dev ## how many of 300 faults in the pure
 docs: setup-dev ## draws the pictures that the code makes itself
 	$(BIN)/python docs/returns_by_timing.py
 
+$(SITE_TOOLS)/bin/mkdocs: requirements-docs.txt
+	$(PYTHON) -m venv $(SITE_TOOLS)
+	$(SITE_TOOLS)/bin/python -m pip install $(QUIET) --requirement requirements-docs.txt
+	@touch $@
+
+site: $(SITE_TOOLS)/bin/mkdocs setup ## the documentation as a site, in build/site; every warning is an error
+	$(BIN)/python docs/reference.py
+	$(SITE_TOOLS)/bin/mkdocs build --strict --quiet
+
 $(TOOLS)/bin/%:
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install $(QUIET) cosmic-ray==8.7.0 cyclonedx-bom==7.5.0 pip_audit==2.10.1 uv==0.13.9
@@ -86,4 +96,4 @@ image: ## the image; BASE_IMAGE=…@sha256:… has to name its base by digest
 	docker build --build-arg BASE_IMAGE=$(BASE_IMAGE) --tag advisory_perf .
 
 clean: ## removes the virtual environment and the local home
-	rm -rf $(VENV) $(TOOLS) $(HOME_DIR)
+	rm -rf $(VENV) $(TOOLS) $(SITE_TOOLS) $(HOME_DIR)
