@@ -71,9 +71,9 @@ $(SITE_TOOLS)/bin/mkdocs: requirements-docs.txt
 	$(SITE_TOOLS)/bin/python -m pip install $(QUIET) --requirement requirements-docs.txt
 	@touch $@
 
+# without --quiet, under which --strict counts no warning
 site: $(SITE_TOOLS)/bin/mkdocs setup ## the documentation as a site, in build/site; every warning is an error
 	$(BIN)/python docs/reference.py
-	# without --quiet, under which --strict counts no warning
 	NO_MKDOCS_2_WARNING=1 $(SITE_TOOLS)/bin/mkdocs build --strict
 
 $(TOOLS)/bin/%:

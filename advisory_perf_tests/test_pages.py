@@ -11,9 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from advisory_perf.contracts.columns import COLUMNS
+from advisory_perf.contracts.issue_codes import CODES
+from advisory_perf.contracts.tables import TABLES
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
+README = DOCS.parent / "README.md"
 RECORDS = sorted((DOCS / "adr").glob("0*.md"))
 REFERENCE = runpy.run_path(str(DOCS / "reference.py"))
 
@@ -115,6 +120,23 @@ def test_a_record_of_a_decision_has_its_parts_and_its_places(record: Path) -> No
 
 def test_records_are_numbered_without_a_gap() -> None:
     assert [int(record.name[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
+
+
+# reference ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_has_every_table_column_command_key_setting_and_code_and_the_site_has_it() -> None:
+    pages = {name: written() for name, written in REFERENCE["PAGES"].items()}
+    assert set(re.findall(r"^### `(\w+)`", pages["data-dictionary"], flags=re.MULTILINE)) == TABLES.keys()
+    assert set(re.findall(r"^\| `(\w+)` ", pages["data-dictionary"].partition("## Columns")[2], flags=re.MULTILINE)) == COLUMNS.keys()
+    commands = set(re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks )?[\w-]+)", README.read_text(encoding="utf-8")))
+    assert {f"## `advisory-perf {name}`" for name in commands} <= set(pages["command"].splitlines())
+    assert all(f"| `{key}` |" in pages["feed-keys"] for key, _, _ in REFERENCE["keys_of"](Feed))
+    assert all(f"| `ADVISORY_PERF_{name.upper()}` |" in pages["settings"] for name in Settings.model_fields)
+    assert all(f"| `{name}` | {one.severity.value} |" in pages["codes"] for name, one in CODES.items())
+    assert not [name for name, text in pages.items() if "Undefined" in text or "object at" in text]
+    site = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    assert all(f": reference/{name}.md\n" in site for name in pages)
 
 
 # links ----------------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_everything_that_a_page_says_can_be_made_can_be(page: str) -> None:
 
 def test_every_target_that_people_use_stands_on_a_page() -> None:
     pages = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
-    for target in ("demo", "test", "dev", "setup", "test-fast", "check", "bench", "mutants"):
+    for target in ("demo", "test", "dev", "setup", "test-fast", "check", "bench", "mutants", "site"):
         assert f"make {target}" in pages, target
 
 
