@@ -13,7 +13,8 @@ import yaml
 
 from advisory_perf.contracts.columns import COLUMNS
 from advisory_perf.contracts.issue_codes import CODES
-from advisory_perf.contracts.tables import TABLES
+from advisory_perf.contracts.stored_tables import STORED
+from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.settings import Settings
 
@@ -127,7 +128,11 @@ def test_records_are_numbered_without_a_gap() -> None:
 
 def test_the_reference_has_every_table_column_command_key_setting_and_code_and_the_site_has_it() -> None:
     pages = {name: written() for name, written in REFERENCE["PAGES"].items()}
-    assert set(re.findall(r"^### `(\w+)`", pages["data-dictionary"], flags=re.MULTILINE)) == TABLES.keys()
+    assert set(re.findall(r"^### `(\w+)`", pages["data-dictionary"], flags=re.MULTILINE)) == {
+        *TABLES,
+        DELIVERY_FACTORS.name,
+        *(one.name for one in STORED),
+    }
     assert set(re.findall(r"^\| `(\w+)` ", pages["data-dictionary"].partition("## Columns")[2], flags=re.MULTILINE)) == COLUMNS.keys()
     commands = set(re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks )?[\w-]+)", README.read_text(encoding="utf-8")))
     assert {f"## `advisory-perf {name}`" for name in commands} <= set(pages["command"].splitlines())

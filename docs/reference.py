@@ -18,7 +18,8 @@ from pydantic_core import PydanticUndefined
 from advisory_perf.cli.main import app
 from advisory_perf.contracts.columns import COLUMNS, Column
 from advisory_perf.contracts.issue_codes import CODES
-from advisory_perf.contracts.tables import TABLES, Table
+from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
+from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES, Table
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.settings import Settings
 
@@ -56,14 +57,29 @@ def listed(texts: Iterable[object]) -> str:
 
 def data_dictionary() -> str:
     """Every table with its columns, and where each column stands."""
-    tables = "\n".join(_table(one) for one in TABLES.values())
+    tables = "\n".join(_table(one) for one in (*TABLES.values(), DELIVERY_FACTORS))
     rows = [
         (code(one.name), code(one.kind.sql), one.meaning, listed(one.derived_from), _values(one), _stands_in(one))
         for one in COLUMNS.values()
     ]
     columns = table(("column", "type in the warehouse", "meaning", "derived from", "values", "tables"), rows)
+    own = "\n".join(map(_stored_table, STORED))
+    added = table(("column", "type", "may be null", "meaning"), map(_stored_row, OWN_COLUMNS))
     text = "Every table and every column that the platform stores, once."
-    return f"# Data dictionary\n\n{text}\n\n## Tables\n\n{tables}\n## Columns\n\n{columns}"
+    return (
+        f"# Data dictionary\n\n{text}\n\n## Tables\n\n{tables}\n"
+        f"### What the warehouse adds to published tables and their history\n\n{added}\n"
+        f"## The warehouse's own tables\n\n{own}\n## Columns\n\n{columns}"
+    )
+
+
+def _stored_table(one: StoredTable) -> str:
+    header = f"### `{one.name}`\n\n{one.meaning[0].upper()}{one.meaning[1:]}.\n\n"
+    return header + table(("column", "type", "may be null", "meaning"), map(_stored_row, one.columns))
+
+
+def _stored_row(column: StoredColumn) -> tuple[str, ...]:
+    return (code(column.name), code(column.sql), "yes" if column.nullable else "", column.meaning)
 
 
 def _table(one: Table) -> str:
