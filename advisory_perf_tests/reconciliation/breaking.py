@@ -38,6 +38,8 @@ class Vendor:
     factors: dict[date, str] = field(default_factory=dict)
     others: int = 0
     """Accounts that never break; their rows come in a delivery of their own."""
+    figures: tuple[str, ...] = ("ending_market_value",)
+    """The figures that are compared, all with the same outcome."""
 
     def deliver(self, outcomes: Mapping[date, Outcome], delivery: str | None = None) -> None:
         """Says the days anew, and publishes from the first of them to the last that is known; by default each in a file of its own."""
@@ -74,16 +76,23 @@ class Vendor:
                 if first <= day <= last
             ),
         )
+        results = rows_of(RECONCILIATION_RESULTS, *(self._result(day, figure) for day in days for figure in self.figures))
         publish_slices(
             self.warehouse,
-            [(PUBLISHED_RESULTS, rows_of(RECONCILIATION_RESULTS, *map(self._result, days))), (PUBLISHED_PERFORMANCE, positions)],
+            [
+                (
+                    PUBLISHED_RESULTS,
+                    rows_of(RECONCILIATION_RESULTS, *(self._result(day, figure) for day in days for figure in self.figures)),
+                ),
+                (PUBLISHED_PERFORMANCE, positions),
+            ],
             vendor=self.name,
             first=first,
             last=last,
             along=lambda connection: publish_breaks(connection, self.name, factors, first=first, last=last),
         )
 
-    def _result(self, day: date) -> dict[str, Any]:
+    def _result(self, day: date, figure: str) -> dict[str, Any]:
         outcome = self.outcomes[day]
         breaks = is_break(outcome)
         variance = None if outcome is None else Decimal(outcome)
@@ -91,7 +100,7 @@ class Vendor:
             "data_source": self.name,
             "account_id": "A",
             "as_of_date": day,
-            "field_name": "ending_market_value",
+            "field_name": figure,
             "vendor_value": Decimal(100),
             "variance": variance,
             "tolerance_threshold": TOLERANCE,

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf_tests.reconciliation.breaking import JULY, JUNE, MAY, Vendor
+from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Vendor
 
 pytestmark = pytest.mark.slow
 
@@ -39,3 +40,18 @@ def test_of_the_factors_of_one_day_that_of_most_accounts_is_reported_with_the_ac
         )
         connection.execute("SELECT bring_breaks_up_to_date('alpha', %(day)s, %(day)s)", {"day": MAY})
     assert vendor.breaks("factor", "accounts", "delivery_id") == [(Decimal("1.08"), 5010, "of most")]
+
+
+def test_a_sign_off_holds_for_its_figure_and_for_no_other_of_the_same_amount(warehouse: Warehouse) -> None:
+    vendor = Vendor(warehouse, figures=("ending_market_value", "net_flow"))
+    vendor.deliver({MAY: "7"})
+    (accepted,) = (name for name, figure in vendor.breaks("break_id", "field_name") if figure == "net_flow")
+    sign_off(warehouse, accepted, by="desk", reason="known")
+    vendor.deliver({JUNE: "7"})
+    assert set(vendor.breaks("field_name", "status", "valuations")) == {("ending_market_value", "OPEN", 2), ("net_flow", "SIGNED_OFF", 2)}
+    vendor.deliver({JULY: "0"})
+    vendor.deliver({AUGUST: "7"})
+    assert set(vendor.breaks("field_name", "status", "first_as_of_date")) >= {
+        ("ending_market_value", "OPEN", AUGUST),
+        ("net_flow", "SIGNED_OFF", AUGUST),
+    }
