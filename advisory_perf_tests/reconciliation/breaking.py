@@ -79,13 +79,7 @@ class Vendor:
         results = rows_of(RECONCILIATION_RESULTS, *(self._result(day, figure) for day in days for figure in self.figures))
         publish_slices(
             self.warehouse,
-            [
-                (
-                    PUBLISHED_RESULTS,
-                    rows_of(RECONCILIATION_RESULTS, *(self._result(day, figure) for day in days for figure in self.figures)),
-                ),
-                (PUBLISHED_PERFORMANCE, positions),
-            ],
+            [(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, positions)],
             vendor=self.name,
             first=first,
             last=last,

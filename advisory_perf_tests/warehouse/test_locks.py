@@ -110,16 +110,6 @@ def test_a_lock_that_was_cut_off_is_still_held_until_somebody_takes_it(warehouse
             one.confirm(connection)
 
 
-def test_who_lost_a_lock_gives_nothing_back_of_who_took_it_over(warehouse: Warehouse) -> None:
-    with Locks(warehouse) as one, Locks(warehouse) as other:
-        one.wait("a pipeline")
-        cut(warehouse, one)
-        other.wait("a pipeline")
-        one.give_back()
-        with warehouse.connect() as connection:
-            other.confirm(connection)
-
-
 def test_no_lock_is_taken_over_while_what_it_stands_for_is_written(warehouse: Warehouse) -> None:
     with Locks(warehouse) as one, Locks(warehouse, wait_seconds=0.2) as other:
         one.wait("a pipeline")
