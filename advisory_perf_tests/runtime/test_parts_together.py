@@ -52,9 +52,9 @@ def test_the_platform_is_made_of_what_the_settings_say(tmp_path: Path, monkeypat
 def test_every_resource_and_the_pulses_sensors_are_there(tmp_path: Path) -> None:
     made = build_definitions(settings_with_acme(tmp_path))
     resources = dict(made.resources or {})
-    assert set(resources) == {"lake", "published", "accounts", "locks"}
+    assert set(resources) == {"lake", "published", "accounts", "locks", "stores"}
     assert isinstance(resources["accounts"], AccountsIOManager)
-    assert {resources[name].required_resource_keys == {"locks"} for name in ("lake", "published")} == {True}
+    assert {resources[name].required_resource_keys == {"locks", "stores"} for name in ("lake", "published")} == {True}
     managers: dict[str, set[str]] = {}
     for spec in made.resolve_all_asset_specs():
         key = made.resolve_assets_def(spec.key).get_io_manager_key_for_asset_key(spec.key)
