@@ -41,7 +41,7 @@ WITHDRAWN = {
     "LVL": Withdrawn("EUR", date(2014, 1, 14)),
     "LTL": Withdrawn("EUR", date(2015, 1, 15)),
     "HRK": Withdrawn("EUR", date(2023, 1, 14)),
-    "BGN": Withdrawn("EUR", date(2025, 12, 31)),
+    "BGN": Withdrawn("EUR", date(2026, 1, 31)),
     "ANG": Withdrawn("XCG", date(2025, 6, 30)),
     "AZM": Withdrawn("AZN", date(2006, 12, 31)),
     "BYB": Withdrawn("BYN", date(2000, 12, 31)),

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, SIGNS, WITHDRAWN, meant_by, why_none
@@ -60,3 +62,15 @@ def test_the_dollar_sign_is_that_of_every_dollar_and_an_unknown_sign_of_none() -
     assert dollars is not None
     assert {"USD", "CAD", "AUD", "NZD", "HKD", "SGD", "MXN"} <= set(dollars.codes)
     assert meant_by("Taler") is None
+
+
+def test_a_currency_that_the_euro_took_the_place_of_was_legal_tender_beside_it_for_two_weeks_to_two_months() -> None:
+    """Council regulations 2866/98 and after: the changeover is on the first of January, and notes of both circulate for a while."""
+    for code, old in WITHDRAWN.items():
+        if old.successor == "EUR":
+            assert 14 <= (old.until - old.until.replace(month=1, day=1)).days + 1 <= 59, code
+
+
+def test_a_code_is_withdrawn_at_the_end_of_a_month_unless_it_circulated_beside_another() -> None:
+    for code, old in WITHDRAWN.items():
+        assert old.successor in {"EUR", "VES"} or (old.until + timedelta(days=1)).day == 1, code
