@@ -1,12 +1,12 @@
 """Breaks in the warehouse: brought up to date with a publication, and signed off by a person.
 
-What a break is and how it goes on is said once, in the SQL function ``bring_breaks_up_to_date``, which compares the published
-results with the breaks that are known; everything here calls it in its own transaction.
+What a break is and how it goes on is said once, in ``break_runs``; ``break_store`` reads what it has to know and writes what it gives.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 import psycopg
@@ -14,6 +14,8 @@ from psycopg.rows import class_row
 
 from advisory_perf.contracts.tables import DELIVERY_FACTORS
 from advisory_perf.errors import WarehouseError
+from advisory_perf.reconciliation.break_runs import followed
+from advisory_perf.reconciliation.break_store import apply_difference, read_known, taken_among
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import copy_frame, with_the_columns_of
 
@@ -35,7 +37,7 @@ class Break:
 
 
 def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.DataFrame, *, first: date, last: date) -> None:
-    """Brings ``delivery_factors`` and the breaks up to date with the results of the days, in the publication's transaction.
+    """Bring ``delivery_factors`` and the breaks up to date with the results of the days, in the publication's transaction.
 
     ``factors`` are DELIVERY_FACTORS of the days. Days after all that is known cost what the breaks on them cost, not what the rows do
     nor how long the breaks have lasted; days that are published again have the breaks that reach into them read from their first day.
@@ -43,7 +45,14 @@ def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.Data
     place = {"vendor": vendor, "first": first, "last": last}
     connection.execute("DELETE FROM delivery_factors WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s", place)
     copy_frame(connection, DELIVERY_FACTORS.name, with_the_columns_of(DELIVERY_FACTORS, factors))
-    connection.execute("SELECT bring_breaks_up_to_date(%(vendor)s, %(first)s, %(last)s)", place)
+    bring_breaks_up_to_date(connection, vendor, first=first, last=last)
+
+
+def bring_breaks_up_to_date(connection: psycopg.Connection, vendor: str, *, first: date, last: date) -> None:
+    """Make the vendor's breaks follow its results, factors and sign-offs after those of the days have changed; again changes nothing."""
+    known = read_known(connection, vendor, first=first, last=last)
+    if known is not None:
+        apply_difference(connection, vendor, followed(known, vendor, partial(taken_among, connection)))
 
 
 def sign_off(warehouse: Warehouse, break_id: str, *, by: str, reason: str) -> Break:
