@@ -3,7 +3,7 @@
 A break is a run of compared valuations at which one figure of an account is outside its tolerance, or at which one factor puts the
 figure of a whole delivery off. Its subject is the account, or the empty text for the whole delivery. Runs follow from the outcomes
 alone; what outcomes do not hold is the break's name, what a person has accepted, and what a restatement took away, so that runs are
-matched with the breaks that are stored. ``docs/design.md`` has the reasons.
+matched with the breaks that are stored. ``docs/adr/0018-reconciliation-and-breaks.md`` has the reasons.
 """
 
 import json

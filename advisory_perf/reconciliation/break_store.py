@@ -182,7 +182,7 @@ def read_known(connection: psycopg.Connection, vendor: str, *, first: date, last
         connection.execute(statement, among)
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
 
-    with _without_compiling(connection):
+    with without_compiling(connection):
         made("break_keys", _KEYS, place)
         if connection.execute("SELECT FROM break_keys LIMIT 1").fetchone() is None:
             connection.execute("DROP TABLE break_keys")
@@ -241,7 +241,7 @@ def apply_difference(connection: psycopg.Connection, vendor: str, difference: Di
 
 
 @contextmanager
-def _without_compiling(connection: psycopg.Connection) -> Iterator[None]:
+def without_compiling(connection: psycopg.Connection) -> Iterator[None]:
     """Without the server's just-in-time compilation, which would take longer than it saves, to the end of the block."""
     connection.execute("SET LOCAL jit = off")
     yield

@@ -6,6 +6,7 @@ float reads back to the same bits.
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import islice
 from typing import Any, LiteralString
 
 import polars as pl
@@ -19,7 +20,7 @@ from advisory_perf.contracts.tables import Table
 from advisory_perf.errors import WarehouseError
 
 COPY_ROWS = 10_000
-"""Rows that are turned into CSV at a time, while a thread sends those before; bounds the memory of a load."""
+"""Rows that are CSV at a time, while a thread sends those before, or the server those after; bounds the memory."""
 
 _POLARS_BY_OID: dict[int, pl.DataType] = {
     16: pl.Boolean(),
@@ -71,26 +72,15 @@ def copied(
     select = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')").format(
         sql.SQL(statement) if isinstance(statement, str) else statement
     )
+    parts = [schema.to_frame()]
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL datestyle = 'ISO, YMD'")
         with cursor.copy(select, params) as copy:
-            content = b"".join(copy)
-    if not content:
-        return schema.to_frame()
-    table = pa.csv.read_csv(
-        BytesIO(content),
-        read_options=pa.csv.ReadOptions(column_names=schema.names(), block_size=len(content) + 1),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=schema.to_frame().to_arrow().schema,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            true_values=["t"],
-            false_values=["f"],
-        ),
-    )
-    return pl.DataFrame(table, schema=schema)
+            rows = iter(copy)
+            while batch := b"".join(islice(rows, COPY_ROWS)):
+                parts.append(_from_csv(batch, schema))
+        cursor.execute("SET LOCAL datestyle = DEFAULT")
+    return pl.concat(parts)
 
 
 def copy_frame(connection: psycopg.Connection, table_name: str, frame: pl.DataFrame) -> None:
@@ -134,6 +124,23 @@ def names(columns: Sequence[str], qualifier: str | None = None) -> sql.Composed:
 def assignments(columns: Sequence[str], source: str) -> sql.Composed:
     """Each column set to the source's."""
     return sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Identifier(source, name)) for name in columns)
+
+
+def _from_csv(batch: bytes, schema: pl.Schema) -> pl.DataFrame:
+    table = pa.csv.read_csv(
+        BytesIO(batch),
+        read_options=pa.csv.ReadOptions(column_names=schema.names(), block_size=len(batch) + 1),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=schema.to_frame().to_arrow().schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    return pl.DataFrame(table, schema=schema)
 
 
 def _polars_type(column: psycopg.Column, values: Sequence[Any]) -> pl.DataType | None:

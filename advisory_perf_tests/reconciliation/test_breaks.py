@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date, sign_off
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
 
@@ -126,30 +125,6 @@ def test_a_break_goes_on_as_it_is_stored_and_its_earlier_valuations_are_not_read
     vendor.deliver({JULY: "8"})
     columns = ("first_as_of_date", "last_as_of_date", "valuations", "first_variance", "status")
     assert vendor.breaks(*columns) == [(MAY, JULY, 3, None if factors else Decimal(7), "SIGNED_OFF")]
-
-
-def test_breaks_are_brought_up_to_date_without_compiling(shared_warehouse: Warehouse) -> None:
-    found = shared_warehouse.query("SELECT proconfig FROM pg_proc WHERE proname = 'bring_breaks_up_to_date'")
-    assert found.item().to_list() == ["jit=off"]
-
-
-def test_breaks_of_before_there_was_the_table_are_taken_up_by_its_migration(vendor: Vendor) -> None:
-    vendor.deliver({MAY: "7", JUNE: "7", JULY: "0", AUGUST: "7"})
-    columns = ("break_id", *FUNCTION_OF_RESULTS, "status", "resolved_by_delivery_id")
-    before = vendor.breaks(*columns)
-    with vendor.warehouse.connect() as connection:
-        connection.execute("DROP TABLE reconciliation_breaks, delivery_factors, break_sign_offs")
-        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id ~ '^00(08|10)'")
-        connection.execute("ALTER TABLE reconciliation_results DROP CONSTRAINT reconciliation_results_cause")
-        connection.execute(
-            "ALTER TABLE reconciliation_results_2024_05 DROP CONSTRAINT IF EXISTS reconciliation_results_cause,"
-            " ADD CONSTRAINT reconciliation_results_cause CHECK (likely_cause = 'UNEXPLAINED')"
-        )
-    migrate(vendor.warehouse.url)
-    assert vendor.breaks(*columns) == before
-    vendor.factors = {MAY: "1.08"}
-    vendor.publish(MAY, MAY)
-    assert vendor.breaks("account_id", "first_as_of_date")[0] == (None, MAY), "partitions know the new cause too"
 
 
 # ends -----------------------------------------------------------------------------------------------------------------
@@ -394,7 +369,7 @@ def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everythi
     before = made.breaks()
     counted("histories with a break", bool(before))
     with shared_warehouse.connect() as connection:
-        connection.execute("SELECT bring_breaks_up_to_date(%s, '-infinity', 'infinity')", [made.name])
+        bring_breaks_up_to_date(connection, made.name, first=date.min, last=date.max)
     assert made.breaks() == before
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date, sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Vendor
 
@@ -38,7 +38,7 @@ def test_of_the_factors_of_one_day_that_of_most_accounts_is_reported_with_the_ac
             "INSERT INTO delivery_factors (data_source, delivery_id, as_of_date, field_name, factor, accounts, accounts_compared)"
             " SELECT data_source, 'of few', as_of_date, field_name, 2, 10, 10 FROM delivery_factors"
         )
-        connection.execute("SELECT bring_breaks_up_to_date('alpha', %(day)s, %(day)s)", {"day": MAY})
+        bring_breaks_up_to_date(connection, "alpha", first=MAY, last=MAY)
     assert vendor.breaks("factor", "accounts", "delivery_id") == [(Decimal("1.08"), 5010, "of most")]
 
 

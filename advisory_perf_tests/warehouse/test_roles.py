@@ -49,7 +49,7 @@ ACTIONS = {
         {OWNER},
     ),
     "sign a break off": Action("SELECT * FROM sign_off_break('B-1', 'me', 'so')", {OWNER, DESK}, (psycopg.errors.RaiseException,)),
-    "bring breaks up to date": Action("SELECT bring_breaks_up_to_date('alpha', 'infinity', 'infinity')", {OWNER, WRITER}),
+    "change a break": Action("UPDATE reconciliation_breaks SET valuations = 2", {OWNER, WRITER}),
     "bring the totals up to date": Action("SELECT refresh_daily_vendor_totals()", {OWNER, WRITER}),
     "bring the totals up to date by hand": Action("REFRESH MATERIALIZED VIEW daily_vendor_totals", {OWNER}),
     "make a month": Action("SELECT create_monthly_partition('performance_data', '2024-02-29')", {OWNER, WRITER}),
