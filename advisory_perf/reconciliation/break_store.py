@@ -15,6 +15,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from advisory_perf.contracts.tolerance import FACTOR
 from advisory_perf.reconciliation.break_runs import BREAKS, GONE, OUTCOMES, SIGN_OFFS, Difference, Known
 from advisory_perf.warehouse.copy import assignments, copied, copy_frame, names
 
@@ -106,7 +107,7 @@ WITH of_day AS (
     ) AS most ON true
     WHERE section.subject = ''
 )
-SELECT '', field_name, as_of_date, factor IS NOT NULL, NULL, NULL, NULL, 0.00001, factor, accounts, 'SYSTEMATIC',
+SELECT '', field_name, as_of_date, factor IS NOT NULL, NULL, NULL, NULL, %(equal_factor)s, factor, accounts, 'SYSTEMATIC',
     CASE WHEN factor IS NULL AND factor_before IS NOT NULL THEN (
         SELECT p.delivery_id FROM performance_data AS p
         WHERE p.data_source = %(vendor)s AND p.as_of_date = of_day.as_of_date
@@ -195,7 +196,7 @@ def read_known(connection: psycopg.Connection, vendor: str, *, first: date, last
             " (min(after_day) FILTER (WHERE subject = ''))::text FROM break_sections"
         ).fetchall()[0]
         connection.execute(_OUTCOMES, {**place, "after": after, "until": until})
-        made("break_outcomes", _OUTCOMES_OF_DELIVERIES, {**place, "after": after_of_deliveries})
+        made("break_outcomes", _OUTCOMES_OF_DELIVERIES, {**place, "after": after_of_deliveries, "equal_factor": FACTOR})
         made("break_gone", _GONE, place)
         bounds = connection.execute("SELECT min(last_as_of_date), max(last_as_of_date) FROM break_gone").fetchall()[0]
         known = Known(
