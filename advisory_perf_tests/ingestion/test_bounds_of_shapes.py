@@ -198,3 +198,14 @@ def test_a_footer_with_a_day_ends_a_section_all_the_same() -> None:
     footer = [{"column": "note", "starts_with": ["Total"]}]
     assert titled(*content, footer=footer) == [("A1", 3)]
     assert titled(*content[:3], content[4], footer=footer) == [("A1", 3), ("A1", 4)]
+
+
+@pytest.mark.parametrize("again", ["101", "102"], ids=["the same value", "another value"])
+def test_a_name_that_stands_twice_in_a_rows_lines_is_a_conflict(again: str) -> None:
+    names, values = ["id", "day", *NAMES], ["A1", "2024-06-28", "100", "0", "0", "101"]
+    lines = [f"1,{name},{value}" for name, value in zip([*names, "emv"], [*values, again], strict=True)]
+    other = [f"2,{name},{value}" for name, value in zip(names, ["A2", *values[1:]], strict=True)]
+    feed = in_files({"pivot": {"names": "item", "values": "amount", "by": "k"}})
+    found = validated("\n".join(["k,item,amount", *lines, *other]) + "\n", feed)
+    assert found.quarantined["code"].to_list() == ["E_KEY_CONFLICT"]
+    assert found.positions["account_id"].to_list() == ["A2"]
