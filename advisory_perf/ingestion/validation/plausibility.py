@@ -11,7 +11,6 @@ from itertools import combinations
 
 import polars as pl
 
-from advisory_perf.contracts.enums import FeeBasis
 from advisory_perf.contracts.tolerance import CENT, TEN_BASIS_POINTS
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
@@ -205,7 +204,7 @@ def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
         figures = with_gain_and_base(
             figures,
             timing=agreed.flow_timing,
-            fee_basis=agreed.fee_basis or FeeBasis.NET,
+            fee_basis=agreed.fee_basis,
             weight=agreed.weight,
             residual_base=agreed.residual_base,
         )

@@ -127,6 +127,21 @@ def test_columns_that_the_identity_cannot_distinguish_are_inferred_by_the_vendor
     assert "Contributions and Income change places" in refused.sentence
 
 
+def test_fees_of_a_quarter_percent_count_in_returns_before_fees() -> None:
+    def before_fees(row: list[str]) -> list[str]:
+        begin, inflow, outflow, income, gain, _, other, _ = map(Decimal, row[3:11])
+        fees = (begin / 400).quantize(Decimal("0.01"))
+        end = begin + inflow - outflow + income + gain - fees + other
+        return [*row[:8], f"{fees}", row[9], f"{end}", row[11], f"{(end + fees - inflow + outflow) / begin - 1:.6f}"]
+
+    gross = the_feed(conventions={"flow_timing": "end_of_day", "fee_basis": "gross"})
+    rows = list(map(before_fees, ROWS))
+    assert validated(a_file(rows), gross).notices == ()
+    places = {"Contributions": "Income", "Income": "Contributions"}
+    refused = refusal(a_file(rows, [places.get(name, name) for name in FIELDS.values()]), gross)
+    assert "Contributions and Income change places" in refused.sentence
+
+
 def test_under_another_flow_timing_it_is_the_beginning_and_the_contributions_that_only_their_size_tells() -> None:
     def at_start(row: list[str]) -> list[str]:
         begin, inflow, outflow, end = (Decimal(row[place]) for place in (3, 4, 5, 10))
