@@ -319,7 +319,7 @@ def with_statuses(named: pl.DataFrame) -> pl.DataFrame:
         .otherwise((end < last) & pl.col("restates"))
     )
     status = (
-        pl.when(end.is_not_null() & is_restated)
+        pl.when(is_restated)
         .then(pl.lit(BreakStatus.RESOLVED_BY_RESTATEMENT.value))
         .when(end.is_not_null())
         .then(pl.lit(BreakStatus.RESOLVED.value))

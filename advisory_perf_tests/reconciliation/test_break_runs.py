@@ -98,6 +98,7 @@ def matched(stored: pl.DataFrame, *seen: dict[str, Any]) -> list[tuple[Any, ...]
         (JUNE, JUNE, JUNE, None),
         (SEPTEMBER, SEPTEMBER, SEPTEMBER, None),
         (SEPTEMBER, SEPTEMBER, MAY, MAY),
+        (MAY, MAY, AUGUST, MAY),
     ],
     ids=[
         "shares a day with both, and its name is in the second",
@@ -108,6 +109,7 @@ def matched(stored: pl.DataFrame, *seen: dict[str, Any]) -> list[tuple[Any, ...]
         "shares none between two",
         "shares none behind both",
         "shares none behind both, and the day of its name breaks",
+        "shares a day with the first, and its name is in the second",
     ],
 )
 def test_a_break_goes_on_where_it_shares_a_day_best_with_its_name_or_comes_back_with_its_name(
@@ -122,14 +124,21 @@ def test_a_break_goes_on_in_no_run_of_another_figure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
-    [({"named_on": JULY}, {"named_on": MAY, "resolved_on": AUGUST}), ({"named_on": MAY}, {"named_on": JULY}), ({}, {})],
+    ("keeps", "goes"),
+    [
+        ({"break_id": "B-2", "named_on": JULY}, {"break_id": "B-1", "named_on": MAY, "resolved_on": AUGUST}),
+        ({"break_id": "B-2", "named_on": MAY}, {"break_id": "B-1", "named_on": JULY}),
+        ({"break_id": "B-1"}, {"break_id": "B-2"}),
+    ],
     ids=["nothing has ended it", "named for the earlier day", "the smaller name"],
 )
-def test_of_two_that_go_on_in_one_run_one_keeps_its_name_and_the_other_is_deleted(one: dict[str, Any], other: dict[str, Any]) -> None:
-    stored = breaks(a_break(MAY, MAY, "B-2", **other), a_break(MAY, MAY, "B-1", **one))
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_that_go_on_in_one_run_one_keeps_its_name_and_the_other_is_deleted(
+    keeps: dict[str, Any], goes: dict[str, Any], order: int
+) -> None:
+    stored = breaks(*[{**a_break(MAY, MAY), **one} for one in (keeps, goes)][::order])
     found = follow(outcomes(outcome(MAY, "7"), outcome(JUNE, "7"), outcome(JULY, "7")), stored)
-    assert (found.deleted, found.changed["break_id"].to_list(), found.new.height) == (["B-2"], ["B-1"], 0)
+    assert (found.deleted, found.changed["break_id"].to_list(), found.new.height) == ([goes["break_id"]], [keeps["break_id"]], 0)
 
 
 def test_a_new_break_is_named_for_its_first_day() -> None:

@@ -72,13 +72,13 @@ def test_of_several_sign_offs_the_latest_that_holds_counts_else_the_latest() -> 
             False,
         ),
         (
-            {"variance": None, "vendor_value": None, "factor": "98765432109876.543210987654", "tolerance_threshold": "0.00001"},
-            {"variance": None, "vendor_value": None, "factor": "98766419764197.641976419763"},
+            {"variance": None, "vendor_value": None, "factor": "98765432109876543210987654.321098765432", "tolerance_threshold": "0.00001"},
+            {"variance": None, "vendor_value": None, "factor": "98766419764197641976419764.197641976419"},
             True,
         ),
         (
-            {"variance": None, "vendor_value": None, "factor": "98765432109876.543210987654", "tolerance_threshold": "0.00001"},
-            {"variance": None, "vendor_value": None, "factor": "98766419764197.641976419764"},
+            {"variance": None, "vendor_value": None, "factor": "98765432109876543210987654.321098765432", "tolerance_threshold": "0.00001"},
+            {"variance": None, "vendor_value": None, "factor": "98766419764197641976419764.197641976420"},
             False,
         ),
         (
@@ -164,12 +164,17 @@ def test_a_break_that_goes_on_again_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "status"),
-    [(f"file of {JUNE}", "RESOLVED"), ("restated", "RESOLVED_BY_RESTATEMENT"), (None, "RESOLVED_BY_RESTATEMENT")],
-    ids=["same delivery", "another", "withdrawn"],
+    ("then", "now", "status"),
+    [
+        ("first", "first", "RESOLVED"),
+        ("first", "restated", "RESOLVED_BY_RESTATEMENT"),
+        ("first", None, "RESOLVED_BY_RESTATEMENT"),
+        (None, None, "RESOLVED"),
+    ],
+    ids=["same delivery", "another", "withdrawn", "never in one"],
 )
-def test_a_break_that_nothing_is_left_of_is_closed_on_its_last_valuation(now: str | None, status: str) -> None:
-    stored = a_break(MAY, JUNE)
+def test_a_break_that_nothing_is_left_of_is_closed_on_its_last_valuation(then: str | None, now: str | None, status: str) -> None:
+    stored = a_break(MAY, JUNE, delivery_id=then)
     found = follow(OUTCOMES.to_frame(), breaks(stored), gone=gone(delivery=now))
     assert found.changed.to_dicts() == breaks({**stored, "status": status, "resolved_on": JUNE, "resolved_by_delivery_id": now}).to_dicts()
     assert (found.deleted, found.new.height) == ([], 0)
