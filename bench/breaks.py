@@ -1,7 +1,7 @@
 """What a day's publication costs where 100,000 breaks of a vendor are open: by Polars, beside the PL/pgSQL that it took the place of.
 
 ``python -m bench.breaks [BREAKS]`` makes the vendor in a server of its own and takes its breaks over a day by both, one after the other in
-transactions that are rolled back, in turn; the better of two. The function is read out of migration 0008, which still makes it.
+transactions that are rolled back, one after the other; the better of two. The function is read out of migration 0008, which still makes it.
 """
 
 import resource

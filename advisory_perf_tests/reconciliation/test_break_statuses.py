@@ -98,10 +98,10 @@ def test_amounts_are_equal_within_the_tolerance_of_the_latest_comparison_exactly
 
 def test_a_break_tells_the_sign_off_that_counts_for_it_and_one_that_has_ended_is_resolved_all_the_same() -> None:
     columns = "status", "signed_off_break_id", "signed_off_by", "signed_off_at", "signed_off_variance", "signed_off_reason"
-    told = "B-0", "signer 1", SIGNED_AT, Decimal("7.01"), "known"
+    accepted = "B-0", "signer 1", SIGNED_AT, Decimal("7.01"), "known"
     signed = [sign_off(1, MAY, "7.01", break_id="B-0")]
-    assert follow(outcomes(outcome(MAY, "7")), None, signed).new.select(columns).rows() == [("SIGNED_OFF", *told)]
-    assert follow(outcomes(outcome(MAY, "7"), outcome(JUNE, "0")), None, signed).new.select(columns).rows() == [("RESOLVED", *told)]
+    assert follow(outcomes(outcome(MAY, "7")), None, signed).new.select(columns).rows() == [("SIGNED_OFF", *accepted)]
+    assert follow(outcomes(outcome(MAY, "7"), outcome(JUNE, "0")), None, signed).new.select(columns).rows() == [("RESOLVED", *accepted)]
 
 
 def test_the_sign_off_of_a_whole_delivery_tells_its_factor() -> None:
@@ -191,5 +191,5 @@ def test_a_break_that_goes_on_in_another_run_is_not_closed_though_its_last_valua
 
 
 def test_a_break_that_has_ended_stays_as_it_is_where_nothing_is_left_of_it() -> None:
-    closed, told = ends(breaks(a_break(MAY, JUNE, resolved_on=JUNE)), GONE.to_frame())
-    assert (closed.height, told) == (0, [])
+    closed, accepted = ends(breaks(a_break(MAY, JUNE, resolved_on=JUNE)), GONE.to_frame())
+    assert (closed.height, accepted) == (0, [])
