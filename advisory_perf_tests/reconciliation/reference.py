@@ -1,4 +1,4 @@
-"""The life of a break worked out again, slowly and by itself: over dictionaries, one figure and one day after the other, everything read."""
+"""The life of a break worked out again, slowly and by itself: over dictionaries, a figure and a day after the other, everything read."""
 
 import json
 from collections import Counter
