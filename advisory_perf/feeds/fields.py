@@ -15,7 +15,6 @@ _OF_POSITIONS = tuple(name for name in DELIVERED_POSITIONS.column_names if name 
 _BEHIND_FLOWS = _OF_POSITIONS.index(FLOWS[-1]) + 1
 FIELDS = (*_OF_POSITIONS[:_BEHIND_FLOWS], NET_FLOW, *_OF_POSITIONS[_BEHIND_FLOWS:])
 """What a column may be mapped to: the fields of a position, and the net flow in the place of both flows."""
-IDENTIFIERS = ("account_id", "portfolio_id", "client_id")
 MONEY_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.MONEY)
 RETURN_FIELDS = tuple(name for name in FIELDS if COLUMNS[name].kind is Kind.RETURN)
 IDENTIFIERS = ("account_id", "portfolio_id", "client_id")
