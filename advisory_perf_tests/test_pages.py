@@ -18,6 +18,8 @@ from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.settings import Settings
 
+pytestmark = pytest.mark.table
+
 DOCS = Path(__file__).parents[1] / "docs"
 README = DOCS.parent / "README.md"
 RECORDS = sorted((DOCS / "adr").glob("0*.md"))

@@ -145,6 +145,7 @@ worlds = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     worlds,
@@ -184,6 +185,7 @@ def test_it_is_what_it_says_window_by_window(windows: list[Window], share: float
     assert short(result) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(worlds, st.integers(0, 8))
 def test_pieces_of_a_history_say_what_the_whole_does(windows: list[Window], since: int) -> None:

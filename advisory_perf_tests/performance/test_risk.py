@@ -180,6 +180,7 @@ def test_no_infinite_figure_comes_out() -> None:
 small = st.integers(-100, 200).map(lambda units: units / 100)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.none() | small, st.none() | small), min_size=1, max_size=25))
 def test_benchmark_and_excess_are_those_of_exact_arithmetic(values: list[tuple[float | None, float | None]]) -> None:

@@ -55,3 +55,10 @@ def test_a_sign_off_holds_for_its_figure_and_for_no_other_of_the_same_amount(war
         ("ending_market_value", "OPEN", AUGUST),
         ("net_flow", "SIGNED_OFF", AUGUST),
     }
+
+
+def test_the_next_day_that_ends_a_whole_deliverys_break_is_in_the_delivery_of_most_accounts(warehouse: Warehouse) -> None:
+    vendor = Vendor(warehouse, factors={MAY: "1.08"}, others=3)
+    vendor.deliver({MAY: "8"})
+    vendor.deliver({JUNE: "0"}, "a delivery of one account")
+    assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == [("RESOLVED", JUNE, "of the others")]

@@ -257,6 +257,7 @@ cents = st.integers(-(10**12), 10**12).map(lambda units: Decimal(units).scaleb(-
 tolerances = st.integers(0, 10**6).map(lambda units: Decimal(units).scaleb(-4))
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.lists(st.tuples(cents, cents), min_size=1, max_size=20), tolerances)
 def test_money_is_compared_exactly_and_symmetrically(pairs: list[tuple[Decimal, Decimal]], tolerance: Decimal) -> None:

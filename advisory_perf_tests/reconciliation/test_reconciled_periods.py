@@ -55,6 +55,7 @@ def results(figures: pl.DataFrame, period: ReturnPeriod, cadence: Cadence = Cade
 percents = st.lists(st.one_of(st.integers(-20, 20), st.none()), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(percents, st.sampled_from(list(ReturnPeriod)), st.dates(date(2024, 1, 1), date(2024, 4, 2)), st.sampled_from([1, 9]), st.data())
 def test_it_passes_where_it_is_the_product_of_its_period_and_breaks_beside_it(
