@@ -13,6 +13,7 @@ from typing import Self
 
 import polars as pl
 
+from advisory_perf.contracts.tolerance import CENT
 from advisory_perf.feed_detection.column_names import Strength
 from advisory_perf.feed_detection.values import share
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
@@ -34,7 +35,6 @@ LEAST_ROWS = 5
 LEAST_WITNESSES = 3
 """Rows that a column has to take part in before an equation says anything of it."""
 
-_CENT = Decimal("0.01")
 _TERMS = 8
 _HALF = 0.5
 _ONE_SIGNED = 0.9
@@ -60,7 +60,7 @@ class Figures:
     @cached_property
     def slack(self) -> Decimal:
         """What the identity may be off by rounding: half a unit in each of its eight terms, and a cent at least."""
-        return max(_CENT, self.unit * _TERMS / 2)
+        return max(CENT.absolute, self.unit * _TERMS / 2)
 
     @cached_property
     def zero_part(self) -> dict[str, float]:
@@ -173,7 +173,7 @@ def roll_forward(figures: Figures) -> dict[tuple[str, str], Rolled]:
     for one, other in pairs:
         earlier_one, earlier_other, later = pl.col(f"earlier:{one}"), pl.col(f"earlier:{other}"), pl.col(other)
         could_fail = (earlier_one != earlier_other) & ((earlier_one != 0) | (later != 0))
-        rolls = (earlier_one - later).abs() <= _CENT
+        rolls = (earlier_one - later).abs() <= CENT.absolute
         tests.append(pl.struct((rolls & could_fail).sum().alias("rolls"), could_fail.sum().alias("rows")).alias(f"{one}\0{other}"))
     if not tests or frame.is_empty():
         return {}

@@ -43,7 +43,7 @@ def abandoning_job(platform: Platform) -> dg.JobDefinition:
                 attempts = failed_attempts(context.instance, delivery_id, now=asked)
                 abandon(platform.under(locks), vendor, delivery_id, attempts, locks=locks, run_id=context.run_id)
 
-    @dg.job(name=JOB_NAME, description="gives a delivery up whose ingestion failed as often as agreed")
+    @dg.job(name=JOB_NAME, description="abandons a delivery whose ingestion failed as often as agreed")
     def job() -> None:
         abandon_op()
 

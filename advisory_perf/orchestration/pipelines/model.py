@@ -55,4 +55,3 @@ class Pipeline:
 
     dataset: str
     stages: tuple[Stage, ...]
-    published: tuple[PublishedTable, ...]

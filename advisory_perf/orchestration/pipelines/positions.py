@@ -14,7 +14,6 @@ from advisory_perf.contracts.tables import (
     NET_FLOWS,
     NORMALIZED_POSITIONS,
     PERFORMANCE_DATA,
-    PUBLISHED,
     QUARANTINED_ROWS,
     RECONCILIATION_RESULTS,
     TWRR_SERIES,
@@ -275,5 +274,4 @@ POSITIONS = Pipeline(
             is_published=True,
         ),
     ),
-    published=PUBLISHED,
 )

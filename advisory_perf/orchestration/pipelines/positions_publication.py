@@ -11,7 +11,6 @@ import psycopg
 
 from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STALE_VALUE, VALUE_JUMP, Code
 from advisory_perf.contracts.tables import (
-    NET_FLOWS,
     NORMALIZED_POSITIONS,
     PERFORMANCE_DATA,
     PUBLISHED_PERFORMANCE,
@@ -40,8 +39,6 @@ from advisory_perf.reconciliation.compare import published
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, roll_forwards
 
 ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
-_BEFORE = (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS)
-"""Whose rows a delivery has to be in before it counts as published."""
 
 
 def publication(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
@@ -60,8 +57,7 @@ def publication(platform: Platform, feed: Feed, windows: WindowRange, inputs: In
     def along(connection: psycopg.Connection) -> None:
         upsert_accounts(connection, account_register(latest_positions(connection, feed.vendor)))
         touched = publish_missing(connection, feed.vendor, missing)
-        of = [table.name for table in _BEFORE]
-        closed = platform.ledger.published(connection, feed.vendor, of=of, **days, also=touched)
+        closed = platform.ledger.published(connection, feed.vendor, of=list(inputs), **days, also=touched)
         publish_breaks(connection, feed.vendor, found.factors, **days)
         publish_found(connection, feed.vendor, found.of_valuations, **days)
         refresh_daily_totals(connection)
