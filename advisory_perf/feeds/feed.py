@@ -8,7 +8,7 @@ feed files are read in ``registry``.
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -43,11 +43,19 @@ def _source(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
+_NAME = r"^[a-z][a-z0-9_]{0,39}$"
+
+
 class Feed(FrozenModel):
-    """One vendor's contract."""
+    """The contract of one kind of file of one vendor.
+
+    ``name`` is what the platform knows the feed by: folders, assets, partitions, jobs, locks and alerts; it is the vendor's unless set.
+    ``vendor`` is whose data it is: ``data_source`` in everything published.
+    """
 
     dataset: Literal["positions"] = "positions"
-    vendor: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    vendor: str = Field(pattern=_NAME)
+    name: str = Field(pattern=_NAME)
     title: str
     owners: tuple[str, ...] = ()
     cadence: Cadence
@@ -74,7 +82,14 @@ class Feed(FrozenModel):
     tolerances: Tolerances = Tolerances()
     stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 
-    @field_validator("vendor")
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_vendor(cls, written: Any) -> Any:
+        if isinstance(written, dict) and "name" not in written and "vendor" in written:
+            return {**written, "name": written["vendor"]}
+        return written
+
+    @field_validator("vendor", "name")
     @classmethod
     def _not_reserved(cls, value: str) -> str:
         if value == "unknown":

@@ -1,10 +1,10 @@
 """The feeds that this installation knows: the package's own and those of a further folder.
 
-A folder's feed takes the place of the package's feed of the same vendor, so that a contract can be fixed without a
+A folder's feed takes the place of the package's feed of the same name, so that a contract can be fixed without a
 release. Reads YAML files; nothing here looks at deliveries.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -110,23 +110,36 @@ def _said(problem: ErrorDetails) -> str:
 
 
 def load_feeds(further: Path | None = None) -> dict[str, Feed]:
-    """All feeds by vendor, sorted by name; a folder that does not exist or two files for one vendor are FeedErrors."""
+    """All feeds by name, sorted; a folder that does not exist, or two feeds that would publish the same rows, are FeedErrors."""
     feeds = _of_folder(PACKAGE_FEEDS)
     if further is not None:
         if not further.is_dir():
             raise FeedError(f"{further}: the folder of further feeds does not exist; create it or unset ADVISORY_PERF_FEEDS_DIR")
         feeds |= _of_folder(further)
-    return dict(sorted(feeds.items()))
+    _refuse_rivals([feed for feed, _ in feeds.values()], {name: path for name, (_, path) in feeds.items()})
+    return {name: feed for name, (feed, _) in sorted(feeds.items())}
 
 
-def _of_folder(folder: Path) -> dict[str, Feed]:
-    feeds: dict[str, Feed] = {}
+def _of_folder(folder: Path) -> dict[str, tuple[Feed, Path]]:
+    feeds: dict[str, tuple[Feed, Path]] = {}
     for path in sorted(folder.glob("*.y*ml")):
         feed = read_feed(path)
-        if feed.vendor in feeds:
-            raise FeedError(f"{path}: the vendor {feed.vendor} already has a feed in this folder; keep one of them")
-        feeds[feed.vendor] = feed
+        if feed.name in feeds:
+            raise FeedError(f"{path}: {feeds[feed.name][1].name} in this folder already is the feed {feed.name}; set another name, or keep one")
+        feeds[feed.name] = feed, path
     return feeds
+
+
+def _refuse_rivals(feeds: Iterable[Feed], paths: Mapping[str, Path]) -> None:
+    """FeedError where two feeds publish the same dataset of one vendor: each would replace the days of the other."""
+    first: dict[tuple[str, str], Feed] = {}
+    for feed in feeds:
+        rival = first.setdefault((feed.vendor, feed.dataset), feed)
+        if rival is not feed:
+            raise FeedError(
+                f"{paths[feed.name]}: {rival.name} already has the {feed.dataset} of {feed.vendor}, and each would replace the days that the"
+                f" other publishes; set name: {rival.name} to take its place, or vendor to a name of its own"
+            )
 
 
 def feed_for(feeds: Mapping[str, Feed], file_name: str) -> Feed:
@@ -135,9 +148,9 @@ def feed_for(feeds: Mapping[str, Feed], file_name: str) -> Feed:
     if len(claiming) == 1:
         return claiming[0]
     if claiming:
-        names = " and ".join(feed.vendor for feed in claiming)
+        names = " and ".join(feed.name for feed in claiming)
         raise DeliveryRejectedError(
-            "E_UNKNOWN_VENDOR", f"{file_name}: the patterns of {names} both match the name; say --vendor or narrow one of them"
+            "E_UNKNOWN_VENDOR", f"{file_name}: the patterns of {names} both match the name; say --feed or narrow one of them"
         )
     known = ", ".join(sorted({pattern for feed in feeds.values() for pattern in feed.files.patterns}))
-    raise DeliveryRejectedError("E_UNKNOWN_VENDOR", f"{file_name}: no feed claims this name; say --vendor, or add a feed (known: {known})")
+    raise DeliveryRejectedError("E_UNKNOWN_VENDOR", f"{file_name}: no feed claims this name; say --feed, or add a feed (known: {known})")

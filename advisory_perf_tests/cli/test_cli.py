@@ -118,7 +118,7 @@ def test_a_rejected_file_ends_with_3_and_its_reason_is_on_stdout(home: Path, fil
     assert "vendor_b_performance_20250131.xlsx │ vendor_b │ FAILED" in said
     assert "rejected: E_FORMAT: vendor_b, vendor_b_performance_20250131.xlsx: the feed promises excel, but the bytes are" in said
     assert "who.csv │ unknown │ FAILED" in said
-    assert "rejected: E_UNKNOWN_VENDOR: who.csv: no feed claims this name; say --vendor, or add a feed" in said
+    assert "rejected: E_UNKNOWN_VENDOR: who.csv: no feed claims this name; say --feed, or add a feed" in said
     assert "Traceback" not in outcome.err
 
 

@@ -187,7 +187,7 @@ def test_what_no_feed_claims_is_rejected_by_the_command_with_the_registrys_sente
     handed = runs_of(world).ingest(a_file(tmp_path, "x", "who.csv"), None)
     assert (handed.status, handed.entry.vendor, handed.entry.error_code) == ("FAILED", "unknown", "E_UNKNOWN_VENDOR")
     assert (handed.entry.run_id, BY_COMMAND) == ("advisory-perf run",) * 2
-    assert (handed.entry.error_message or "").startswith("who.csv: no feed claims this name; say --vendor, or add a feed (known: acme_*, ")
+    assert (handed.entry.error_message or "").startswith("who.csv: no feed claims this name; say --feed, or add a feed (known: acme_*, ")
     named = runs_of(world).ingest(a_file(tmp_path, FIRST, "who.csv"), "acme")
     assert (named.status, named.entry.vendor) == ("PROCESSING", "acme")
 
