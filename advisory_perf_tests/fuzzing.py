@@ -26,8 +26,9 @@ import polars as pl
 import xlsxwriter
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of
 from advisory_perf_tests.ingestion.test_fuzzed_cells import CURRENCIES, NOTATIONS, tokens, written
@@ -48,7 +49,7 @@ class MadeFile:
     """A file, its feed, and the cells that it was made from by line; no cells where its bytes were changed afterwards."""
 
     content: bytes
-    feed: Feed
+    feed: PositionsFeed
     cells: dict[int, dict[str, Cell]] | None
 
 
@@ -68,7 +69,7 @@ def made_from(seed: int) -> MadeFile:
     layout = {"json": {"lines": True}} if kind == "ndjson" else {}
     feed = a_feed_of("json" if kind == "ndjson" else kind, columns, **layout)
     said = {"numbers": numbers, "currency": CURRENCIES.get(notation, "USD")}
-    feed = Feed.model_validate({**feed.model_dump(mode="json", by_alias=True, exclude_defaults=True), **said})
+    feed = PositionsFeed.model_validate({**feed.model_dump(mode="json", by_alias=True, exclude_defaults=True), **said})
     content, lines = _WRITERS[kind](rows, random)
     if random.random() < 0.5:
         return MadeFile(_damaged(content, random), feed, None)
@@ -171,7 +172,7 @@ def faults_of(seed: int) -> list[str]:
     """What is wrong with what becomes of a seed's file; nothing, as it should be."""
     file = made_from(seed)
     try:
-        result = validate(read_raw_rows(file.content, file.feed, DELIVERY.file_name), file.feed, DELIVERY)
+        result = validate(read_raw_rows(file.content, file.feed, DELIVERY.file_name), file.feed, DELIVERY, POSITION_RULES)
     except DeliveryRejectedError as refused:
         return [] if refused.sentence.startswith("acme, acme_1.csv: ") else [f"a refusal without vendor and file: {refused.sentence}"]
     except BaseException as error:
@@ -183,7 +184,7 @@ def faults_of(seed: int) -> list[str]:
 
 
 def _differences(result: Validated, file: MadeFile) -> Iterator[str]:
-    for row in result.positions.iter_rows(named=True):
+    for row in result.accepted.iter_rows(named=True):
         cells = (file.cells or {}).get(row["line_number"])
         if cells is None:
             yield f"a position in line {row['line_number']}, where no row begins"
@@ -209,7 +210,7 @@ def _says_day(cell: Cell, day: date) -> bool:
     )
 
 
-def _says_amount(cell: Cell, amount: Decimal | None, feed: Feed) -> bool:
+def _says_amount(cell: Cell, amount: Decimal | None, feed: PositionsFeed) -> bool:
     text = _TAKEN_OFF.sub("", _printed(cell))
     if amount is None:
         return text in {"", *feed.numbers.blanks}

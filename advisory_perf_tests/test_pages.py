@@ -15,7 +15,7 @@ from advisory_perf.contracts.columns import COLUMNS
 from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.stored_tables import STORED
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.settings import Settings
 
 pytestmark = pytest.mark.table
@@ -45,7 +45,7 @@ def heading_of(key: str) -> str:
 def defaults() -> dict[str, set[Any]]:
     """Every key of the model by its heading, with its default."""
     found: dict[str, set[Any]] = {}
-    for key, _, value in REFERENCE["keys_of"](Feed):
+    for key, _, value in REFERENCE["keys_of"](PositionsFeed):
         found.setdefault(heading_of(key), set()).add(plain(value))
     return found
 
@@ -95,7 +95,7 @@ def test_every_default_is_the_models() -> None:
 @pytest.mark.parametrize("number", range(len(examples())))
 def test_every_example_is_a_feed_that_is_taken(number: int) -> None:
     smallest, example = examples()[0], examples()[number]
-    Feed.model_validate(example if "vendor" in example and len(example) > 1 else merged(smallest, example))
+    PositionsFeed.model_validate(example if "vendor" in example and len(example) > 1 else merged(smallest, example))
 
 
 def test_every_key_has_an_example_with_it() -> None:
@@ -138,7 +138,7 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
     assert set(re.findall(r"^\| `(\w+)` ", pages["data-dictionary"].partition("## Columns")[2], flags=re.MULTILINE)) == COLUMNS.keys()
     commands = set(re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks )?[\w-]+)", README.read_text(encoding="utf-8")))
     assert {f"## `advisory-perf {name}`" for name in commands} <= set(pages["command"].splitlines())
-    assert all(f"| `{key}` |" in pages["feed-keys"] for key, _, _ in REFERENCE["keys_of"](Feed))
+    assert all(f"| `{key}` |" in pages["feed-keys"] for key, _, _ in REFERENCE["keys_of"](PositionsFeed))
     assert all(f"| `ADVISORY_PERF_{name.upper()}` |" in pages["settings"] for name in Settings.model_fields)
     assert all(f"| `{name}` | {one.severity.value} |" in pages["codes"] for name, one in CODES.items())
     assert not [name for name, text in pages.items() if "Undefined" in text or "object at" in text]

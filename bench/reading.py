@@ -18,8 +18,9 @@ import polars as pl
 import xlsxwriter
 import yaml
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf.samples.bulk import bulk_csv
 
@@ -63,7 +64,7 @@ def compare_readers(accounts: int, days: int) -> None:
 def measure(name: str, path: Path) -> dict[str, float]:
     """Seconds, the best of the rounds, and peak megabytes of the first reading and the first validation."""
     files, plain = FORMATS[name]
-    feed = Feed.model_validate({**yaml.safe_load(FEED.read_text()), "files": {"patterns": ["bulk*"], **files}})
+    feed = PositionsFeed.model_validate({**yaml.safe_load(FEED.read_text()), "files": {"patterns": ["bulk*"], **files}})
     before = _peak()
     cost: dict[str, float] = {"megabytes": path.stat().st_size / 1e6}
     seconds: dict[str, list[float]] = {"read": [], "validate": [], "plain": []}
@@ -73,12 +74,12 @@ def measure(name: str, path: Path) -> dict[str, float]:
         seconds["read"].append(time.perf_counter() - begin)
         cost.setdefault("read_peak", _peak() - before)
         begin = time.perf_counter()
-        validated = validate(raw, feed, DELIVERY)
+        validated = validate(raw, feed, DELIVERY, POSITION_RULES)
         seconds["validate"].append(time.perf_counter() - begin)
         cost.setdefault("validate_peak", _peak() - before)
         cost["rows"] = raw.height
-        if validated.positions.height != raw.height:
-            raise ValueError(f"{path.name}: {raw.height - validated.positions.height} rows of a clean file were not accepted")
+        if validated.accepted.height != raw.height:
+            raise ValueError(f"{path.name}: {raw.height - validated.accepted.height} rows of a clean file were not accepted")
         del raw, validated
         begin = time.perf_counter()
         plain(path)

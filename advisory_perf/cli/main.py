@@ -218,10 +218,8 @@ def feeds_check(
     feeds = [read_feed(file)] if file is not None else list(load_feeds(settings_of(context, None).feeds_dir).values())
     for feed in feeds:
         patterns = ", ".join(feed.files.patterns)
-        timing, basis = feed.conventions.flow_timing, feed.conventions.fee_basis
-        typer.echo(
-            f"ok  {feed.vendor}: {feed.cadence}, {feed.files.format}, {patterns}; {timing}, {basis} of fees; {len(feed.columns)} columns"
-        )
+        says = "; ".join(filter(None, (f"{feed.cadence}, {feed.files.format}, {patterns}", feed.agreed, f"{len(feed.columns)} columns")))
+        typer.echo(f"ok  {feed.vendor}: {says}")
 
 
 @feeds_app.command("detect")

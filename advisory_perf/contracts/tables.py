@@ -4,7 +4,8 @@ A table is a view of the data dictionary. Two kinds of column differ from their 
 ``also_nullable`` names those that a particular table may leave empty.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -13,18 +14,19 @@ from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One stage's columns and key."""
+    """One stage's columns and key; ``dictionary`` is where its columns are described."""
 
     name: str
     meaning: str
     column_names: tuple[str, ...]
     key: tuple[str, ...]
     also_nullable: frozenset[str] = frozenset()
+    dictionary: Mapping[str, Column] = field(default_factory=lambda: COLUMNS, compare=False, repr=False)
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The entries of the data dictionary, in the table's order."""
-        return tuple(COLUMNS[name] for name in self.column_names)
+        return tuple(self.dictionary[name] for name in self.column_names)
 
     @property
     def polars_schema(self) -> pl.Schema:
@@ -93,13 +95,16 @@ _PERIODS = (
     *(f"twrr_{period}_from" for period in PERIODS),
 )
 
+RAW_VENDOR_FILE = "raw_vendor_file"
+"""The stage of a delivery's rows as they came, which has the columns of the file and no table of its own."""
+
 DELIVERED_POSITIONS = Table(
     "delivered_positions", "the rows of one delivery that became positions", _POSITION, ("delivery_id", *WHO_AND_WHEN)
 )
 
 QUARANTINED_ROWS = Table(
     "quarantined_rows",
-    "the rows of one delivery that could not become positions, whole",
+    "the rows of one delivery that failed validation, whole",
     ("delivery_id", "line_number", "code", "field_name", "reason", "severity", "account_id", "as_of_date", "raw_row"),
     ("delivery_id", "line_number"),
     also_nullable=frozenset({"field_name", "account_id", "as_of_date"}),

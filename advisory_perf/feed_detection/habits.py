@@ -24,7 +24,7 @@ from advisory_perf.feed_detection.values import held, money
 from advisory_perf.feeds.fields import FLOWS, IDENTIFIERS, NET_FLOW
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, cell
-from advisory_perf.ingestion.validation.subtotals import called_totals, subtotals
+from advisory_perf.ingestion.validation.positions.subtotals import called_totals, subtotals
 
 _CENT = Decimal("0.01")
 _SHOWN = 3

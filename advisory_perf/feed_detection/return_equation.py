@@ -31,7 +31,7 @@ from advisory_perf.feed_detection.identities import (
 )
 from advisory_perf.feed_detection.values import share
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
-from advisory_perf.ingestion.parsing.fields import split_flows
+from advisory_perf.ingestion.validation.positions.flows import split_flows
 
 _NEEDED = (BEGINNING, CONTRIBUTIONS, DISTRIBUTIONS, NET_FLOW, ENDING, FEES)
 _SCALES = {"fraction": 1, "percent": 100, "basis_points": 10_000}

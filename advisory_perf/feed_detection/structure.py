@@ -24,6 +24,7 @@ from advisory_perf.feed_detection.headers import Layout, header_in, no_header
 from advisory_perf.feed_detection.json_layouts import json_layout
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FIELDS, FLOWS, NET_FLOW
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.formats.archives import unpacked
 from advisory_perf.ingestion.formats.arrow_text import has_text
 from advisory_perf.ingestion.formats.parser_errors import parser_faults
@@ -150,7 +151,7 @@ def _rows(file_name: str, content: bytes, layout: Layout) -> pl.DataFrame:
 
 def _probe(file_name: str, files: dict[str, Any], columns: Sequence[str]) -> Feed:
     """A feed that only serves to read the columns as text."""
-    return Feed.model_validate(
+    return PositionsFeed.model_validate(
         {
             "vendor": vendor_of(file_name),
             "title": "any",

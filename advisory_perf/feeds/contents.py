@@ -9,7 +9,6 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from advisory_perf.feeds.expressions import compiled
-from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.feeds.frozen import FrozenModel
 
 
@@ -42,9 +41,6 @@ class Controls(FrozenModel):
     def _one_group_each(self) -> Self:
         if any(compiled(figure).groups > 1 for figure in self.figures):
             raise ValueError(NO_FIGURE)
-        unknown = sorted(set(self.totals) - set(MONEY_FIELDS))
-        if unknown:
-            raise ValueError(f"totals: {', '.join(unknown)} is no amount of a position; the amounts are {', '.join(MONEY_FIELDS)}")
         return self
 
     @property

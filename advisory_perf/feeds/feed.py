@@ -1,42 +1,28 @@
 """The feed: the declared contract of one vendor's files, as a validated model.
 
-A feed says everything that a reader might otherwise guess: format, columns, notation of numbers and dates, sign, scale,
-flow timing, fee basis, tolerances. A field that nobody declares is not filled in; ``blank`` and ``absent`` say when an
-empty cell or a missing column may count as zero. Its parts are in ``file_layout``, ``sources``, ``contents`` and ``agreements``;
+A feed says everything that a reader might otherwise guess: format, columns, notation of numbers and dates, sign, scale. A field that
+nobody declares is not filled in; ``blank`` and ``absent`` say when an empty cell or a missing column may count as zero. What only the
+feeds of one dataset say stands with that dataset (``positions_feed``). Its parts are in ``file_layout``, ``sources`` and ``contents``;
 feed files are read in ``registry``.
 """
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, meant_by, why_none
-from advisory_perf.contracts.enums import Cadence, Reopening, ReturnPeriod
+from advisory_perf.contracts.datasets import Dataset
+from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.schedules import Schedule
-from advisory_perf.feeds.agreements import Conventions, Tolerances
 from advisory_perf.feeds.contents import NO_FIGURE, Controls, Drift, FooterRule, Plausibility
 from advisory_perf.feeds.date_formats import has_time_zone, tells_days, tells_months
 from advisory_perf.feeds.deadline import Deadline
-from advisory_perf.feeds.fields import (
-    FIELDS,
-    FLOWS,
-    IDENTIFIERS,
-    KEY,
-    MONEY_FIELDS,
-    NET_FLOW,
-    NEVER_NULL,
-    REQUIRED_FIELDS,
-    RETURN_FIELDS,
-    VENDOR_RETURN,
-)
 from advisory_perf.feeds.file_layout import Files
 from advisory_perf.feeds.frozen import FrozenModel
 from advisory_perf.feeds.names import folded
 from advisory_perf.feeds.sources import Numbers, Source
-
-_WEEK, _BUSINESS_MONTH = 7, 20
 
 
 def _source(value: object) -> object:
@@ -53,7 +39,10 @@ class Feed(FrozenModel):
     ``vendor`` is whose data it is: ``data_source`` in everything published.
     """
 
-    dataset: Literal["positions"] = "positions"
+    contract: ClassVar[Dataset]
+    """What the dataset's columns are for."""
+
+    dataset: str
     vendor: str = Field(pattern=_NAME)
     name: str = Field(pattern=_NAME)
     title: str
@@ -68,19 +57,12 @@ class Feed(FrozenModel):
     drift: Drift = Drift()
     plausibility: Plausibility = Plausibility()
     accounts: Literal["open", "known"] = "open"
-    delivers: Literal["full", "partial"] = "partial"
-    valuations: Literal["one_per_window", "all"] = "one_per_window"
-    negative_flows: Literal["quarantine", "net"] = "quarantine"
     deadline: Deadline | None = None
     holidays: frozenset[date] = frozenset()
     weekends: bool = False
     numbers: Numbers = Numbers()
     currency: str | None = None
     minor_units: Literal["accept", "reject"] = "reject"
-    conventions: Conventions
-    reopening: Reopening = Reopening.NEW_EPISODE
-    tolerances: Tolerances = Tolerances()
-    stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -105,21 +87,25 @@ class Feed(FrozenModel):
 
     @model_validator(mode="after")
     def _columns_are_fields(self) -> Self:
-        unknown = sorted(set(self.columns) - set(FIELDS))
+        known = self.contract
+        unknown = sorted(set(self.columns) - set(known.fields))
         if unknown:
-            raise ValueError(f"columns: {', '.join(unknown)} is no field of a position; the fields are {', '.join(FIELDS)}")
-        missing = [name for name in REQUIRED_FIELDS if name not in self.filled_fields]
+            raise ValueError(f"columns: {', '.join(unknown)} is no field of a {known.row}; the fields are {', '.join(known.fields)}")
+        missing = [name for name in known.required if name not in self.filled_fields]
         if missing:
             raise ValueError(f"columns: {', '.join(missing)} must be mapped to a column of the file")
-        if NET_FLOW in self.columns and not self.columns.keys().isdisjoint(FLOWS):
-            raise ValueError("columns: net_flow is for files without contributions and distributions; beside them it is vendor_net_flow")
-        if NET_FLOW in self.columns and self.negative_flows == "net":
-            raise ValueError("negative_flows: net is for contributions and distributions; a net flow is split by its sign as it is")
+        no_amounts = sorted(set(self.controls.totals) - set(known.money))
+        if no_amounts:
+            raise ValueError(
+                f"controls: totals: {', '.join(no_amounts)} is no amount of a {known.row}; the amounts are {', '.join(known.money)}"
+            )
         unmapped = [name for name in self.controls.totals if name not in self.columns]
         if unmapped:
             raise ValueError(f"controls: totals: {', '.join(unmapped)} is not mapped to a column, so that there is nothing to sum")
-        if ("currency" in self.columns) == (self.currency is not None):
+        if "currency" in known.fields and ("currency" in self.columns) == (self.currency is not None):
             raise ValueError("currency: say it once, either as a column or as a constant code")
+        if "currency" not in known.fields and (self.currency is not None or self.numbers.currency_signs):
+            raise ValueError(f"currency: a {known.row} has none; leave it and numbers: currency_signs out")
         if self.numbers.binary_floats is not None and self.files.format == "excel":
             raise ValueError("numbers: binary_floats is for csv, json and parquet; a workbook's numbers are always read with 15 digits")
         if self.numbers.round_to is not None and self.files.format == "csv":
@@ -149,12 +135,6 @@ class Feed(FrozenModel):
         return self
 
     @model_validator(mode="after")
-    def _valuations_fit_the_cadence(self) -> Self:
-        if self.valuations == "all" and self.cadence is not Cadence.MONTHLY:
-            raise ValueError("valuations: all is for cadence: monthly; a daily window has one day and so one valuation of an account")
-        return self
-
-    @model_validator(mode="after")
     def _control_figures_are_found(self) -> Self:
         if any(figure not in (*self.controls.patterns, *self.files.stated) for figure in self.controls.figures):
             raise ValueError(NO_FIGURE)
@@ -163,30 +143,32 @@ class Feed(FrozenModel):
     @model_validator(mode="after")
     def _sources_fit_their_fields(self) -> Self:
         for name, source in self.columns.items():
-            if source.scale is not None and isinstance(source.scale, Decimal) != (name in MONEY_FIELDS):
+            if source.scale is not None and isinstance(source.scale, Decimal) != (name in self.contract.money):
                 raise ValueError(f"columns: {name}: scale is a power of ten for money, and fraction, percent or basis_points for returns")
-            if source.scale is not None and name not in (*MONEY_FIELDS, *RETURN_FIELDS):
+            if source.scale is not None and name not in self.contract.numbers:
                 raise ValueError(f"columns: {name}: scale is for money and returns")
-            if source.period is not None and name != VENDOR_RETURN:
-                raise ValueError(f"columns: {name}: period is what a return of the vendor's covers; it is for {VENDOR_RETURN}")
-            if source.case is not None and name not in IDENTIFIERS:
-                raise ValueError(f"columns: {name}: case is for {', '.join(IDENTIFIERS)}")
-            if source.absent == "null" and name in NEVER_NULL:
+            if source.period is not None and name != self.contract.vendor_return:
+                of = self.contract.vendor_return or f"no field of a {self.contract.row}"
+                raise ValueError(f"columns: {name}: period is what a return of the vendor's covers; it is for {of}")
+            if source.case is not None and name not in self.contract.identifiers:
+                raise ValueError(f"columns: {name}: case is for {', '.join(self.contract.identifiers) or 'identifiers'}")
+            if source.absent == "null" and name in self.contract.never_null:
                 raise ValueError(f"columns: {name} is required; absent: null cannot be meant")
-            if source.absent != "reject" and name in {"as_of_date", "currency"}:
+            if source.absent != "reject" and name in {self.contract.day, "currency"}:
                 raise ValueError(f"columns: {name} is required; absent: {source.absent} cannot be meant")
         return self
 
     @model_validator(mode="after")
     def _formats_tell_days(self) -> Self:
-        for form in self.columns["as_of_date"].formats:
+        day, formats = self.contract.day, self.day_source.formats
+        for form in formats:
             if not tells_days(form):
-                raise ValueError(f"columns.as_of_date: {form!r} is no format of dates that tells day, month and year")
+                raise ValueError(f"columns.{day}: {form!r} is no format of dates that tells day, month and year")
             if tells_months(form) and self.cadence is not Cadence.MONTHLY:
-                raise ValueError(f"columns.as_of_date: {form!r} tells months, which are for cadence: monthly")
-        if self.files.time_zone is None and any(map(has_time_zone, self.columns["as_of_date"].formats)):
+                raise ValueError(f"columns.{day}: {form!r} tells months, which are for cadence: monthly")
+        if self.files.time_zone is None and any(map(has_time_zone, formats)):
             raise ValueError(
-                "columns: as_of_date: formats with %z are instants; say files: time_zone, where the vendor's day is, as for epochs"
+                f"columns: {day}: formats with %z are instants; say files: time_zone, where the vendor's day is, as for epochs"
             )
         return self
 
@@ -202,14 +184,15 @@ class Feed(FrozenModel):
     @model_validator(mode="after")
     def _labels_are_filled(self) -> Self:
         filled = [name for name, source in self.columns.items() if source.fill == "down"]
-        wrong = [name for name in filled if name in (*MONEY_FIELDS, *RETURN_FIELDS)]
+        wrong = [name for name in filled if name in self.contract.numbers]
         if wrong:
             raise ValueError(f"columns: {', '.join(wrong)}: fill: down is for texts and days; a number is never that of another row")
         pivot = self.files.pivot.names if self.files.pivot is not None else None
         shared = self.files.made_columns - {*self.files.json_.key_as}
-        own = [name for name in KEY if name not in filled and self.columns[name].from_ not in shared]
+        own = [name for name in self.contract.key if name not in filled and self.columns[name].from_ not in shared]
         if filled and not own and (pivot is None or pivot in self.files.made_columns):
-            raise ValueError("columns: fill: down needs account_id or as_of_date in every row, or a line of totals would be filled too")
+            key = " or ".join(self.contract.key)
+            raise ValueError(f"columns: fill: down needs {key} in every row, or a line of totals would be filled too")
         return self
 
     @model_validator(mode="after")
@@ -219,11 +202,12 @@ class Feed(FrozenModel):
         if self.minor_units == "reject" or self.currency not in MINOR_UNITS:
             raise ValueError(f"currency: {why_none(self.currency)}")
         unit = MINOR_UNITS[self.currency]
-        columns = {
-            name: source.model_copy(update={"scale": (Decimal(source.scale or 1)).scaleb(-unit.digits)}) if name in MONEY_FIELDS else source
+        smaller = {
+            name: source.model_copy(update={"scale": (Decimal(source.scale or 1)).scaleb(-unit.digits)})
             for name, source in self.columns.items()
+            if name in self.contract.money
         }
-        return self.model_copy(update={"currency": unit.major, "columns": columns})
+        return self.model_copy(update={"currency": unit.major, "columns": {**self.columns, **smaller}})
 
     @property
     def schedule(self) -> Schedule:
@@ -232,17 +216,30 @@ class Feed(FrozenModel):
 
     @property
     def filled_fields(self) -> frozenset[str]:
-        """The fields of a position that columns fill: a net flow fills both flows."""
-        return frozenset(self.columns.keys() - {NET_FLOW}) | (frozenset(FLOWS) if NET_FLOW in self.columns else frozenset())
+        """The fields of a row that columns fill: one in the place of others fills these."""
+        instead = self.contract.instead_of
+        made = (instead.get(name, (name,)) for name in self.columns)
+        return frozenset(field for fields in made for field in fields)
 
-    def source_of(self, field: str) -> Source:
-        """The column that fills a field of a position; of a flow it may be the net flow."""
-        return self.columns[NET_FLOW if field in FLOWS and NET_FLOW in self.columns else field]
+    @property
+    def day_source(self) -> Source:
+        """The column that tells a row's day."""
+        return self.columns[self.contract.day]
+
+    @property
+    def agreed(self) -> str:
+        """What is agreed with the vendor about its figures, in a few words; empty where the dataset has nothing of the kind."""
+        return ""
+
+    @property
+    def refused_below_zero(self) -> frozenset[str]:
+        """The amounts of which a negative one is quarantined."""
+        return frozenset(self.contract.unsigned)
 
     @property
     def number_columns(self) -> frozenset[str]:
         """The columns of amounts and returns."""
-        return frozenset(source.from_ for name, source in self.columns.items() if name in (*MONEY_FIELDS, *RETURN_FIELDS))
+        return frozenset(source.from_ for name, source in self.columns.items() if name in self.contract.numbers)
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -251,28 +248,6 @@ class Feed(FrozenModel):
         if pivot is not None:
             return tuple(name for name in (*pivot.by, pivot.names, pivot.values) if name not in made)
         return tuple(source.from_ for source in self.columns.values() if source.absent == "reject" and source.from_ not in made)
-
-    @property
-    def return_period(self) -> ReturnPeriod | None:
-        """What the vendor's returns cover, where that is more than a row's own sub-period."""
-        return self.columns[VENDOR_RETURN].period if VENDOR_RETURN in self.columns else None
-
-    @property
-    def has_sub_period_returns(self) -> bool:
-        """Whether the vendor gives the return of each row's own sub-period, which follows from the row's values and flows."""
-        return VENDOR_RETURN in self.columns and self.return_period is None
-
-    @property
-    def stale_days(self) -> int | None:
-        """For how many days a value may not change before it is stale: unless said, a week, or a business month; None is for ever."""
-        if self.stale_after == "never":
-            return None
-        return self.stale_after or (_WEEK if self.cadence is Cadence.DAILY else _BUSINESS_MONTH)
-
-    @property
-    def has_one_valuation_a_window(self) -> bool:
-        """Whether an account has one valuation a window, whatever its day; a daily window has no room for another."""
-        return self.cadence is Cadence.MONTHLY and self.valuations == "one_per_window"
 
     def claims(self, file_name: str) -> bool:
         """Whether the file's name is one of this feed's."""

@@ -15,9 +15,12 @@ from pydantic_core import ErrorDetails
 
 from advisory_perf.errors import DeliveryRejectedError, FeedError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 
 PACKAGE_FEEDS = Path(__file__).parent / "definitions"
-
+FEED_MODELS: Mapping[str, type[Feed]] = {"positions": PositionsFeed}
+"""The model of each dataset's feeds; a feed without ``dataset`` is one of positions."""
+_USUAL_DATASET = "positions"
 
 _MOST_BYTES, _DEEPEST, _MOST_NODES = 256 << 10, 20, 20_000
 """Of a feed: a hundred times what the longest one has."""
@@ -62,8 +65,11 @@ class _FeedLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_feed(path: Path) -> Feed:
-    """One feed file as a validated contract; FeedError names the file, the key and what is wrong with it."""
+def read_feed(path: Path, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Feed:
+    """One feed file as a validated contract; FeedError names the file, the key and what is wrong with it.
+
+    ``models`` has the model of each dataset's feeds.
+    """
     try:
         with path.open("rb") as file:
             written = file.read(_MOST_BYTES + 1)
@@ -82,8 +88,12 @@ def read_feed(path: Path) -> Feed:
         ) from error
     if not isinstance(content, dict):
         raise FeedError(f"{path}: must be a mapping that starts with 'vendor: …'")
+    dataset = content.get("dataset", _USUAL_DATASET)
+    model = models.get(dataset) if isinstance(dataset, str) else None
+    if model is None:
+        raise FeedError(f"{path}: dataset: {dataset!r} is no dataset that feeds have; set one of {', '.join(models)}")
     try:
-        return Feed.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         raise FeedError(f"{path}: {'; '.join(map(_said, error.errors()))}") from error
 
@@ -109,23 +119,24 @@ def _said(problem: ErrorDetails) -> str:
     return f"{key}: {what}" + (f"; YAML reads it as {problem['input']!r}, so put it in quotes" if is_no_text else "")
 
 
-def load_feeds(further: Path | None = None) -> dict[str, Feed]:
+def load_feeds(further: Path | None = None, *, models: Mapping[str, type[Feed]] = FEED_MODELS) -> dict[str, Feed]:
     """All feeds by name, sorted; a folder that does not exist, or two feeds that would publish the same rows, are FeedErrors."""
-    feeds = _of_folder(PACKAGE_FEEDS)
+    feeds = _of_folder(PACKAGE_FEEDS, models)
     if further is not None:
         if not further.is_dir():
             raise FeedError(f"{further}: the folder of further feeds does not exist; create it or unset ADVISORY_PERF_FEEDS_DIR")
-        feeds |= _of_folder(further)
+        feeds |= _of_folder(further, models)
     _refuse_rivals([feed for feed, _ in feeds.values()], {name: path for name, (_, path) in feeds.items()})
     return {name: feed for name, (feed, _) in sorted(feeds.items())}
 
 
-def _of_folder(folder: Path) -> dict[str, tuple[Feed, Path]]:
+def _of_folder(folder: Path, models: Mapping[str, type[Feed]]) -> dict[str, tuple[Feed, Path]]:
     feeds: dict[str, tuple[Feed, Path]] = {}
     for path in sorted(folder.glob("*.y*ml")):
-        feed = read_feed(path)
+        feed = read_feed(path, models)
         if feed.name in feeds:
-            raise FeedError(f"{path}: {feeds[feed.name][1].name} in this folder already is the feed {feed.name}; set another name, or keep one")
+            other = feeds[feed.name][1].name
+            raise FeedError(f"{path}: {other} in this folder already is the feed {feed.name}; set another name, or keep one of them")
         feeds[feed.name] = feed, path
     return feeds
 
@@ -137,8 +148,8 @@ def _refuse_rivals(feeds: Iterable[Feed], paths: Mapping[str, Path]) -> None:
         rival = first.setdefault((feed.vendor, feed.dataset), feed)
         if rival is not feed:
             raise FeedError(
-                f"{paths[feed.name]}: {rival.name} already has the {feed.dataset} of {feed.vendor}, and each would replace the days that the"
-                f" other publishes; set name: {rival.name} to take its place, or vendor to a name of its own"
+                f"{paths[feed.name]}: {rival.name} already has the {feed.dataset} of {feed.vendor}, and each would replace the days that"
+                f" the other publishes; set name: {rival.name} to take its place, or vendor to a name of its own"
             )
 
 

@@ -10,12 +10,10 @@ Without the key nothing is filled, and a notice names the columns in which it lo
 
 import polars as pl
 
+from advisory_perf.contracts.datasets import Dataset
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import KEY, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell
 from advisory_perf.ingestion.validation.control_totals import is_footer
-
-(_ACCOUNT, _DAY), _OF_THE_ACCOUNT = KEY, ("account_name", "currency")
 
 
 def filled(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
@@ -36,7 +34,7 @@ def filled(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     is_without = pl.repeat(value=False, n=raw.height, eager=True)
     begins = lines["run"] != lines["run"].shift(1, fill_value=-1)
     for name in labels:
-        if name == _DAY and feed.columns[name].fill != "down":
+        if name == feed.contract.day and feed.columns[name].fill != "down":
             continue  # a day of every row's own is no label
         column = feed.columns[name].from_
         text = raw.select(bare(pl.col(cell(column))).replace("", None)).to_series()
@@ -57,10 +55,9 @@ def filled(raw: pl.DataFrame, reading: Reading) -> pl.DataFrame:
 
 def _labels(raw: pl.DataFrame, feed: Feed) -> list[str]:
     """The fields of text and days that the rows have a column for, the outer ones first."""
-    fields = [
-        name for name in feed.columns if name not in (*MONEY_FIELDS, *RETURN_FIELDS) and cell(feed.columns[name].from_) in raw.columns
-    ]
-    ranks = {_ACCOUNT: 1, **dict.fromkeys(_OF_THE_ACCOUNT, 2)}
+    known = feed.contract
+    fields = [name for name in feed.columns if name not in known.numbers and cell(feed.columns[name].from_) in raw.columns]
+    ranks: dict[str | None, int] = {known.account: 1, **dict.fromkeys(known.of_account, 2)}
     places = {name: raw.columns.index(cell(feed.columns[name].from_)) for name in fields}
     return sorted(places, key=lambda name: (ranks.get(name, 0), places[name]))
 
@@ -73,7 +70,8 @@ def _has_blanks(raw: pl.DataFrame, feed: Feed, name: str) -> bool:
 def _rows_and_unread(raw: pl.DataFrame, is_line: pl.Series, feed: Feed) -> tuple[pl.Series, pl.Series]:
     """The lines that are rows by cells of their own, and those that may be rows or labels and cannot be read."""
     pivot = feed.files.pivot
-    named = [feed.columns[name].from_ for name in KEY if feed.columns[name].fill != "down"] + ([pivot.names] if pivot is not None else [])
+    named = [feed.columns[name].from_ for name in feed.contract.key if feed.columns[name].fill != "down"]
+    named += [pivot.names] if pivot is not None else []
     has_cell = [pl.col(cell(name)).fill_null("").str.strip_chars() != "" for name in named if cell(name) in raw.columns]
     is_row = is_line & raw.select(pl.all_horizontal(has_cell)).to_series()
     is_unread = raw.select(
@@ -95,7 +93,7 @@ def _notice_groups(rows: pl.DataFrame, labels: list[str], reading: Reading) -> N
     """A notice of the columns in which labels seem to be printed once for a group: a label, blanks, another label, blanks."""
     feed = reading.feed
     texts = rows.select(bare(pl.col(cell(feed.columns[name].from_))).replace("", None).alias(name) for name in labels)
-    found = [name for name in labels if feed.columns[name].fill is None and _is_printed_once(texts, name)]
+    found = [name for name in labels if feed.columns[name].fill is None and _is_printed_once(texts, name, feed.contract)]
     if found:
         columns = ", ".join(feed.columns[name].from_ for name in found)
         reading.noticed(
@@ -105,14 +103,14 @@ def _notice_groups(rows: pl.DataFrame, labels: list[str], reading: Reading) -> N
         )
 
 
-def _is_printed_once(texts: pl.DataFrame, name: str) -> bool:
+def _is_printed_once(texts: pl.DataFrame, name: str, known: Dataset) -> bool:
     """Whether blanks follow labels of which no two in a row are equal; of what belongs to an account, below the same account only."""
     column = texts[name]
     printed = column.drop_nulls()
     blanks = column.null_count()
     if not blanks or not printed.len() or column[0] is None or 2 * blanks < printed.len() or (printed == printed.shift(1)).any():
         return False
-    if name not in _OF_THE_ACCOUNT or _ACCOUNT not in texts.columns:
+    if name not in known.of_account or known.account is None or known.account not in texts.columns:
         return True
-    account = texts[_ACCOUNT].forward_fill()
+    account = texts[known.account].forward_fill()
     return bool((account == account.shift(1)).filter(column.is_null()).all())

@@ -11,7 +11,6 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.date_formats import first_of
-from advisory_perf.feeds.fields import KEY, MONEY_FIELDS
 from advisory_perf.feeds.names import listed
 from advisory_perf.feeds.units import unit_in
 from advisory_perf.ingestion.parsing.fields import CELL_ERROR
@@ -19,7 +18,6 @@ from advisory_perf.ingestion.raw_frame import Header, Reading
 
 _DIGIT = re.compile(r"\d")
 _FEWEST_NAMES, _LONGEST_LINE = 3, 200
-_FIGURES = ("beginning_market_value", "ending_market_value")
 
 
 def named_header(reading: Reading) -> Header:
@@ -50,15 +48,16 @@ def other_width(width: int, line: int, reading: Reading) -> DeliveryRejectedErro
 
 def refuse_rows_above(header: Header, reading: Reading) -> None:
     """E_HEADER_MISSING where a line above the header reads as a row of it, which would be lost with what stands above a table."""
-    feed = reading.feed
-    places = {name: header.names.index(feed.columns[name].from_) for name in (*KEY, *_FIGURES) if _stands_in(name, header, reading)}
-    if not places.keys() >= {*KEY, _FIGURES[-1]}:
+    feed, known = reading.feed, reading.feed.contract
+    shown_by = [name for name in (*known.key, known.day, *known.figures) if _stands_in(name, header, reading)]
+    places = {name: header.names.index(feed.columns[name].from_) for name in shown_by}
+    if not places.keys() >= {*known.key, known.day, *known.figures[-1:]}:
         return
     for row_number, row in enumerate(header.above, start=1):
         texts = {name: row[place].strip() for name, place in places.items() if place < len(row)}
         if len(texts) < len(places) or not all(texts.values()) or any(re.search(CELL_ERROR, text) for text in texts.values()):
             continue
-        if all(_DIGIT.search(texts[name]) for name in _FIGURES if name in texts) and _is_day(texts["as_of_date"], reading):
+        if all(_DIGIT.search(texts[name]) for name in known.figures if name in texts) and _is_day(texts[known.day], reading):
             raise reading.refused(
                 "E_HEADER_MISSING",
                 f"holds a row in line {row_number}, above its header in line {header.index + 1}; send it with the header above all rows",
@@ -67,7 +66,7 @@ def refuse_rows_above(header: Header, reading: Reading) -> None:
 
 def notice_units_above(above: Iterable[Sequence[str]], reading: Reading) -> None:
     """A notice where a line above the header says that amounts are in thousands or the like, and no column of the feed has a scale."""
-    amounts = [source for name, source in reading.feed.columns.items() if name in MONEY_FIELDS]
+    amounts = [source for name, source in reading.feed.columns.items() if name in reading.feed.contract.money]
     if any(source.scale is not None for source in amounts):
         return
     for row_number, row in enumerate(above, start=1):
@@ -87,5 +86,5 @@ def _stands_in(name: str, header: Header, reading: Reading) -> bool:
 
 
 def _is_day(text: str, reading: Reading) -> bool:
-    formats, zone = reading.feed.columns["as_of_date"].formats, reading.feed.files.time_zone
+    formats, zone = reading.feed.day_source.formats, reading.feed.files.time_zone
     return pl.select(first_of(pl.lit(text), formats, zone)).item() is not None

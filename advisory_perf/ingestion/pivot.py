@@ -10,14 +10,13 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.feeds.names import folded
 from advisory_perf.feeds.reshaping import Pivot
 from advisory_perf.feeds.units import unit_in
 from advisory_perf.ingestion.limits import cells_allowed
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns, missing_columns, set_aside
+from advisory_perf.ingestion.unit_doubts import tell_of_unit
 from advisory_perf.ingestion.validation.control_totals import is_footer
-from advisory_perf.ingestion.validation.plausibility import tell_of_unit
 
 _ROW, _NAME, _VALUE = "row", "name", "value"
 _CELLS_A_LINE = 16
@@ -63,7 +62,7 @@ def _bare(names: pl.Series) -> pl.Series:
 def _ask_for_scale(layout: Pivot, reading: Reading) -> None:
     """E_SCALE_AMBIGUOUS, or a notice, where the name of the column of values has a unit and the feed no scale for amounts."""
     feed, unit = reading.feed, unit_in(layout.values)
-    field = next((name for name, source in feed.columns.items() if name in MONEY_FIELDS and source.scale is None), None)
+    field = next((name for name, source in feed.columns.items() if name in feed.contract.money and source.scale is None), None)
     if unit is not None and field is not None:
         tell_of_unit(layout.values, unit, field, reading)
 

@@ -247,7 +247,7 @@ def set_aside(raw: pl.DataFrame, is_no_row: pl.Expr, *, separator: str, mark: st
 
 def without_repeated_headers(raw: pl.DataFrame, header: Header, feed: Feed, *, separator: str = "\t") -> pl.DataFrame:
     """The raw rows; those that only print the header again, as reports do at the top of a page, are footers."""
-    mapped = (feed.columns["as_of_date"].from_, *feed.source_names)
+    mapped = (feed.day_source.from_, *feed.source_names)
     day = next((name for name in mapped if name in header.names), None)
     if day is None:
         return raw

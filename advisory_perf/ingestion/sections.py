@@ -17,7 +17,6 @@ from advisory_perf.feeds.names import folded, listed
 from advisory_perf.ingestion.raw_frame import CELL, LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns
 from advisory_perf.ingestion.validation.control_totals import is_footer
 
-_FIGURES = ("beginning_market_value", "ending_market_value", "net_flow", "contributions", "distributions")
 _ENDS = -1
 
 
@@ -85,14 +84,14 @@ def _line(cells: Iterable[str | None]) -> str:
 
 def _reads_as_row(raw: pl.DataFrame, feed: Feed) -> pl.Expr:
     """A line of as many cells as there are columns, with a day, or where days do not stand in the rows with a figure."""
-    day = feed.columns["as_of_date"]
+    day = feed.day_source
     pivot = feed.files.pivot
     if pivot is not None and cell(pivot.names) in raw.columns:
         tests = [bare(pl.col(cell(column))) != "" for column in (pivot.names, pivot.values) if cell(column) in raw.columns]
         return pl.all_horizontal(pl.col(MISFIT).is_null(), *tests)
     if cell(day.from_) in raw.columns:
         return pl.col(MISFIT).is_null() & first_of(bare(pl.col(cell(day.from_))), day.formats, feed.files.time_zone).is_not_null()
-    figures = [feed.columns[name].from_ for name in _FIGURES if name in feed.columns]
+    figures = [feed.columns[name].from_ for name in feed.contract.never_null if name in feed.columns and name in feed.contract.money]
     unpivot = feed.files.unpivot
     present = [name for name in figures if cell(name) in raw.columns] or [
         name for name in (column.removeprefix(CELL) for column in cell_columns(raw)) if unpivot is not None and unpivot.found_in(name)[0]

@@ -8,7 +8,6 @@ from functools import reduce
 
 import polars as pl
 
-from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.feeds.names import folded, visible
 from advisory_perf.feeds.reshaping import Unpivot
 from advisory_perf.feeds.sources import Numbers
@@ -16,7 +15,7 @@ from advisory_perf.feeds.units import unit_in
 from advisory_perf.ingestion.limits import cells_allowed
 from advisory_perf.ingestion.parsing.numbers import is_blank
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, Reading, bare, cell, cell_columns
-from advisory_perf.ingestion.validation.plausibility import tell_of_unit
+from advisory_perf.ingestion.unit_doubts import tell_of_unit
 
 _ROWS_A_CELL = 16
 
@@ -77,7 +76,7 @@ def _ask_for_scale(column: str, target: str, period: tuple[str, ...], reading: R
     feed = reading.feed
     field, source = next(((field, source) for field, source in feed.columns.items() if source.from_ == target), ("", None))
     rest = reduce(lambda name, text: name.replace(text, " ") if text else name, period, visible(column))
-    unit = unit_in(rest) if source is not None and source.scale is None and field in MONEY_FIELDS else None
+    unit = unit_in(rest) if source is not None and source.scale is None and field in feed.contract.money else None
     if unit is not None:
         tell_of_unit(column, unit, field, reading)
 

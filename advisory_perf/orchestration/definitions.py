@@ -4,7 +4,6 @@
 """
 
 import warnings
-from collections.abc import Mapping
 
 import dagster as dg
 
@@ -15,7 +14,7 @@ from advisory_perf.orchestration.io_managers import AccountsIOManager, LakeIOMan
 from advisory_perf.orchestration.jobs.abandon_delivery import abandoning_job
 from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_job
 from advisory_perf.orchestration.jobs.upkeep import upkeep_job, upkeep_schedule
-from advisory_perf.orchestration.pipelines.model import Pipeline
+from advisory_perf.orchestration.pipelines.model import Pipelines
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run, stores_of_a_run
 from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
@@ -25,7 +24,7 @@ from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 
 
-def build_definitions(settings: Settings, *, pipelines: Mapping[str, Pipeline] = PIPELINES) -> dg.Definitions:
+def build_definitions(settings: Settings, *, pipelines: Pipelines = PIPELINES) -> dg.Definitions:
     """Every asset, check, job and sensor of an installation."""
     with warnings.catch_warnings():
         # pinned, and covered by tests: backfill policies, column schemas, partition mappings
@@ -34,7 +33,7 @@ def build_definitions(settings: Settings, *, pipelines: Mapping[str, Pipeline] =
         return _definitions(open_platform(settings), pipelines)
 
 
-def _definitions(platform: Platform, pipelines: Mapping[str, Pipeline]) -> dg.Definitions:
+def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
     feeds = list(platform.feeds.values())
     level = platform.settings.log_level
     ingestion_jobs = [ingestion_job(feed, log_level=level) for feed in feeds]
@@ -48,7 +47,7 @@ def _definitions(platform: Platform, pipelines: Mapping[str, Pipeline]) -> dg.De
     ]
     return dg.Definitions(
         assets=[
-            *(asset for feed in feeds for asset in ingestion_assets(feed, platform)),
+            *(asset for feed in feeds for asset in ingestion_assets(feed, pipelines[feed.dataset], platform)),
             *(asset for feed in feeds for asset in pipeline_assets(feed, pipelines[feed.dataset], platform)),
             accounts_asset(platform),
         ],

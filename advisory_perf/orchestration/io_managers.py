@@ -7,7 +7,7 @@ was not can be distinguished. Everything downstream reads from the lake, also wh
 import dagster as dg
 import polars as pl
 
-from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
+from advisory_perf.contracts.tables import RAW_VENDOR_FILE
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.ingestion_writes import note_ingestion, strike_off_ingestion
 from advisory_perf.errors import LakeError
@@ -22,8 +22,6 @@ from advisory_perf.warehouse.lake_writes import note_write, strike_off
 from advisory_perf.warehouse.locks import Locks
 
 DELIVERY, WINDOW = "delivery", "window"
-_VALIDATED = {DELIVERED_POSITIONS.name, QUARANTINED_ROWS.name}
-"""What the ledger counts when the delivery has been ingested."""
 
 
 class LakeIOManager(dg.IOManager):
@@ -42,7 +40,7 @@ class LakeIOManager(dg.IOManager):
             ingestion = note_ingestion(warehouse, vendor, keys[0], run_id=context.run_id, confirm=self._locks.confirm)
             with self._locks.kept() as connection:
                 self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: rows})
-                if stage not in _VALIDATED:
+                if stage == RAW_VENDOR_FILE:  # of validated rows the note stays until the ledger counts them
                     strike_off_ingestion(connection, ingestion)
             return
         windows = range_of_keys(keys, self._platform.feeds[vendor])

@@ -7,7 +7,6 @@ import dagster as dg
 import polars as pl
 from dagster_pandera import pandera_schema_to_dagster_type
 
-from advisory_perf.contracts.columns import COLUMNS
 from advisory_perf.contracts.enums import ReturnStatus
 from advisory_perf.contracts.schemas import pandera_schema
 from advisory_perf.contracts.tables import Table
@@ -25,14 +24,14 @@ def definition_metadata(table: Table) -> dict[str, Any]:
     if not isinstance(schema, dg.TableSchema):
         raise TypeError("dagster-pandera describes a schema as a TableSchema")
     described = [
-        dg.TableColumn(column.name, column.type, f"{column.description}{_derivation(column.name)}", column.constraints)
+        dg.TableColumn(column.name, column.type, f"{column.description}{_derivation(table, column.name)}", column.constraints)
         for column in schema.columns
     ]
     return {"dagster/column_schema": dg.TableSchema(described), "key": ", ".join(table.key)}
 
 
-def _derivation(name: str) -> str:
-    sources = COLUMNS[name].derived_from
+def _derivation(table: Table, name: str) -> str:
+    sources = table.dictionary[name].derived_from
     return f"; from {', '.join(sources)}" if sources else ""
 
 

@@ -18,9 +18,10 @@ from advisory_perf.contracts.enums import Cadence, FlowTiming
 from advisory_perf.feed_detection.findings import Finding, Status
 from advisory_perf.feed_detection.proposal import Proposal, propose
 from advisory_perf.feed_detection.yaml import as_yaml
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.market import Book, Position, account_histories, dollars, month_ends, with_vendor_return
@@ -156,8 +157,10 @@ def confirmed(proposal: Proposal) -> dict[str, str]:
 
 def ingested(proposal: Proposal, content: bytes, *, said: Mapping[str, object] | None = None) -> Validated:
     """What becomes of the file by the proposed feed, with what a person says besides."""
-    feed = Feed.model_validate({**yaml.safe_load(as_yaml(proposal)), **(said or {})})
-    return validate(read_raw_rows(content, feed, FILE_NAME), feed, Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC)))
+    feed = PositionsFeed.model_validate({**yaml.safe_load(as_yaml(proposal)), **(said or {})})
+    return validate(
+        read_raw_rows(content, feed, FILE_NAME), feed, Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC)), POSITION_RULES
+    )
 
 
 def is_ingested_as_it_is(proposal: Proposal, content: bytes, rows: Sequence[Mapping[str, str]], fields: Sequence[str]) -> None:
@@ -167,4 +170,4 @@ def is_ingested_as_it_is(proposal: Proposal, content: bytes, rows: Sequence[Mapp
     money, returned = ([field for field in fields if field in group] for group in (MONEY_FIELDS, RETURN_FIELDS))
     texts = [field for field in fields if field not in {*money, *returned}]
     true = pl.DataFrame(rows).select("account_id", *texts, pl.col(money).cast(MONEY), pl.col(returned).cast(pl.Float64()))
-    assert_frame_equal(result.positions.select(true.columns), true, abs_tol=1e-15)
+    assert_frame_equal(result.accepted.select(true.columns), true, abs_tol=1e-15)

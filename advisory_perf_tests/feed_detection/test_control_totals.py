@@ -10,8 +10,9 @@ import yaml
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feed_detection.proposal import Proposal, propose
 from advisory_perf.feed_detection.yaml import as_yaml
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf_tests.feed_detection.scenarios import FILE_NAME, a_file, cells, inferred, positions, proposed
@@ -32,9 +33,9 @@ def controls(*below: str) -> Any:
 
 
 def ingested(content: bytes, proposal: Proposal) -> Validated:
-    feed = Feed.model_validate(yaml.safe_load(as_yaml(proposal)))
+    feed = PositionsFeed.model_validate(yaml.safe_load(as_yaml(proposal)))
     delivery = Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC))
-    return validate(read_raw_rows(content, feed, FILE_NAME), feed, delivery)
+    return validate(read_raw_rows(content, feed, FILE_NAME), feed, delivery, POSITION_RULES)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_count_and_sums_are_inferred_and_hold_for_the_file(lines: tuple[str, .
     proposal = proposed(content)
     assert inferred(proposal)["controls"] == found
     result = ingested(content, proposal)
-    assert (result.positions.height, result.footer, result.notices) == (COUNT, len(lines), ())
+    assert (result.accepted.height, result.footer, result.notices) == (COUNT, len(lines), ())
 
 
 def test_a_file_with_a_row_less_than_it_announces_is_then_refused() -> None:

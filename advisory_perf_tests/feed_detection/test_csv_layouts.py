@@ -155,7 +155,7 @@ class TestWithoutAHeader:
         conventions = {"flow_timing": "end_of_day", "fee_basis": "net"}
         result = ingested(proposed(content), content, said={"columns": columns, "conventions": conventions})
         assert result.quarantined.is_empty()
-        assert [str(value) for value in result.positions["fees"]] == [f"{Decimal(row['fees']):.4f}" for row in ROWS]
+        assert [str(value) for value in result.accepted["fees"]] == [f"{Decimal(row['fees']):.4f}" for row in ROWS]
 
     def test_two_columns_of_days_leave_the_day_to_no_guess(self) -> None:
         two = "\n".join(re.sub(r",(\d{4}-\d\d-\d\d),", r",\1,\1,", line) for line in self.BODY.splitlines())

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 
 from advisory_perf.contracts.enums import FeeBasis
 from advisory_perf.feed_detection.yaml import as_yaml
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.feed_detection.layouts import MONEY, RETURNS, Layout, layouts
@@ -23,7 +24,7 @@ _DELIVERY = Delivery("d1", FILE_NAME, datetime(2025, 4, 2, tzinfo=UTC))
 _INDISTINCT = ("income", "appreciation", "other_adjustments")
 
 
-def _made_complete(text: str, layout: Layout) -> Feed:
+def _made_complete(text: str, layout: Layout) -> PositionsFeed:
     """The proposal as a feed, with what it leaves open said as a person would who knows the vendor."""
     data = yaml.safe_load(text)
     data.setdefault("cadence", "monthly")
@@ -32,7 +33,7 @@ def _made_complete(text: str, layout: Layout) -> Feed:
     said = data["conventions"] = data.get("conventions") or {}
     said.setdefault("flow_timing", layout.timing.value)
     said.setdefault("fee_basis", (FeeBasis.GROSS if layout.gross else FeeBasis.NET).value)
-    return Feed.model_validate(data)
+    return PositionsFeed.model_validate(data)
 
 
 def check(layout: Layout) -> bool:
@@ -54,15 +55,15 @@ def check(layout: Layout) -> bool:
         return False
     feed = _made_complete(text, layout)
     raw = read_raw_rows(content, feed, FILE_NAME)
-    result = validate(raw, feed, _DELIVERY)
+    result = validate(raw, feed, _DELIVERY, POSITION_RULES)
     assert result.quarantined.is_empty(), (text, result.quarantined["reason"].to_list()[:3])
     assert result.duplicate == 0
     true = pl.DataFrame(layout.true_rows())
-    assert result.positions.height == true.height
+    assert result.accepted.height == true.height
     for field in (*MONEY, *RETURNS):
         if field == "net_flow" or field not in feed.filled_fields or field in _INDISTINCT:
             continue
-        ours = result.positions[field].to_list()
+        ours = result.accepted[field].to_list()
         if field in RETURNS:
             wanted = [float(one) if one else None for one in true[field]]
             assert all(a == b or abs(a - b) < 1e-12 for a, b in zip(ours, wanted, strict=True)), (field, text)

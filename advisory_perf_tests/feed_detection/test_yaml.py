@@ -11,9 +11,10 @@ from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import FeedError
 from advisory_perf.feed_detection.proposal import propose
 from advisory_perf.feed_detection.yaml import as_yaml
-from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.registry import load_feeds, read_feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.feeds.registry import read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.samples.deliveries import make_samples
@@ -31,6 +32,7 @@ from advisory_perf_tests.feed_detection.scenarios import (
     scaled,
     without_flows,
 )
+from advisory_perf_tests.feeds.known import known_feed, read_positions_feed
 
 pytestmark = pytest.mark.slow
 
@@ -47,8 +49,10 @@ def saved(text: str, folder: Path) -> Path:
     return path
 
 
-def ingested(file: SampleFile, feed: Feed) -> Validated:
-    return validate(read_raw_rows(file.content, feed, file.name), feed, Delivery("d1", file.name, datetime(2025, 4, 2, tzinfo=UTC)))
+def ingested(file: SampleFile, feed: PositionsFeed) -> Validated:
+    return validate(
+        read_raw_rows(file.content, feed, file.name), feed, Delivery("d1", file.name, datetime(2025, 4, 2, tzinfo=UTC)), POSITION_RULES
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,8 +64,8 @@ def test_the_proposed_feed_ingests_the_files_it_was_made_from_as_the_true_feed_d
     files = files_of(vendor)
     proposal = propose([(file.name, file.content) for file in files], compute=sub_period_returns)
     assert set(proposal.open_keys) == still_open
-    feed = read_feed(saved(re.sub("# currency: undecided.*", "currency: USD", as_yaml(proposal)), tmp_path))
-    true = load_feeds()[vendor]
+    feed = read_positions_feed(saved(re.sub("# currency: undecided.*", "currency: USD", as_yaml(proposal)), tmp_path))
+    true = known_feed(vendor)
     assert feed.conventions == true.conventions
     assert feed.cadence == true.cadence
     assert feed.columns == true.columns
@@ -69,8 +73,8 @@ def test_the_proposed_feed_ingests_the_files_it_was_made_from_as_the_true_feed_d
         assert feed.claims(file.name)
         assert feed.version_of(file.name) == true.version_of(file.name)
         ours, theirs = ingested(file, feed), ingested(file, true)
-        assert ours.positions.equals(theirs.positions)
-        assert ours.positions.height > 0
+        assert ours.accepted.equals(theirs.accepted)
+        assert ours.accepted.height > 0
         assert (ours.read, ours.footer, ours.duplicate) == (theirs.read, theirs.footer, theirs.duplicate)
         assert ours.quarantined.select(pl.exclude("reason")).equals(theirs.quarantined.select(pl.exclude("reason")))
 
@@ -107,12 +111,12 @@ def test_a_complete_proposal_ingests_every_value_as_it_is(variant: str, tmp_path
     content = variants()[variant]
     proposal = proposed(content)
     assert proposal.open_keys == ()
-    feed = read_feed(saved(as_yaml(proposal), tmp_path))
+    feed = read_positions_feed(saved(as_yaml(proposal), tmp_path))
     result = ingested(SampleFile(feed.vendor, FILE_NAME, content), feed)
     assert result.quarantined.is_empty()
     typed = pl.DataFrame([cells(row) for row in positions()]).select("account_id", *FIGURES)
     wanted = typed.with_columns(pl.col(FIGURES[:8]).cast(MONEY), pl.col(FIGURES[8:]).cast(pl.Float64()))
-    assert_frame_equal(result.positions.select("account_id", *FIGURES), wanted, abs_tol=1e-15)
+    assert_frame_equal(result.accepted.select("account_id", *FIGURES), wanted, abs_tol=1e-15)
 
 
 def test_a_proposal_with_an_open_key_is_refused_with_the_key(tmp_path: Path) -> None:
@@ -129,5 +133,5 @@ def test_every_key_has_its_evidence_beside_it() -> None:
 
 @pytest.mark.parametrize("name", ["Account #", "Account Number*", "ACCOUNT:NUMBER", "'Account' Number", "account-number "])
 def test_a_name_with_the_marks_of_yaml_comes_back_as_the_file_has_it(name: str, tmp_path: Path) -> None:
-    feed = read_feed(saved(as_yaml(proposed_of(positions(), renamed(account_id=name))), tmp_path))
+    feed = read_positions_feed(saved(as_yaml(proposed_of(positions(), renamed(account_id=name))), tmp_path))
     assert feed.columns["account_id"].from_ == name.strip()

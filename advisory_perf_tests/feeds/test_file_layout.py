@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, lines, read, refusal, rejection, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
 
@@ -25,7 +25,7 @@ tables = st.lists(st.tuples(amounts, amounts, names_of_accounts), min_size=1, ma
 )
 
 
-def a_layout(columns: dict[str, Any] | None = None, **files: Any) -> Feed:
+def a_layout(columns: dict[str, Any] | None = None, **files: Any) -> PositionsFeed:
     return a_feed(columns, files={"patterns": ["acme_*"], "format": "csv", **files}, plausibility={"jump": "warn"})
 
 
@@ -39,11 +39,11 @@ def in_csv(rows: list[list[str]], delimiter: str, line_end: str) -> str:
     return "".join(delimiter.join(map(written, row)) + line_end for row in rows)
 
 
-def values(content: str | bytes, feed: Feed) -> list[tuple[Any, ...]]:
+def values(content: str | bytes, feed: PositionsFeed) -> list[tuple[Any, ...]]:
     """The positions of a file, by account and day; nothing of it may be in quarantine."""
     result = validated(content, feed)
     assert result.quarantined["reason"].to_list() == []
-    positions = result.positions.sort("account_id", "as_of_date")
+    positions = result.accepted.sort("account_id", "as_of_date")
     return positions.select(
         "account_id", "as_of_date", "beginning_market_value", "contributions", "distributions", "ending_market_value", "account_name"
     ).rows()
@@ -72,14 +72,14 @@ def test_a_delimiter_that_may_begin_in_two_places_makes_a_misfit(delimiter: str,
     result = validated(content, a_layout(csv={"delimiter": delimiter}))
     assert codes(result) == {5: "E_FIELDS"}
     assert result.quarantined["raw_row"].to_list() == [row]
-    assert result.positions.height == len(PLAIN)
+    assert result.accepted.height == len(PLAIN)
 
 
 def test_empty_cells_between_long_delimiters_are_empty_cells() -> None:
     feed = a_layout(
         {"contributions": {"from": "in", "blank": "zero"}, "distributions": {"from": "out", "blank": "zero"}}, csv={"delimiter": "||"}
     )
-    assert validated("||".join(NAMES) + "\nA1||2024-05-31||1||||||2\n", feed).positions["contributions"].to_list() == [0]
+    assert validated("||".join(NAMES) + "\nA1||2024-05-31||1||||||2\n", feed).accepted["contributions"].to_list() == [0]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_no_row_is_given_to_the_account_of_another_section(line: str) -> None:
     title = r"Account: (?P<id>\S+)"
     content = f"Account: A1\n{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\n{line}\n2024-06-28,5,0,0,6\nAccount: A3\n2024-06-28,7,0,0,8\n"
     result = validated(content, a_layout(group_header=title))
-    assert result.positions.select("account_id", "ending_market_value").rows() == [("A1", 2), ("A3", 8)]
+    assert result.accepted.select("account_id", "ending_market_value").rows() == [("A1", 2), ("A3", 8)]
     assert codes(result)[5] in {"E_REQUIRED", "E_FRAGMENT"}  # beside a line of one cell the row may also lack a piece
 
 
@@ -212,7 +212,7 @@ def test_a_file_in_which_no_line_is_a_title_is_refused() -> None:
     assert rejection(f"{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\n", feed).code == "E_MAPPING"
     assert rejection(f"Account: A1\n{HEADER}\nA1,2024-05-31,1,0,0,2\n", feed).code == "E_HEADER_DUPLICATE"
     before = validated(f"{','.join(NAMES[1:])}\n2024-05-31,1,0,0,2\nAccount: A1\n2024-05-31,3,0,0,4\n", feed)
-    assert (codes(before), before.positions["ending_market_value"].to_list()) == ({2: "E_REQUIRED"}, [4])
+    assert (codes(before), before.accepted["ending_market_value"].to_list()) == ({2: "E_REQUIRED"}, [4])
 
 
 def as_lines(rows: list[list[str]], names: list[str]) -> list[list[str]]:
@@ -240,7 +240,7 @@ def test_lines_of_a_name_and_a_value_are_the_rows_of_the_plain_file(rows: list[l
 LONG = as_lines([list(row) for row in PLAIN], NAMES[2:])
 
 
-def long_feed(**columns: Any) -> Feed:
+def long_feed(**columns: Any) -> PositionsFeed:
     return a_layout(columns, pivot={"names": "item", "values": "amount", "by": ["id", "day"]})
 
 
@@ -250,7 +250,7 @@ def test_a_name_that_is_missing_or_stands_twice_makes_its_row_a_misfit(place: in
     for rows, code in ((lacking, "E_FIELDS"), (twice, "E_KEY_CONFLICT")):
         result = validated(in_csv(head + rows, ",", "\n"), long_feed())
         assert list(codes(result).values()) == [code]
-        assert result.positions.height == len(PLAIN) - 1
+        assert result.accepted.height == len(PLAIN) - 1
 
 
 @pytest.mark.parametrize("place", range(len(LONG)))
@@ -261,14 +261,14 @@ def test_a_line_that_cannot_be_read_never_counts_as_an_absent_amount(place: int)
     broken = [*LONG[place][:-1], "1", "000"]
     result = validated(in_csv([["id", "day", "item", "amount"], *LONG[:place], broken, *LONG[place + 1 :]], ",", "\n"), long_feed(**absent))
     assert sorted(codes(result).values()) == ["E_FIELDS", "E_FIELDS"]
-    assert result.positions.height == len(PLAIN) - 1
+    assert result.accepted.height == len(PLAIN) - 1
 
 
 def test_an_amount_without_a_line_is_blank_where_the_feed_allows_it() -> None:
     absent = {"contributions": {"from": "in", "absent": "zero", "blank": "zero"}}
     rows = [line for line in LONG if line[:3] != ["A1", DAYS[0], "in"]]
     result = validated(in_csv([["id", "day", "item", "amount"], *rows], ",", "\n"), long_feed(**absent))
-    assert result.positions["contributions"].to_list() == [0, 1, 0]
+    assert result.accepted["contributions"].to_list() == [0, 1, 0]
     without = [line for line in LONG if line[2] != "emv"]
     assert refusal(in_csv([["id", "day", "item", "amount"], *without], ",", "\n"), long_feed()).code == "E_MAPPING"
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.names import folded
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.showing import quoted, shown
@@ -149,7 +149,7 @@ def test_a_columns_name_in_a_sentence_stands_in_quotes_and_is_cut(what: str) -> 
     assert "x" * 80 not in sentence
 
 
-def the_feed(kind: str, **changes: object) -> Feed:
+def the_feed(kind: str, **changes: object) -> PositionsFeed:
     lines = {"json": {"lines": True}} if kind == "lines" else {}
     return a_feed(dict(FIELDS), files={"patterns": ["acme_*"], "format": FORMATS[kind][0], **lines}, **changes)
 
@@ -163,12 +163,12 @@ def test_a_name_in_any_spelling_is_the_column_of_the_feed(kind: str, spelling: s
     """15 spellings of all six names and of two of them alone, in five kinds of file: 225 files, all read as the clean one is."""
     feed, respell = the_feed(kind), SPELLINGS[spelling]
     clean = validated(a_file(kind, NAMES, ROW, OTHER), feed)
-    assert (clean.positions.height, clean.notices) == (2, ())
+    assert (clean.accepted.height, clean.notices) == (2, ())
     place = list(SPELLINGS).index(spelling) + list(FORMATS).index(kind)
     for changed in ([NAMES[place % len(NAMES)]], [NAMES[(place + 3) % len(NAMES)]], NAMES):
         names = [respell(name) if name in changed else name for name in NAMES]
         result = validated(a_file(kind, names, ROW, OTHER), feed)
-        assert result.positions.equals(clean.positions), (kind, spelling, changed)
+        assert result.accepted.equals(clean.accepted), (kind, spelling, changed)
         assert result.notices == ()
 
 
@@ -180,8 +180,8 @@ def test_rows_with_a_key_in_two_spellings_are_one_column(field: str, spelling: s
     content = json.dumps([dict(zip(NAMES, ROW, strict=True)), dict(zip(other, ROW[:1] + OTHER[1:], strict=True))]).replace("A-1", "A-9", 1)
     feed = a_feed({**FIELDS, **blank}, files={"patterns": ["acme_*"], "format": "json"})
     clean = validated(as_json(NAMES, ["A-9", *ROW[1:]], ["A-1", *OTHER[1:]]), feed)
-    assert clean.positions.height == 2
-    assert validated(content, feed).positions.equals(clean.positions)
+    assert clean.accepted.height == 2
+    assert validated(content, feed).accepted.equals(clean.accepted)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -191,7 +191,7 @@ def test_a_row_with_one_key_in_two_spellings_is_a_conflict(field: str) -> None:
     result = validated(content, the_feed("json"))
     assert codes(result) == {1: "E_KEY_CONFLICT"}
     assert "stands twice in the row, and either value may be meant" in result.quarantined["reason"].item()
-    assert result.positions["account_id"].to_list() == ["A-2"]
+    assert result.accepted["account_id"].to_list() == ["A-2"]
 
 
 @pytest.mark.parametrize("kind", TABLES)
@@ -211,7 +211,7 @@ def test_names_that_the_feed_does_not_read_may_stand_several_times(kind: str, *,
     raw = read(content, feed)
     assert [cells(raw, name) for name in ("Diff %", "Diff % (column 8)", "Diff % (column 9)")] == [["1"], ["2"], ["3"]]
     result = validated(content, feed)
-    assert result.positions.height == 1
+    assert result.accepted.height == 1
     assert notices(result) == ([] if ignored else ["W_NEW_COLUMN"])
 
 
@@ -219,7 +219,7 @@ def test_the_column_of_a_footer_rule_is_found_in_any_spelling_and_may_stand_once
     feed = the_feed("csv", footer=[{"column": "Label", "starts_with": ["Total"]}])
     for label in ("LABEL", "\ufeffLabel", "label "):
         result = validated(as_csv([*NAMES, label], [*ROW, ""], ["", "", "105", "5", "1", "106", "Total"]), feed)
-        assert (result.positions.height, result.footer) == (1, 1)
+        assert (result.accepted.height, result.footer) == (1, 1)
     assert rejection(as_csv([*NAMES, "Label", "label"], [*ROW, "", ""]), feed).code == "E_HEADER_DUPLICATE"
 
 
@@ -235,7 +235,7 @@ def test_a_column_of_a_period_that_stands_twice_is_refused() -> None:
 def test_a_header_that_comes_again_is_a_footer_in_any_spelling(spelling: str) -> None:
     again = [SPELLINGS[spelling](name) for name in NAMES]
     result = validated(as_csv(NAMES, ROW, again, OTHER), the_feed("csv"))
-    assert (result.positions.height, result.footer) == (2, 1)
+    assert (result.accepted.height, result.footer) == (2, 1)
 
 
 @pytest.mark.parametrize("marks", [1, 2, 3])
@@ -245,7 +245,7 @@ def test_byte_order_marks_before_and_between_joined_texts_are_read_over(kind: st
     first, second = a_file(kind, NAMES, ROW), a_file(kind, NAMES, OTHER)
     joined = mark + first if kind == "json" else mark + first + (b"\n" if kind == "lines" else b"") + mark + second
     result = validated(joined, the_feed(kind))
-    assert result.positions.height == (1 if kind == "json" else 2)
+    assert result.accepted.height == (1 if kind == "json" else 2)
 
 
 def test_a_sentence_shows_invisible_marks_as_escapes() -> None:
@@ -279,7 +279,7 @@ def test_the_columns_of_pivoted_lines_are_found_in_any_spelling(kind: str, spell
     pivot = {"by": "Line Key", "names": "Item Name", "values": "Item Value"}
     files = {"patterns": ["acme_*"], "format": file_format, "pivot": pivot, "json": {"lines": kind == "lines"}}
     result = validated(write(printed, *rows), a_feed(FIELDS, files=files))
-    assert (result.positions["account_id"].to_list(), notices(result)) == (["A-1"], [])
+    assert (result.accepted["account_id"].to_list(), notices(result)) == (["A-1"], [])
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -289,7 +289,7 @@ def test_a_column_of_a_period_is_found_in_any_spelling(spelling: str) -> None:
     names = [name for name in NAMES if name not in {"As Of Date", "In Flows", "Ending MV"}]
     columns = [*names, *(SPELLINGS[spelling](f"{name} 2024-06-28") for name in ("In Flows", "Ending MV"))]
     result = validated(as_csv(columns, ["A-1", "100.00", "1.00", "5.00", "106.00"]), feed)
-    assert result.positions.select("contributions", "ending_market_value").row(0) == (5, 106)
+    assert result.accepted.select("contributions", "ending_market_value").row(0) == (5, 106)
     assert notices(result) == []
 
 
@@ -298,6 +298,6 @@ def test_a_key_that_the_feed_does_not_read_may_stand_twice_in_a_row(*, ignored: 
     row = as_json(NAMES, ROW).decode().strip("[]")
     feed = a_feed(FIELDS, files={"patterns": ["acme_*"], "format": "json"}, ignored=["Note"] if ignored else [])
     result = validated(f'[{row.replace("}", ", ")}"Note": 1, "Note": 2, "Further": {{"Note": 3, "Note": 4}}}}]', feed)
-    assert result.positions["account_id"].to_list() == ["A-1"]
+    assert result.accepted["account_id"].to_list() == ["A-1"]
     twice = validated(f'[{row.replace("}", ", ")}"Ending MV": 7}}]', feed)
     assert codes(twice) == {1: "E_KEY_CONFLICT"}

@@ -154,19 +154,19 @@ def test_a_unit_in_a_name_is_found_by_detection_and_refused_without_a_scale(name
 def test_a_name_without_a_unit_is_none_and_its_column_is_taken(name: str) -> None:
     assert unit_in(name) is None
     text = f'{HEADER},"{name}"\nA1,2024-06-28,100,0,0,101,0.01\n'
-    assert validated(text, a_feed({"fees": name})).positions.height == 1
+    assert validated(text, a_feed({"fees": name})).accepted.height == 1
 
 
 def test_a_unit_in_the_name_of_what_is_no_figure_asks_for_no_scale() -> None:
     text = f'{HEADER},"Weight %"\nA1,2024-06-28,100,0,0,101,growth\n'
-    assert validated(text, a_feed({"portfolio_id": "Weight %"})).positions["portfolio_id"].to_list() == ["growth"]
+    assert validated(text, a_feed({"portfolio_id": "Weight %"})).accepted["portfolio_id"].to_list() == ["growth"]
 
 
 def test_a_money_unit_says_nothing_of_a_return_and_a_column_of_percent_signs_needs_no_scale() -> None:
     monthly = f'{HEADER},"Return (m)"\nA1,2024-06-28,100,0,0,101,0.01\n'
-    assert validated(monthly, a_feed({"vendor_twrr": "Return (m)"})).positions["vendor_twrr"].to_list() == [0.01]
+    assert validated(monthly, a_feed({"vendor_twrr": "Return (m)"})).accepted["vendor_twrr"].to_list() == [0.01]
     signed = f'{HEADER},"TWR %"\nA1,2024-06-28,100,0,0,101,1%\nA2,2024-06-28,100,0,0,101,\n'
-    assert validated(signed, a_feed({"vendor_twrr": "TWR %"})).positions["vendor_twrr"].to_list() == [0.01, None]
+    assert validated(signed, a_feed({"vendor_twrr": "TWR %"})).accepted["vendor_twrr"].to_list() == [0.01, None]
     mixed = signed.replace(",1%", ",1%\nA3,2024-06-28,100,0,0,101,0.01")
     assert refusal(mixed, a_feed({"vendor_twrr": "TWR %"})).code == "E_SCALE_AMBIGUOUS"
 
@@ -202,9 +202,9 @@ def test_a_unit_in_the_names_of_unpivoted_and_pivoted_columns_needs_a_scale_too(
     refused = refusal(text, a_feed(day, files=files))
     assert (refused.code, "names a unit [$000]" in refused.sentence) == ("E_SCALE_AMBIGUOUS", True)
     taken = validated(text, a_feed(day | SCALED, files=files))
-    assert taken.positions["ending_market_value"].to_list() == [1000]
+    assert taken.accepted["ending_market_value"].to_list() == [1000]
     warned = validated(text, a_feed(day, files=files, plausibility={"scale": "warn"}))
-    assert warned.positions["ending_market_value"].to_list() == [1]
+    assert warned.accepted["ending_market_value"].to_list() == [1]
 
 
 ABOVE = [

@@ -9,9 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from advisory_perf.errors import FeedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.feeds.registry import read_feed
 from advisory_perf.feeds.sources import Source
+from advisory_perf_tests.feeds.known import read_positions_feed
 
 FEED = """
 vendor: acme
@@ -44,10 +45,10 @@ USUAL = {
 }
 
 
-def read(folder: Path, **said: str) -> Feed:
+def read(folder: Path, **said: str) -> PositionsFeed:
     path = folder / "acme.yaml"
     path.write_text(FEED.format(**{**USUAL, **said}), encoding="utf-8")
-    return read_feed(path)
+    return read_positions_feed(path)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def models(model: type[BaseModel]) -> set[type[BaseModel]]:
 def test_every_key_with_null_as_a_choice_takes_the_bare_word() -> None:
     keys = {
         (model, name)
-        for model in models(Feed)
+        for model in models(PositionsFeed)
         for name, field in model.model_fields.items()
         if "null" in map(str, get_args(field.annotation))
     }

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of
 from advisory_perf_tests.ingestion.whole_files import whole_files, zipped
@@ -297,7 +297,7 @@ def csv_of_columns() -> bytes:
 
 
 CSV, EXCEL, JSON, PARQUET = (a_feed_of(name) for name in ("csv", "excel", "json", "parquet"))
-BOMBS: dict[str, tuple[Callable[[], bytes], Feed, str]] = {
+BOMBS: dict[str, tuple[Callable[[], bytes], PositionsFeed, str]] = {
     made.__name__: (made, feed, code)
     for made, feed, code in (
         (gzip_that_grows, CSV, "E_TOO_LARGE"),

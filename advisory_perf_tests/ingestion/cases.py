@@ -7,7 +7,7 @@ that differs.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import codes, validated
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
@@ -46,7 +46,7 @@ def cases_of(module: object) -> list[str]:
     return [one for test in vars(module).values() for one in getattr(test, "case_ids", ())]
 
 
-def base_feed(columns: dict[str, Any] | None = None, **changes: Any) -> Feed:
+def base_feed(columns: dict[str, Any] | None = None, **changes: Any) -> PositionsFeed:
     """The contract of the base file, with other columns or keys."""
     data: dict[str, Any] = {
         "vendor": "acme",
@@ -58,10 +58,10 @@ def base_feed(columns: dict[str, Any] | None = None, **changes: Any) -> Feed:
         "conventions": {"flow_timing": "mid_day", "fee_basis": "net"},
         **changes,
     }
-    return Feed.model_validate({**data, "columns": {**FIELDS, **(columns or {})}})
+    return PositionsFeed.model_validate({**data, "columns": {**FIELDS, **(columns or {})}})
 
 
-def in_files(file_format: str = "csv", **files: Any) -> Feed:
+def in_files(file_format: str = "csv", **files: Any) -> PositionsFeed:
     """The contract of the base file, with a word about how its files are laid out."""
     return base_feed(files={"patterns": ["acme_*"], "format": file_format, **files})
 
@@ -79,13 +79,13 @@ def rows_with(rows: Iterable[dict[str, str]], columns: dict[str, str] | None = N
     return "\n".join(",".join(f'"{cell}"' if set(cell) & set(",\"'\n") else cell for cell in line) for line in lines) + "\n"
 
 
-def the_row(content: str | bytes, feed: Feed | None = None) -> dict[str, Any]:
+def the_row(content: str | bytes, feed: PositionsFeed | None = None) -> dict[str, Any]:
     """The only position of a file of one row."""
     result = validated(content, feed or base_feed())
-    return result.positions.row(0, named=True)
+    return result.accepted.row(0, named=True)
 
 
-def the_code(content: str | bytes, feed: Feed | None = None) -> str:
+def the_code(content: str | bytes, feed: PositionsFeed | None = None) -> str:
     """The code with which the only row of a file is quarantined."""
     ((_, code),) = codes(validated(content, feed or base_feed())).items()
     return code

@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
 
 HEADER = ("Account ID", "Name", "As Of Date", "Beginning MV", "Contributions", "Distributions", "TWRR", "Client", "Ending MV")
@@ -38,7 +39,7 @@ FIELDS = {
     "client_id": "Client",
     "ending_market_value": "Ending MV",
 }
-FEED = Feed.model_validate(
+FEED = PositionsFeed.model_validate(
     {
         "vendor": "acme",
         "title": "Acme",
@@ -94,10 +95,10 @@ def outcome(read: Positions, style: str, *, noticed: bool) -> str:
 def outcome_here(variant: Variant) -> str:
     """What becomes of a variant in this platform; an exception of another kind than a rejection is a crash, and is raised."""
     try:
-        validated = validate(read_raw_rows(variant.content, FEED, DELIVERY.file_name), FEED, DELIVERY)
+        validated = validate(read_raw_rows(variant.content, FEED, DELIVERY.file_name), FEED, DELIVERY, POSITION_RULES)
     except DeliveryRejectedError:
         return "refused"
-    rows = validated.positions.select(*FIELDS).rows()
+    rows = validated.accepted.select(*FIELDS).rows()
     read = {(row[0], row[2]): (row[1], row[7], *(float(row[at]) for at in (3, 4, 5, 6, 8))) for row in rows}
     return outcome(read, variant.style, noticed=validated.quarantined.height > 0) if validated.is_conserved else "silent"
 

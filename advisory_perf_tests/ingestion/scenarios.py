@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import CELL, LINE_NUMBER, MISFIT
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 
 HEADER = "id,day,bmv,in,out,emv"
@@ -41,18 +42,18 @@ def feed_as_data(**changes: Any) -> dict[str, Any]:
     }
 
 
-def a_feed(columns: dict[str, Any] | None = None, **changes: Any) -> Feed:
+def a_feed(columns: dict[str, Any] | None = None, **changes: Any) -> PositionsFeed:
     """The feed with further or other columns, and other keys."""
     data = feed_as_data(**changes)
-    return Feed.model_validate({**data, "columns": {**data["columns"], **(columns or {})}})
+    return PositionsFeed.model_validate({**data, "columns": {**data["columns"], **(columns or {})}})
 
 
-def a_feed_of(file_format: str, columns: dict[str, Any] | None = None, **files: Any) -> Feed:
+def a_feed_of(file_format: str, columns: dict[str, Any] | None = None, **files: Any) -> PositionsFeed:
     """The feed for files of a format."""
     return a_feed(columns, files={"patterns": ["acme_*"], "format": file_format, **files})
 
 
-def read(content: str | bytes, feed: Feed | None = None) -> pl.DataFrame:
+def read(content: str | bytes, feed: PositionsFeed | None = None) -> pl.DataFrame:
     """The raw rows of a file."""
     return read_raw_rows(content.encode() if isinstance(content, str) else content, feed or a_feed(), "acme_1.csv")
 
@@ -72,7 +73,7 @@ def misfits(raw: pl.DataFrame) -> dict[int, str]:
     return dict(raw.drop_nulls(MISFIT).select(LINE_NUMBER, MISFIT).rows())
 
 
-def rejection(content: str | bytes, feed: Feed | None = None) -> DeliveryRejectedError:
+def rejection(content: str | bytes, feed: PositionsFeed | None = None) -> DeliveryRejectedError:
     """The refusal of a file, which always names vendor and file."""
     with pytest.raises(DeliveryRejectedError) as caught:
         read(content, feed)
@@ -80,7 +81,7 @@ def rejection(content: str | bytes, feed: Feed | None = None) -> DeliveryRejecte
     return caught.value
 
 
-def rejection_within(bounds: Bounds, content: bytes, feed: Feed) -> DeliveryRejectedError:
+def rejection_within(bounds: Bounds, content: bytes, feed: PositionsFeed) -> DeliveryRejectedError:
     """The refusal of a file by an installation with other bounds."""
     with pytest.raises(DeliveryRejectedError) as caught:
         read_raw_rows(content, feed, "acme_1.csv", bounds=bounds)
@@ -88,18 +89,18 @@ def rejection_within(bounds: Bounds, content: bytes, feed: Feed) -> DeliveryReje
 
 
 def validated(
-    content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY, *, accounts: Sequence[str] | None = None
+    content: str | bytes, feed: PositionsFeed | None = None, delivery: Delivery = DELIVERY, *, accounts: Sequence[str] | None = None
 ) -> Validated:
     """What becomes of the rows of a file, for an installation that knows no accounts or these."""
     known = feed or a_feed()
     raw = read_raw_rows(content.encode() if isinstance(content, str) else content, known, delivery.file_name)
     master = None if accounts is None else pl.DataFrame({"account_id": accounts}, schema={"account_id": pl.String()})
-    result = validate(raw, known, delivery, master)
+    result = validate(raw, known, delivery, POSITION_RULES, master)
     assert result.is_conserved
     return result
 
 
-def refusal(content: str | bytes, feed: Feed | None = None, delivery: Delivery = DELIVERY) -> DeliveryRejectedError:
+def refusal(content: str | bytes, feed: PositionsFeed | None = None, delivery: Delivery = DELIVERY) -> DeliveryRejectedError:
     """Why a file is not taken, be it when it is read or when it is validated; always with vendor and file."""
     with pytest.raises(DeliveryRejectedError) as caught:
         validated(content, feed, delivery)

@@ -95,7 +95,7 @@ def a_feed_with(column: str | None = None, field: str = "", **changes: Any) -> A
 def test_a_column_that_nobody_maps_may_be_of_any_type(name: str) -> None:
     content = a_file(extra=ALL[name])
     unknown, ignored = validated(content, a_feed_with()), validated(content, a_feed_with(ignored=["extra"]))
-    assert unknown.positions["account_id"].to_list() == ignored.positions["account_id"].to_list() == ["A1", "A2"]
+    assert unknown.accepted["account_id"].to_list() == ignored.accepted["account_id"].to_list() == ["A1", "A2"]
     assert ("W_NEW_COLUMN" in notices(unknown), notices(ignored)) == (True, [])
 
 
@@ -110,14 +110,14 @@ def test_a_mapped_column_without_a_text_form_is_a_wrong_type(field: str, name: s
 @pytest.mark.parametrize("field", _FIELDS)
 def test_a_mapped_column_with_a_text_form_is_read_row_by_row(field: str, name: str) -> None:
     result = validated(a_file(extra=PLAIN[name]), a_feed_with("extra", field))
-    assert result.positions.height + len(codes(result)) == 2
+    assert result.accepted.height + len(codes(result)) == 2
 
 
 @pytest.mark.parametrize("name", ZONED)
 @pytest.mark.parametrize("field", ["account_id", "as_of_date", "ending_market_value"])
 def test_an_instant_with_a_zone_is_read_row_by_row(field: str, name: str) -> None:
     result = validated(a_file(extra=ZONED[name]), a_feed_with("extra", field))
-    assert result.positions.height + len(codes(result)) == 2
+    assert result.accepted.height + len(codes(result)) == 2
 
 
 def test_types_that_parquet_cannot_hold_are_known() -> None:
@@ -155,7 +155,7 @@ def test_a_text_that_is_not_utf_8_is_damage() -> None:
 
 def test_the_digits_of_a_wide_decimal_are_exact() -> None:
     wide = pa.array([Decimal("0.0001"), Decimal("123456789012345678.1234")], pa.decimal256(60, 4))
-    raw_texts = [str(amount) for amount in validated(a_file(bmv=wide, emv=wide), a_feed_with()).positions["ending_market_value"]]
+    raw_texts = [str(amount) for amount in validated(a_file(bmv=wide, emv=wide), a_feed_with()).accepted["ending_market_value"]]
     assert raw_texts == ["0.0001", "123456789012345678.1234"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion import limits as allowed
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.reader import read_raw_rows
@@ -17,11 +17,11 @@ BY_KEY: dict[str, Any] = {"pivot": {"names": "item", "values": "amount", "by": [
 BLOCKS: dict[str, Any] = {"pivot": {"names": "item", "values": "amount", "begins": "id"}}
 
 
-def in_files(files: dict[str, Any], columns: dict[str, Any] | None = None, **keys: Any) -> Feed:
+def in_files(files: dict[str, Any], columns: dict[str, Any] | None = None, **keys: Any) -> PositionsFeed:
     return a_feed(columns, files={"patterns": ["acme_*"], "format": "csv", **files}, **keys)
 
 
-def fits(content: str, feed: Feed, **bounds: int) -> bool:
+def fits(content: str, feed: PositionsFeed, **bounds: int) -> bool:
     """Whether a file is read within the bounds; it is too large otherwise."""
     try:
         read_raw_rows(content.encode(), feed, "acme_1.csv", bounds=Bounds(**bounds))
@@ -38,7 +38,7 @@ def no_free_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allowed, "_FREE_CELLS", 0)
 
 
-def wide(periods: int, *, others: int = 0, rows: int = 1) -> tuple[str, Feed]:
+def wide(periods: int, *, others: int = 0, rows: int = 1) -> tuple[str, PositionsFeed]:
     """A file of rows with two values a period, and other columns, with the feed that reads it."""
     days = [f"20{25 + place // 12}-{place % 12 + 1:02}-28" for place in range(periods)]
     names = ["id", *(f"x{place}" for place in range(others - 1)), *(f"{name} {day}" for day in days for name in ("BMV", "EMV"))]
@@ -117,7 +117,7 @@ OPTIONAL = {"contributions": {"from": "in", "absent": "zero", "blank": "zero"}}
 def test_a_last_row_that_alone_lacks_a_name_may_have_been_cut(rows: list[dict[str, str]], refused: dict[int, str]) -> None:
     result = validated(long(*rows), in_files(BY_KEY, OPTIONAL))
     assert codes(result) == refused
-    assert result.positions.height == len(rows) - len(refused)
+    assert result.accepted.height == len(rows) - len(refused)
 
 
 def blocks(*rows: dict[str, str], above: str = "") -> str:
@@ -130,17 +130,17 @@ def blocks(*rows: dict[str, str], above: str = "") -> str:
 def test_a_line_above_the_first_row_or_without_a_name_is_no_part_of_any() -> None:
     feed = in_files(BLOCKS)
     above = validated(blocks(a_row("A1"), above="bmv,5\n"), feed)
-    assert (codes(above), above.positions["beginning_market_value"].to_list()) == ({2: "E_FIELDS"}, [1])
+    assert (codes(above), above.accepted["beginning_market_value"].to_list()) == ({2: "E_FIELDS"}, [1])
     assert above.quarantined["raw_row"].to_list() == ["bmv\t5"], "the line as it stands, and no row made of it"
     nameless = validated(long(a_row("A1")).replace("emv,1\n", "emv,1\nA1,2024-06-28,,7\n"), in_files(BY_KEY))
-    assert (codes(nameless)[6], nameless.positions.height) == ("E_FIELDS", 1)
+    assert (codes(nameless)[6], nameless.accepted.height) == ("E_FIELDS", 1)
 
 
 def test_a_row_around_a_line_that_cannot_be_read_is_not_taken() -> None:
     content = blocks(a_row("A1"), a_row("A2")).replace("out,1\n", "out,1\nnote,1,000\n", 1)
     result = validated(content, in_files(BLOCKS))
     assert set(codes(result).values()) == {"E_FIELDS"}
-    assert result.positions["account_id"].to_list() == ["A2"]
+    assert result.accepted["account_id"].to_list() == ["A2"]
 
 
 @pytest.mark.parametrize(("mapped", "refused"), [("name", {2: "E_KEY_CONFLICT"}), ("other", {})])
@@ -150,13 +150,13 @@ def test_a_column_beside_the_lines_has_one_value_for_a_row_where_the_feed_reads_
     found = [f"{name},{value},{text},z" for (name, value), text in zip(values.items(), texts, strict=True)]
     result = validated("\n".join(["item,amount,name,other", *found]) + "\n", in_files(BLOCKS, {"account_name": mapped}))
     assert codes(result) == refused
-    assert result.positions["account_name"].to_list() == ([] if refused else ["z"])
+    assert result.accepted["account_name"].to_list() == ([] if refused else ["z"])
 
 
 def test_a_footer_among_lines_is_no_row_of_them() -> None:
     feed = in_files(BY_KEY, footer=[{"column": "id", "starts_with": ["Total"]}])
     result = validated(long(a_row("A1")) + "Total,,emv,1\n", feed)
-    assert (result.footer, codes(result), result.positions.height) == (1, {}, 1)
+    assert (result.footer, codes(result), result.accepted.height) == (1, {}, 1)
 
 
 def test_a_name_that_the_feed_ignores_is_one_column_in_whatever_spelling() -> None:
@@ -171,7 +171,7 @@ HEADER = "day,bmv,in,out,emv"
 def titled(*given: str, **changes: Any) -> list[tuple[str, int]]:
     """Account and line of the positions of a file with titles."""
     feed = in_files({"group_header": TITLE, **changes.pop("files", {})}, **changes)
-    return validated("\n".join(given) + "\n", feed).positions.select("account_id", "line_number").rows()
+    return validated("\n".join(given) + "\n", feed).accepted.select("account_id", "line_number").rows()
 
 
 def test_of_several_titles_above_the_header_the_last_one_holds() -> None:
@@ -208,4 +208,4 @@ def test_a_name_that_stands_twice_in_a_rows_lines_is_a_conflict(again: str) -> N
     feed = in_files({"pivot": {"names": "item", "values": "amount", "by": "k"}})
     found = validated("\n".join(["k,item,amount", *lines, *other]) + "\n", feed)
     assert found.quarantined["code"].to_list() == ["E_KEY_CONFLICT"]
-    assert found.positions["account_id"].to_list() == ["A2"]
+    assert found.accepted["account_id"].to_list() == ["A2"]

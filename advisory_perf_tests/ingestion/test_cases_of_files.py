@@ -45,7 +45,7 @@ def test_bytes_that_are_no_text_in_the_feeds_encoding_are_refused() -> None:
 def test_mixed_line_ends_leave_no_trace() -> None:
     rows = [ROW.replace("1001", f"100{number}") for number in range(4)]
     content = f"{HEADER}\r\n{rows[0]}\n{rows[1]}\r\n{rows[2]}\n{rows[3]}\r\n"
-    assert validated(content, base_feed()).positions["vendor_twrr"].to_list() == [0.0098] * 4
+    assert validated(content, base_feed()).accepted["vendor_twrr"].to_list() == [0.0098] * 4
 
 
 @case("csv-011")
@@ -66,7 +66,7 @@ def test_a_legal_notice_below_the_rows_is_a_footer() -> None:
     starts = ["The data and information", "Date downloaded"]
     content = BASE + '"The data and information in this spreadsheet, as is"\n"Date downloaded 05/31/2024 7:51 pm"'
     result = validated(content, base_feed(footer=[{"column": "Account ID", "starts_with": starts}]))
-    assert (result.positions.height, result.footer, result.quarantined.height) == (1, 2, 0)
+    assert (result.accepted.height, result.footer, result.quarantined.height) == (1, 2, 0)
 
 
 @case("csv-016", "rec-012")
@@ -76,7 +76,7 @@ def test_a_totals_row_is_no_row_but_a_control_total() -> None:
     footer = [{"column": "Account ID", "starts_with": ["Total"], "totals": True}]
     feed = base_feed(footer=footer, controls={"on_difference": "warn"})
     right = validated(f"{BASE}{total.format('1040000.00')}\n", feed)
-    assert (right.positions.height, right.footer, notices(right)) == (1, 1, [])
+    assert (right.accepted.height, right.footer, notices(right)) == (1, 1, [])
     wrong = validated(f"{BASE}{total.format('1040500.00')}\n", feed)
     assert notices(wrong) == ["W_CONTROL_TOTAL"]
     assert "off by 500.00" in wrong.notices[0].sentence
@@ -95,7 +95,7 @@ def test_of_several_tables_in_a_file_the_feed_names_one() -> None:
 def test_values_without_a_column_name_are_kept_and_noticed() -> None:
     content = f"{HEADER},,Note\n{ROW},extra,\n"
     result = validated(content, base_feed(ignored=["Note"]))
-    assert (result.positions.height, notices(result)) == (1, ["W_UNNAMED_COLUMN"])
+    assert (result.accepted.height, notices(result)) == (1, ["W_UNNAMED_COLUMN"])
     assert cells(read_raw_rows(content.encode(), base_feed(), "acme_1.csv"), "unnamed 12") == ["extra"]
 
 
@@ -136,7 +136,7 @@ def test_a_row_with_too_many_cells_is_quarantined_whole() -> None:
 def test_a_quoted_cell_may_hold_line_ends_delimiters_and_quotes(written: str, name: str) -> None:
     """A row's line is the physical one on which it begins."""
     content = f"{HEADER},Name\n{ROW},{written}\n{ROW.replace('1001', '1002')},b\n"
-    positions = validated(content, base_feed({"account_name": "Name"})).positions
+    positions = validated(content, base_feed({"account_name": "Name"})).accepted
     assert positions["account_name"].to_list() == [name, "b"]
     assert positions["line_number"].to_list() == [2, 3 + written.count("\n")]
 
@@ -150,7 +150,7 @@ def test_a_column_name_is_known_in_any_case_and_spacing() -> None:
 def test_a_new_column_is_kept_and_noticed() -> None:
     content = f"{HEADER},Advisor Note\n{ROW},call back\n"
     result = validated(content, base_feed())
-    assert (result.positions.height, notices(result)) == (1, ["W_NEW_COLUMN"])
+    assert (result.accepted.height, notices(result)) == (1, ["W_NEW_COLUMN"])
     assert "add it to ignored" in result.notices[0].sentence
     assert cells(read_raw_rows(content.encode(), base_feed(), "acme_1.csv"), "Advisor Note") == ["call back"]
 
@@ -160,7 +160,7 @@ def test_a_new_column_is_kept_and_noticed() -> None:
 def test_an_optional_column_that_is_missing_is_what_the_feed_says(absent: str, amount: Decimal | None) -> None:
     content = "\n".join(",".join(line.split(",")[:8] + line.split(",")[9:]) for line in (HEADER, ROW)) + "\n"
     result = validated(content, base_feed({"other_adjustments": {"from": "Other", "absent": absent}}))
-    assert (result.positions["other_adjustments"].item(), notices(result)) == (amount, ["W_MISSING_OPTIONAL"])
+    assert (result.accepted["other_adjustments"].item(), notices(result)) == (amount, ["W_MISSING_OPTIONAL"])
     assert refusal(content, base_feed()).code == "E_MAPPING", "and required unless the feed says so"
 
 
@@ -210,7 +210,7 @@ def test_a_decimal_after_a_hundred_and_fifty_whole_numbers_is_exact() -> None:
     fees = [*(["12"] * 150), "12.5"]
     content = rows_with({"account_id": f"A-{number}", "fees": fee} for number, fee in enumerate(fees))
     result = validated(content, base_feed(plausibility={"identity": "warn"}))
-    assert result.positions["fees"].to_list() == [Decimal(fee) for fee in fees]
+    assert result.accepted["fees"].to_list() == [Decimal(fee) for fee in fees]
 
 
 @case("ev-007")

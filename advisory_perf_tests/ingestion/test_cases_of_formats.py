@@ -12,7 +12,7 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 import xlsxwriter
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.cases import COLUMNS, FIELDS, ROW, base_feed, case, in_files, the_code, the_row
@@ -33,7 +33,7 @@ def with_cells(**changed: Any) -> list[Any]:
     return [changed.get(field, value) for field, value in zip(FIELDS, CELLS, strict=True)]
 
 
-def noticed(content: bytes, feed: Feed) -> list[str]:
+def noticed(content: bytes, feed: PositionsFeed) -> list[str]:
     """What a person should know of the file itself."""
     found: list[Notice] = []
     read_raw_rows(content, feed, "acme_1.xlsx", notices=found)
@@ -230,7 +230,7 @@ def test_a_file_without_its_end_is_torn() -> None:
 def test_nan_is_no_amount_and_null_is_what_the_feed_says() -> None:
     result = validated(a_table(ending_market_value=[1040000.0, float("nan"), None]), PARQUET)
     assert codes(result) == {2: "E_NUMBER", 3: "E_REQUIRED"}
-    assert result.positions["ending_market_value"].to_list() == [MILLION]
+    assert result.accepted["ending_market_value"].to_list() == [MILLION]
 
 
 @case("pq-006")

@@ -82,14 +82,14 @@ def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Lin
     unread = {line.key for line in lines if line.code}
     agreed = [texts for key, texts in claims.items() if len(texts) == 1 and key not in unread]
 
-    counted("positions", result.positions.height, len(lines))
+    counted("positions", result.accepted.height, len(lines))
     assert codes(result) == expected
     assert result.read == len(lines)
     assert result.footer == sum(line.is_footer for line in lines)
     assert result.duplicate == sum(texts.total() - 1 for texts in agreed)
-    assert result.positions.height == len(agreed)
-    assert result.read == result.positions.height + result.quarantined.height + result.duplicate + result.footer
-    assert {*result.positions["line_number"], *result.quarantined["line_number"]} <= set(range(2, len(lines) + 2))
+    assert result.accepted.height == len(agreed)
+    assert result.read == result.accepted.height + result.quarantined.height + result.duplicate + result.footer
+    assert {*result.accepted["line_number"], *result.quarantined["line_number"]} <= set(range(2, len(lines) + 2))
 
 
 @settings(max_examples=25)
@@ -97,7 +97,7 @@ def test_every_row_ends_in_exactly_one_place_with_the_right_code(lines: list[Lin
 def test_the_order_of_the_rows_changes_no_position(lines: list[Line], random: object) -> None:
     def positions(ordered: list[Line]) -> list[tuple[object, ...]]:
         result = validated("\n".join([f"{HEADER},name", *(line.text for line in ordered)]) + "\n", FEED)
-        return sorted(result.positions.drop("line_number").rows())
+        return sorted(result.accepted.drop("line_number").rows())
 
     shuffled = list(lines)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

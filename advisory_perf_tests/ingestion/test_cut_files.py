@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.raw_frame import MARK
 from advisory_perf_tests.ingestion.scenarios import a_feed_of, read
 from advisory_perf_tests.ingestion.whole_files import ROWS, csv_text, whole_files
@@ -16,7 +16,7 @@ UNSEEN = {"csv": 100, "csv.gz": 0, "csv.zip": 0, "xlsx": 0, "json": 0, "ndjson":
 header alone and up to 99 rows; with NDJSON, where a closing brace ends a row, up to 99 rows with the line end and without it."""
 
 
-def read_or_refused(content: bytes, feed: Feed) -> pl.DataFrame | None:
+def read_or_refused(content: bytes, feed: PositionsFeed) -> pl.DataFrame | None:
     try:
         return read(content, feed)
     except DeliveryRejectedError:

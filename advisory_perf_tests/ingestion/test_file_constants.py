@@ -8,11 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.file_constants import with_stated
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, notices, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
@@ -26,7 +27,7 @@ FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y", "%B %d, %Y"]
 
 def stating(
     file_format: str = "csv", *, controls: dict[str, Any] | None = None, json_: dict[str, Any] | None = None, **stated: Any
-) -> Feed:
+) -> PositionsFeed:
     """A feed whose files state their day, and perhaps more, once."""
     files = {"patterns": ["acme_*"], "format": file_format, "stated": stated, "json": json_ or {}}
     return a_feed({"as_of_date": {"from": "day", "formats": FORMATS}}, files=files, controls=controls or {}, ignored=["note"])
@@ -44,15 +45,15 @@ def a_document(**around: Any) -> str:
     return json.dumps({**around, "rows": [dict(zip(HEADER, row, strict=True)) for row in ROWS]})
 
 
-def days(content: str | bytes, feed: Feed) -> list[date]:
-    return validated(content, feed).positions["as_of_date"].to_list()
+def days(content: str | bytes, feed: PositionsFeed) -> list[date]:
+    return validated(content, feed).accepted["as_of_date"].to_list()
 
 
 def test_the_day_of_a_file_can_stand_in_its_name() -> None:
     feed = stating(day={"in": "file_name", "pattern": r"_(\d{8})(?:_v\d)?$"})
     for name in ("acme_20240628.csv", "acme_20240628_v2.csv", "acme_20240628.csv.gz"):
         delivery = Delivery("d1", name, DELIVERY.received_at)
-        assert validated(TABLE, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
+        assert validated(TABLE, feed, delivery).accepted["as_of_date"].to_list() == [DAY, DAY]
     assert "states nothing for 'day' in its file name" in refusal(TABLE, feed).sentence
 
 
@@ -137,7 +138,7 @@ def test_stated_figures_can_be_control_figures(count: int, total: str, code: str
     content = a_document(day="2024-06-28", control={"count": count, "emv": float(total)})
     if code is None:
         result = validated(content, feed)
-        assert (result.positions["ending_market_value"].sum(), notices(result)) == (Decimal(303), [])
+        assert (result.accepted["ending_market_value"].sum(), notices(result)) == (Decimal(303), [])
     else:
         assert refusal(content, feed).code == code
 
@@ -191,7 +192,7 @@ def test_the_day_of_a_file_can_stand_in_a_folder_of_its_path(path: str) -> None:
     feed = stating(day={"in": "path", "pattern": r"(\d{4}[-/]?\d\d[-/]?\d\d)/"})
     raw = read_raw_rows(TABLE.encode(), feed, path, path=path)
     delivery = Delivery("d1", path, DELIVERY.received_at)
-    assert validate(raw, feed, delivery).positions["as_of_date"].to_list() == [DAY, DAY]
+    assert validate(raw, feed, delivery, POSITION_RULES).accepted["as_of_date"].to_list() == [DAY, DAY]
     assert "states nothing for 'day' in its path" in refusal(TABLE, feed).sentence
 
 

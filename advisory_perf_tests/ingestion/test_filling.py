@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, cells, codes, read, validated
@@ -15,13 +15,13 @@ LABELLED = f"client,pf,{HEADER},name"
 DOWN = {"fill": "down"}
 
 
-def a_feed_of_groups(*filled: str, **changes: Any) -> Feed:
+def a_feed_of_groups(*filled: str, **changes: Any) -> PositionsFeed:
     names = {"client_id": "client", "portfolio_id": "pf", "account_id": "id", "account_name": "name"}
     columns = {field: {"from": name, **(DOWN if field in filled else {})} for field, name in names.items()}
     return a_feed(columns, **changes)
 
 
-def noticed(content: str, feed: Feed) -> list[str]:
+def noticed(content: str, feed: PositionsFeed) -> list[str]:
     found: list[Notice] = []
     read_raw_rows(content.encode(), feed, "acme_1.csv", notices=found)
     return [notice.code for notice in found]
@@ -58,10 +58,10 @@ def test_labels_printed_once_are_those_of_labels_on_every_row(tree: list[tuple[i
                     ]
                     once.append(f"{','.join(labels)},{values},{f'N{account}' if is_first else ''}")
     feed = a_feed_of_groups("client_id", "portfolio_id", "account_id", "account_name")
-    wanted = validated("\n".join([LABELLED, *full, ""]), a_feed_of_groups()).positions
+    wanted = validated("\n".join([LABELLED, *full, ""]), a_feed_of_groups()).accepted
     found = validated("\n".join([LABELLED, *once, ""]), feed)
     assert found.quarantined.is_empty()
-    assert found.positions.equals(wanted)
+    assert found.accepted.equals(wanted)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_label_ends_at_a_line_that_is_no_row(between: str, code: str | None) -
     content = f"{LABELLED}\nC1,P1,A1,2024-05-31,1,0,0,2,x\nC1,,A2,2024-05-31,1,0,0,2,y\n{between}\nC1,,A4,2024-05-31,1,0,0,2,z\n"
     result = validated(content, feed)
     assert codes(result).get(5) == code
-    known = dict(result.positions.select("account_id", "portfolio_id").rows())
+    known = dict(result.accepted.select("account_id", "portfolio_id").rows())
     assert known == {"A1": "P1", "A2": "P1", **({} if code else {"A4": None})}
     assert "W_GROUP_LABEL" in noticed(content, feed) or code
 
@@ -99,7 +99,7 @@ def test_a_line_of_sums_is_never_given_an_account() -> None:
     feed = a_feed_of_groups("account_id", "portfolio_id")
     rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", ",,,2024-06-28,2,0,0,3,x", ",,,,3,0,0,5,", "All,,,,3,0,0,5,"]
     result = validated("\n".join([LABELLED, *rows, ""]), feed)
-    assert result.positions["account_id"].to_list() == ["A1", "A1"]
+    assert result.accepted["account_id"].to_list() == ["A1", "A1"]
     assert codes(result) == {4: "E_REQUIRED", 5: "E_REQUIRED"}
 
 
@@ -146,7 +146,7 @@ def test_a_cell_of_spaces_is_a_blank_one() -> None:
     rows = ["C1,P1,A1,2024-05-31,1,0,0,2,x", "C1,  ,  ,2024-06-28,2,0,0,3,x", "C1,,  ,  ,3,0,0,5,"]
     feed = a_feed_of_groups("portfolio_id", "account_id")
     result = validated("\n".join([LABELLED, *rows, ""]), feed)
-    assert result.positions.select("account_id", "portfolio_id").rows() == [("A1", "P1")] * 2
+    assert result.accepted.select("account_id", "portfolio_id").rows() == [("A1", "P1")] * 2
     assert codes(result) == {4: "E_REQUIRED"}
 
 
@@ -185,7 +185,7 @@ def test_below_a_line_that_cannot_be_read_only_the_first_group_may_lack_its_labe
     lines = ["A0,2024-06-28,1", f"A1,{row},P1,", f"A2,{row},,", f"A3,{row},P2,", f"A4,{row},P2,C2", f"A5,{row},,"]
     result = validated("\n".join([f"{HEADER},portfolio_id,client_id", *lines]) + "\n", feed)
     assert codes(result) == {2: "E_FIELDS", 3: "E_GROUP", 4: "E_GROUP"}
-    assert result.positions.select("account_id", "portfolio_id", "client_id").rows() == [
+    assert result.accepted.select("account_id", "portfolio_id", "client_id").rows() == [
         ("A3", "P2", None),
         ("A4", "P2", "C2"),
         ("A5", "P2", "C2"),

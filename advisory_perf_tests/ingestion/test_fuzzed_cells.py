@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed
@@ -80,10 +81,10 @@ def raw_of(**columns: list[str]) -> pl.DataFrame:
     )
 
 
-def validated(raw: pl.DataFrame, feed: Feed) -> Validated | None:
+def validated(raw: pl.DataFrame, feed: PositionsFeed) -> Validated | None:
     """What becomes of the rows; None where the delivery is refused with one of our own errors."""
     try:
-        result = validate(raw, feed, DELIVERY)
+        result = validate(raw, feed, DELIVERY, POSITION_RULES)
     except DeliveryRejectedError:
         return None
     assert result.is_conserved
@@ -123,14 +124,14 @@ def check_amounts(notation: str, texts: list[str]) -> int:
     feed = a_feed({"fees": "fee"}, numbers=NOTATIONS[notation], currency=CURRENCIES.get(notation, "USD"))
     result = validated(raw_of(fee=texts), feed)
     assert result is not None
-    found = zip(result.positions["line_number"], result.positions["fees"], strict=True)
+    found = zip(result.accepted["line_number"], result.accepted["fees"], strict=True)
     for line, amount in found:
         text = texts[line - 2].strip()
         if amount is None:
             assert text in ("", *feed.numbers.blanks)
         else:
             assert amount == written(text, feed.numbers.decimal_mark), text
-    return result.positions["fees"].drop_nulls().len()
+    return result.accepted["fees"].drop_nulls().len()
 
 
 columns_of_one_mark = st.sampled_from([{}, {"decimal_mark": ",", "grouping": "."}]).flatmap(
@@ -146,7 +147,7 @@ columns_of_one_mark = st.sampled_from([{}, {"decimal_mark": ",", "grouping": "."
 @example(texts=["419,22", "1.83", "2.5", "1.234"])
 def test_where_the_column_tells_the_mark_every_accepted_amount_is_read_by_one_and_the_same(texts: list[str]) -> None:
     result = validated(raw_of(fee=texts), a_feed({"fees": "fee"}, numbers={"decimal_mark": "auto"}))
-    rows = [] if result is None else list(zip(result.positions["line_number"], result.positions["fees"], strict=True))
+    rows = [] if result is None else list(zip(result.accepted["line_number"], result.accepted["fees"], strict=True))
     read = [(texts[line - 2].strip(), amount) for line, amount in rows if amount is not None]
     counted("amounts", len(read), len(texts))
     assert any(all(amount == written(text, mark) for text, amount in read) for mark in ".,")
@@ -166,7 +167,7 @@ formats_of_days = st.lists(
 def test_an_accepted_day_is_what_its_text_says_in_one_of_the_formats(formats: list[str], data: st.DataObject) -> None:
     texts = data.draw(st.lists(mostly(days_in(formats)), min_size=4, max_size=20))
     result = validated(raw_of(day=texts), a_feed({"as_of_date": {"from": "day", "formats": formats}}))
-    read = [] if result is None else list(zip(result.positions["line_number"], result.positions["as_of_date"], strict=True))
+    read = [] if result is None else list(zip(result.accepted["line_number"], result.accepted["as_of_date"], strict=True))
     for line, day in read:
         text = texts[line - 2].strip()
         printed = {day.strftime(form) for form in formats if form != "excel_serial"} | {str((day - date(1899, 12, 30)).days)}
@@ -184,8 +185,8 @@ def test_a_day_in_the_only_format_is_accepted_as_that_day(day: date, form: str) 
     text = str((day - date(1899, 12, 30)).days) if form == "excel_serial" else day.strftime(form)
     result = validated(raw_of(day=[text]), a_feed({"as_of_date": {"from": "day", "formats": [form]}}))
     assert result is not None
-    assert result.positions["as_of_date"].to_list() == [day]
-    counted("days", result.positions.height)
+    assert result.accepted["as_of_date"].to_list() == [day]
+    counted("days", result.accepted.height)
 
 
 usual_rows = st.tuples(
@@ -210,6 +211,6 @@ def test_any_text_in_any_cell_ends_as_a_position_a_quarantined_row_or_a_refusal(
     identity, begin, day, name, twrr = (list(column) for column in zip(*rows, strict=True))
     feed = a_feed({"account_name": "name", "vendor_twrr": {"from": "twr", "scale": "percent"}}, numbers={"decimal_mark": "auto"})
     result = validated(raw_of(id=identity, bmv=begin, day=day, name=name, twr=twrr), feed)
-    counted("rows", 0 if result is None else result.positions.height, len(rows))
-    for line, account in [] if result is None else result.positions.select("line_number", "account_id").rows():
+    counted("rows", 0 if result is None else result.accepted.height, len(rows))
+    for line, account in [] if result is None else result.accepted.select("line_number", "account_id").rows():
         assert account in identity[line - 2]

@@ -16,7 +16,7 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.rows import Validated
 from advisory_perf_tests.ingestion.scenarios import a_feed, codes, validated
 from advisory_perf_tests.ingestion.workbook_files import binary_workbook, old_workbook
@@ -31,7 +31,7 @@ NO_VALUES += ["\u2033", "\u3003", "''", "ditto"]
 ERRORS = ["#REF!", "#SPILL!", "#CALC!", "#WERT!", "#BEZUG!", "#\u00a1VALOR!", "#NOMBRE?", "#NV", "#DIV/0!"]
 
 
-def a_feed_of(file_format: str, **files: Any) -> Feed:
+def a_feed_of(file_format: str, **files: Any) -> PositionsFeed:
     columns = {name: name for name in IDENTIFIERS}
     return a_feed(columns, files={"patterns": ["acme_*"], "format": file_format, **files})
 
@@ -68,10 +68,10 @@ def parquet(rows: list[dict[str, Any]], field: str, dtype: pa.DataType) -> bytes
 
 
 def found(result: Validated, field: str) -> dict[int, str | None]:
-    return dict(result.positions.sort("line_number").select("line_number", field).rows())
+    return dict(result.accepted.sort("line_number").select("line_number", field).rows())
 
 
-def outcome(content: bytes | str, feed: Feed, field: str, *, first_line: int) -> list[str | None]:
+def outcome(content: bytes | str, feed: PositionsFeed, field: str, *, first_line: int) -> list[str | None]:
     """The identifier of each row, or the code that its row is quarantined under, in order."""
     result = validated(content, feed)
     assert result.duplicate == 0
@@ -180,7 +180,7 @@ def test_rows_of_two_long_numbers_are_neither_duplicates_nor_in_conflict() -> No
 
 def test_a_frame_of_positions_has_no_approximate_text() -> None:
     result = validated(xlsx(rows_with("client_id", [12345678901234567, 1])), a_feed_of("excel"))
-    assert not result.positions.select(pl.col(pl.String()).str.contains("\u2248").any()).row(0).count(True)
+    assert not result.accepted.select(pl.col(pl.String()).str.contains("\u2248").any()).row(0).count(True)
 
 
 @pytest.mark.parametrize("field", IDENTIFIERS)
@@ -228,7 +228,7 @@ def test_an_identifier_of_a_title_or_above_the_header_is_as_sure_as_one_in_a_row
     feed = a_feed({name: name for name in others} | {field: "inferred"}, files={"patterns": ["a*"], "format": "excel", **how})
     result = validated(sheet_of([header, line, row] if place == "title" else [line, header, row]), feed)
     assert [*codes(result).values()] == ([code] if code else [])
-    assert result.positions[field].to_list() == ([] if code else [str(value)])
+    assert result.accepted[field].to_list() == ([] if code else [str(value)])
 
 
 def sheet_of(rows: list[list[Any]]) -> bytes:

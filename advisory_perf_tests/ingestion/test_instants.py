@@ -15,9 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, notices, validated
 
@@ -26,7 +27,7 @@ ZONES = ["America/New_York", "UTC", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific
 OFFSETS = [timedelta(0), timedelta(hours=5, minutes=30), timedelta(hours=-5), timedelta(hours=-3, minutes=-30), timedelta(hours=14)]
 
 
-def a_feed_of(file_format: str, zone: str, form: str = "%Y-%m-%dT%H:%M:%S%.f%z") -> Feed:
+def a_feed_of(file_format: str, zone: str, form: str = "%Y-%m-%dT%H:%M:%S%.f%z") -> PositionsFeed:
     columns = {"as_of_date": {"from": "day", **({} if file_format == "parquet" else {"formats": [form]})}}
     return a_feed(columns, files={"patterns": ["acme_*"], "format": file_format, "time_zone": zone})
 
@@ -59,11 +60,11 @@ def parquet(instants: list[datetime], unit: str = "us") -> bytes:
 WRITERS: dict[str, Callable[[list[datetime]], bytes]] = {"csv": as_csv, "json": as_json, "parquet": parquet}
 
 
-def days(content: bytes, feed: Feed) -> tuple[list[date], list[str]]:
+def days(content: bytes, feed: PositionsFeed) -> tuple[list[date], list[str]]:
     found: list[Notice] = []
-    result = validate(read_raw_rows(content, feed, "acme_1", notices=found), feed, DELIVERY)
+    result = validate(read_raw_rows(content, feed, "acme_1", notices=found), feed, DELIVERY, POSITION_RULES)
     assert result.quarantined.is_empty()
-    return result.positions.sort("line_number")["as_of_date"].to_list(), [notice.code for notice in (*found, *result.notices)]
+    return result.accepted.sort("line_number")["as_of_date"].to_list(), [notice.code for notice in (*found, *result.notices)]
 
 
 some_days = st.lists(st.dates(date(2021, 1, 1), date(2024, 6, 27)), min_size=1, max_size=10)
@@ -109,7 +110,7 @@ def test_cells_without_a_day_say_nothing_about_the_others() -> None:
     texts = ["2024-05-31T00:00:00Z", "", "n/a", "05/31/2024"]
     content = "\n".join(",".join(row) for row in [NAMES, *rows_of(texts)]) + "\n"
     result = validated(content, a_feed_of("csv", "America/New_York"))
-    assert result.positions["as_of_date"].to_list() == [date(2024, 5, 31)]
+    assert result.accepted["as_of_date"].to_list() == [date(2024, 5, 31)]
     assert notices(result) == ["W_MIDNIGHT_UTC"]
 
 

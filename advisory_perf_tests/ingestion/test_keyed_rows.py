@@ -55,11 +55,11 @@ def test_rows_keyed_by_account_are_the_rows_of_an_array(accounts: dict[str, list
     content = json.dumps({"made": 1, "data": {"rows": tree}} if is_inner else tree)
     found, wanted = validated(content, feed), validated(json.dumps(listed), a_feed_of("json"))
     assert found.quarantined.is_empty()
-    assert found.positions.equals(wanted.positions)
+    assert found.accepted.equals(wanted.accepted)
 
 
 def test_a_key_may_hold_one_row_and_the_nesting_is_bounded() -> None:
-    assert validated(json.dumps({"A1": a_row(1), "A2": [a_row(2)]}), keyed("id")).positions["account_id"].to_list() == ["A1", "A2"]
+    assert validated(json.dumps({"A1": a_row(1), "A2": [a_row(2)]}), keyed("id")).accepted["account_id"].to_list() == ["A1", "A2"]
     content = json.dumps({"A1": [{**a_row(1), "x": [[[[1]]]]}]}).encode()
     assert rejection_within(Bounds(nesting=6), content, keyed("id")).code == "E_TOO_LARGE"
     assert rejection(json.dumps([a_row(1)]), keyed("id")).code == "E_FORMAT"
@@ -95,7 +95,7 @@ def test_an_epoch_is_the_day_it_fell_on_where_the_vendor_is(instant: datetime, z
     result = validated(f"{HEADER}\nA1,{number},1,0,0,2\n", feed)
     there = instant.astimezone(ZoneInfo(zone)).date()
     of_days = instant == datetime(instant.year, instant.month, instant.day, tzinfo=UTC)
-    assert result.positions["as_of_date"].to_list() == [instant.date() if of_days else there]
+    assert result.accepted["as_of_date"].to_list() == [instant.date() if of_days else there]
     assert notices(result) == (["W_MIDNIGHT_UTC"] if of_days and there != instant.date() else [])
 
 
@@ -106,7 +106,7 @@ def test_a_count_of_another_unit_is_no_epoch(text: str) -> None:
         files={"patterns": ["acme_*"], "format": "csv", "time_zone": "UTC"},
     )
     assert set(codes(validated(f"{HEADER}\nA1,{text},1,0,0,2\n", feed)).values()) <= {"E_DATE", "E_REQUIRED"}
-    assert validated(f"{HEADER}\nA1,1719547200,1,0,0,2\n", feed).positions["as_of_date"].to_list() == [date(2024, 6, 28)]
+    assert validated(f"{HEADER}\nA1,1719547200,1,0,0,2\n", feed).accepted["as_of_date"].to_list() == [date(2024, 6, 28)]
 
 
 def test_an_epoch_needs_the_vendors_time_zone() -> None:

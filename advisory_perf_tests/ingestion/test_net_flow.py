@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import codes, feed_as_data, notices, refusal, validated
 
 pytestmark = pytest.mark.slow
@@ -17,11 +17,11 @@ HEADER = "id,day,bmv,net,emv"
 ALL = {"income": "income", "appreciation": "gain", "fees": "fees", "other_adjustments": "other", "vendor_twrr": "twr"}
 
 
-def the_feed(net_flow: Any = "net", columns: dict[str, Any] | None = None, **changes: Any) -> Feed:
+def the_feed(net_flow: Any = "net", columns: dict[str, Any] | None = None, **changes: Any) -> PositionsFeed:
     """The feed of scenarios with the net flow in the place of both flows."""
     data = feed_as_data(**changes)
     others = {name: column for name, column in data["columns"].items() if name not in {"contributions", "distributions"}}
-    return Feed.model_validate({**data, "columns": {**others, "net_flow": net_flow, **(columns or {})}})
+    return PositionsFeed.model_validate({**data, "columns": {**others, "net_flow": net_flow, **(columns or {})}})
 
 
 def a_file(*nets: str, below: str = "") -> str:
@@ -30,7 +30,7 @@ def a_file(*nets: str, below: str = "") -> str:
 
 def flows(*nets: str, net_flow: Any = "net") -> list[tuple[Decimal, Decimal]]:
     """Contributions and distributions by row."""
-    return validated(a_file(*nets), the_feed(net_flow)).positions.select("contributions", "distributions").rows()
+    return validated(a_file(*nets), the_feed(net_flow)).accepted.select("contributions", "distributions").rows()
 
 
 def test_what_is_positive_came_in_and_what_is_negative_went_out() -> None:
@@ -72,7 +72,7 @@ def test_a_blank_cell_is_zero_only_where_the_feed_says_so() -> None:
 def test_a_column_that_may_be_absent_counts_as_no_flow() -> None:
     content = "id,day,bmv,emv\nA1,2024-06-28,100,100\n"
     result = validated(content, the_feed({"from": "net", "absent": "zero"}))
-    assert result.positions.select("contributions", "distributions").rows() == [(Decimal(0), Decimal(0))]
+    assert result.accepted.select("contributions", "distributions").rows() == [(Decimal(0), Decimal(0))]
     assert notices(result) == ["W_MISSING_OPTIONAL"]
 
 
@@ -135,14 +135,14 @@ def a_whole_file(*, turned: bool = False, swapped: bool = False) -> str:
 
 
 def test_figures_that_agree_are_taken() -> None:
-    assert validated(a_whole_file(), the_feed(columns=ALL)).positions.height == 40
+    assert validated(a_whole_file(), the_feed(columns=ALL)).accepted.height == 40
 
 
 def test_a_sign_that_is_turned_is_refused_with_the_change_of_the_feed() -> None:
     refused = refusal(a_whole_file(turned=True), the_feed(columns=ALL))
     assert refused.code == "E_SIGN"
     assert "say sign: -1 for net_flow" in refused.sentence
-    assert validated(a_whole_file(turned=True), the_feed({"from": "net", "sign": -1}, columns=ALL)).positions.height == 40
+    assert validated(a_whole_file(turned=True), the_feed({"from": "net", "sign": -1}, columns=ALL)).accepted.height == 40
 
 
 def test_a_net_flow_in_the_place_of_another_column_is_refused_with_both_names() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.parsing.numbers import plain
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed
@@ -84,11 +85,11 @@ def read(texts: list[str], numbers: dict[str, Any], currency: str = "USD") -> li
     """What becomes of cells of fees: the amount, or the row's code; the file's code throughout where it is refused."""
     feed = a_feed({"fees": "fee", "vendor_twrr": {"from": "twr", "absent": "null"}}, numbers=numbers, currency=currency)
     try:
-        result = validate(raw_of(fee=texts), feed, DELIVERY)
+        result = validate(raw_of(fee=texts), feed, DELIVERY, POSITION_RULES)
     except DeliveryRejectedError as refusal:
         return [refusal.code] * len(texts)
     codes = dict(result.quarantined.select("line_number", "code").rows())
-    found = dict(result.positions.select("line_number", "fees").rows())
+    found = dict(result.accepted.select("line_number", "fees").rows())
     return [codes.get(line) or found[line] for line in range(2, len(texts) + 2)]
 
 
@@ -199,5 +200,5 @@ def test_a_point_behind_a_sign_is_the_signs_where_the_feed_has_it_so(signs: list
 def test_a_number_in_indian_groups_says_which_key_would_take_it() -> None:
     for grouping in (",", "", "'"):
         feed = a_feed({"fees": "fee"}, numbers={"grouping": grouping})
-        (reason,) = validate(raw_of(fee=["10,00,000.00"]), feed, DELIVERY).quarantined["reason"]
+        (reason,) = validate(raw_of(fee=["10,00,000.00"]), feed, DELIVERY, POSITION_RULES).quarantined["reason"]
         assert "set `numbers: grouping: indian`" in reason

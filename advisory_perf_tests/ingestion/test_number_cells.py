@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of, cells, codes, read, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
@@ -36,9 +36,9 @@ def a_document(fees: Sequence[str | Decimal]) -> bytes:
     return f"[{','.join(row(number, fee) for number, fee in enumerate(fees))}]".encode()
 
 
-def a_feed_for(file_format: str, numbers: dict[str, Any], **changes: Any) -> Feed:
+def a_feed_for(file_format: str, numbers: dict[str, Any], **changes: Any) -> PositionsFeed:
     data = a_feed_of(file_format, {"fees": "fee", "account_name": "name"}).model_dump(by_alias=True, exclude_unset=True)
-    return Feed.model_validate({**data, "numbers": numbers, **changes})
+    return PositionsFeed.model_validate({**data, "numbers": numbers, **changes})
 
 
 def german(amount: Decimal) -> str:
@@ -52,7 +52,7 @@ def test_a_whole_amount_is_doubted_where_a_number_cell_keeps_no_cent(
 ) -> None:
     result = validated(made([Decimal(amount)]), a_feed_for(file_format, {}))
     is_exact = is_sure or file_format == "json"
-    assert result.positions["fees"].to_list() == ([Decimal(amount)] if is_exact else [])
+    assert result.accepted["fees"].to_list() == ([Decimal(amount)] if is_exact else [])
     assert set(codes(result).values()) == (set() if is_exact else {"E_PRECISION"})
 
 
@@ -77,10 +77,10 @@ def test_numbers_keep_their_value_and_texts_are_read_by_the_notation_or_refused(
         result = None
         codes_of_file = {refusal.code}
     assert codes_of_file <= {"E_NUMBER_AMBIGUOUS"}
-    counted("amounts", 0 if result is None else result.positions.height, len(rows))
+    counted("amounts", 0 if result is None else result.accepted.height, len(rows))
     if result is None:
         return
-    found = dict(result.positions.select("account_id", "fees").rows())
+    found = dict(result.accepted.select("account_id", "fees").rows())
     assert all(found.get(f"A{place}", amount) == amount for place, (amount, _) in enumerate(rows))
     assert set(codes(result).values()) <= {"E_NUMBER", "E_NUMBER_AMBIGUOUS"}
     if numbers == GERMAN:
@@ -93,8 +93,8 @@ def test_numbers_keep_their_value_and_texts_are_read_by_the_notation_or_refused(
 def test_a_text_and_a_number_of_the_same_characters_are_two_amounts(file_format: str, made: Callable[..., bytes]) -> None:
     result = validated(made(["1.234", Decimal("1.234"), "1.000.000", "1.000.000,-", "1234,5"]), a_feed_for(file_format, GERMAN))
     amounts = [Decimal(1234), Decimal("1.234"), Decimal(1_000_000), Decimal(1_000_000), Decimal("1234.5")]
-    assert result.positions["fees"].to_list() == amounts
-    assert result.positions["account_name"].to_list() == ["1.5"] * 5, "what is no amount stays as it is"
+    assert result.accepted["fees"].to_list() == amounts
+    assert result.accepted["account_name"].to_list() == ["1.5"] * 5, "what is no amount stays as it is"
     assert result.quarantined.is_empty()
 
 
@@ -103,7 +103,7 @@ def test_columns_of_a_parquet_file_are_texts_or_numbers_as_a_whole() -> None:
     usual = {"id": ["A1", "A2"], "day": ["2024-06-28"] * 2, "bmv": ["1.234", "1.000,5"], "in": [0, 0], "out": [0.0, 0.0]}
     fees = pl.Series([Decimal("1.234"), None], dtype=pl.Decimal(10, 3))
     pl.DataFrame({**usual, "emv": [12.345, 2.5], "fee": fees, "name": [1.5, 2.5]}).write_parquet(content)
-    position = validated(content.getvalue(), a_feed_for("parquet", GERMAN)).positions
+    position = validated(content.getvalue(), a_feed_for("parquet", GERMAN)).accepted
     assert position["beginning_market_value"].to_list() == [Decimal(1234), Decimal("1000.5")]
     assert position["ending_market_value"].to_list() == [Decimal("12.345"), Decimal("2.5")]
     assert position["fees"].to_list() == [Decimal("1.234"), None]
@@ -122,6 +122,6 @@ def test_a_figure_beside_the_rows_of_a_document_may_be_a_number_or_a_text() -> N
 def test_numbers_in_columns_that_are_periods_are_numbers_too() -> None:
     files = {"unpivot": {"header": r"(?P<column>bmv|emv) (?P<day>\d{4}-\d\d-\d\d)", "values": ["bmv", "emv"]}}
     feed = a_feed_of("excel", {"contributions": {"from": "in"}}, **files)
-    feed = Feed.model_validate({**feed.model_dump(by_alias=True, exclude_unset=True), "numbers": GERMAN})
+    feed = PositionsFeed.model_validate({**feed.model_dump(by_alias=True, exclude_unset=True), "numbers": GERMAN})
     content = a_book(("Sheet1", [["id", "in", "out", "bmv 2024-06-28", "emv 2024-06-28"], ["A1", 0, 0, "1.234", 1.234]]))
     assert (cells(read(content, feed), "bmv"), cells(read(content, feed), "emv")) == (["1.234"], ["1,234"])

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of, read, rejection
 from advisory_perf_tests.ingestion.whole_files import whole_files
 
@@ -30,7 +30,7 @@ def damaged(name: str) -> list[bytes]:
     return made
 
 
-def refused(content: bytes, feed: Feed) -> str | None:
+def refused(content: bytes, feed: PositionsFeed) -> str | None:
     """Why the file is not read, where it is not."""
     try:
         read(content, feed)

@@ -15,10 +15,11 @@ import polars as pl
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.registry import read_feed
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
 from advisory_perf.performance.net_flow import net_flows
+from advisory_perf_tests.feeds.known import read_positions_feed
 
 pytestmark = pytest.mark.table
 
@@ -119,16 +120,16 @@ def merged(data: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 def validated(name: str, changes: Mapping[str, Any] | None = None) -> Validated:
     """What becomes of a file, by its own feed or one with further keys."""
     folder = FOLDER / name
-    feed = read_feed(folder / "feed.yaml")
+    feed = read_positions_feed(folder / "feed.yaml")
     if changes:
         data = feed.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         feed = type(feed).model_validate(merged(data, changes))
     (file,) = (one for one in folder.iterdir() if one.name != "feed.yaml")
     notices: list[Any] = []
     raw = read_raw_rows(file.read_bytes(), feed, file.name, notices=notices)
-    result = validate(raw, feed, Delivery("d1", file.name, RECEIVED))
+    result = validate(raw, feed, Delivery("d1", file.name, RECEIVED), POSITION_RULES)
     assert result.is_conserved
-    return Validated(result.positions, result.quarantined, result.read, result.duplicate, result.footer, (*notices, *result.notices))
+    return Validated(result.accepted, result.quarantined, result.read, result.duplicate, result.footer, (*notices, *result.notices))
 
 
 def assert_outcome(name: str, wanted: Outcome, changes: Mapping[str, Any] | None = None) -> None:
@@ -140,10 +141,10 @@ def assert_outcome(name: str, wanted: Outcome, changes: Mapping[str, Any] | None
         return
     result = validated(name, changes)
     assert dict(result.quarantined.select("line_number", "code").rows()) == wanted.quarantined
-    assert (result.positions.height, result.footer, result.duplicate) == (wanted.accepted, wanted.footer, 0)
+    assert (result.accepted.height, result.footer, result.duplicate) == (wanted.accepted, wanted.footer, 0)
     assert set(wanted.notices) <= {notice.code for notice in result.notices}
     for account, cells in wanted.cells.items():
-        row = result.positions.row(by_predicate=pl.col("account_id") == account, named=True)
+        row = result.accepted.row(by_predicate=pl.col("account_id") == account, named=True)
         assert {key: str(row[key]) if key == "as_of_date" else row[key] for key in cells} == dict(cells), account
 
 
@@ -164,12 +165,12 @@ def test_with_the_key_that_its_feed_lacked_it_is_read(name: str) -> None:
 
 
 def test_text_and_line_numbers_hold_across_a_block_of_the_tokeniser() -> None:
-    positions = validated("crlf_at_4mib").positions
+    positions = validated("crlf_at_4mib").accepted
     line, text = positions.filter(pl.col("account_id") == "Z-1").select("line_number", "account_name").row(0)
     assert text.endswith("Alder\r\nTrust")
     assert positions["line_number"].filter(positions["line_number"] > line).min() == line + 2
 
 
 def test_an_account_without_money_has_nothing_to_flow() -> None:
-    flows = net_flows(validated("zero_account").positions)
+    flows = net_flows(validated("zero_account").accepted)
     assert flows.filter(pl.col("account_id") == "A-1")["net_flow"].to_list() == [0]

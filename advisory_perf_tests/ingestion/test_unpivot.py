@@ -6,6 +6,7 @@ import pytest
 import xlsxwriter
 
 from advisory_perf.ingestion.limits import Bounds
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, cells, lines, misfits, read, rejection, rejection_within, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
@@ -46,10 +47,10 @@ def test_a_column_may_say_in_its_name_which_value_it_holds() -> None:
     raw = read(content, feed)
     assert misfits(raw) == {3: "A2,5,5"}
     assert cells(raw, "QTY 1") == ["9", "9", None, "9"]
-    validated = validate(raw, feed, DELIVERY)
+    validated = validate(raw, feed, DELIVERY, POSITION_RULES)
     assert validated.is_conserved
-    assert [str(value) for value in validated.positions["ending_market_value"]] == ["2.0000", "3.0000", "7.0000"]
-    assert [str(day) for day in validated.positions["as_of_date"]] == ["2024-05-31", "2024-06-28", "2024-06-28"]
+    assert [str(value) for value in validated.accepted["ending_market_value"]] == ["2.0000", "3.0000", "7.0000"]
+    assert [str(day) for day in validated.accepted["as_of_date"]] == ["2024-05-31", "2024-06-28", "2024-06-28"]
 
 
 def test_a_file_without_any_period_has_no_header() -> None:
@@ -94,8 +95,8 @@ def test_formats_without_a_header_have_nothing_to_join_or_spread(key: dict[str, 
 def test_a_text_that_means_no_value_is_no_row_of_a_wide_file(blank: str) -> None:
     feed = wide(r"(?P<column>BMV|EMV) (?P<until>[0-9/]+)", "BMV", "EMV")
     header = "Holding Account,BMV 05/31/2024,EMV 05/31/2024,BMV 06/28/2024,EMV 06/28/2024"
-    result = validate(read(f"{header}\nA1,{blank},{blank},2,3\nA2,1,{blank},2,3\n", feed), feed, DELIVERY)
-    assert [*result.positions.select("account_id", "ending_market_value").rows()] == [("A1", 3), ("A2", 3)]
+    result = validate(read(f"{header}\nA1,{blank},{blank},2,3\nA2,1,{blank},2,3\n", feed), feed, DELIVERY, POSITION_RULES)
+    assert [*result.accepted.select("account_id", "ending_market_value").rows()] == [("A1", 3), ("A2", 3)]
     assert result.quarantined["code"].to_list() == ["E_REQUIRED"]
 
 
@@ -118,8 +119,8 @@ def test_date_cells_of_a_workbook_name_periods_as_they_name_days(style: str) -> 
     feed = a_feed(
         columns, files={"patterns": ["acme_*"], "format": "excel", "unpivot": {"header": r"(?P<until>\d{4}-\d\d-\d\d)", "values": ["EMV"]}}
     )
-    result = validate(read(content.getvalue(), feed), feed, DELIVERY)
-    assert [(str(day), int(value)) for day, value in result.positions.select("as_of_date", "ending_market_value").rows()] == [
+    result = validate(read(content.getvalue(), feed), feed, DELIVERY, POSITION_RULES)
+    assert [(str(day), int(value)) for day, value in result.accepted.select("as_of_date", "ending_market_value").rows()] == [
         ("2024-05-28", 7),
         ("2024-06-28", 8),
     ]
@@ -141,4 +142,4 @@ def test_a_day_above_the_columns_of_its_period_is_part_of_their_names(file_forma
     rows = [["", "2024-06-27", "", "", "", "2024-06-28", "", "", ""], ["id", *["bmv", "in", "out", "emv"] * 2], ["A1", *"10011002"]]
     content = a_book(("Data", [list(row) for row in rows])) if file_format == "excel" else "\n".join(map(",".join, rows)) + "\n"
     result = validated(content, feed)
-    assert result.positions.select("beginning_market_value", "ending_market_value").rows() == [(1, 1), (1, 2)]
+    assert result.accepted.select("beginning_market_value", "ending_market_value").rows() == [(1, 1), (1, 2)]

@@ -10,7 +10,7 @@ from functools import cache
 import polars as pl
 import xlsxwriter
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed_of
 
 ROWS = [
@@ -24,7 +24,7 @@ class WholeFile:
     """A file and its feed."""
 
     content: bytes
-    feed: Feed
+    feed: PositionsFeed
 
 
 def csv_text(end: str = "\n") -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, windows_in_question
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import days
@@ -30,7 +30,7 @@ def in_time(*ingested: date) -> list[FirstArrival]:
 
 
 def asked(
-    feed: Feed = DAILY, began: Beginning | None = LONG_AGO, *, missing: Sequence[date] = (), now: datetime = FRIDAY_NIGHT
+    feed: PositionsFeed = DAILY, began: Beginning | None = LONG_AGO, *, missing: Sequence[date] = (), now: datetime = FRIDAY_NIGHT
 ) -> list[date]:
     return windows_in_question(feed, began, missing, now=now)
 
@@ -39,7 +39,7 @@ def validated(
     windows: Sequence[date],
     arrivals: Sequence[FirstArrival],
     *,
-    feed: Feed = DAILY,
+    feed: PositionsFeed = DAILY,
     missing: Sequence[date] = (),
     under_way: Sequence[datetime] = (),
     now: datetime = FRIDAY_NIGHT,

@@ -1,7 +1,7 @@
 """Listings, ledger entries and a small vendor of CSV files, from which the tests of this room are built."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -15,13 +15,13 @@ import pytest
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, tags_of
-from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
+from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipelines, Stage
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.planning import windows_touched
 from advisory_perf.orchestration.run_config import printing
@@ -206,11 +206,11 @@ class World:
         return job.execute_in_process(run_config=printing("CRITICAL"), instance=self.instance, raise_on_error=False, **arguments)
 
 
-def changed_pipelines(stage_name: str, change: Callable[[Computed], Computed], *, vendor: str = VENDOR) -> dict[str, Pipeline]:
+def changed_pipelines(stage_name: str, change: Callable[[Computed], Computed], *, vendor: str = VENDOR) -> Pipelines:
     """The pipelines, in which one stage of a vendor gives something else than it computes."""
 
-    def changed(stage: Stage) -> Stage:
-        def compute(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+    def changed(stage: Stage[Any]) -> Stage[Any]:
+        def compute(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Computed:
             computed = stage.compute(platform, feed, windows, inputs)
             return change(computed) if feed.vendor == vendor else computed
 
@@ -221,7 +221,7 @@ def changed_pipelines(stage_name: str, change: Callable[[Computed], Computed], *
 
 @contextmanager
 def a_world(
-    folder: Path, warehouse_url: str, *, recording: bool = False, pipelines: Mapping[str, Pipeline] = PIPELINES, **settings: Any
+    folder: Path, warehouse_url: str, *, recording: bool = False, pipelines: Pipelines = PIPELINES, **settings: Any
 ) -> Iterator[World]:
     """An installation in a folder, on a database with the schema, that prints nothing of its runs; ``recording`` what they make."""
     chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)

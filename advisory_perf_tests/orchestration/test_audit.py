@@ -11,7 +11,7 @@ import pytest
 from advisory_perf.contracts.tables import TABLES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed
-from advisory_perf.orchestration.pipelines.positions import POSITIONS
+from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
 from advisory_perf_tests.orchestration.scenarios import (
     A_THIRD,
     B_THIRD,
@@ -143,7 +143,7 @@ def test_each_column_says_which_columns_it_comes_from(loaded: tuple[World, dg.Ex
     origin = value(materialised(result, "net_flows")["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
     assert {(dep.asset_key, dep.column_name) for dep in origin["net_flow"]} == {(positions, "contributions"), (positions, "distributions")}
     assert [(dep.asset_key, dep.column_name) for dep in origin["account_id"]] == [(positions, "account_id")]
-    for stage in POSITIONS.stages:
+    for stage in POSITIONS_PIPELINE.stages:
         lineage = value(materialised(result, stage.table.name)["2025-03-03"].metadata, "dagster/column_lineage").deps_by_column
         assert set(lineage) == set(stage.table.column_names)
         for deps in lineage.values():

@@ -15,7 +15,7 @@ from advisory_perf.deliveries.ingestion_writes import IngestionInDoubt
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, LockHeldError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
 from advisory_perf.lake.store import ARCHIVE, INCOMING
 from advisory_perf.monitoring import deadlines, held_locks, long_attempts, red_sensors
@@ -39,14 +39,14 @@ FEED = a_feed()
 FOURTH, FIFTH, SIXTH = days(4, 5, 6)
 
 
-def of_files(**files: object) -> Feed:
+def of_files(**files: object) -> PositionsFeed:
     return FEED.model_copy(update={"files": FEED.files.model_copy(update=files)})
 
 
 # arrivals -------------------------------------------------------------------------------------------------------------
 
 
-def taken(*files: LakeFile, feed: Feed = FEED, now: datetime = NOON) -> list[str]:
+def taken(*files: LakeFile, feed: PositionsFeed = FEED, now: datetime = NOON) -> list[str]:
     found = arrived(files, {"acme": feed}, seen={}, now=now, seconds=5)
     return [file.name for file in [*found.ready["acme"], *found.unclaimed]]
 
@@ -151,7 +151,7 @@ def test_a_version_that_came_after_a_higher_one_lifts_it_to_its_own_arrival_and_
 
 
 @pytest.mark.parametrize("feed", [FEED, VERSIONED])
-def test_a_name_that_comes_again_lifts_nothing_over_what_came_in_between(feed: Feed) -> None:
+def test_a_name_that_comes_again_lifts_nothing_over_what_came_in_between(feed: PositionsFeed) -> None:
     entries = [at("daily", 1), at("correction", 2), at("daily", 3)]
     assert by_precedence(feed, entries) == entries
 

@@ -18,7 +18,7 @@ from advisory_perf.orchestration import unfinished
 from advisory_perf.orchestration.jobs import upkeep
 from advisory_perf.orchestration.jobs.upkeep import partitions_to_remove, run_may_go
 from advisory_perf.orchestration.pipelines import positions
-from advisory_perf.orchestration.pipelines.positions import POSITIONS
+from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
 from advisory_perf.orchestration.pipelines.positions_publication import publication
 from advisory_perf.orchestration.run_history import FINISHED
 from advisory_perf.performance.linking import STATE
@@ -217,12 +217,14 @@ def test_accounts_in_two_cases_are_looked_for_where_the_feed_does_not_say_what_t
 
 
 def test_what_a_pipeline_is_made_of_looks_back_and_is_published_where_it_should() -> None:
-    assert [(one.table.name, [table.name for table in one.inputs], one.looks_back, one.is_published) for one in POSITIONS.stages] == [
+    assert [
+        (one.table.name, [table.name for table in one.inputs], one.looks_back, one.is_published) for one in POSITIONS_PIPELINE.stages
+    ] == [
         ("normalized_positions", [], False, False),
         ("net_flows", ["normalized_positions"], False, False),
         ("twrr_series", ["normalized_positions", "net_flows"], True, False),
         ("reconciliation_results", ["normalized_positions", "net_flows", "twrr_series"], False, True),
         ("performance_data", ["normalized_positions", "net_flows", "twrr_series", "reconciliation_results"], False, True),
     ]
-    computed = [one.compute for one in POSITIONS.stages]
+    computed = [one.compute for one in POSITIONS_PIPELINE.stages]
     assert computed == [positions.normalize, positions.flows, positions.series, positions.reconciliation, publication]

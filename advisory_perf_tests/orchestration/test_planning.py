@@ -6,7 +6,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.deliveries.zones import delivery_id_of
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.monitoring.attempts import Tries, abandoning_subject
 from advisory_perf.orchestration.partitions import tags_of
@@ -28,7 +28,7 @@ MONTHLY = a_feed(cadence="monthly")
 FOURTH, FIFTH, TENTH, LAST = days(4, 5, 10, 31)
 
 
-def span(first: date, last: date, feed: Feed = DAILY) -> WindowRange:
+def span(first: date, last: date, feed: PositionsFeed = DAILY) -> WindowRange:
     return WindowRange(first, last, feed.cadence)
 
 

@@ -16,6 +16,7 @@ from psycopg import sql
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.deliveries.zones import Arrival
 from advisory_perf.ingestion.reader import read_raw_rows
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import ARCHIVE
@@ -24,13 +25,14 @@ from advisory_perf.orchestration.assets.ingestion import claimed, ingested
 from advisory_perf.orchestration.assets.pipeline import taken_up
 from advisory_perf.orchestration.io_managers import AccountsIOManager, PublishingIOManager
 from advisory_perf.orchestration.partitions import delivery_partitions, range_of_days, window_partitions
-from advisory_perf.orchestration.pipelines.positions import POSITIONS
+from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
 from advisory_perf.platform import Platform, open_platform, pipeline_lock
 from advisory_perf.positions.publication import lock_publication
 from advisory_perf.reconciliation.breaks import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.locks import Locks
+from advisory_perf_tests.feeds.known import of_positions
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, csv, days, settings_with_acme
 from advisory_perf_tests.warehouse.waiting import until_blocked
 
@@ -82,11 +84,13 @@ class Published:
 
 def ingest(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
     """As an ingestion does it."""
-    feed, came = platform.feeds[vendor], CAME + timedelta(hours=later)
+    feed, came = of_positions(platform.feeds[vendor]), CAME + timedelta(hours=later)
     arrival = Arrival(name, vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
     claimed(platform, arrival, f"bytes of {name}", "run")
-    validated = validate(read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came))
-    for table, frame in ((DELIVERED_POSITIONS, validated.positions), (QUARANTINED_ROWS, validated.quarantined)):
+    validated = validate(
+        read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came), POSITION_RULES
+    )
+    for table, frame in ((DELIVERED_POSITIONS, validated.accepted), (QUARANTINED_ROWS, validated.quarantined)):
         output = Output(AssetKey([vendor, table.name]), delivery_partitions(feed), [name])
         PublishingIOManager(platform, Locks(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
     ingested(platform, arrival, validated)
@@ -94,14 +98,14 @@ def ingest(platform: Platform, vendor: str, name: str, content: str, *, later: i
 
 def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked: str | None = None) -> Published:
     """As a pipeline does it, from the first stage to the publication; a rule blocks what one of them has computed."""
-    feed = platform.feeds[vendor]
+    feed = of_positions(platform.feeds[vendor])
     windows = range_of_days(first, last, feed)
     keys = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
     made: dict[str, pl.DataFrame] = {}
     changes: dict[str, Any] = {}
     with Locks(platform.warehouse) as locks:
         locks.wait(pipeline_lock(vendor))
-        for stage in POSITIONS.stages:
+        for stage in POSITIONS_PIPELINE.stages:
             name, pending = stage.table.name, platform.ledger.pending(vendor)
             computed = stage.compute(platform, feed, windows, {table.name: made[table.name] for table in stage.inputs})
             output = Output(AssetKey([vendor, name]), window_partitions(feed), keys)

@@ -293,8 +293,8 @@ def test_an_ingestion_that_fails_for_other_reasons_than_the_file_is_an_error_wit
     tmp_path: Path, warehouse_url: str, handed_over: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def losing_one(*arguments: object) -> Validated:
-        validated = validate(*arguments)  # type: ignore[arg-type]
-        return replace(validated, positions=validated.positions.head(1))
+        validated = validate(*arguments)  # type: ignore[arg-type, type-var]
+        return replace(validated, accepted=validated.accepted.head(1))
 
     monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.validate", losing_one)
     with a_world(tmp_path, warehouse_url) as world, pytest.raises(AdvisoryPerfError) as caught:

@@ -9,12 +9,10 @@ its figures are asked in ``plausibility``.
 import polars as pl
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.ingestion.formats.csv_strict import BROKEN
 from advisory_perf.ingestion.raw_frame import CELL, MARK, MISFIT, cell, cell_columns, set_aside
 from advisory_perf.ingestion.validation.control_totals import is_footer
 
-_NUMBERS = {*MONEY_FIELDS, *RETURN_FIELDS, NET_FLOW}
 _QUOTES = {
     '"': '".*"',
     "'": "'.*'",
@@ -67,9 +65,8 @@ def _without_foreign_quotes(raw: pl.DataFrame, text: bytes, feed: Feed) -> pl.Da
     patterns = [rf"(?s)^\s*(?:{'|'.join(quoted)})\s*$"] if quoted else []
     if layout.escape == "doubled" and b"\\" in text:
         patterns.append(_ESCAPED_OTHERWISE)
-    texts = {cell(source.from_) for name, source in feed.columns.items() if name not in _NUMBERS and name != "as_of_date"} & {
-        *cell_columns(raw)
-    }
+    no_texts = {*feed.contract.numbers, feed.contract.day}
+    texts = {cell(source.from_) for name, source in feed.columns.items() if name not in no_texts} & {*cell_columns(raw)}
     tests = [pl.col(name).str.contains(pattern) for name in sorted(texts) for pattern in patterns]
     if not tests:
         return raw
@@ -86,7 +83,7 @@ def _may_be_part(piece: pl.Expr, column: str, feed: Feed) -> pl.Expr:
     """Whether a line of one cell may have been torn off from a cell of the column; nothing is lost in one that is not read."""
     if not _is_read(column, feed):
         return pl.lit(value=False)
-    is_number = any(name in _NUMBERS for name, source in feed.columns.items() if cell(source.from_) == column)
+    is_number = any(name in feed.contract.numbers for name, source in feed.columns.items() if cell(source.from_) == column)
     return piece.str.contains(_PIECE_OF_A_NUMBER) if is_number else piece.is_not_null()
 
 

@@ -57,7 +57,7 @@ def of_one_kind(raw: pl.DataFrame, prefix: str, delimiter: str) -> pl.DataFrame:
 def refuse_a_second_table(raw: pl.DataFrame, reading: Reading) -> None:
     """E_MULTI_TABLE where a line of words only is followed by a line of as many cells with figures in them."""
     layout = reading.feed.files.csv
-    day = cell(reading.feed.columns["as_of_date"].from_)
+    day = cell(reading.feed.day_source.from_)
     if day not in raw.columns:
         return
     inferred = pl.coalesce(MISFIT, day)

@@ -17,7 +17,6 @@ import polars as pl
 
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.feeds.names import listed
 from advisory_perf.ingestion.file_constants import with_stated
 from advisory_perf.ingestion.formats.workbook_days import counted_from_1900
@@ -72,10 +71,10 @@ def read_excel(content: bytes, reading: Reading) -> pl.DataFrame:
     workbook = fastexcel.read_excel(with_stated_extents(content, parts))
     name, cells, header = _chosen(workbook, reading)
     sheet = _Sheet(workbook, name, cells.columns)
-    cells = _with_exact_numbers(cells, sheet, _lines_of(MONEY_FIELDS, cells, header, reading.feed))
+    cells = _with_exact_numbers(cells, sheet, _lines_of(reading.feed.contract.money, cells, header, reading.feed))
     raw = without_blank_lines(_raw(_in_notation(cells, sheet, header, reading.feed), header))
     raw = without_repeated_headers(raw, header, reading.feed)
-    identifiers = _lines_of(IDENTIFIERS, cells, header, reading.feed)
+    identifiers = _lines_of(reading.feed.contract.identifiers, cells, header, reading.feed)
     raw = _with_sure_identifiers(raw, sheet, header, reading, identifiers, may_pad=parts.may_pad_numbers)
     if parts.has_formulas and reading.feed.files.excel.formulas == "warn":
         reading.noticed(
@@ -266,7 +265,7 @@ def _in_notation(cells: pl.DataFrame, sheet: _Sheet, header: Header, feed: Feed)
     """The cells with number cells written as the feed's texts are, so that its decimal mark and groups are asked of texts only."""
     if feed.numbers.decimal_mark == ".":
         return cells
-    amounts, announces = _lines_of((*MONEY_FIELDS, *RETURN_FIELDS), cells, header, feed), _announcing(cells, feed)
+    amounts, announces = _lines_of(feed.contract.numbers, cells, header, feed), _announcing(cells, feed)
     for place, column in enumerate(cells.columns):
         lines = {*announces, *(amounts[place].arg_true() if place in amounts else ())}
         if lines and cells[column].str.contains(r"\.").any():
@@ -326,7 +325,8 @@ def _with_sure_titles(
     raw: pl.DataFrame, cells: pl.DataFrame, sheet: _Sheet, header: Header, reading: Reading, *, may_pad: bool
 ) -> pl.DataFrame:
     """The raw rows, in which no number or date of a title or of a line above the header stands for an identifier that it may not be."""
-    files, sources = reading.feed.files, [source.from_ for name, source in reading.feed.columns.items() if name in IDENTIFIERS]
+    feed, files = reading.feed, reading.feed.files
+    sources = [source.from_ for name, source in feed.columns.items() if name in feed.contract.identifiers]
     above = [name for name, stated in files.stated.items() if stated.in_ == "preamble"]
     inferred = [name for name in sources if name in (*files.title_columns, *above)]
     if not inferred:

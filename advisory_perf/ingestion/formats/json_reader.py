@@ -14,7 +14,6 @@ from typing import cast
 import polars as pl
 
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import IDENTIFIERS
 from advisory_perf.feeds.file_layout import Json
 from advisory_perf.feeds.names import folded, folded_path
 from advisory_perf.ingestion.file_constants import with_stated
@@ -196,7 +195,7 @@ def _flat_rows(batch: list[Row], spelling: dict[str, str], feed: Feed) -> list[C
     respelled = {name: known for name in _names(flat) if (known := spelling.get(folded_path(name), name)) != name}
     if respelled:
         flat = [_respelled(row, respelled) if row and not respelled.keys().isdisjoint(row) else row for row in flat]
-    identifiers = [source.from_ for name, source in feed.columns.items() if name in IDENTIFIERS]
+    identifiers = [source.from_ for name, source in feed.columns.items() if name in feed.contract.identifiers]
     numbers, pivot = feed.number_columns if feed.numbers.decimal_mark != "." else frozenset(), feed.files.pivot
     if pivot is not None:
         meant = {folded(name): _AN_IDENTIFIER for name in identifiers} | {folded(name): _A_NUMBER for name in numbers}

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as arrow_compute
 import pyarrow.parquet as arrow_parquet
 
-from advisory_perf.feeds.fields import IDENTIFIERS, MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.feeds.names import folded, folded_path
 from advisory_perf.ingestion.file_constants import with_stated
 from advisory_perf.ingestion.formats.arrow_text import days_as_text, has_text, texts_of, type_name
@@ -185,11 +184,11 @@ def _part_of(values: pa.ChunkedArray, column: _Column) -> pa.ChunkedArray:
 
 def _of_lines(column: _Column, values: pa.ChunkedArray, names: pl.Series, reading: Reading) -> pl.Series:
     """The values of lines of a name and a value, as the field that each line's name is for has them."""
-    feed, values = reading.feed, _part_of(values, column)
+    feed, known, values = reading.feed, reading.feed.contract, _part_of(values, column)
     texts = pl.DataFrame({meant: texts_of(values, meant) for meant in ("amounts", "identifiers")} | {"others": texts_of(values, None)})
     of_fields = {
         meant: are_among(names, (source.from_ for name, source in feed.columns.items() if name in fields))
-        for meant, fields in (("amounts", MONEY_FIELDS), ("identifiers", IDENTIFIERS), ("returns", RETURN_FIELDS))
+        for meant, fields in (("amounts", known.money), ("identifiers", known.identifiers), ("returns", known.returns))
     }
     chosen = pl.when(of_fields["amounts"]).then("amounts").when(of_fields["identifiers"]).then("identifiers").otherwise("others")
     if _has_point(column.dtype) and feed.numbers.decimal_mark != ".":
@@ -204,10 +203,10 @@ def _has_point(dtype: pa.DataType) -> bool:
 def _cells(column: _Column, name: str, values: pa.ChunkedArray, reading: Reading) -> pl.Series:
     values = _part_of(values, column)
     fields = {source.from_: field for field, source in reading.feed.columns.items()}
-    field, zone = fields.get(name), reading.feed.files.time_zone
-    if field == "as_of_date" and zone is not None and pa.types.is_timestamp(column.dtype) and column.dtype.tz is not None:
+    field, zone, known = fields.get(name), reading.feed.files.time_zone, reading.feed.contract
+    if field == known.day and zone is not None and pa.types.is_timestamp(column.dtype) and column.dtype.tz is not None:
         return days_as_text(values, zone, reading, name).alias(cell(name))
-    text = texts_of(values, "amounts" if field in MONEY_FIELDS else "identifiers" if field in IDENTIFIERS else None).alias(cell(name))
+    text = texts_of(values, "amounts" if field in known.money else "identifiers" if field in known.identifiers else None).alias(cell(name))
     if _has_point(column.dtype) and name in reading.feed.number_columns and reading.feed.numbers.decimal_mark != ".":
         return text.to_frame().select(of_numbers(pl.col(text.name), reading.feed.numbers)).to_series()
     return text

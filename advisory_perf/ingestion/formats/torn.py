@@ -10,7 +10,6 @@ import polars as pl
 
 from advisory_perf.feeds.date_formats import EXCEL_SERIAL
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
 from advisory_perf.ingestion.raw_frame import MARK, bare, cell, cell_columns
 
 TORN = "E_TORN"
@@ -30,15 +29,15 @@ def last_field(rows: pl.DataFrame, feed: Feed) -> str | None:
 
 def is_whole(good: pl.DataFrame, field: str, feed: Feed) -> bool:
     """Whether the torn row's cell of the field cannot be the beginning of a longer one."""
-    rows = good.select(MARK, "as_of_date", text=bare(pl.col(cell(feed.columns[field].from_))))
+    rows = good.select(MARK, feed.contract.day, text=bare(pl.col(cell(feed.columns[field].from_))))
     is_torn = (pl.col(MARK) == TORN).fill_null(value=False)
-    text, day = rows.filter(is_torn).select("text", "as_of_date").row(0)
+    text, day = rows.filter(is_torn).select("text", feed.contract.day).row(0)
     others = rows.filter(~is_torn)["text"].fill_null("")
     if not text:
         return others.len() > 0 and bool((others == "").all())
-    if field == "as_of_date":
+    if field == feed.contract.day:
         return _is_printed_in_full(text, day, feed.columns[field].formats)
-    if field in {*MONEY_FIELDS, *RETURN_FIELDS, NET_FLOW}:
+    if field in feed.contract.numbers:
         return _has_all_decimals(text, others.filter(others != ""), feed)
     return field == "currency"
 

@@ -22,7 +22,7 @@ _SERIAL = r"^\s*([0-9]{4,5})(\.[0-9]+)?\s*$"
 
 def counted_from_1900(raw: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     """The raw rows of a workbook that counts days from 1904, with the as-of date's serial numbers counted from the end of 1899."""
-    source, unpivot, pivot, asked = feed.columns["as_of_date"], feed.files.unpivot, feed.files.pivot, feed.files.day_must_match
+    source, unpivot, pivot, asked = feed.day_source, feed.files.unpivot, feed.files.pivot, feed.files.day_must_match
     if asked is not None and EXCEL_SERIAL in asked.formats and asked.stated != source.from_:
         raw = _counted(raw, cell(asked.stated))
     if EXCEL_SERIAL not in source.formats:

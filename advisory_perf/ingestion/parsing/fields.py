@@ -15,7 +15,6 @@ from advisory_perf.contracts.columns import LARGEST_RETURN, MONEY
 from advisory_perf.contracts.currencies import MINOR_DIGITS
 from advisory_perf.feeds.date_formats import first_of, within_reach
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import FLOWS, IDENTIFIERS, MONEY_FIELDS, NET_FLOW, NEVER_NULL, RETURN_FIELDS
 from advisory_perf.feeds.names import INVISIBLE
 from advisory_perf.feeds.sources import INDIAN, Source
 from advisory_perf.ingestion.parsing import denominations
@@ -100,31 +99,18 @@ def fields(feed: Feed, cells: list[str], inferred: Inferred, *, received: date) 
         present = cell(source.from_) in cells
         raw = pl.col(cell(source.from_)) if present else pl.lit("", pl.String())
         blank_means_zero = source.blank == "zero" or (not present and source.absent == "zero")
-        may_be_null = source.blank != "reject" and name not in NEVER_NULL
-        if name in MONEY_FIELDS:
+        may_be_null = source.blank != "reject" and name not in feed.contract.never_null
+        if name in feed.contract.money:
             made.append(_money(name, source, raw, inferred.numbers[name], feed, may_be_null=may_be_null, blank_means_zero=blank_means_zero))
-        elif name in RETURN_FIELDS:
+        elif name in feed.contract.returns:
             made.append(_return(name, source, raw, inferred.numbers[name], may_be_null=may_be_null))
-        elif name == "as_of_date":
+        elif name == feed.contract.day:
             made.append(_date(raw, inferred, feed, received=received))
         elif name == "currency":
             made.append(_currency(raw, inferred, feed))
         else:
             made.append(_text(name, source, raw, feed, may_be_null=may_be_null))
     return made
-
-
-def split_flows() -> list[pl.Expr]:
-    """Both flows of rows that have the net flow: what comes in where it is positive, what goes out where it is negative."""
-    net = pl.col(NET_FLOW)
-    return [pl.when(part > 0).then(part).when(part <= 0).then(0).alias(flow) for flow, part in zip(FLOWS, (net, -net), strict=True)]
-
-
-def moved_flows() -> list[pl.Expr]:
-    """Both flows with what is negative of each on the other side: what reverses a contribution goes out, and the other way round."""
-    positive = {flow: pl.when(pl.col(flow) > 0).then(flow).otherwise(0) for flow in FLOWS}
-    negative = {flow: pl.when(pl.col(flow) < 0).then(-pl.col(flow)).otherwise(0) for flow in FLOWS}
-    return [(positive[one] + negative[other]).cast(MONEY).alias(one) for one, other in (FLOWS, FLOWS[::-1])]
 
 
 def in_case(identifier: pl.Expr, source: Source) -> pl.Expr:
@@ -165,13 +151,13 @@ def _money(
     name: str, source: Source, raw: pl.Expr, inferred: InferredNumbers, feed: Feed, *, may_be_null: bool, blank_means_zero: bool
 ) -> Field:
     numbers, plain, text = inferred.numbers, pl.col(_plain_name(name)), bare(raw)
-    is_flow = name in FLOWS
+    is_unsigned = name in feed.contract.unsigned
 
     def or_zero(amount: pl.Expr, printed: pl.Expr) -> pl.Expr:
         return pl.when(is_blank(printed, numbers)).then(pl.lit(0, MONEY)).otherwise(amount) if blank_means_zero else amount
 
     # Where an amount has no sign of its own, any minus waits for the second look, so that good amounts need not be compared.
-    signs = "+" if is_flow and source.sign == 1 else "+-"
+    signs = "+" if is_unsigned and source.sign == 1 else "+-"
     usual = plainly_meant(inferred.usual(raw), numbers, shift=source.shift)
     first = notation.exact_money(usual, shift=source.shift, signs=signs)
     second = notation.exact_money(plain, shift=source.shift)
@@ -180,9 +166,9 @@ def _money(
     if source.sign == -1:
         first, second = -first, -second
     code = _number_code(text, plain, inferred, may_be_null=may_be_null)
-    if is_flow and source.sign == -1:
+    if is_unsigned and source.sign == -1:
         first = pl.when(first >= 0).then(first)
-    if is_flow and feed.negative_flows == "quarantine":
+    if name in feed.refused_below_zero:
         code = pl.when(second.is_not_null()).then(pl.lit("E_SIGN")).otherwise(code)
         second = pl.when(second >= 0).then(second)
     sentence: pl.Expr = pl.when(text.str.contains(_INDIAN_GROUPS) & (numbers.grouping != INDIAN)).then(pl.lit(_SAY_INDIAN))
@@ -253,7 +239,7 @@ def _date(raw: pl.Expr, inferred: Inferred, feed: Feed, *, received: date) -> Fi
     def in_range(printed: pl.Expr) -> pl.Expr:
         day = first_of(printed, formats, zone)
         near = within_reach(printed, day, formats, zone=zone, received=received)
-        return pl.when(day.is_between(feed.first_window, received) & near).then(day).alias("as_of_date")
+        return pl.when(day.is_between(feed.first_window, received) & near).then(day).alias(feed.contract.day)
 
     code = (
         pl.when(is_blank(text, feed.numbers))
@@ -264,12 +250,12 @@ def _date(raw: pl.Expr, inferred: Inferred, feed: Feed, *, received: date) -> Fi
         .then(pl.lit("E_DATE"))
         .otherwise(pl.lit("E_DATE_RANGE"))
     )
-    return Field("as_of_date", raw, in_range(raw), in_range(text), may_be_null=False, code=code)
+    return Field(feed.contract.day, raw, in_range(raw), in_range(text), may_be_null=False, code=code)
 
 
 def _currency(raw: pl.Expr, inferred: Inferred, feed: Feed) -> Field:
     text = bare(raw)
-    day = first_of(stripped(feed.columns["as_of_date"]), inferred.formats, inferred.zone)
+    day = first_of(stripped(feed.day_source), inferred.formats, inferred.zone)
     code = (
         pl.when(is_blank(text, feed.numbers))
         .then(pl.lit("E_REQUIRED"))
@@ -289,11 +275,11 @@ def _text(name: str, source: Source, raw: pl.Expr, feed: Feed, *, may_be_null: b
     usual = raw.str.contains(_USUAL_TEXT) & ~raw.is_in(feed.numbers.blanks)
     first, second = pl.when(usual).then(raw), pl.when(~blank & ~is_error).then(text)
     code = pl.lit(None, pl.String())
-    if name in IDENTIFIERS:
+    if name in feed.contract.identifiers:
         usual &= ~raw.str.contains(_UNUSUAL_ID)
         fits = ~text.str.contains(_DAMAGED_ID)
         is_error &= ~text.str.contains(_NO_VALUE_ID)
-        if name == "account_id":
+        if name == feed.contract.account:
             usual &= raw.str.contains(source.pattern) & ~raw.str.contains(_MASKED_ID)
             fits &= text.str.contains(source.pattern) & ~text.str.contains(_MASKED_ID)
         first, second = pl.when(usual).then(raw), pl.when(fits & ~is_error & ~blank).then(text)
@@ -304,7 +290,7 @@ def _text(name: str, source: Source, raw: pl.Expr, feed: Feed, *, may_be_null: b
     return Field(name, raw, looks[0].alias(name), looks[1].alias(name), may_be_null, code)
 
 
-def half_unit(rows: pl.DataFrame, field: Field, source: Source, inferred: InferredNumbers) -> float | None:
+def half_unit(rows: pl.DataFrame, field: Field, source: Source, inferred: InferredNumbers, *, is_money: bool) -> float | None:
     """Half a unit of the last digit that the column prints, as money or as a fraction; None where no cell prints decimals.
 
     A lone zero is no decimal: formats with binary numbers print it behind every whole one.
@@ -312,7 +298,7 @@ def half_unit(rows: pl.DataFrame, field: Field, source: Source, inferred: Inferr
     mark = re.escape(inferred.numbers.decimal_mark)
     is_usual = field.cell.str.contains(rf"^[+-]?[0-9]*{mark}(?:[1-9]|[0-9]{{2,}})$")
     behind_mark = field.cell.str.len_bytes().cast(pl.Int64()) - field.cell.str.find(inferred.numbers.decimal_mark, literal=True) - 1
-    noisy = inferred.numbers.binary_floats is not None and field.name in MONEY_FIELDS
+    noisy = inferred.numbers.binary_floats is not None and is_money
     printed = rows.filter(field.cell.str.len_bytes() <= _FLOAT_TEXT) if noisy else rows
     cells = printed.select(field.cell.alias("cell"), is_usual.alias("is_usual"), behind_mark.alias("digits"))
     others = cells.filter(~pl.col("is_usual") & pl.col("digits").is_not_null())
@@ -321,6 +307,6 @@ def half_unit(rows: pl.DataFrame, field: Field, source: Source, inferred: Inferr
     further = pl.when(decimals != "0").then(decimals.str.len_chars().cast(pl.Int64()) + by_sign)
     most = [cells.filter("is_usual").select(pl.col("digits").max()).item(), others.select(further.max()).item() if others.height else None]
     digits: int | None = max((one for one in most if one is not None), default=None)
-    if digits is not None and inferred.numbers.round_to is not None and field.name in MONEY_FIELDS:
+    if digits is not None and inferred.numbers.round_to is not None and is_money:
         digits = min(digits, inferred.numbers.round_to + source.shift)
     return None if digits is None else float(0.5 * 10.0 ** -(digits + source.return_digits - source.shift))

@@ -24,7 +24,6 @@ from advisory_perf.feeds.date_formats import (
     written_instants,
 )
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
 from advisory_perf.feeds.sources import Numbers
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing import numbers as notation
@@ -94,9 +93,9 @@ def inferred(rows: pl.DataFrame, feed: Feed, file_name: str) -> Inferred:
 
 
 def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, InferredNumbers]:
-    names = [name for name in feed.columns if name in (*MONEY_FIELDS, *RETURN_FIELDS)]
+    names = [name for name in feed.columns if name in feed.contract.numbers]
     if feed.numbers.decimal_mark != "auto":
-        return {name: InferredNumbers(_of_field(name, feed.numbers)) for name in names}
+        return {name: InferredNumbers(_of_field(name, feed)) for name in names}
     evidence = {name: _evidence(rows, cell(feed.columns[name].from_)) for name in names}
     marks = {name: found.mark for name, found in evidence.items()}
     of_others = {mark for mark in marks.values() if mark}
@@ -110,14 +109,14 @@ def _numbers(rows: pl.DataFrame, feed: Feed, file_name: str) -> dict[str, Inferr
         )
     usual = next(iter(of_others)) if len(of_others) == 1 else "."
     return {
-        name: InferredNumbers(_with_mark(_of_field(name, feed.numbers), marks[name] or usual), mixed=found.mixed)
+        name: InferredNumbers(_with_mark(_of_field(name, feed), marks[name] or usual), mixed=found.mixed)
         for name, found in evidence.items()
     }
 
 
-def _of_field(name: str, numbers: Numbers) -> Numbers:
+def _of_field(name: str, feed: Feed) -> Numbers:
     """The notation of a field's cells: returns are in no currency."""
-    return numbers.model_copy(update={"currency_signs": ()}) if name in RETURN_FIELDS else numbers
+    return feed.numbers.model_copy(update={"currency_signs": ()}) if name in feed.contract.returns else feed.numbers
 
 
 def _with_mark(numbers: Numbers, mark: str) -> Numbers:
@@ -183,7 +182,7 @@ def _reads_both_ways(text: pl.Expr) -> pl.Expr:
 
 
 def _formats(rows: pl.DataFrame, feed: Feed, file_name: str) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
-    source = feed.columns["as_of_date"]
+    source = feed.day_source
     formats = source.formats
     if (len(formats) == 1 and not has_two_digit_year(formats[0])) or cell(source.from_) not in rows.columns:
         return formats, ()
@@ -215,7 +214,7 @@ def _ruled_out(days: pl.DataFrame, one: str, other: str, feed: Feed, file_name: 
     text, first, second = conflicts.sort("text").select("text", one, other).row(0)
     raise DeliveryRejectedError(
         "E_DATE_AMBIGUOUS",
-        f"{feed.vendor}, {file_name}: in the column {feed.columns['as_of_date'].from_}, {quoted(text)} is {first} by {one}"
+        f"{feed.vendor}, {file_name}: in the column {feed.day_source.from_}, {quoted(text)} is {first} by {one}"
         f" and {second} by {other},"
         f" and {'some days can only be read by the one and some by the other' if only_one else 'no day tells which'};"
         " leave one of the two formats in the feed",
@@ -246,7 +245,7 @@ def _date_notices(days: pl.DataFrame, formats: Iterable[str], where: str) -> lis
 
 def _zone(rows: pl.DataFrame, feed: Feed, formats: tuple[str, ...], file_name: str) -> tuple[str | None, tuple[Notice, ...]]:
     """Where the instants of a delivery are days: as they are written where all are midnights and fall on other days at the vendor's."""
-    zone, source = feed.files.time_zone, feed.columns["as_of_date"]
+    zone, source = feed.files.time_zone, feed.day_source
     instants = tuple(filter(has_time_zone, formats))
     if zone is None or not instants or cell(source.from_) not in rows.columns:
         return zone, ()

@@ -11,23 +11,24 @@ _SHOWN = 3
 
 def case_notices(rows: pl.DataFrame, feed: Feed, file_name: str, known: pl.DataFrame | None) -> list[Notice]:
     """A notice where accounts of the delivery differ by case only, among themselves or from the accounts that are ``known``."""
-    if feed.columns["account_id"].case is not None:
+    account = feed.contract.account
+    if account is None or feed.columns[account].case is not None:
         return []
-    delivered = rows.select("account_id").drop_nulls().unique()
-    accounts = delivered if known is None else pl.concat([delivered, known.select("account_id")]).unique()
-    folded = pl.col("account_id").str.to_lowercase()
+    delivered = rows.select(account).drop_nulls().unique()
+    accounts = delivered if known is None else pl.concat([delivered, known.select(account)]).unique()
+    folded = pl.col(account).str.to_lowercase()
     if accounts.select(folded.n_unique()).item() == accounts.height:
         return []
-    twins = accounts.group_by(folded.alias("folded")).agg(pl.col("account_id").sort()).filter(pl.col("account_id").list.len() > 1)
-    twins = twins.filter(pl.col("account_id").list.eval(pl.element().is_in(delivered["account_id"].implode())).list.any()).sort("folded")
+    twins = accounts.group_by(folded.alias("folded")).agg(pl.col(account).sort()).filter(pl.col(account).list.len() > 1)
+    twins = twins.filter(pl.col(account).list.eval(pl.element().is_in(delivered[account].implode())).list.any()).sort("folded")
     if twins.is_empty():
         return []
-    named = "; ".join(" and ".join(map(quoted, accounts)) for accounts in twins["account_id"].head(_SHOWN))
+    named = "; ".join(" and ".join(map(quoted, spelled)) for spelled in twins[account].head(_SHOWN))
     more = f" and {twins.height - _SHOWN} more" if twins.height > _SHOWN else ""
     return [
         Notice(
             "W_ID_CASE",
-            f"{feed.vendor}, {file_name}: the accounts {named}{more} differ by case only; set case: upper for account_id in the feed"
+            f"{feed.vendor}, {file_name}: the accounts {named}{more} differ by case only; set case: upper for {account} in the feed"
             " if they are one, or case: keep if they are not",
         )
     ]

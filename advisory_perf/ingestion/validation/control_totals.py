@@ -14,7 +14,6 @@ from advisory_perf.contracts.tolerance import CENT
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.contents import FooterRule
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import MONEY_FIELDS
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing.denominations import as_printed
 from advisory_perf.ingestion.parsing.fields import stripped
@@ -113,7 +112,7 @@ def _of_totals_rows(footers: pl.DataFrame, typed: pl.DataFrame, feed: Feed, infe
     for rule in feed.footer:
         rows = footers.filter(is_named(footers, rule)) if rule.totals else footers.clear()
         for name, source in feed.columns.items():
-            if name in MONEY_FIELDS and cell(source.from_) in rows.columns:
+            if name in feed.contract.money and cell(source.from_) in rows.columns:
                 for text in rows.select(stripped(source)).to_series():
                     if text and text not in feed.numbers.blanks:
                         yield from _compared(name, text, typed, feed, inferred)

@@ -1,6 +1,6 @@
 """Which lines that a footer rule names are rows all the same: "Total Care Foundation" is an account.
 
-A line reads as a position if its account and day can be read and no required cell is blank. It stays a footer if its amounts are the
+A line reads as a row if its key can be read and no required cell is blank. It stays a footer if its amounts are the
 sums of others, or if the rule is about account numbers and what stands there is a word and no number, which a notice then says.
 Every other one is a row, and is validated like one.
 """
@@ -15,12 +15,12 @@ from advisory_perf.feeds.names import folded
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MISFIT, bare, cell
 from advisory_perf.ingestion.validation.control_totals import has_control_figures, is_named
-from advisory_perf.ingestion.validation.subtotals import TOTAL_LABEL, subtotals
+from advisory_perf.ingestion.validation.rules import F, RowRules
+from advisory_perf.ingestion.validation.total_labels import TOTAL_LABEL
 from advisory_perf.showing import quoted
 
 PLACE = "place"
 """The column of ``suspects`` that says where in the delivery a line stands."""
-_KEY = ("account_id", "as_of_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def suspects(raw: pl.DataFrame, footer: pl.Series, feed: Feed) -> pl.DataFrame:
     return named.filter(~has_control_figures(named, feed))
 
 
-def reconsidered(read: pl.DataFrame, unread: pl.DataFrame, good: pl.DataFrame, feed: Feed, file_name: str) -> Reconsidered:
+def reconsidered(read: pl.DataFrame, unread: pl.DataFrame, good: pl.DataFrame, feed: F, file_name: str, rules: RowRules[F]) -> Reconsidered:
     """Which suspects are rows; ``read`` are those with every value, ``unread`` the others, ``good`` the delivery's rows."""
-    claims_key = pl.all_horizontal(pl.col(name).is_not_null() for name in _KEY)
+    claims_key = pl.all_horizontal(pl.col(name).is_not_null() for name in feed.contract.key)
     partly = unread.filter(claims_key, pl.col("code") != "E_REQUIRED").select(read.columns)
     if read.height + partly.height == 0:
         return Reconsidered([], [])
@@ -51,17 +51,17 @@ def reconsidered(read: pl.DataFrame, unread: pl.DataFrame, good: pl.DataFrame, f
     among = pl.concat([good.with_columns(pl.lit(None, pl.Int64()).alias(PLACE)), read.select(*good.columns, PLACE)])
     among = among.sort(LINE_NUMBER, maintain_order=True)
     by_rule = among.join(labels.filter("is_label").select(PLACE, is_total=pl.lit(value=True)), on=PLACE, how="left", maintain_order="left")
-    summed = among.filter(subtotals(among, by_rule["is_total"].fill_null(value=False)))[PLACE].drop_nulls()
+    summed = among.filter(rules.sums_of_others(among, by_rule["is_total"].fill_null(value=False)))[PLACE].drop_nulls()
     labels = labels.filter(~pl.col(PLACE).is_in(summed.implode()))
     where = f"{feed.vendor}, {file_name}"
     inferred = labels.filter("is_word" if any(rule.totals for rule in feed.footer) else pl.col("is_word") | pl.col("is_label"))
     notices = [
         Notice(
             "W_FOOTER_POSITION",
-            f"{where}: line {line} is named by a footer rule, reads as a whole position of {quoted(account)} and is no sum of others;"
-            f" it is taken as a {'footer' if is_word else 'row'}, so narrow the rule or ask the vendor what it is",
+            f"{where}: line {line} is named by a footer rule, reads as a whole {feed.contract.row} of {quoted(called)} and is no sum of"
+            f" others; it is taken as a {'footer' if is_word else 'row'}, so narrow the rule or ask the vendor what it is",
         )
-        for line, account, is_word in inferred.select(LINE_NUMBER, "account_id", "is_word").head(1).iter_rows()
+        for line, called, is_word in inferred.select(LINE_NUMBER, pl.col(_label(feed)).cast(pl.String()), "is_word").head(1).iter_rows()
     ]
     return Reconsidered(labels.filter(~pl.col("is_word"))[PLACE].to_list(), notices)
 
@@ -83,6 +83,11 @@ def _says_only_total(feed: Feed, rows: pl.DataFrame) -> pl.Expr:
 
 def _is_no_account(feed: Feed, rows: pl.DataFrame) -> pl.Expr:
     """Whether a rule names what stands in the place of the account number, and that has no digit."""
-    account = folded(feed.columns["account_id"].from_)
+    account = folded(feed.columns[_label(feed)].from_)
     tests = [is_named(rows, rule) & ~text.str.contains("[0-9]") for rule, text in _texts(feed, rows) if folded(rule.column) == account]
     return pl.any_horizontal(pl.lit(value=False), *(test.fill_null(value=False) for test in tests))
+
+
+def _label(feed: Feed) -> str:
+    """The field by which a row is called: its account, or the first of its key."""
+    return feed.contract.account or feed.contract.key[0]

@@ -95,7 +95,7 @@ def day_notices(raw: pl.DataFrame, good: pl.DataFrame, feed: Feed, file_name: st
     named = [one for one in named if feed.first_window <= one.last and one.first <= received + timedelta(days=31)]
     if not named:
         return []
-    windows = good.select(window_expr(pl.col("as_of_date"), feed.cadence).unique().alias("window"))["window"].sort().to_list()
+    windows = good.select(window_expr(pl.col(feed.contract.day), feed.cadence).unique().alias("window"))["window"].sort().to_list()
     last = last_day_of(windows[-1], feed.cadence)
     if any(_holds(one, windows, feed.cadence) or _is_of_making(one, last, feed.cadence) for one in named):
         return []
@@ -103,7 +103,7 @@ def day_notices(raw: pl.DataFrame, good: pl.DataFrame, feed: Feed, file_name: st
     if len(named) > 1 and spans[0] <= windows[0] and last <= spans[1]:
         return []
     says = " and ".join(dict.fromkeys(str(one.first) if one.is_day else f"{one.first:%Y-%m}" for one in named))
-    between = " to ".join(map(str, good.select(pl.col("as_of_date").min(), pl.col("as_of_date").max().alias("last")).row(0)))
+    between = " to ".join(map(str, good.select(pl.col(feed.contract.day).min(), pl.col(feed.contract.day).max().alias("last")).row(0)))
     return [
         Notice(
             "W_FILE_DAY",
@@ -133,18 +133,18 @@ def _asked(raw: pl.DataFrame, good: pl.DataFrame, feed: Feed, file_name: str) ->
         raise DeliveryRejectedError(
             "E_FILE_DAY", f"{where}: {quoted(str(text))}, stated as {asked.stated}, is no day by {', '.join(asked.formats)}"
         )
-    others = good.filter(~_agrees(day, asked.rows, feed.cadence)).sort("as_of_date")
+    others = good.filter(~_agrees(day, asked.rows, feed)).sort(feed.contract.day)
     if others.is_empty():
         return []
-    line, other = others.select("line_number", "as_of_date").row(0)
+    line, other = others.select("line_number", feed.contract.day).row(0)
     sentence = f"{where}: the file is of {day} by {asked.stated}, and {others.height} rows are not, such as line {line} of {other}"
     if asked.on_difference == "reject":
         raise DeliveryRejectedError("E_FILE_DAY", f"{sentence}; send the right file, or change files: day_must_match in the feed")
     return [Notice("W_FILE_DAY", sentence)]
 
 
-def _agrees(day: date, rows: str, cadence: Cadence) -> pl.Expr:
-    column = pl.col("as_of_date")
+def _agrees(day: date, rows: str, feed: Feed) -> pl.Expr:
+    column, cadence = pl.col(feed.contract.day), feed.cadence
     return {
         "day": column == day,
         "window": window_expr(column, cadence) == window_of(day, cadence),

@@ -1,4 +1,4 @@
-"""Raw rows to positions and quarantined rows: every row is validated once, and every row ends somewhere.
+"""Raw rows to accepted and quarantined rows: every row is validated once, and every row ends somewhere.
 
 read = accepted + quarantined + duplicate + footer holds by construction, because each step splits what the one before
 left over. A delivery's rows are independent of any other delivery: what a later one changes is decided by the windows.
@@ -6,32 +6,31 @@ left over. A delivery's rows are independent of any other delivery: what a later
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import xor
 
 import polars as pl
 
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.contracts.datasets import PROVENANCE, Dataset
 from advisory_perf.contracts.issue_codes import CODES
-from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
+from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import KEY, MONEY_FIELDS, NET_FLOW, PRECISION, PROVENANCE
 from advisory_perf.ingestion.formats.torn import TORN
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.parsing.binary_floats import APPROXIMATE, surely
 from advisory_perf.ingestion.parsing.denominations import in_major_units
-from advisory_perf.ingestion.parsing.fields import Field, fields, half_unit, in_case, split_flows
+from advisory_perf.ingestion.parsing.fields import Field, fields, half_unit, in_case
 from advisory_perf.ingestion.parsing.notation import Inferred, inferred
 from advisory_perf.ingestion.parsing.numbers import exact_money
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell_columns
 from advisory_perf.ingestion.validation.account_case import case_notices
 from advisory_perf.ingestion.validation.control_totals import control_notices, is_footer
 from advisory_perf.ingestion.validation.footers import reconsidered, suspects
-from advisory_perf.ingestion.validation.jumps import without_jumps
 from advisory_perf.ingestion.validation.named_days import day_notices
-from advisory_perf.ingestion.validation.plausibility import plausibility_notices, refuse_one_account, refuse_torn
-from advisory_perf.ingestion.validation.reversals import netted
+from advisory_perf.ingestion.validation.rules import F, RowRules, refused
 from advisory_perf.ingestion.validation.schema_drift import drift_notices
-from advisory_perf.ingestion.validation.subtotals import without_subtotals
-from advisory_perf.ingestion.validation.valuations import with_several_valuations
+from advisory_perf.ingestion.validation.torn_rows import refuse_torn
 from advisory_perf.showing import quoted, shown
 
 _TWICE_IN_ROW = "a name that the feed maps stands twice in the row, and either value may be meant; send it once"
@@ -50,7 +49,7 @@ class Delivery:
 class Validated:
     """What became of a delivery's rows."""
 
-    positions: pl.DataFrame
+    accepted: pl.DataFrame
     quarantined: pl.DataFrame
     read: int
     duplicate: int
@@ -60,51 +59,58 @@ class Validated:
     @property
     def is_conserved(self) -> bool:
         """Whether every row read ended in exactly one place."""
-        return self.read == self.positions.height + self.quarantined.height + self.duplicate + self.footer
+        return self.read == self.accepted.height + self.quarantined.height + self.duplicate + self.footer
 
 
-def validate(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.DataFrame | None = None) -> Validated:
-    """The positions of a delivery (DELIVERED_POSITIONS) and its quarantined rows (QUARANTINED_ROWS), by line number.
+def validate(raw: pl.DataFrame, feed: F, delivery: Delivery, rules: RowRules[F], accounts: pl.DataFrame | None = None) -> Validated:
+    """The accepted rows of a delivery (the dataset's delivered table) and its quarantined rows (QUARANTINED_ROWS), by line number.
 
-    ``accounts`` has the known ``account_id``; a feed with ``accounts: known`` quarantines every other one.
-    DeliveryRejectedError where the delivery as a whole cannot be taken: its columns drifted or can be read in two ways, its
-    control figures differ, its last row was cut short, or its figures contradict their columns.
+    ``rules`` are those of the feed's dataset. ``accounts`` has the known ``account_id``; a feed with ``accounts: known`` quarantines
+    every other one. DeliveryRejectedError where the delivery as a whole cannot be taken: its columns drifted or can be read in two
+    ways, its control figures differ, its last row was cut short, or its figures contradict their columns.
     """
+    key = feed.contract.key
     notices = drift_notices(raw, feed, delivery.file_name)
     footer = raw.select(is_footer(raw, feed)).to_series()
     tells = inferred(raw.filter(~footer), feed, delivery.file_name)
     made = fields(feed, raw.columns, tells, received=delivery.received_at.date())
     known = None if feed.accounts == "open" else accounts
-    good, recovered, bad = _looked_at(raw.filter(~footer), made, known)
+
+    def looked_at(rows: pl.DataFrame, accounts: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        good, recovered, bad = _looked_at(rows, made, feed.contract, accounts)
+        return rules.completed(good, feed), recovered, rules.completed(bad, feed)
+
+    good, recovered, bad = looked_at(raw.filter(~footer), known)
     named = suspects(raw, footer, feed)
     if named.height:
-        read, _, unread = _looked_at(named, made, None)
-        after_all = reconsidered(read, unread, good, feed, delivery.file_name)
+        read, _, unread = looked_at(named, None)
+        after_all = reconsidered(read, unread, good, feed, delivery.file_name, rules)
         notices += after_all.notices
         if after_all.places:
             footer = footer.scatter(after_all.places, values=False)
-            good, recovered, bad = _looked_at(raw.filter(~footer), made, known)
+            good, recovered, bad = looked_at(raw.filter(~footer), known)
     footers = raw.filter(footer)
-    refuse_torn(good, bad, feed, delivery.file_name)
-    good, dropped, summed = without_subtotals(good, feed, delivery.file_name)
+    refuse_torn(good, bad, feed, delivery.file_name, rules)
+    good, dropped, summed = rules.without_totals(good, feed, delivery.file_name)
     notices += [*summed, *tells.notices, *_recovery_notices(recovered, made, feed, delivery.file_name)]
     notices += _rounding_notices(recovered, made, feed, tells, delivery.file_name)
     notices += control_notices(footers, pl.concat([good, bad.select(good.columns)]), feed, tells, delivery.file_name)
-    good, unmoved, moved = netted(good, feed, delivery.file_name)
-    notices += [*moved, *plausibility_notices(good, feed, delivery.file_name)]
-    notices += case_notices(pl.concat([good.select("account_id"), bad.select("account_id")]), feed, delivery.file_name, known)
-    notices += day_notices(raw, good, feed, delivery.file_name, received=delivery.received_at.date())
-    good, jumping, inferred_of_jumps = without_jumps(good, feed, delivery.file_name)
-    notices += inferred_of_jumps
-    bad = pl.concat([bad, unmoved, jumping], how="diagonal")
-    good, repeated, conflicting = _by_key(good, bad, [field.name for field in made])
-    refuse_one_account(good, conflicting, feed, delivery.file_name)
-    several = with_several_valuations(good, pl.concat([bad.select(KEY), conflicting.select(KEY)]), feed)
-    in_one_window = _refused(good.filter(several), "E_SEVERAL_VALUATIONS", pl.format("{} on {}", *KEY))
-    refused = [bad, _with_conflict(conflicting, bad), in_one_window]
+    plausible = rules.plausible(good, feed, delivery.file_name)
+    notices += plausible.notices
+    notices += case_notices(pl.concat([plausible.good, bad.select(good.columns)]), feed, delivery.file_name, known)
+    notices += day_notices(raw, plausible.good, feed, delivery.file_name, received=delivery.received_at.date())
+    in_scale = rules.in_scale(plausible.good, feed, delivery.file_name)
+    notices += in_scale.notices
+    bad = pl.concat([bad, plausible.refused, in_scale.refused], how="diagonal")
+    good, repeated, conflicting = _by_key(in_scale.good, bad, [field.name for field in made], key)
+    rules.refuse_contradictions(good, conflicting, feed, delivery.file_name)
+    together, code = rules.refused_together(good, pl.concat([bad.select(key), conflicting.select(key)]), feed)
+    of_these = refused(good.filter(together), code, _key_text(feed.contract))
     return Validated(
-        positions=_positions(good.filter(~several), feed, made, tells, delivery),
-        quarantined=_quarantined(pl.concat(refused, how="diagonal"), raw, feed, delivery),
+        accepted=_accepted(good.filter(~together), feed, made, tells, delivery),
+        quarantined=_quarantined(
+            pl.concat([bad, _with_conflict(conflicting, bad, feed.contract), of_these], how="diagonal"), raw, feed, delivery
+        ),
         read=raw.height,
         duplicate=repeated,
         footer=footers.height + dropped,
@@ -112,22 +118,25 @@ def validate(raw: pl.DataFrame, feed: Feed, delivery: Delivery, accounts: pl.Dat
     )
 
 
-def _looked_at(rows: pl.DataFrame, made: list[Field], accounts: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _looked_at(
+    rows: pl.DataFrame, made: list[Field], contract: Dataset, accounts: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Rows with every value by line number; those of them that took a second look; the others.
 
     The others have ``code``, ``field_name``, ``text`` and ``sentence`` of what is wrong.
     """
+    is_unknown = None if accounts is None or contract.account is None else ~_is_known(contract.account, accounts)
     typed = rows.lazy().with_columns([field.first for field in made]).collect(engine="in-memory")
     doubts = [pl.col(MARK).is_not_null(), *(field.is_doubtful for field in made if typed[field.name].null_count())]
-    if accounts is not None:
-        doubts.append(~_is_known(accounts))
+    if is_unknown is not None:
+        doubts.append(is_unknown)
     places = typed.select(pl.any_horizontal(doubts).arg_true()).to_series()
     second = (
         typed[places]
         .lazy()
         .with_columns([field.plain for field in made if field.plain is not None])
         .with_columns([field.second for field in made])
-        .with_columns(_problem(made, accounts))
+        .with_columns(_problem(made, contract.account, is_unknown))
         .collect(engine="in-memory")
     )
     is_good = pl.col("problem").struct.field("code").is_null()
@@ -138,12 +147,7 @@ def _looked_at(rows: pl.DataFrame, made: list[Field], accounts: pl.DataFrame | N
             places.filter(second.select(~is_good).to_series()), values=True
         )
         good = good.filter(~is_bad)
-    bad = bad.select(*typed.columns, "problem").unnest("problem")
-    return (
-        (good.with_columns(split_flows()), recovered, bad.with_columns(split_flows()))
-        if NET_FLOW in good.columns
-        else (good, recovered, bad)
-    )
+    return good, recovered, bad.select(*typed.columns, "problem").unnest("problem")
 
 
 def _with_values(typed: pl.DataFrame, recovered: pl.DataFrame, places: pl.Series, names: list[str]) -> pl.DataFrame:
@@ -154,11 +158,11 @@ def _with_values(typed: pl.DataFrame, recovered: pl.DataFrame, places: pl.Series
     return typed.with_columns(pl.concat([typed.select(names), recovered.select(names)])[source])
 
 
-def _is_known(accounts: pl.DataFrame) -> pl.Expr:
-    return pl.col("account_id").is_in(accounts["account_id"].implode()).fill_null(value=True)
+def _is_known(account: str, accounts: pl.DataFrame) -> pl.Expr:
+    return pl.col(account).is_in(accounts["account_id"].implode()).fill_null(value=True)
 
 
-def _problem(made: list[Field], accounts: pl.DataFrame | None) -> pl.Expr:
+def _problem(made: list[Field], account: str | None, is_unknown: pl.Expr | None) -> pl.Expr:
     """Code, field, offending text and more than the code's sentence of the first field that is wrong, in the feed's order; else null."""
 
     def problem(code: pl.Expr, field_name: str | None, text: pl.Expr, sentence: pl.Expr | None = None) -> pl.Expr:
@@ -174,26 +178,26 @@ def _problem(made: list[Field], accounts: pl.DataFrame | None) -> pl.Expr:
         problems.append(
             pl.when(field.is_missing & field.code.is_not_null()).then(problem(field.code, field.name, field.text, field.sentence))
         )
-        if field.name == "account_id" and accounts is not None:
-            problems.append(pl.when(~_is_known(accounts)).then(problem(pl.lit("E_UNKNOWN_ACCOUNT"), field.name, field.text)))
+        if field.name == account and is_unknown is not None:
+            problems.append(pl.when(is_unknown).then(problem(pl.lit("E_UNKNOWN_ACCOUNT"), field.name, field.text)))
     return pl.coalesce(problems).alias("problem")
 
 
 def _recovery_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, file_name: str) -> list[Notice]:
     """What a person should know of cells that took a second look: amounts in scientific notation, account numbers in wrappings."""
     where = f"{feed.vendor}, {file_name}"
-    money = [field for field in made if field.name in MONEY_FIELDS]
+    money = [field for field in made if field.name in feed.contract.money]
     found = recovered.select(field.text.str.contains("[0-9.][eE]").any().alias(field.name) for field in money)
     columns = [feed.columns[name].from_ for name in found.columns if found[name].item()]
     notices = [Notice("W_SCI_NOTATION", f"{where}: {', '.join(columns)} in scientific notation")] if columns else []
-    printed = in_case(next(field.cell for field in made if field.name == "account_id").str.strip_chars(), feed.columns["account_id"])
-    cleaned = recovered.filter(pl.col("account_id") != printed).select("account_id", printed=printed)
-    if cleaned.height:
-        account, text = cleaned.row(0)
-        column = feed.columns["account_id"].from_
-        notices.append(
-            Notice("W_ID_CLEANED", f"{where}: {cleaned.height} rows of {column} were cleaned, such as {quoted(text)} to {quoted(account)}")
-        )
+    for field in (field for field in made if field.name == feed.contract.account):
+        source = feed.columns[field.name]
+        printed = in_case(field.cell.str.strip_chars(), source)
+        cleaned = recovered.filter(pl.col(field.name) != printed).select(field.name, printed=printed)
+        if cleaned.height:
+            account, text = cleaned.row(0)
+            such = f"such as {quoted(text)} to {quoted(account)}"
+            notices.append(Notice("W_ID_CLEANED", f"{where}: {cleaned.height} rows of {source.from_} were cleaned, {such}"))
     return notices
 
 
@@ -202,7 +206,7 @@ def _rounding_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, te
     if feed.numbers.round_to is None:
         return []
     found = []
-    for field in (field for field in made if field.name in MONEY_FIELDS):
+    for field in (field for field in made if field.name in feed.contract.money):
         source, inferred_of = feed.columns[field.name], tells.numbers[field.name]
         printed = inferred_of.plain(surely(field.text, inferred_of.numbers), percent=False)
         differs = exact_money(printed, shift=source.shift) != pl.col(field.name) * source.sign
@@ -214,61 +218,61 @@ def _rounding_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, te
     return [Notice("W_ROUNDED", f"{where}, as numbers: round_to in the feed has it: {', '.join(found)}")] if found else []
 
 
-def _by_key(good: pl.DataFrame, bad: pl.DataFrame, names: list[str]) -> tuple[pl.DataFrame, int, pl.DataFrame]:
+def _by_key(good: pl.DataFrame, bad: pl.DataFrame, names: list[str], key: tuple[str, ...]) -> tuple[pl.DataFrame, int, pl.DataFrame]:
     """One row a key; how many rows only repeat another; the rows of keys that two different rows claim.
 
     A row that cannot be read claims its key like any other: it may be the one that the vendor means, or reverse the other.
     """
-    unread = bad.select(KEY).drop_nulls().unique()
-    claimed = good.join(unread, on=KEY, how="semi") if unread.height else good.clear()
+    unread = bad.select(key).drop_nulls().unique()
+    claimed = good.join(unread, on=key, how="semi") if unread.height else good.clear()
     if claimed.height:
-        good = good.join(unread, on=KEY, how="anti", maintain_order="left")
+        good = good.join(unread, on=key, how="anti", maintain_order="left")
     # As many hashes as rows leave no room for two equal keys; only fewer are worth a look at the keys themselves.
-    if good.select((pl.col(KEY[0]).hash() ^ pl.col(KEY[1]).hash(seed=1)).n_unique()).item() == good.height:
+    hashes = reduce(xor, (pl.col(name).hash(seed=seed) for seed, name in enumerate(key)))
+    if good.select(hashes.n_unique()).item() == good.height:
         return good, 0, claimed
-    is_repeated = good.select(pl.struct(KEY).is_duplicated()).to_series()
+    is_repeated = good.select(pl.struct(key).is_duplicated()).to_series()
     several = good.filter(is_repeated)
     first_of_each = several.unique(names, keep="first", maintain_order=True)
-    conflicting_keys = first_of_each.filter(pl.struct(KEY).is_duplicated()).select(KEY).unique()
-    conflicting = several.join(conflicting_keys, on=KEY, how="semi")
-    equal = first_of_each.join(conflicting_keys, on=KEY, how="anti")
+    conflicting_keys = first_of_each.filter(pl.struct(key).is_duplicated()).select(key).unique()
+    conflicting = several.join(conflicting_keys, on=key, how="semi")
+    equal = first_of_each.join(conflicting_keys, on=key, how="anti")
     kept = pl.concat([good.filter(~is_repeated), equal]).sort(LINE_NUMBER)
     return kept, several.height - conflicting.height - equal.height, pl.concat([claimed, conflicting])
 
 
-def _with_conflict(conflicting: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+def _key_text(contract: Dataset) -> pl.Expr:
+    """How the key of a row is said: what it is of, on its day."""
+    others = [name for name in contract.key if name != contract.day]
+    on_day = [pl.col(contract.day).cast(pl.String())] if contract.day in contract.key else []
+    said = [pl.concat_str(others, separator=", ")] if others else []
+    return pl.concat_str([*said, *on_day], separator=" on ")
+
+
+def _with_conflict(conflicting: pl.DataFrame, bad: pl.DataFrame, contract: Dataset) -> pl.DataFrame:
     """The rows with code and text, which names another line of the same key."""
-    claims = pl.concat([conflicting.select(*KEY, LINE_NUMBER), bad.select(*KEY, LINE_NUMBER)])
-    lines = claims.group_by(KEY).agg(first=pl.col(LINE_NUMBER).min(), last=pl.col(LINE_NUMBER).max())
+    key = contract.key
+    claims = pl.concat([conflicting.select(*key, LINE_NUMBER), bad.select(*key, LINE_NUMBER)])
+    lines = claims.group_by(key).agg(first=pl.col(LINE_NUMBER).min(), last=pl.col(LINE_NUMBER).max())
     other = pl.when(pl.col(LINE_NUMBER) == pl.col("first")).then("last").otherwise("first")
-    text = pl.format("{} on {}, which line {} claims too", *KEY, other)
-    return _refused(conflicting.join(lines, on=KEY, how="left"), "E_KEY_CONFLICT", text)
+    text = pl.format("{}, which line {} claims too", _key_text(contract), other)
+    return refused(conflicting.join(lines, on=key, how="left"), "E_KEY_CONFLICT", text)
 
 
-def _refused(rows: pl.DataFrame, code: str, text: pl.Expr) -> pl.DataFrame:
-    """Rows that are quarantined as a whole, for no single field."""
-    return rows.with_columns(
-        pl.lit(code).alias("code"),
-        pl.lit(None, pl.String()).alias("field_name"),
-        text.alias("text"),
-        pl.lit(None, pl.String()).alias("sentence"),
-    )
-
-
-def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Inferred, delivery: Delivery) -> pl.DataFrame:
-    schema = DELIVERED_POSITIONS.polars_schema
+def _accepted(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Inferred, delivery: Delivery) -> pl.DataFrame:
+    contract = feed.contract
+    schema = contract.delivered.polars_schema
     by_name = {field.name: field for field in made}
 
-    def half_unit_of(name: str) -> float | None:
-        return half_unit(good, by_name[name], feed.columns[name], tells.numbers[name]) if name in by_name else None
+    def half_unit_of(name: str) -> pl.Expr:
+        is_money = name in contract.money
+        printed = half_unit(good, by_name[name], feed.columns[name], tells.numbers[name], is_money=is_money) if name in by_name else None
+        if not is_money:
+            return pl.lit(printed, pl.Float64())
+        shift = feed.columns[name].shift if name in by_name else 0
+        return in_major_units(pl.lit(0.5 * 10.0**shift if printed is None else printed), feed).cast(MONEY)
 
-    money = half_unit_of("ending_market_value")
-    half_units = {
-        PRECISION[0]: in_major_units(
-            pl.lit(0.5 * 10.0 ** feed.columns["ending_market_value"].shift if money is None else money), feed
-        ).cast(MONEY),
-        PRECISION[1]: pl.lit(half_unit_of("vendor_twrr"), pl.Float64()),
-    }
+    half_units = {unit: half_unit_of(name) for unit, name in contract.half_units.items()}
     constants = {
         "data_source": feed.vendor,
         "file_name": delivery.file_name,
@@ -281,7 +285,7 @@ def _positions(good: pl.DataFrame, feed: Feed, made: list[Field], tells: Inferre
 
 
 def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
-    cells = cell_columns(raw)
+    cells, account = cell_columns(raw), feed.contract.account
     whole = pl.struct(pl.col(name).alias(name.removeprefix("cell:")) for name in cells).struct.json_encode()
     sentences = {name: code.sentence for name, code in CODES.items()}
     column = pl.col("field_name").replace_strict(
@@ -302,7 +306,8 @@ def _quarantined(rows: pl.DataFrame, raw: pl.DataFrame, feed: Feed, delivery: De
             pl.col("code")
             .replace_strict({name: code.severity.value for name, code in CODES.items()}, return_dtype=pl.String())
             .alias("severity"),
-            *KEY,
+            (pl.lit(None, pl.String()) if account is None else pl.col(account)).alias("account_id"),
+            pl.col(feed.contract.day).alias("as_of_date"),
             pl.coalesce(MISFIT, whole).alias("raw_row"),
         )
         .match_to_schema(QUARANTINED_ROWS.polars_schema)

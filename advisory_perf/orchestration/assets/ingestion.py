@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from advisory_perf.contracts.tables import DELIVERED_POSITIONS, QUARANTINED_ROWS
+from advisory_perf.contracts.tables import QUARANTINED_ROWS, RAW_VENDOR_FILE, Table
 from advisory_perf.deliveries.claims import Claim, ClaimOutcome, unknown
 from advisory_perf.deliveries.precedence import versions_of_the_same
 from advisory_perf.deliveries.zones import (
@@ -37,6 +37,7 @@ from advisory_perf.monitoring.unread_files import read_whole
 from advisory_perf.orchestration.asset_checks import Finding, Rule, is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.pipelines.model import Pipeline
 from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
@@ -62,7 +63,7 @@ def ingestion_job_name(vendor: str) -> str:
 
 def ingestion_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
     """The job that ingests one delivery of a vendor."""
-    names = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
+    names = (RAW_VENDOR_FILE, feed.contract.delivered.name, QUARANTINED_ROWS.name)
     return dg.define_asset_job(  # type: ignore[return-value]
         ingestion_job_name(feed.vendor),
         selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
@@ -72,13 +73,13 @@ def ingestion_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
     )
 
 
-def ingestion_assets(feed: Feed, platform: Platform) -> list[dg.AssetsDefinition]:
+def ingestion_assets(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> list[dg.AssetsDefinition]:
     """The assets of a vendor that are partitioned by delivery."""
-    return [_raw_vendor_file(feed, platform), _validated_rows(feed, platform)]
+    return [_raw_vendor_file(feed, platform), _validated_rows(feed, pipeline, platform)]
 
 
 def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
-    key = dg.AssetKey([feed.vendor, "raw_vendor_file"])
+    key = dg.AssetKey([feed.vendor, RAW_VENDOR_FILE])
 
     @dg.asset(
         key=key,
@@ -116,10 +117,11 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     return raw_vendor_file
 
 
-def _validated_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
-    delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS))
+def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> dg.AssetsDefinition:
+    tables = (pipeline.dataset.delivered, QUARANTINED_ROWS)
+    delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in tables)
     rules = {
-        delivered: (DELIVERY_PLAUSIBLE, schema_rule(DELIVERED_POSITIONS), ROWS_CONSERVED, NOTICES),
+        delivered: (DELIVERY_PLAUSIBLE, schema_rule(tables[0]), ROWS_CONSERVED, NOTICES),
         quarantined: (schema_rule(QUARANTINED_ROWS), ROWS_ACCEPTED),
     }
     outs = {
@@ -133,12 +135,12 @@ def _validated_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
             kinds={"polars", "parquet"},
             metadata=definition_metadata(table),
         )
-        for table in (DELIVERED_POSITIONS, QUARANTINED_ROWS)
+        for table in tables
     }
 
     @dg.multi_asset(
         name=f"{feed.vendor}_validated_rows",
-        ins={"raw_vendor_file": dg.AssetIn(key=dg.AssetKey([feed.vendor, "raw_vendor_file"]))},
+        ins={RAW_VENDOR_FILE: dg.AssetIn(key=dg.AssetKey([feed.vendor, RAW_VENDOR_FILE]))},
         outs=outs,
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
@@ -157,15 +159,15 @@ def _validated_rows(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
             return
         try:
             delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
-            validated = validate(raw_vendor_file, feed, delivery, known_accounts(platform, feed))
+            validated = validate(raw_vendor_file, feed, delivery, pipeline.rules, known_accounts(platform, feed))
         except DeliveryRejectedError as error:
             yield from unvalidated(rules, reject(own, arrival, read_whole(platform, arrival.file), error, DELIVERY_PLAUSIBLE))
             return
-        findings = {delivered: of_delivered(validated), quarantined: of_quarantined(validated)}
+        findings = {delivered: of_delivered(validated, tables[0]), quarantined: of_quarantined(validated)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
         if is_blocked([*findings[delivered], *findings[quarantined]]):
             return
-        yield dg.Output(validated.positions, DELIVERED_POSITIONS.name, metadata=output_metadata(validated.positions))
+        yield dg.Output(validated.accepted, tables[0].name, metadata=output_metadata(validated.accepted))
         yield dg.Output(validated.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(validated.quarantined))
         ingested(own, arrival, validated)
 
@@ -293,11 +295,11 @@ def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
     return registered_accounts(platform.warehouse, feed.vendor).select("account_id")
 
 
-def of_delivered(validated: Validated) -> list[Finding]:
+def of_delivered(validated: Validated, table: Table) -> list[Finding]:
     """What the accepted rows have to keep."""
     counts = {
         "read": validated.read,
-        "accepted": validated.positions.height,
+        "accepted": validated.accepted.height,
         "quarantined": validated.quarantined.height,
         "duplicate": validated.duplicate,
         "footer": validated.footer,
@@ -305,7 +307,7 @@ def of_delivered(validated: Validated) -> list[Finding]:
     conserved = Finding(ROWS_CONSERVED, pl.DataFrame(), validated.read, passed=validated.is_conserved, metadata={**counts})
     return [
         Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 1),
-        schema_finding(validated.positions, DELIVERED_POSITIONS),
+        schema_finding(validated.accepted, table),
         conserved,
         noticed(validated.notices),
     ]
@@ -322,11 +324,11 @@ def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None
     platform.ledger.mark_ingested(
         arrival.delivery_id,
         read=validated.read,
-        accepted=validated.positions.height,
+        accepted=validated.accepted.height,
         quarantined=validated.quarantined.height,
         duplicate=validated.duplicate,
         footer=validated.footer,
-        as_of_dates=validated.positions["as_of_date"].unique().to_list(),
+        as_of_dates=validated.accepted[platform.feeds[arrival.vendor].contract.day].unique().to_list(),
         issues=validated.quarantined,
         also=days_of_other_versions(platform, arrival),
     )

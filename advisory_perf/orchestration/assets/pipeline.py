@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from advisory_perf.contracts.datasets import Dataset
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
@@ -21,17 +22,17 @@ from advisory_perf.platform import Platform, pipeline_lock
 WAREHOUSE_POOL = "warehouse"
 
 
-def pipeline_assets(feed: Feed, pipeline: Pipeline, platform: Platform) -> list[dg.AssetsDefinition]:
+def pipeline_assets(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> list[dg.AssetsDefinition]:
     """The assets of a vendor's pipeline, in the order of the data flow."""
-    return [_asset(stage, feed, platform) for stage in pipeline.stages]
+    return [_asset(stage, pipeline.dataset, feed, platform) for stage in pipeline.stages]
 
 
-def pipeline_job(feed: Feed, pipeline: Pipeline, *, log_level: str) -> dg.JobDefinition:
+def pipeline_job(feed: Feed, pipeline: Pipeline[Any], *, log_level: str) -> dg.JobDefinition:
     """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
     keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in pipeline.stages]
     return dg.define_asset_job(  # type: ignore[return-value]
         pipeline_job_name(feed.vendor),
-        selection=dg.AssetSelection.assets(*keys, dg.AssetKey("accounts")),
+        selection=dg.AssetSelection.assets(*keys, *map(dg.AssetKey, pipeline.across)),
         description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
         config=printing(log_level),
         tags={"vendor": feed.vendor, "pipeline": feed.vendor},
@@ -43,14 +44,14 @@ def pipeline_job_name(vendor: str) -> str:
     return f"{vendor}_pipeline"
 
 
-def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
+def _asset(stage: Stage[Any], dataset: Dataset, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     key = dg.AssetKey([feed.vendor, stage.table.name])
     upstream = {table.name: dg.AssetKey([feed.vendor, table.name]) for table in stage.inputs}
 
     @dg.asset(
         key=key,
         ins={name: dg.AssetIn(key=upstream_key) for name, upstream_key in upstream.items()},
-        deps=_further_deps(stage, feed),
+        deps=_further_deps(stage, dataset, feed),
         partitions_def=window_partitions(feed),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[rule.spec(key) for rule in (schema_rule(stage.table), *stage.rules)],
@@ -82,17 +83,17 @@ def _asset(stage: Stage, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
     return stage_asset
 
 
-def taken_up(ledger: Ledger, pending: Sequence[LedgerEntry], stage: Stage, windows: WindowRange, findings: Sequence[Finding]) -> None:
+def taken_up(ledger: Ledger, pending: Sequence[LedgerEntry], stage: Stage[Any], windows: WindowRange, findings: Sequence[Finding]) -> None:
     """Says of the deliveries that were pending that the stage has their rows, unless a hard rule has kept its output back."""
     if not is_blocked(findings):
         inputs = [table.name for table in stage.inputs]
         ledger.taken_up(pending, by=stage.table.name, after=inputs, first=windows.first_day, last=windows.last_day)
 
 
-def _further_deps(stage: Stage, feed: Feed) -> list[dg.AssetDep]:
+def _further_deps(stage: Stage[Any], dataset: Dataset, feed: Feed) -> list[dg.AssetDep]:
     """What a stage reads through the platform and not as an input: the deliveries, or the windows before its own."""
     if not stage.inputs:
-        delivered = dg.AssetKey([feed.vendor, "delivered_positions"])
+        delivered = dg.AssetKey([feed.vendor, dataset.delivered.name])
         return [dg.AssetDep(delivered, partition_mapping=dg.AllPartitionMapping())]
     if stage.looks_back:
         before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic
 
 import polars as pl
 import psycopg
 
+from advisory_perf.contracts.datasets import Dataset
 from advisory_perf.contracts.tables import PublishedTable, Table
 from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.validation.rules import F, RowRules
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.platform import Platform
 
@@ -37,21 +39,30 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Generic[F]):
     """One asset of a pipeline; what has no inputs reads deliveries."""
 
     table: Table
     inputs: tuple[Table, ...]
     rules: tuple[Rule, ...]
-    compute: Callable[[Platform, Feed, WindowRange, Inputs], Computed]
+    compute: Callable[[Platform, F, WindowRange, Inputs], Computed]
     kinds: frozenset[str] = frozenset({"polars", "parquet"})
     looks_back: bool = False
     is_published: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
-    """The stages that make of a dataset's deliveries what is published of it."""
+class Pipeline(Generic[F]):
+    """All that the platform does with a dataset: how its rows are validated, and the stages that make of them what is published.
 
-    dataset: str
-    stages: tuple[Stage, ...]
+    ``across`` are the assets across feeds that its job brings up to date as well.
+    """
+
+    dataset: Dataset
+    rules: RowRules[F]
+    stages: tuple[Stage[F], ...]
+    across: tuple[str, ...] = ()
+
+
+Pipelines = Mapping[str, Pipeline[Any]]
+"""Pipelines by the name of their dataset, which a feed says."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from advisory_perf.contracts.datasets import POSITIONS
 from advisory_perf.contracts.enums import Cause, ReconciledField
 from advisory_perf.contracts.tables import (
     DELIVERED_POSITIONS,
@@ -25,7 +26,8 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ingestion_writes import being_ingested
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
 from advisory_perf.errors import IngestionUnderWayError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
 from advisory_perf.orchestration.pipelines.positions_publication import ROWS_PUBLISHED, figures, jumps, publication, stale, with_flows
@@ -73,7 +75,7 @@ PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures with
 FIGURES_COMPARED = Rule("figures_compared", "no more of the vendor's figures than agreed compare with nothing", hard=False)
 
 
-def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inputs) -> Computed:
+def normalize(platform: Platform, feed: PositionsFeed, windows: WindowRange, _inputs: Inputs) -> Computed:
     """Of all deliveries that touch the windows, the row that counts for each account-date, or for each account and window."""
     entries = platform.ledger.touching(feed.vendor, windows.first_day, windows.last_day)
     order = by_precedence(feed, entries)
@@ -100,7 +102,7 @@ def normalize(platform: Platform, feed: Feed, windows: WindowRange, _inputs: Inp
 
 
 def _without_replaced(
-    platform: Platform, feed: Feed, delivered: pl.DataFrame, entries: Sequence[LedgerEntry], slot: pl.Expr
+    platform: Platform, feed: PositionsFeed, delivered: pl.DataFrame, entries: Sequence[LedgerEntry], slot: pl.Expr
 ) -> pl.DataFrame:
     """Without the rows of files of which a higher version has been ingested, also one of other days."""
     if not replacing(feed, entries):
@@ -115,7 +117,7 @@ def _without_replaced(
     return without_replaced(delivered, _of_deliveries(platform, feed, QUARANTINED_ROWS, highest, pl.lit(value=True)), versions, slot=slot)
 
 
-def _refuse_unknown_ingestions(platform: Platform, feed: Feed, entries: Sequence[LedgerEntry]) -> None:
+def _refuse_unknown_ingestions(platform: Platform, feed: PositionsFeed, entries: Sequence[LedgerEntry]) -> None:
     """Asked after their rows were read: IngestionUnderWayError where some may be those of an ingestion that the ledger does not know."""
     under_way = being_ingested(platform.warehouse, [entry.delivery_id for entry in entries])
     if under_way:
@@ -125,11 +127,11 @@ def _refuse_unknown_ingestions(platform: Platform, feed: Feed, entries: Sequence
         )
 
 
-def _of_deliveries(platform: Platform, feed: Feed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:
+def _of_deliveries(platform: Platform, feed: PositionsFeed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:
     return platform.lake.read_partitions(table.name, feed.vendor, "delivery", delivery_ids.to_list(), where=where)
 
 
-def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+def flows(_platform: Platform, feed: PositionsFeed, _windows: WindowRange, inputs: Inputs) -> Computed:
     """Net flow and calculated ending market value."""
     full = net_flows(inputs["normalized_positions"])
     allowance = feed.tolerances.of(ReconciledField.ENDING_MARKET_VALUE)
@@ -140,7 +142,7 @@ def flows(_platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs
     return Computed(full.select(NET_FLOWS.column_names), findings)
 
 
-def series(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+def series(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Sub-period returns linked on from the closing cross-section before the windows."""
     opening = opening_states(platform, feed, windows)
     positions = with_previous_currency(with_unchanged_since(with_flows(inputs), opening), opening)
@@ -191,12 +193,12 @@ def _rolls_forward(positions: pl.DataFrame, before: pl.DataFrame | None) -> Find
     return Finding(ROLL_FORWARD, shown, positions.height, failed=failures.height)
 
 
-def _in_two_cases(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def _in_two_cases(feed: PositionsFeed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Accounts whose numbers differ by case only, where the feed does not say what they are."""
     return accounts_in_two_cases(positions if feed.columns["account_id"].case is None else positions.clear(), before)
 
 
-def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs: Inputs) -> Computed:
+def reconciliation(platform: Platform, feed: PositionsFeed, _windows: WindowRange, inputs: Inputs) -> Computed:
     """Our figures against those that the feed says the vendor gives; an ending value only where every part of it is given."""
     components = ("income", "appreciation", "fees", "other_adjustments")
     given = {
@@ -236,8 +238,10 @@ def reconciliation(platform: Platform, feed: Feed, _windows: WindowRange, inputs
     return Computed(results, [agreed, compared])
 
 
-POSITIONS = Pipeline(
-    "positions",
+POSITIONS_PIPELINE = Pipeline(
+    POSITIONS,
+    POSITION_RULES,
+    across=("accounts",),
     stages=(
         Stage(NORMALIZED_POSITIONS, (), (ONE_VALUATION,), normalize),
         Stage(NET_FLOWS, (NORMALIZED_POSITIONS,), (NET_FLOW_IDENTITY, MARKET_VALUE_IDENTITY), flows),

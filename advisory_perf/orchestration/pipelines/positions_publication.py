@@ -23,7 +23,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.issues import publish_found
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Publication
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency
@@ -41,7 +41,7 @@ from advisory_perf.reconciliation.delivery_factors import common_factors, compar
 ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
 
 
-def publication(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Computed:
+def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Everything that is said of an account-date, as it is published, with what belongs to it."""
     results = inputs[RECONCILIATION_RESULTS.name]
     full = figures(inputs)
@@ -78,7 +78,7 @@ class Found:
     of_valuations: Mapping[Code, pl.DataFrame]
 
 
-def found_in_windows(platform: Platform, feed: Feed, windows: WindowRange, inputs: Inputs) -> Found:
+def found_in_windows(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Found:
     """What the checks of the windows have found that outlives the run."""
     positions, before = inputs[NORMALIZED_POSITIONS.name], opening_states(platform, feed, windows)
     compared = [comparisons(inputs[RECONCILIATION_RESULTS.name], positions), roll_forwards(rolled_forward(positions, before))]
@@ -92,7 +92,7 @@ def found_in_windows(platform: Platform, feed: Feed, windows: WindowRange, input
     return Found(common_factors(pl.concat(compared)), of_valuations)
 
 
-def stale(feed: Feed, positions: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFrame:
+def stale(feed: PositionsFeed, positions: pl.DataFrame, valued: pl.DataFrame) -> pl.DataFrame:
     """Values that have not changed for as many days as the feed says, of ``with_unchanged_since``.
 
     Without those of accounts that are closed by ``valued``, in which nothing is left to renew.
@@ -101,7 +101,7 @@ def stale(feed: Feed, positions: pl.DataFrame, valued: pl.DataFrame) -> pl.DataF
     return found.join(valued.filter("is_valuation", "is_closed"), on=WHO_AND_WHEN, how="anti", maintain_order="left")
 
 
-def jumps(feed: Feed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def jumps(feed: PositionsFeed, positions: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """Values that no flow explains, by the feed's factor."""
     return value_jumps(positions, before, factor=float(feed.plausibility.jump_factor))
 

@@ -1,8 +1,6 @@
 """The pipelines there are, by the dataset that a feed's deliveries hold."""
 
-from collections.abc import Mapping
+from advisory_perf.orchestration.pipelines.model import Pipelines
+from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
 
-from advisory_perf.orchestration.pipelines.model import Pipeline
-from advisory_perf.orchestration.pipelines.positions import POSITIONS
-
-PIPELINES: Mapping[str, Pipeline] = {pipeline.dataset: pipeline for pipeline in (POSITIONS,)}
+PIPELINES: Pipelines = {pipeline.dataset.name: pipeline for pipeline in (POSITIONS_PIPELINE,)}

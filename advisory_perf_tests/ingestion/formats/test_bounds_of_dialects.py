@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.formats.csv_dialects import dialect_of
 from advisory_perf.ingestion.formats.csv_doubts import says_its_end
 from advisory_perf.ingestion.limits import Bounds
@@ -55,7 +55,7 @@ def test_no_declared_mark_is_a_stand_in() -> None:
     assert cells(raw, "emv") == ["101"]
 
 
-def quoted(**layout: Any) -> Feed:
+def quoted(**layout: Any) -> PositionsFeed:
     return a_feed({"account_name": "name"}, files={"patterns": ["acme_*"], "format": "csv", "csv": layout})
 
 
@@ -118,7 +118,7 @@ def test_a_broken_row_is_held_against_the_row_above_by_its_first_line_and_agains
 def test_a_footer_of_one_cell_makes_no_row_doubtful() -> None:
     feed = a_feed(footer=[{"column": "id", "starts_with": ["7"]}])
     result = validated(f"{HEADER}\n{ROW}\n7\n", feed)
-    assert (codes(result), result.footer, result.positions.height) == ({}, 1, 1)
+    assert (codes(result), result.footer, result.accepted.height) == ({}, 1, 1)
 
 
 @pytest.mark.parametrize(

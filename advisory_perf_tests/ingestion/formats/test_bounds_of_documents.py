@@ -3,7 +3,7 @@
 import pytest
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.formats.json_scanner import Decimals, JsonText
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
@@ -12,7 +12,7 @@ from advisory_perf_tests.ingestion.scenarios import a_feed, a_feed_of
 MEBIBYTE = 1 << 20
 
 
-def text_of(content: str | bytes, nesting: int = 64, feed: Feed | None = None) -> JsonText:
+def text_of(content: str | bytes, nesting: int = 64, feed: PositionsFeed | None = None) -> JsonText:
     given = content.encode() if isinstance(content, str) else content
     return JsonText(given, Reading(feed or a_feed_of("json"), "acme_1.json", Bounds(nesting=nesting)))
 

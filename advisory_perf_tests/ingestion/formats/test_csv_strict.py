@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.file_layout import Csv
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.formats.csv_reader import read_csv
 from advisory_perf.ingestion.formats.csv_strict import Grammar, broken_records
 from advisory_perf.ingestion.limits import Bounds
@@ -25,7 +25,7 @@ OTHER = "A2,2024-06-28,100,0,0,101"
 NAMED = a_feed_of("csv", {"account_name": "name"})
 
 
-def in_blocks(content: bytes, feed: Feed, block_bytes: int) -> pl.DataFrame:
+def in_blocks(content: bytes, feed: PositionsFeed, block_bytes: int) -> pl.DataFrame:
     return read_csv(content, Reading(feed, "acme_1.csv", bounds=BOUNDS), block_bytes=block_bytes)
 
 
@@ -56,7 +56,7 @@ BOUNDS = Bounds()
 def test_a_row_with_broken_or_foreign_quotes_is_quarantined_alone(row: str) -> None:
     result = validated(f"{HEADER},name\n{OTHER},a\n{row}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
     assert codes(result) == {3: "E_QUOTE"}
-    assert result.positions["account_id"].to_list() == ["A2", "A3"]
+    assert result.accepted["account_id"].to_list() == ["A2", "A3"]
     assert "line 3: the row's quotes are broken or not the feed's" in result.quarantined["reason"].item()
 
 
@@ -66,14 +66,14 @@ def test_a_row_with_broken_or_foreign_quotes_is_quarantined_alone(row: str) -> N
 )
 def test_what_is_quoted_from_end_to_end_is_a_cell(text: str) -> None:
     result = validated(f"{HEADER},name\n{GOOD},{text}\n{OTHER},b\n", NAMED)
-    assert result.positions["account_id"].to_list() == ["A1", "A2"]
+    assert result.accepted["account_id"].to_list() == ["A1", "A2"]
 
 
 def test_a_quote_that_closes_rows_later_takes_no_row_silently() -> None:
     opened = f'A1,2024-06-28,100,0,0,101,"Smith\n{OTHER},Jones"'
     result = validated(f"{HEADER},name\n{opened}\n{OTHER.replace('A2', 'A3')},b\n", NAMED)
     assert (codes(result), result.quarantined["raw_row"].to_list()) == ({2: "E_QUOTE"}, [opened])
-    assert (result.positions["account_id"].to_list(), result.positions["line_number"].to_list()) == (["A3"], [4])
+    assert (result.accepted["account_id"].to_list(), result.accepted["line_number"].to_list()) == (["A3"], [4])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -90,7 +90,7 @@ def test_rows_after_a_broken_record_keep_their_lines_and_a_trailer_is_no_part_of
     feed = a_feed({"account_name": "name"}, footer=[{"column": "id", "starts_with": ["Total"]}])
     result = validated(f'{HEADER},name\nA1,2024-06-28,100,0,0,101,"Smith\n{OTHER},"King, B"\nTotal,,,,,,\n{OTHER},"a\nb"\n{GOOD},c\n', feed)
     assert codes(result) == {2: "E_QUOTE"}
-    assert (result.footer, result.positions["line_number"].to_list()) == (1, [5, 7])
+    assert (result.footer, result.accepted["line_number"].to_list()) == (1, [5, 7])
 
 
 def test_a_footer_whose_quote_takes_rows_in_is_no_footer() -> None:
@@ -254,7 +254,7 @@ def test_a_few_characters_in_an_encoding_of_several_bytes_may_be_utf8_by_chance(
 @pytest.mark.parametrize("end", ["\n\x1a", "\r\n\x1a", "\n\x1a\x1a\x1a", "\n\x1a\n", "\x1a", "\x1a\r\n", "\r\n\x1a\r\n"])
 def test_the_end_of_file_mark_of_dos_ends_a_whole_file(end: str) -> None:
     result = validated(f"{HEADER}\n{GOOD}\n{OTHER}{end}")
-    assert (result.read, result.positions.height) == (2, 2)
+    assert (result.read, result.accepted.height) == (2, 2)
 
 
 @pytest.mark.parametrize("start", ["\ufeff", "\ufeff\ufeff"])
@@ -262,7 +262,7 @@ def test_the_end_of_file_mark_of_dos_ends_a_whole_file(end: str) -> None:
 def test_byte_order_marks_where_files_were_joined_are_no_part_of_a_row(start: str, quote: str) -> None:
     row = f"{quote}A2{quote}{OTHER[2:]}"
     result = validated(f"{start}{HEADER}\n{GOOD}\n{start}{HEADER}\n{row}\n{start}{row.replace('A2', 'A3')}\n")
-    assert (result.positions["account_id"].to_list(), result.footer) == (["A1", "A2", "A3"], 1)
+    assert (result.accepted["account_id"].to_list(), result.footer) == (["A1", "A2", "A3"], 1)
     assert not result.notices
 
 
@@ -279,7 +279,7 @@ def test_a_huge_cell_above_the_header_is_refused_with_its_line() -> None:
 LAST = {"id": "account_id", "day": "as_of_date", "name": "account_name", "r": "vendor_twrr"}
 
 
-def ending_in(column: str, texts: list[str], *, name: str = "name", **csv_keys: str) -> tuple[str, Feed]:
+def ending_in(column: str, texts: list[str], *, name: str = "name", **csv_keys: str) -> tuple[str, PositionsFeed]:
     """A file without a final line end whose last column holds the texts."""
     names = [name for name in (*HEADER.split(","), "r") if name != column] + [column]
     feed = a_feed({"vendor_twrr": "r", **({"account_name": name} if column == name else {})}, files=files_with(csv_keys))
@@ -322,7 +322,7 @@ def test_a_last_cell_that_no_line_end_closes_is_taken_only_where_it_shows_that_i
 ) -> None:
     content, feed = ending_in(column, texts)
     if is_whole:
-        assert validated(content, feed).positions.height == len(texts)
+        assert validated(content, feed).accepted.height == len(texts)
     else:
         error = refusal(content, feed)
         assert (error.code, "has no line end" in error.sentence) == ("E_TORN", True)

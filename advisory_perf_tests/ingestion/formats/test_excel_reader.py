@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of, cells, codes, lines, read, rejection
@@ -61,13 +62,13 @@ def one_sheet(*rows: Sequence[object]) -> bytes:
     return workbook({"Sheet": [NAMES, *rows]})
 
 
-def read_book(content: bytes, feed: Feed | None = None) -> pl.DataFrame:
+def read_book(content: bytes, feed: PositionsFeed | None = None) -> pl.DataFrame:
     return read(content, feed or a_feed_of("excel"))
 
 
 def validated_book(content: bytes) -> Validated:
     feed = a_feed_of("excel")
-    result = validate(read_book(content, feed), feed, DELIVERY)
+    result = validate(read_book(content, feed), feed, DELIVERY, POSITION_RULES)
     assert result.is_conserved
     return result
 
@@ -182,7 +183,7 @@ def test_an_error_cell_is_quarantined_and_never_zero_or_blank(error: str) -> Non
 
 def test_money_in_number_cells_becomes_exact() -> None:
     result = validated_book(one_sheet(a_row("A1", emv=781680205.69), a_row("A2", emv=0.1 + 0.2), a_row("A3", emv=1 / 3)))
-    assert result.positions["ending_market_value"].to_list() == [Decimal("781680205.69"), Decimal("0.3")]
+    assert result.accepted["ending_market_value"].to_list() == [Decimal("781680205.69"), Decimal("0.3")]
     assert codes(result) == {4: "E_PRECISION"}
 
 
@@ -243,7 +244,7 @@ def test_a_header_of_two_rows_is_joined_below_its_merged_titles() -> None:
 def test_a_header_that_is_printed_again_is_a_footer() -> None:
     result = validated_book(workbook({"Data": [NAMES, a_row("A1"), NAMES, a_row("A2")]}))
     assert result.footer == 1
-    assert result.positions["account_id"].to_list() == ["A1", "A2"]
+    assert result.accepted["account_id"].to_list() == ["A1", "A2"]
 
 
 def padded(*, numbers: bool, shown_as: str = "00000000") -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import DeliveryRejectedError
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed_of, cells, codes, lines, misfits, read, rejection
@@ -212,7 +213,7 @@ def test_a_key_of_the_path_that_stands_twice_is_refused() -> None:
 def test_what_is_no_number_in_a_money_column_is_text_that_no_one_takes_for_one(value: object, text: str) -> None:
     raw = read(document(a_row(emv=value)), FEED)
     assert cells(raw, "emv") == [text]
-    result = validate(raw, FEED, DELIVERY)
+    result = validate(raw, FEED, DELIVERY, POSITION_RULES)
     assert codes(result) == {1: "E_NUMBER"}
 
 

@@ -12,6 +12,7 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.ingestion.formats.parquet_reader import read_parquet
 from advisory_perf.ingestion.limits import Bounds
 from advisory_perf.ingestion.raw_frame import Reading
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import validate
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, a_feed, a_feed_of, cells, codes, lines, read, rejection
 
@@ -158,7 +159,7 @@ def test_numbers_that_are_none_stay_visible() -> None:
         FEED,
     )
     assert cells(raw, "emv") == ["1.0", "NaN", None]
-    assert codes(validate(raw, FEED, DELIVERY)) == {2: "E_NUMBER", 3: "E_REQUIRED"}
+    assert codes(validate(raw, FEED, DELIVERY, POSITION_RULES)) == {2: "E_NUMBER", 3: "E_REQUIRED"}
 
 
 @pytest.mark.parametrize("long", [(0, 1), (2, 3)])

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 import xlsxwriter
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import a_feed, validated
 from advisory_perf_tests.ingestion.workbook_files import NAMES, binary_workbook, old_workbook
 
@@ -48,15 +48,15 @@ def xlsb(rows: list[list[object]], *, epoch_1904: bool, as_dates: bool) -> bytes
 WRITERS = {"xlsx": xlsx, "xls": xls, "xlsb": xlsb}
 
 
-def a_feed_of_serials(**files: object) -> Feed:
+def a_feed_of_serials(**files: object) -> PositionsFeed:
     columns = {"as_of_date": {"from": "day", "formats": ["%Y-%m-%d", "excel_serial"]}}
     return a_feed(columns, files={"patterns": ["acme_*"], "format": "excel", **files})
 
 
-def days(content: bytes, feed: Feed) -> list[date]:
+def days(content: bytes, feed: PositionsFeed) -> list[date]:
     result = validated(content, feed)
     assert result.quarantined.is_empty()
-    return result.positions.sort("account_id")["as_of_date"].to_list()
+    return result.accepted.sort("account_id")["as_of_date"].to_list()
 
 
 @pytest.mark.parametrize("epoch_1904", EPOCHS)
@@ -77,7 +77,7 @@ def test_a_day_in_a_header_follows_the_epoch(kind: str, *, epoch_1904: bool) -> 
     columns = [f"{name} {number + further}" for further in (-1, 0) for name in ("bmv", "in", "out", "emv")]
     unpivot = {"header": r"(?P<column>[a-z]+) (?P<day>\d{5})", "values": ["bmv", "in", "out", "emv"]}
     content = WRITERS[kind]([["id", *columns], ["A1", *AMOUNTS, *AMOUNTS]], epoch_1904=epoch_1904, as_dates=False)
-    found = validated(content, a_feed_of_serials(unpivot=unpivot)).positions["as_of_date"].to_list()
+    found = validated(content, a_feed_of_serials(unpivot=unpivot)).accepted["as_of_date"].to_list()
     assert sorted(found) == [DAY - timedelta(1), DAY]
 
 
@@ -96,7 +96,7 @@ def test_a_serial_number_in_a_line_of_a_name_and_a_value_follows_the_epoch(kind:
     rows: list[list[object]] = [["k", "item", "value"], *(["1", name, value] for name, value in zip(NAMES, values, strict=True))]
     feed = a_feed_of_serials(pivot={"by": "k", "names": "item", "values": "value"})
     result = validated(WRITERS[kind](rows, epoch_1904=epoch_1904, as_dates=False), feed)
-    assert result.positions.select("as_of_date", "ending_market_value").rows() == [(DAY, 45000)]
+    assert result.accepted.select("as_of_date", "ending_market_value").rows() == [(DAY, 45000)]
 
 
 @pytest.mark.parametrize("epoch_1904", EPOCHS)

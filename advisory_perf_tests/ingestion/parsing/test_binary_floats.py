@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from advisory_perf.feed_detection.values import money, notation
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.raw_frame import cell
 from advisory_perf_tests.ingestion.scenarios import a_feed, codes, notices, validated
 from advisory_perf_tests.ingestion.workbook_files import binary_workbook, old_workbook
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 NAMES = ["id", "day", "bmv", "in", "out", "emv", "fee"]
 
 
-def a_feed_of(file_format: str, columns: dict[str, Any] | None = None, **numbers: Any) -> Feed:
+def a_feed_of(file_format: str, columns: dict[str, Any] | None = None, **numbers: Any) -> PositionsFeed:
     return a_feed({"fees": "fee", **(columns or {})}, files={"patterns": ["acme_*"], "format": file_format}, numbers=numbers)
 
 
@@ -76,7 +76,7 @@ def as_csv(values: list[float]) -> bytes:
     return "\n".join(",".join(row) for row in [NAMES, *rows_of(list(map(repr, values)))]).encode() + b"\n"
 
 
-FORMATS: dict[str, tuple[Callable[[list[float]], bytes], Feed]] = {
+FORMATS: dict[str, tuple[Callable[[list[float]], bytes], PositionsFeed]] = {
     "xlsx": (xlsx, a_feed_of("excel")),
     "xls": (in_grid(old_workbook), a_feed_of("excel")),
     "xlsb": (in_grid(binary_workbook), a_feed_of("excel")),
@@ -90,11 +90,11 @@ WITHOUT_A_WORD = {
 }
 
 
-def amounts(content: bytes, feed: Feed) -> list[Decimal | str]:
+def amounts(content: bytes, feed: PositionsFeed) -> list[Decimal | str]:
     """The fee of each row, or the code that its row is quarantined under, in the file's order."""
     result = validated(content, feed)
     first = 2 if feed.files.format in {"csv", "excel"} else 1
-    ends: dict[int, Any] = {**dict(result.positions.select("line_number", "fees").rows()), **codes(result)}
+    ends: dict[int, Any] = {**dict(result.accepted.select("line_number", "fees").rows()), **codes(result)}
     return [ends[line] for line in range(first, first + len(ends))]
 
 
@@ -213,7 +213,7 @@ def test_a_control_figure_is_read_by_the_same_word() -> None:
     footer = [{"column": "id", "starts_with": ["Total"], "totals": True}]
     feed = a_feed({"fees": "fee"}, files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, footer=footer)
     result = validated(content, feed)
-    assert (result.positions.height, result.footer) == (2, 1)
+    assert (result.accepted.height, result.footer) == (2, 1)
 
 
 def test_noise_says_nothing_of_the_last_digit_that_a_vendor_prints() -> None:
@@ -221,7 +221,7 @@ def test_noise_says_nothing_of_the_last_digit_that_a_vendor_prints() -> None:
         [dict(zip(NAMES, [*row[:5], emv, row[6]], strict=True)) for row, emv in zip(rows_of([0, 0]), [100.25, 0.1 + 0.2], strict=True)]
     )
     result = validated(content, a_feed_of("json", binary_floats="15_digits"))
-    assert result.positions["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2
+    assert result.accepted["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from advisory_perf.ingestion.parsing.binary_floats import APPROXIMATE, amounts_a
 from advisory_perf.ingestion.parsing.denominations import currency_of
 from advisory_perf.ingestion.parsing.numbers import exact_money, expanded, figure, plain
 from advisory_perf.ingestion.validation.named_days import day_notices
-from advisory_perf.ingestion.validation.reversals import netted
+from advisory_perf.ingestion.validation.positions.reversals import netted
 from advisory_perf_tests.ingestion.parsing.test_fields import FEES, value
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, refusal, validated
 
@@ -352,8 +352,8 @@ def test_three_negative_flows_and_more_than_half_are_a_column_with_the_sign_turn
     if is_refused:
         assert refusal(content, feed).code == "E_SIGN"
     else:
-        assert validated(content, feed).positions.height == of + 2
-    assert netted(pl.DataFrame({"contributions": [1.0], "distributions": [0.0]}), feed, "x")[2] == []
+        assert validated(content, feed).accepted.height == of + 2
+    assert netted(pl.DataFrame({"contributions": [1.0], "distributions": [0.0]}), feed, "x").notices == ()
 
 
 @pytest.mark.parametrize(("rows", "is_taken"), [(20, True), (19, False)])
@@ -363,8 +363,8 @@ def test_twenty_numbers_of_two_decimals_show_that_a_last_cell_is_whole(rows: int
     content = "\n".join([HEADER, *lines, "B1,2024-06-28,100,0,0,101.11"])
     feed = a_feed(numbers={"trailing_minus": False})
     if is_taken:
-        assert validated(content, feed).positions.height == rows + 1
+        assert validated(content, feed).accepted.height == rows + 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
-    assert validated(content.replace("101.11\n", "101.10\n"), feed).positions.height == rows + 1
+    assert validated(content.replace("101.11\n", "101.10\n"), feed).accepted.height == rows + 1
     assert "nothing confirms its last cell" in refusal(content[:-1], feed).sentence

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, WITHDRAWN, meant_by
 from advisory_perf.errors import FeedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.feeds.registry import read_feed
+from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Validated, validate
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, HEADER, a_feed, codes, feed_as_data, refusal, validated
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.slow
 BY_COLUMN: dict[str, Any] = {"currency": None}
 
 
-def by_column(columns: dict[str, Any] | None = None, **changes: Any) -> Feed:
+def by_column(columns: dict[str, Any] | None = None, **changes: Any) -> PositionsFeed:
     return a_feed({"currency": "ccy", **(columns or {})}, **{**BY_COLUMN, **changes})
 
 
@@ -43,8 +44,8 @@ def refused_feed(tmp_path: Path, **changes: Any) -> str:
 
 def test_every_active_code_is_a_currency_and_nothing_else_is() -> None:
     texts = [*sorted(ACTIVE), *sorted(MINOR_UNITS), *sorted(WITHDRAWN), "XXX", "XTS", "ABC", "CNH", "US", "USDX1", "usd", "Usd"]
-    result = validate(raw_of(ccy=texts), by_column(), DELIVERY)
-    positions = result.positions["currency"].to_list()
+    result = validate(raw_of(ccy=texts), by_column(), DELIVERY, POSITION_RULES)
+    positions = result.accepted["currency"].to_list()
     recent = {"BGN", "ANG", "ZWL"}
     assert set(positions) == ACTIVE | recent, "a code that was active on the row's day was right then"
     assert set(result.quarantined["code"]) == {"E_CURRENCY"}
@@ -56,7 +57,7 @@ def test_a_withdrawn_code_is_one_up_to_its_last_day() -> None:
         feed = by_column(first_window="1999-01-01")
         text = f"{HEADER},ccy\nA1,{inside},1,0,0,1,{code}\nA2,{outside},1,0,0,1,{code}\n"
         result = validated(text, feed)
-        assert (result.positions["currency"].to_list(), codes(result)) == ([code], {3: "E_CURRENCY"})
+        assert (result.accepted["currency"].to_list(), codes(result)) == ([code], {3: "E_CURRENCY"})
         assert f"{code} was withdrawn from ISO 4217 after" in result.quarantined["reason"].item()
 
 
@@ -85,10 +86,8 @@ def test_accepted_minor_units_are_converted_exactly_or_quarantined(rows: list[tu
     amounts = [Decimal(units).scaleb(-decimals) for units, decimals, _ in rows]
     texts, currencies = [f"{amount:f}" for amount in amounts], [code for _, _, code in rows]
     feed = by_column({"fees": "fee"}, minor_units="accept")
-    result = validate(raw_of(fee=texts or ["1"], ccy=currencies or ["GBX"]), feed, DELIVERY)
-    found = dict(
-        zip(result.positions["line_number"], result.positions.select("fees", "currency", "ending_market_value").rows(), strict=True)
-    )
+    result = validate(raw_of(fee=texts or ["1"], ccy=currencies or ["GBX"]), feed, DELIVERY, POSITION_RULES)
+    found = dict(zip(result.accepted["line_number"], result.accepted.select("fees", "currency", "ending_market_value").rows(), strict=True))
     reasons = codes(result)
     for line, (amount, code) in enumerate(zip(amounts, currencies, strict=True), 2):
         unit = MINOR_UNITS.get(code)
@@ -104,7 +103,7 @@ def test_accepted_minor_units_are_converted_exactly_or_quarantined(rows: list[tu
 
 def test_an_accepted_minor_unit_as_constant_is_the_major_one_with_its_scale() -> None:
     feed = a_feed({"fees": {"from": "fee", "scale": 1000}}, currency="GBX", minor_units="accept")
-    position = validated(f"{HEADER},fee\nA1,2024-06-28,100,0,0,101.5,5\n", feed).positions.row(0, named=True)
+    position = validated(f"{HEADER},fee\nA1,2024-06-28,100,0,0,101.5,5\n", feed).accepted.row(0, named=True)
     assert (position["currency"], position["fees"]) == ("GBP", Decimal(50))
     assert (position["beginning_market_value"], position["ending_market_value"]) == (Decimal(1), Decimal("1.015"))
     assert codes(validated(f"{HEADER},fee\nA1,2024-06-28,100.123,0,0,101.5,5\n", feed)) == {2: "E_PRECISION"}
@@ -119,7 +118,7 @@ def test_totals_are_held_against_the_amounts_as_they_are_printed() -> None:
 
 def test_half_a_unit_of_the_last_digit_is_that_of_the_row() -> None:
     result = of_rows("1,0,0,10100,GBX", "1,0,0,10100,GBP", minor_units="accept")
-    assert result.positions["vendor_value_half_unit"].to_list() == [Decimal("0.005"), Decimal("0.5")]
+    assert result.accepted["vendor_value_half_unit"].to_list() == [Decimal("0.005"), Decimal("0.5")]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +159,8 @@ def test_an_amount_marked_with_another_currency_is_refused(code: str, constant: 
     numbers = {"currency_signs": list(MARKS)}
     feed = a_feed({"fees": "fee"}, currency=code, numbers=numbers) if constant else by_column({"fees": "fee"}, numbers=numbers)
     texts = [*(f"{mark}100" for mark in MARKS), *(f"-100 {mark}" for mark in MARKS), "100"]
-    result = validate(raw_of(fee=texts, ccy=[code] * len(texts)), feed, DELIVERY)
-    taken, refused = set(result.positions["line_number"]), codes(result)
+    result = validate(raw_of(fee=texts, ccy=[code] * len(texts)), feed, DELIVERY, POSITION_RULES)
+    taken, refused = set(result.accepted["line_number"]), codes(result)
     for line, mark in enumerate([*MARKS, *MARKS], 2):
         meaning = meant_by(mark)
         assert meaning is not None
@@ -176,13 +175,15 @@ def test_an_amount_marked_with_another_currency_is_refused(code: str, constant: 
 def test_marks_of_minor_units_stand_beside_amounts_in_minor_units() -> None:
     signs = {"currency_signs": ["p", "\u00a3"]}
     rows = raw_of(fee=["100p", "100p", "\u00a3100", "\u00a3100"], ccy=["GBX", "GBP", "GBX", "GBP"])
-    result = validate(rows, by_column({"fees": "fee"}, numbers=signs, minor_units="accept"), DELIVERY)
-    assert result.positions.select("line_number", "fees").rows() == [(2, Decimal(1)), (5, Decimal(100))]
+    result = validate(rows, by_column({"fees": "fee"}, numbers=signs, minor_units="accept"), DELIVERY, POSITION_RULES)
+    assert result.accepted.select("line_number", "fees").rows() == [(2, Decimal(1)), (5, Decimal(100))]
     assert codes(result) == {3: "E_CURRENCY", 4: "E_CURRENCY"}
-    scaled = validate(rows.head(1), a_feed({"fees": {"from": "fee", "scale": "0.01"}}, numbers=signs, currency="GBP"), DELIVERY)
-    assert scaled.positions["fees"].to_list() == [Decimal(1)]
+    scaled = validate(
+        rows.head(1), a_feed({"fees": {"from": "fee", "scale": "0.01"}}, numbers=signs, currency="GBP"), DELIVERY, POSITION_RULES
+    )
+    assert scaled.accepted["fees"].to_list() == [Decimal(1)]
 
 
 def test_a_return_has_no_currency() -> None:
     feed = a_feed({"vendor_twrr": "twr"}, numbers={"currency_signs": ["$"]})
-    assert codes(validate(raw_of(twr=["$0.01"]), feed, DELIVERY)) == {2: "E_NUMBER"}
+    assert codes(validate(raw_of(twr=["$0.01"]), feed, DELIVERY, POSITION_RULES)) == {2: "E_NUMBER"}

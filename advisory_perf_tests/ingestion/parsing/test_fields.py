@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, validated
 
 pytestmark = pytest.mark.table
@@ -21,11 +21,11 @@ def a_file(column: str, *texts: str) -> str:
     return "\n".join([f"{HEADER},{column}", *rows]) + "\n"
 
 
-def value(text: str, feed: Feed, column: str = "fee") -> Any:
+def value(text: str, feed: PositionsFeed, column: str = "fee") -> Any:
     """What a cell becomes: the value of the mapped field, or the code with which its row is quarantined."""
     field = next(name for name, source in feed.columns.items() if source.from_ == column)
     result = validated(a_file(column, text), feed)
-    return codes(result)[2] if result.quarantined.height else result.positions[field].item()
+    return codes(result)[2] if result.quarantined.height else result.accepted[field].item()
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_required_amount_is_never_null_but_may_be_zero_where_the_feed_says_so(
     text = f"{HEADER}\nA1,2024-06-28,100,,0,101\n"
     assert codes(validated(text)) == {2: "E_REQUIRED"}
     zero = validated(text, a_feed({"contributions": {"from": "in", "blank": "zero"}}))
-    assert zero.positions["contributions"].item() == 0
+    assert zero.accepted["contributions"].item() == 0
 
 
 def test_a_column_that_may_be_absent_counts_as_zero_when_it_is() -> None:
     feed = a_feed({"fees": {"from": "fee", "absent": "zero"}, "account_name": {"from": "name", "absent": "zero"}})
-    position = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n", feed).positions.row(0, named=True)
+    position = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,101\n", feed).accepted.row(0, named=True)
     assert position["fees"] == Decimal(0)
     assert position["account_name"] is None
     assert value("3", feed) == Decimal(3)
@@ -128,11 +128,11 @@ def test_what_may_be_a_minus_or_a_hyphen_makes_no_amount(text: str) -> None:
 @pytest.mark.parametrize("text", ['=""00123""', "\u200b00123", "00123\ufeff", "\u00a000123\u200e"])
 def test_an_account_number_is_taken_out_of_its_wrapping_with_a_notice(text: str) -> None:
     result = validated(f'{HEADER}\n"{text}",2024-06-28,100,0,0,101\n')
-    assert (result.positions["account_id"].item(), [notice.code for notice in result.notices]) == ("00123", ["W_ID_CLEANED"])
+    assert (result.accepted["account_id"].item(), [notice.code for notice in result.notices]) == ("00123", ["W_ID_CLEANED"])
 
 
 def test_a_cell_that_is_kept_as_text_needs_no_quotes_around_it() -> None:
-    assert validated(f'{HEADER}\n="00123",2024-06-28,="100",0,0,101\n').positions["account_id"].item() == "00123"
+    assert validated(f'{HEADER}\n="00123",2024-06-28,="100",0,0,101\n').accepted["account_id"].item() == "00123"
 
 
 def test_spaces_around_an_account_number_are_no_news() -> None:
@@ -152,7 +152,7 @@ def test_a_flow_is_positive_or_the_feed_reverses_its_sign() -> None:
     def out(text: str, sign: int) -> Any:
         feed = a_feed({"distributions": {"from": "out", "sign": sign}})
         result = validated(f"{HEADER}\nA1,2024-06-28,100,0,{text},101\n", feed)
-        return codes(result).get(2) or result.positions["distributions"].item()
+        return codes(result).get(2) or result.accepted["distributions"].item()
 
     assert out("-5", 1) == "E_SIGN"
     assert out("5", 1) == Decimal(5)
@@ -362,23 +362,23 @@ amounts = st.integers(-(10**22) + 1, 10**22 - 1).map(lambda units: Decimal(units
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_from_text_to_value(given_amounts: list[Decimal]) -> None:
     result = validated(a_file("fee", *(f"{amount:f}" for amount in given_amounts)), a_feed(FEES))
-    assert result.positions["fees"].to_list() == given_amounts
+    assert result.accepted["fees"].to_list() == given_amounts
 
 
 @settings(max_examples=15)
 @given(st.lists(amounts, min_size=1, max_size=28))
 def test_money_is_exact_in_other_notation_too(given_amounts: list[Decimal]) -> None:
     american = [f"(${-amount:,f})" if amount < 0 else f"${amount:,f}" for amount in given_amounts]
-    assert validated(a_file("fee", *american), a_feed(FEES, numbers=AMERICAN)).positions["fees"].to_list() == given_amounts
+    assert validated(a_file("fee", *american), a_feed(FEES, numbers=AMERICAN)).accepted["fees"].to_list() == given_amounts
     european = [f"{amount:,f}".translate(str.maketrans(",.", ".,")) for amount in given_amounts]
-    assert validated(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).positions["fees"].to_list() == given_amounts
+    assert validated(a_file("fee", *european), a_feed(FEES, numbers=EUROPEAN)).accepted["fees"].to_list() == given_amounts
 
 
 @settings(max_examples=15)
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=28))
 def test_a_return_is_the_float_nearest_to_its_text(numbers: list[float]) -> None:
     result = validated(a_file("twr", *map(repr, numbers)), a_feed({"vendor_twrr": "twr"}, plausibility={"scale": "warn"}))
-    assert result.positions["vendor_twrr"].to_list() == numbers
+    assert result.accepted["vendor_twrr"].to_list() == numbers
 
 
 @pytest.mark.parametrize("scale", [1000, "0.01", 1_000_000])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.rows import Delivery, Validated
 from advisory_perf_tests.ingestion.scenarios import DELIVERY, HEADER, a_feed, codes, refusal, validated
 
@@ -20,7 +20,7 @@ def a_file(*fees: str) -> str:
     return "\n".join([f"{HEADER},fee", *rows]) + "\n"
 
 
-def with_fees(**changes: Any) -> Feed:
+def with_fees(**changes: Any) -> PositionsFeed:
     return a_feed({"fees": "fee"}, numbers=OPEN, **changes)
 
 
@@ -29,7 +29,7 @@ def a_file_of_days(*days: str) -> str:
 
 
 def days_of(result: Validated) -> list[date]:
-    return result.positions["as_of_date"].to_list()
+    return result.accepted["as_of_date"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def days_of(result: Validated) -> list[date]:
     ],
 )
 def test_a_whole_column_tells_its_decimal_mark(fees: tuple[str, ...], amounts: tuple[str | None, ...]) -> None:
-    found = validated(a_file(*fees), with_fees()).positions["fees"].to_list()
+    found = validated(a_file(*fees), with_fees()).accepted["fees"].to_list()
     assert found == [amount and Decimal(amount) for amount in amounts]
 
 
@@ -68,23 +68,23 @@ def test_a_column_that_can_be_read_both_ways_rejects_the_file_with_both_readings
 def test_the_point_of_a_currency_sign_tells_no_mark(text: str, amount: str) -> None:
     feed = a_feed({"fees": "fee"}, numbers=OPEN | {"currency_signs": ["Fr."]}, currency="CHF")
     assert refusal(a_file(text), feed).code == "E_NUMBER_AMBIGUOUS"
-    assert validated(a_file(text, "Fr.7,5"), feed).positions["fees"].to_list() == [Decimal(amount), Decimal("7.5")]
+    assert validated(a_file(text, "Fr.7,5"), feed).accepted["fees"].to_list() == [Decimal(amount), Decimal("7.5")]
 
 
 def test_the_feed_decides_what_a_column_leaves_open() -> None:
-    assert validated(a_file("1.234"), a_feed({"fees": "fee"})).positions["fees"].item() == Decimal("1.234")
+    assert validated(a_file("1.234"), a_feed({"fees": "fee"})).accepted["fees"].item() == Decimal("1.234")
     european = a_feed({"fees": "fee"}, numbers={"decimal_mark": ",", "grouping": "."})
-    assert validated(a_file("1.234"), european).positions["fees"].item() == Decimal(1234)
+    assert validated(a_file("1.234"), european).accepted["fees"].item() == Decimal(1234)
 
 
 def test_the_other_columns_of_the_file_decide_where_they_agree() -> None:
     text = f'{HEADER},fee\nA1,2024-06-28,"100,00",0,0,"101,50",1.234\n'
-    assert validated(text, with_fees()).positions["fees"].item() == Decimal(1234)
+    assert validated(text, with_fees()).accepted["fees"].item() == Decimal(1234)
 
 
 def test_a_column_that_tells_its_mark_keeps_it_beside_one_of_the_other() -> None:
     text = f'{HEADER},fee\nA1,2024-06-28,100.25,0,0,"101,50","1.5"\n'
-    position = validated(text, with_fees()).positions.row(0, named=True)
+    position = validated(text, with_fees()).accepted.row(0, named=True)
     amounts = [position[name] for name in ("beginning_market_value", "ending_market_value", "fees")]
     assert amounts == [Decimal("100.25"), Decimal("101.50"), Decimal("1.5")]
 
@@ -97,7 +97,7 @@ def test_columns_that_differ_decide_nothing_for_a_third() -> None:
 def test_in_a_column_of_both_notations_the_minority_is_quarantined_and_so_is_what_could_be_either() -> None:
     result = validated(a_file("1.83", "2.50", "419,22", "1,234", "7"), with_fees())
     assert codes(result) == {4: "E_NUMBER_AMBIGUOUS", 5: "E_NUMBER_AMBIGUOUS"}
-    assert result.positions["fees"].to_list() == [Decimal("1.83"), Decimal("2.50"), Decimal(7)]
+    assert result.accepted["fees"].to_list() == [Decimal("1.83"), Decimal("2.50"), Decimal(7)]
 
 
 def test_as_many_of_the_one_as_of_the_other_reject_the_file() -> None:
@@ -266,7 +266,7 @@ def test_days_in_a_later_format_beside_one_of_the_first_are_no_other_layout() ->
 def test_the_feeds_own_groups_stay_where_a_column_tells_its_mark() -> None:
     feed = a_feed({"fees": "fee"}, numbers=OPEN | {"grouping": "'"})
     result = validated(a_file("1'234.5", "1,234.5"), feed)
-    assert (result.positions["fees"].to_list(), codes(result)) == ([Decimal("1234.5")], {3: "E_NUMBER"})
+    assert (result.accepted["fees"].to_list(), codes(result)) == ([Decimal("1234.5")], {3: "E_NUMBER"})
 
 
 @pytest.mark.parametrize("numbers", [{}, OPEN], ids=["point", "auto"])
@@ -274,7 +274,7 @@ def test_a_return_is_in_no_currency(numbers: dict[str, str]) -> None:
     feed = a_feed({"fees": "fee", "vendor_twrr": "ret"}, numbers=numbers | {"currency_signs": ["$"]})
     rows = [f"A{place},2024-06-28,100,0,0,101,$1.25,{ret}" for place, ret in enumerate(["0.01", "$0.01"])]
     result = validated("\n".join([f"{HEADER},fee,ret", *rows]) + "\n", feed)
-    assert result.positions.select("account_id", "fees").rows() == [("A0", Decimal("1.25"))]
+    assert result.accepted.select("account_id", "fees").rows() == [("A0", Decimal("1.25"))]
     assert codes(result) == {3: "E_NUMBER"}
 
 

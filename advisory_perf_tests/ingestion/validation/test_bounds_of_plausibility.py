@@ -8,8 +8,8 @@ import pytest
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
-from advisory_perf.ingestion.validation.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
+from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.ingestion.validation.positions.plausibility import COMPONENTS, identity_holds, plausibility_notices, refuse_one_account
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, refusal, validated
 
 FURTHER = {name: name for name in ("income", "appreciation", "fees", "other_adjustments", "vendor_twrr", "benchmark_return")}
@@ -23,7 +23,7 @@ def a_row(number: int = 0, **changes: float | None) -> dict[str, float | None]:
     return {**row, "vendor_twrr": gain / 1000, "benchmark_return": 0.5 + number / 1000, **changes}
 
 
-def said(rows: Sequence[dict[str, Any]], feed: Feed | None = None) -> str:
+def said(rows: Sequence[dict[str, Any]], feed: PositionsFeed | None = None) -> str:
     """The code of what is said of the rows, refused or noticed; empty where nothing is."""
     frame = pl.DataFrame(rows, schema_overrides=dict.fromkeys(COMPONENTS, MONEY), strict=False)
     try:
@@ -204,7 +204,7 @@ def test_only_the_exact_identity_confirms_a_last_cell_without_a_line_end(adjustm
     content = f"{header}\nA1,2024-06-28,100,0,0,0,1,0,{adjustment},101"
     feed = a_feed({name: name for name in names})
     if is_taken:
-        assert validated(content, feed).positions.height == 1
+        assert validated(content, feed).accepted.height == 1
     else:
         assert "nothing confirms its last cell" in refusal(content, feed).sentence
 
@@ -214,7 +214,7 @@ def test_a_last_cell_is_blank_and_whole_only_where_all_others_are_blank(others: 
     rows = "\n".join(f"A{number},2024-06-28,100,0,0,101,{cell}" for number, cell in enumerate((*others, "")))
     content, feed = f"{HEADER},twrr\n{rows}", a_feed({"vendor_twrr": "twrr"})
     if is_taken:
-        assert validated(content, feed).positions.height == 3
+        assert validated(content, feed).accepted.height == 3
     else:
         assert refusal(content, feed).code == "E_TORN"
 
@@ -224,6 +224,6 @@ def test_a_last_cell_is_whole_with_what_stands_behind_the_others(last: str, *, i
     content = f"{HEADER}\nA1,2024-06-28,100,0,0,101.50 EUR\nA2,2024-06-28,100,0,0,101.40 EUR\nB1,2024-06-28,100,0,0,{last}"
     feed = a_feed(numbers={"currency_signs": ["EUR"], "trailing_minus": False}, currency="EUR")
     if is_taken:
-        assert validated(content, feed).positions.height == 3
+        assert validated(content, feed).accepted.height == 3
     else:
         assert refusal(content, feed).code == "E_TORN"

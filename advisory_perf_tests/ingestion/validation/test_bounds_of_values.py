@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import MONEY
-from advisory_perf.ingestion.validation.jumps import without_jumps
-from advisory_perf.ingestion.validation.subtotals import subtotals
+from advisory_perf.ingestion.validation.positions.jumps import without_jumps
+from advisory_perf.ingestion.validation.positions.subtotals import subtotals
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, notices, refusal, validated
 
 pytestmark = pytest.mark.table
@@ -23,9 +23,9 @@ def jumping(*rows: tuple[int, str, str, str, str], cadence: str = "daily", **pla
     amounts = {name: pl.Series([Decimal(row[place]) for row in rows], dtype=MONEY) for place, name in enumerate(MONEY_COLUMNS, start=1)}
     days = [FIRST + timedelta(days=row[0]) for row in rows]
     frame = pl.DataFrame({"account_id": ["A1"] * len(rows), "as_of_date": days, "line_number": range(len(rows))} | amounts)
-    kept, found, _ = without_jumps(frame, a_feed(cadence=cadence, plausibility=plausibility), "acme_1.csv")
-    assert kept.height + found.height == len(rows)
-    return found["line_number"].to_list()
+    screened = without_jumps(frame, a_feed(cadence=cadence, plausibility=plausibility), "acme_1.csv")
+    assert screened.good.height + screened.refused.height == len(rows)
+    return screened.refused["line_number"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_announced_sum_is_of_the_scale_of_its_column(scale: int, announced: s
     )
     value = "0.1015" if scale == 1000 else "101.50"
     result = validated(f"{HEADER}\nA1,2024-06-28,100,0,0,{value}\nSUM,{announced}\n", feed)
-    assert result.positions["ending_market_value"].to_list() == [Decimal("101.5")]
+    assert result.accepted["ending_market_value"].to_list() == [Decimal("101.5")]
     assert notices(result) == ([] if is_right else ["W_CONTROL_TOTAL"])
 
 
@@ -210,7 +210,7 @@ def half_units(column: dict[str, Any], *cells: str, **changes: Any) -> tuple[Any
     name = "emv" if "ending_market_value" in column else "twr"
     rows = [f"A{number},2024-06-28,1,0,0,{f'{cell}' if name == 'emv' else f'1,{cell}'}" for number, cell in enumerate(cells)]
     result = validated("\n".join([HEADER if name == "emv" else f"{HEADER},twr", *rows]) + "\n", feed)
-    return result.positions["vendor_value_half_unit"][0], result.positions["vendor_twrr_half_unit"][0]
+    return result.accepted["vendor_value_half_unit"][0], result.accepted["vendor_twrr_half_unit"][0]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_half_a_unit_of_rounded_money_is_that_of_its_rounding(scale: int, round_
     rows = '[{"id": "A1", "day": "2024-06-28", "bmv": 1, "in": 0, "out": 0, "emv": 1.23456789}]'
     column = {"ending_market_value": {"from": "emv", "scale": scale}}
     feed = a_feed(column, files={"patterns": ["acme_*"], "format": "json"}, numbers={"round_to": round_to})
-    assert validated(rows, feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)]
+    assert validated(rows, feed).accepted["vendor_value_half_unit"].to_list() == [Decimal(half)]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_half_a_unit_is_not_inferred_by_a_number_of_more_than_fifteen_digits_and
         f'{{"id": "A{place}", "day": "2024-06-28", "bmv": 1, "in": 0, "out": 0, "emv": {emv}}}' for place, emv in enumerate(("1.5", number))
     )
     feed = a_feed(files={"patterns": ["acme_*"], "format": "json"}, numbers={"binary_floats": "15_digits"}, plausibility={"jump": "warn"})
-    assert validated(f"[{rows}]", feed).positions["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
+    assert validated(f"[{rows}]", feed).accepted["vendor_value_half_unit"].to_list() == [Decimal(half)] * 2
 
 
 @pytest.mark.parametrize(("twins", "more"), [(3, ""), (4, " and 1 more"), (5, " and 2 more")])
@@ -309,7 +309,7 @@ def test_a_mark_stands_beside_amounts_in_its_own_unit_or_thousands_of_it(scale: 
     if amount is None:
         assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
     else:
-        assert result.positions["fees"].to_list() == [Decimal(amount)]
+        assert result.accepted["fees"].to_list() == [Decimal(amount)]
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_a_mark_of_a_minor_unit_stands_beside_thousands_of_it_too(scale: int, cu
     if amount is None:
         assert result.quarantined["code"].to_list() == ["E_CURRENCY"]
     else:
-        assert result.positions["fees"].to_list() == [Decimal(amount)]
+        assert result.accepted["fees"].to_list() == [Decimal(amount)]
 
 
 def test_a_total_of_a_portfolio_of_one_account_is_one_by_its_name_wherever_it_stands() -> None:

@@ -58,9 +58,9 @@ def test_a_return_in_basis_points_needs_the_feeds_word() -> None:
 def test_the_whole_column_tells_the_european_notation() -> None:
     content = rows_with({"account_id": f"A-{n}", **european(BASE_AMOUNTS), "vendor_twrr": "0,0098"} for n in range(2))
     result = validated(content.replace("20.000,00", "20.000"), base_feed(numbers={"decimal_mark": "auto"}))
-    assert result.positions["ending_market_value"].to_list() == [MILLION, MILLION]
-    assert result.positions["distributions"].to_list() == [Decimal(20000), Decimal(20000)]
-    assert result.positions["vendor_twrr"].to_list() == [0.0098, 0.0098]
+    assert result.accepted["ending_market_value"].to_list() == [MILLION, MILLION]
+    assert result.accepted["distributions"].to_list() == [Decimal(20000), Decimal(20000)]
+    assert result.accepted["vendor_twrr"].to_list() == [0.0098, 0.0098]
 
 
 @pytest.mark.parametrize("text", ["1.234", "1,234"])
@@ -71,7 +71,7 @@ def test_a_column_that_can_be_read_both_ways_is_refused_unless_the_feed_decides(
     assert refused.code == "E_NUMBER_AMBIGUOUS"
     assert "with a decimal point or as" in refused.sentence
     american = base_feed(numbers={"grouping": ","}, plausibility={"identity": "warn", "scale": "warn"})
-    read = validated(rows_with(rows), american).positions["fees"].to_list()
+    read = validated(rows_with(rows), american).accepted["fees"].to_list()
     assert read == [Decimal(text.replace(",", ""))] * 3
 
 
@@ -81,7 +81,7 @@ def test_the_minority_of_a_column_in_two_notations_is_quarantined() -> None:
     content = rows_with({"account_id": f"A-{number}", "fees": text} for number, text in enumerate(texts))
     result = validated(content, base_feed(numbers={"decimal_mark": "auto"}, plausibility={"identity": "warn"}))
     assert codes(result) == {4: "E_NUMBER_AMBIGUOUS"}
-    assert result.positions["fees"].to_list() == [Decimal("1.83"), Decimal("2.50")]
+    assert result.accepted["fees"].to_list() == [Decimal("1.83"), Decimal("2.50")]
 
 
 @case("num-013")
@@ -99,9 +99,9 @@ def test_what_is_no_finite_number_is_quarantined(text: str, code: str) -> None:
 def test_scientific_money_is_taken_where_it_is_whole_and_noticed() -> None:
     """1.04E+06 does not show its cents: it is whole only if the feed says that the vendor never cuts the mantissa."""
     whole = validated(base_with(ending_market_value="1.04E+06"), base_feed(numbers={"scientific": True}))
-    assert (whole.positions["ending_market_value"].item(), notices(whole)) == (MILLION, ["W_SCI_NOTATION"])
+    assert (whole.accepted["ending_market_value"].item(), notices(whole)) == (MILLION, ["W_SCI_NOTATION"])
     shown = validated(base_with(ending_market_value="1.04000000E+06"), base_feed())
-    assert (shown.positions["ending_market_value"].item(), notices(shown)) == (MILLION, ["W_SCI_NOTATION"])
+    assert (shown.accepted["ending_market_value"].item(), notices(shown)) == (MILLION, ["W_SCI_NOTATION"])
     assert the_code(base_with(ending_market_value="1.04E+06")) == "E_PRECISION"
 
 
@@ -188,8 +188,8 @@ def test_an_account_that_nobody_knows_is_not_made() -> None:
     known: dict[str, Any] = {"account_id": {"from": "Account ID", "pattern": r"^[\w-]+$"}}
     result = validated(cyrillic, base_feed(known, accounts="known"), accounts=["A-1001"])
     assert codes(result) == {2: "E_UNKNOWN_ACCOUNT"}
-    assert validated(base_with(), base_feed(known, accounts="known"), accounts=["A-1001"]).positions.height == 1
-    assert validated(cyrillic, base_feed(known), accounts=["A-1001"]).positions.height == 1, "only where the feed asks for it"
+    assert validated(base_with(), base_feed(known, accounts="known"), accounts=["A-1001"]).accepted.height == 1
+    assert validated(cyrillic, base_feed(known), accounts=["A-1001"]).accepted.height == 1, "only where the feed asks for it"
 
 
 @case("id-009")
@@ -214,7 +214,7 @@ def test_a_day_that_can_be_read_both_ways_is_refused_unless_feed_or_name_decide(
     assert the_row(content, with_formats("%m/%d/%Y"))["as_of_date"] == date(2024, 3, 4)
     named = Delivery("d1", "acme_20240403.csv", DELIVERY.received_at)
     result = validated(content, with_formats("%d/%m/%Y", "%m/%d/%Y"), named)
-    assert result.positions["as_of_date"].item() == date(2024, 4, 3)
+    assert result.accepted["as_of_date"].item() == date(2024, 4, 3)
 
 
 @case("date-002")
@@ -225,7 +225,7 @@ def test_american_dates() -> None:
 @case("date-003")
 def test_a_year_of_two_digits_is_noticed_and_near_the_arrival() -> None:
     result = validated(base_with(as_of_date="05/31/24"), with_formats("%m/%d/%y"))
-    assert (result.positions["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_TWO_DIGIT_YEAR"])
+    assert (result.accepted["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_TWO_DIGIT_YEAR"])
     assert the_code(base_with(as_of_date="05/31/30"), with_formats("%m/%d/%y")) == "E_DATE_RANGE"
 
 
@@ -250,7 +250,7 @@ def test_a_serial_number_is_a_day_where_the_feed_says_so() -> None:
 def test_a_further_format_of_the_feed_is_noticed() -> None:
     """A format that the feed does not have is E_DATE: which part is the month is the vendor's word, not the reader's."""
     result = validated(base_with(as_of_date="05-31-2024"), with_formats("%m/%d/%Y", "%m-%d-%Y"))
-    assert (result.positions["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_LAYOUT_CHANGED"])
+    assert (result.accepted["as_of_date"].item(), notices(result)) == (date(2024, 5, 31), ["W_LAYOUT_CHANGED"])
     assert the_code(base_with(as_of_date="05-31-2024"), with_formats("%m/%d/%Y")) == "E_DATE"
 
 
@@ -258,4 +258,4 @@ def test_a_further_format_of_the_feed_is_noticed() -> None:
 def test_two_values_for_one_account_and_day_are_both_quarantined() -> None:
     result = validated(rows_with([{}, {"ending_market_value": "1040000.01"}]), base_feed())
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
-    assert result.positions.is_empty()
+    assert result.accepted.is_empty()

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.rows import Validated
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, notices, refusal, validated
 from advisory_perf_tests.ingestion.workbook_files import a_book
@@ -19,12 +19,12 @@ def a_file(*lines: str) -> str:
     return "\n".join([HEADER, *ROWS, *lines]) + "\n"
 
 
-def with_trailer(on_difference: str = "reject", **changes: Any) -> Feed:
+def with_trailer(on_difference: str = "reject", **changes: Any) -> PositionsFeed:
     return a_feed(controls={**TRAILER, "on_difference": on_difference}, **changes)
 
 
 def counts(result: Validated) -> tuple[int, int, int]:
-    return result.read, result.positions.height, result.footer
+    return result.read, result.accepted.height, result.footer
 
 
 def test_a_trailer_that_agrees_is_a_footer_and_nothing_more() -> None:
@@ -88,7 +88,7 @@ def test_a_sum_is_read_in_the_notation_scale_and_sign_of_its_column() -> None:
     rows = f'{HEADER}\nA1,2024-06-28,3000000,0,"(1,000.5)",2000000\nTotal,,,,"(1,000.50)",\n'
     feed = a_feed({"distributions": {"from": "out", "sign": -1, "scale": 1000}}, numbers={"grouping": ","}, footer=TOTALS)
     result = validated(rows, feed)
-    assert result.positions["distributions"].item() == Decimal(1_000_500)
+    assert result.accepted["distributions"].item() == Decimal(1_000_500)
     assert result.notices == ()
 
 
@@ -181,6 +181,6 @@ def test_a_number_in_a_trailer_of_a_workbook_is_no_text_with_a_point_that_groups
     feed = a_feed(files={"patterns": ["a*"], "format": "excel"}, numbers={"decimal_mark": ",", "grouping": "."}, controls=controls)
     content = a_book(("Data", [HEADER.split(","), ["A1", "2024-06-28", 1, 0, 0, 1000.125], ["TRAILER", announced]]))
     if is_right:
-        assert validated(content, feed).positions["ending_market_value"].to_list() == [Decimal("1000.125")]
+        assert validated(content, feed).accepted["ending_market_value"].to_list() == [Decimal("1000.125")]
     else:
         assert "announces 1,000.38" in refusal(content, feed).sentence

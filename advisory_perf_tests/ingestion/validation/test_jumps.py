@@ -80,7 +80,7 @@ def test_the_feed_says_the_factor_and_whether_only_to_report_it() -> None:
     assert becomes(pence) == {}
     assert becomes(pence, jump_factor=100) == {2: "E_VALUE_JUMP"}
     result = validated(a_file("A1,2024-06-28,1000,0,0,1009000"), a_feed(plausibility={"jump": "warn"}))
-    assert (result.positions.height, notices(result)) == (1, ["W_VALUE_JUMP"])
+    assert (result.accepted.height, notices(result)) == (1, ["W_VALUE_JUMP"])
     reason = validated(a_file("A1,2024-06-28,1000,0,0,1009000")).quarantined["reason"].item()
     assert "line 2, column emv" in reason
     assert "plausibility: jump: warn" in reason
@@ -108,4 +108,4 @@ def test_a_unit_that_goes_wrong_on_one_day_is_found_and_no_other_day(steps: list
     ]
     result = validated(a_file(*rows))
     assert codes(result) == {wrong + 2: "E_VALUE_JUMP"}
-    assert result.positions.height == len(rows) - 1
+    assert result.accepted.height == len(rows) - 1

@@ -43,7 +43,7 @@ def written(file_format: str, names: Sequence[str], rows: Sequence[Sequence[Any]
 def ends(result: Validated) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The codes of the quarantined row, or what the position holds."""
     fields = ("account_id", "portfolio_id", "beginning_market_value", "ending_market_value", "vendor_twrr")
-    return result.quarantined["code"].to_list(), result.positions.select(fields).rows()
+    return result.quarantined["code"].to_list(), result.accepted.select(fields).rows()
 
 
 def as_columns(file_format: str, row: dict[str, Any], numbers: dict[str, Any], dtype: pa.DataType | None = None) -> Validated:

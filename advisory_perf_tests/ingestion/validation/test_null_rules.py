@@ -108,7 +108,7 @@ def test_a_type_is_named_by_sixty_characters_at_most() -> None:
 def test_what_a_delivery_lacks_is_reported_and_counts_as_the_feed_says() -> None:
     feed = a_feed({"fees": {"from": "fee", "absent": "null"}, "contributions": {"from": "in", "absent": "zero"}})
     result = validated(f"{HEADER.replace(',in', '')}\nA1,2024-06-28,100,0,101\n", feed)
-    assert result.positions.select("contributions", "fees").row(0) == (0, None)
+    assert result.accepted.select("contributions", "fees").row(0) == (0, None)
     (notice,) = result.notices
     assert (notice.code, "fees as null" in notice.sentence, "contributions as zero" in notice.sentence) == (
         "W_MISSING_OPTIONAL",

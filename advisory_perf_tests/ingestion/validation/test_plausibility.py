@@ -10,7 +10,7 @@ import pytest
 
 from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.rows import Validated
 from advisory_perf_tests.ingestion.scenarios import a_feed, codes, notices, refusal, validated
 
@@ -34,7 +34,7 @@ FIELDS = {
 MONEY = [name for name in FIELDS.values() if name not in ("Account ID", "Account Name", "As Of Date", "Benchmark", "TWRR")]
 
 
-def the_feed(**changes: Any) -> Feed:
+def the_feed(**changes: Any) -> PositionsFeed:
     return a_feed(dict(FIELDS), **{"conventions": {"flow_timing": "end_of_day", "fee_basis": "net"}, **changes})
 
 
@@ -72,7 +72,7 @@ def swapped(one: str, other: str) -> str:
 
 def test_a_delivery_that_fits_is_taken_without_a_word() -> None:
     result = validated(a_file(ROWS), the_feed())
-    assert (result.positions.height, result.notices) == (40, ())
+    assert (result.accepted.height, result.notices) == (40, ())
 
 
 SURVIVORS = {
@@ -89,7 +89,7 @@ SAME_EQUATIONS = {
 """Pairs that no equation distinguish under the feed's flow timing, but that are noticed."""
 
 
-def outcome(content: str, feed: Feed) -> Validated | DeliveryRejectedError:
+def outcome(content: str, feed: PositionsFeed) -> Validated | DeliveryRejectedError:
     try:
         return validated(content, feed)
     except DeliveryRejectedError as error:
@@ -101,14 +101,14 @@ def test_two_columns_in_each_others_place_are_never_taken_silently(pair: tuple[s
     result = outcome(swapped(*pair), the_feed())
     if pair in SURVIVORS:
         assert isinstance(result, Validated)
-        right = validated(a_file(ROWS), the_feed()).positions
+        right = validated(a_file(ROWS), the_feed()).accepted
         named = [field for field, name in FIELDS.items() if name in pair]
-        assert result.positions.drop(named).equals(right.drop(named)), SURVIVORS[pair]
-        assert result.positions.select(pl.sum_horizontal(named)).equals(right.select(pl.sum_horizontal(named)))
+        assert result.accepted.drop(named).equals(right.drop(named)), SURVIVORS[pair]
+        assert result.accepted.select(pl.sum_horizontal(named)).equals(right.select(pl.sum_horizontal(named)))
     elif isinstance(result, Validated) and pair in SAME_EQUATIONS:
         assert notices(result) == ["W_LARGE_FLOWS"], SAME_EQUATIONS[pair]
     elif isinstance(result, Validated):
-        assert result.positions.is_empty(), "every row is quarantined"
+        assert result.accepted.is_empty(), "every row is quarantined"
         assert result.quarantined.height == len(ROWS)
     else:
         assert result.code in {"E_HEADER_AMBIGUOUS", "E_SCALE_AMBIGUOUS"}
@@ -172,7 +172,7 @@ def test_an_identity_that_fails_on_more_than_every_fifth_row_rejects_the_deliver
 def test_a_feed_may_take_such_a_delivery_with_a_notice() -> None:
     rows = [a_row(number, off=1_000) for number in range(40)]
     result = validated(a_file(rows), the_feed(plausibility={"identity": "warn"}))
-    assert (result.positions.height, notices(result)) == (40, ["W_IDENTITY"])
+    assert (result.accepted.height, notices(result)) == (40, ["W_IDENTITY"])
 
 
 def test_a_sign_that_the_feed_has_wrong_is_inferred_by_the_identity() -> None:
@@ -181,7 +181,7 @@ def test_a_sign_that_the_feed_has_wrong_is_inferred_by_the_identity() -> None:
     assert refused.code == "E_SIGN"
     assert "everything holds once the sign of Fees is turned; say sign: -1 for fees in the feed" in refused.sentence
     turned = a_feed({**FIELDS, "fees": {"from": "Fees", "sign": -1}})
-    assert validated(a_file(rows), turned).positions["fees"].to_list() == [Decimal(75)] * 40
+    assert validated(a_file(rows), turned).accepted["fees"].to_list() == [Decimal(75)] * 40
 
 
 def test_a_few_rows_that_break_are_the_reconciliations_business() -> None:
@@ -190,7 +190,7 @@ def test_a_few_rows_that_break_are_the_reconciliations_business() -> None:
 
 def test_a_feed_without_every_component_is_not_asked_for_the_identity() -> None:
     feed = a_feed({name: column for name, column in FIELDS.items() if name != "fees"})
-    assert validated(a_file([a_row(number, off=1_000) for number in range(40)]), feed).positions.height == 40
+    assert validated(a_file([a_row(number, off=1_000) for number in range(40)]), feed).accepted.height == 40
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_returns_in_another_scale_than_the_feed_says_reject_the_delivery(times: 
 
 def test_one_return_in_another_scale_is_the_reconciliations_business() -> None:
     rows = [[*ROWS[0][:-1], f"{Decimal(ROWS[0][-1]) * 100:f}"], *ROWS[1:3]]
-    assert validated(a_file(rows), the_feed()).positions.height == 3
+    assert validated(a_file(rows), the_feed()).accepted.height == 3
 
 
 def test_the_feed_may_let_such_returns_pass_with_a_notice() -> None:
@@ -221,18 +221,18 @@ def test_a_unit_in_a_columns_name_needs_a_scale_in_the_feed(unit: str) -> None:
     assert refused.code == "E_SCALE_AMBIGUOUS"
     assert f"the column 'Fees {unit}' names a unit" in refused.sentence
     said = a_feed({**FIELDS, "fees": {"from": f"Fees {unit}", "scale": 1}})
-    assert validated(a_file(ROWS, header), said).positions.height == 40
+    assert validated(a_file(ROWS, header), said).accepted.height == 40
 
 
 @pytest.mark.parametrize("name", ["Fees ($)", "Fees (USD)", "Fees (net of credits)", "Fees 2000"])
 def test_a_currency_or_a_remark_in_a_columns_name_is_no_unit(name: str) -> None:
     header = [name if column == "Fees" else column for column in FIELDS.values()]
-    assert validated(a_file(ROWS, header), a_feed({**FIELDS, "fees": name})).positions.height == 40
+    assert validated(a_file(ROWS, header), a_feed({**FIELDS, "fees": name})).accepted.height == 40
 
 
 def test_a_last_row_without_a_line_end_that_does_not_fit_its_figures_was_cut() -> None:
     whole = a_file(ROWS, end="")
-    assert validated(whole, the_feed()).positions.height == 40
+    assert validated(whole, the_feed()).accepted.height == 40
     refused = refusal(whole[:-5], the_feed())
     assert refused.code == "E_TORN"
     assert "line 41 has no line end and does not fit its own figures" in refused.sentence
@@ -254,7 +254,7 @@ def test_a_funding_or_closing_day_in_the_last_row_fits_its_figures(timing: FlowT
     feed = the_feed(conventions={"flow_timing": timing.value, "fee_basis": "net"})
     refused = refusal(a_file([row], end=""), feed)
     assert "nothing confirms its last cell" in refused.sentence  # which nothing but its own digits could; the figures are fine
-    assert validated(a_file([row]), feed).positions.height == 1
+    assert validated(a_file([row]), feed).accepted.height == 1
 
 
 def test_a_last_row_without_a_line_end_that_cannot_be_read_was_cut() -> None:
@@ -278,7 +278,7 @@ def test_a_return_of_a_longer_period_contradicts_no_row(period: str, times: str)
     rows = [[*row[:-1], str(Decimal(row[-1]) * Decimal(times) / 100 + Decimal("0.11"))] for row in rows]
     source = {"from": FIELDS["vendor_twrr"], "period": period}
     found = validated(a_file(rows), a_feed({**FIELDS, "vendor_twrr": source}))
-    assert (found.positions.height, found.quarantined.height, notices(found)) == (40, 0, [])
+    assert (found.accepted.height, found.quarantined.height, notices(found)) == (40, 0, [])
 
 
 def test_a_period_is_for_the_vendors_return_only() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf_tests.ingestion.scenarios import HEADER, a_feed, codes, notices, refusal, validated
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def a_file(*rows: str, header: str = HEADER) -> str:
     return "\n".join([header, *rows]) + "\n"
 
 
-def with_signs(inflow: int, outflow: int, **changes: Any) -> Feed:
+def with_signs(inflow: int, outflow: int, **changes: Any) -> PositionsFeed:
     return a_feed({"contributions": {"from": "in", "sign": inflow}, "distributions": {"from": "out", "sign": outflow}}, **changes)
 
 
@@ -42,7 +42,7 @@ def test_a_negative_flow_goes_to_the_other_side_or_is_quarantined(signs: tuple[i
     values = {**VALUES, "-40": Decimal(-40)}
     content = a_file(*(f"A{place:03},2024-06-28,1000,{inflow},{outflow},1001" for place, (inflow, outflow) in enumerate(pairs)))
     flows = [(values[inflow] * signs[0], values[outflow] * signs[1]) for inflow, outflow in pairs]
-    positions = validated(content, with_signs(*signs, **NET)).positions
+    positions = validated(content, with_signs(*signs, **NET)).accepted
     assert positions["account_id"].to_list() == [f"A{place:03}" for place in range(len(pairs))]
     for (came, went), position in zip(flows, positions.iter_rows(named=True), strict=True):
         assert position["contributions"] == max(came, Decimal(0)) + max(-went, Decimal(0))
@@ -56,7 +56,7 @@ def test_a_negative_flow_goes_to_the_other_side_or_is_quarantined(signs: tuple[i
 def test_net_flows_are_what_they_were_to_the_last_digit(flows: list[tuple[int, int]]) -> None:
     amounts = [(Decimal(came).scaleb(-4), Decimal(went).scaleb(-4)) for came, went in flows]
     rows = [f"A{number},2024-06-28,1000,{came:f},{went:f},1001" for number, (came, went) in enumerate(amounts)]
-    positions = validated(a_file(*rows), a_feed(**NET)).positions
+    positions = validated(a_file(*rows), a_feed(**NET)).accepted
     assert [one - other for one, other in positions.select("contributions", "distributions").rows()] == [
         came - went for came, went in amounts
     ]
@@ -89,7 +89,7 @@ def test_a_column_that_is_mostly_negative_is_no_reversal(name: str) -> None:
     refused = refusal(a_file(*negative), a_feed(**NET))
     assert refused.code == "E_SIGN"
     assert f"set sign: -1 for {'contributions' if name == 'in' else 'distributions'}" in refused.sentence
-    assert validated(a_file(*negative, *positive), a_feed(**NET)).positions.height == 6
+    assert validated(a_file(*negative, *positive), a_feed(**NET)).accepted.height == 6
 
 
 def test_a_row_whose_figures_say_that_the_sign_is_the_vendors_stays_in_quarantine() -> None:
@@ -98,7 +98,7 @@ def test_a_row_whose_figures_say_that_the_sign_is_the_vendors_stays_in_quarantin
     either = "A3,2024-06-28,1000,-5,-5,1005,0,5,0,0"
     result = validated(a_file(reversal, by_sign, either, header=f"{HEADER},inc,gain,fee,other"), feed)
     assert codes(result) == {3: "E_SIGN"}, "where both signs fit, it is a reversal"
-    assert result.positions.select("contributions", "distributions").row(0) == (0, 100)
+    assert result.accepted.select("contributions", "distributions").row(0) == (0, 100)
 
 
 def test_a_reversal_that_is_netted_still_conflicts_with_the_row_that_it_reverses() -> None:
@@ -110,4 +110,4 @@ def test_a_net_flow_is_split_as_it_is_and_takes_no_such_key() -> None:
     data = a_feed().model_dump(by_alias=True)
     columns = {name: source for name, source in data["columns"].items() if name not in {"contributions", "distributions"}}
     with pytest.raises(ValueError, match="a net flow is split by its sign as it is"):
-        Feed.model_validate({**data, "columns": {**columns, "net_flow": "net"}, **NET})
+        PositionsFeed.model_validate({**data, "columns": {**columns, "net_flow": "net"}, **NET})

@@ -20,7 +20,7 @@ def a_file(*rows: str, header: str = HEADER) -> str:
 
 
 def test_a_good_row_becomes_a_position_with_its_provenance() -> None:
-    position = validated(a_file(GOOD)).positions.row(0, named=True)
+    position = validated(a_file(GOOD)).accepted.row(0, named=True)
     given = {name: value for name, value in position.items() if value is not None}
     assert given == {
         "account_id": "A1",
@@ -40,14 +40,14 @@ def test_a_good_row_becomes_a_position_with_its_provenance() -> None:
 
 def test_positions_and_quarantined_rows_keep_their_contracts() -> None:
     result = validated(a_file(GOOD, "A2", "A3,2024-06-28,x,0,0,1", "A4,never,1,0,0,1"))
-    assert schema_failures(result.positions, DELIVERED_POSITIONS).height == 0
+    assert schema_failures(result.accepted, DELIVERED_POSITIONS).height == 0
     assert schema_failures(result.quarantined, QUARANTINED_ROWS).height == 0
 
 
 def test_a_file_without_rows_is_validated_and_nothing_comes_of_it() -> None:
     result = validated(a_file())
-    assert (result.read, result.positions.height, result.quarantined.height) == (0, 0, 0)
-    assert schema_failures(result.positions, DELIVERED_POSITIONS).height == 0
+    assert (result.read, result.accepted.height, result.quarantined.height) == (0, 0, 0)
+    assert schema_failures(result.accepted, DELIVERED_POSITIONS).height == 0
     assert schema_failures(result.quarantined, QUARANTINED_ROWS).height == 0
 
 
@@ -127,7 +127,7 @@ def test_the_last_day_is_the_day_of_arrival_whatever_the_hour() -> None:
 def test_days_are_read_in_each_of_the_feeds_formats_and_no_other() -> None:
     feed = a_feed({"as_of_date": {"from": "day", "formats": ["%m/%d/%Y", "%Y%m%d"]}})
     result = validated(a_file("A1,06/07/2024,1,0,0,1", "A1,20240608,1,0,0,1", "A1,2024-06-09,1,0,0,1"), feed)
-    assert result.positions["as_of_date"].to_list() == [date(2024, 6, 7), date(2024, 6, 8)]
+    assert result.accepted["as_of_date"].to_list() == [date(2024, 6, 7), date(2024, 6, 8)]
     assert codes(result) == {4: "E_DATE"}
 
 
@@ -151,13 +151,13 @@ def test_an_account_number_is_plain_text_and_never_masked_or_mangled(account: st
     result = validated(a_file(f"{account},2024-06-28,1,0,0,1"))
     assert codes(result).get(2) == code
     if code is None:
-        assert result.positions["account_id"].item() == account
+        assert result.accepted["account_id"].item() == account
 
 
 def test_the_feed_may_say_what_its_account_numbers_look_like() -> None:
     feed = a_feed({"account_id": {"from": "id", "pattern": r"^\d{5}$"}})
     result = validated(a_file("00123,2024-06-28,1,0,0,1", "123,2024-06-28,1,0,0,1", "00124x,2024-06-28,1,0,0,1"), feed)
-    assert result.positions["account_id"].to_list() == ["00123"]
+    assert result.accepted["account_id"].to_list() == ["00123"]
     assert codes(result) == {3: "E_ID", 4: "E_ID"}
 
 
@@ -166,26 +166,26 @@ def test_a_currency_column_holds_iso_codes() -> None:
     result = validated(
         a_file(*(f"A1,2024-06-0{i},1,0,0,1,{c}" for i, c in enumerate(["EUR", "eur", "", "$"], 1)), header=f"{HEADER},ccy"), feed
     )
-    assert result.positions["currency"].to_list() == ["EUR"]
+    assert result.accepted["currency"].to_list() == ["EUR"]
     assert codes(result) == {3: "E_CURRENCY", 4: "E_REQUIRED", 5: "E_CURRENCY"}
     assert result.quarantined["severity"].to_list() == ["MEDIUM", "HIGH", "MEDIUM"]
 
 
 def test_equal_rows_are_duplicates_and_one_of_them_counts() -> None:
     result = validated(a_file(GOOD, GOOD, "A2,2024-06-28,1,0,0,1", GOOD))
-    assert (result.read, result.positions.height, result.duplicate, result.quarantined.height) == (4, 2, 2, 0)
-    assert result.positions["line_number"].to_list() == [2, 4]
+    assert (result.read, result.accepted.height, result.duplicate, result.quarantined.height) == (4, 2, 2, 0)
+    assert result.accepted["line_number"].to_list() == [2, 4]
 
 
 def test_rows_are_equal_by_what_they_say_and_not_by_how_they_are_written() -> None:
     result = validated(a_file(f"{GOOD},x", "A1 ,2024-06-28,100.00,5.0,-0,106.0000,y", header=f"{HEADER},unmapped"))
-    assert (result.positions.height, result.duplicate) == (1, 1)
+    assert (result.accepted.height, result.duplicate) == (1, 1)
 
 
 def test_different_rows_for_one_account_and_day_are_both_quarantined() -> None:
     result = validated(a_file(GOOD, "A1,2024-06-28,100,5,0,107", "A2,2024-06-28,1,0,0,1"))
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT"}
-    assert result.positions["account_id"].to_list() == ["A2"]
+    assert result.accepted["account_id"].to_list() == ["A2"]
     assert result.quarantined["reason"][0] == (
         "acme, acme_1.csv, line 2: two different rows claim the same account and day; neither is taken"
         " (A1 on 2024-06-28, which line 3 claims too)"
@@ -200,7 +200,7 @@ def test_rows_that_differ_only_in_what_one_leaves_blank_are_different() -> None:
 def test_of_two_equal_rows_and_a_different_one_all_three_are_quarantined() -> None:
     result = validated(a_file(GOOD, GOOD, "A1,2024-06-28,100,5,0,107"))
     assert codes(result) == {2: "E_KEY_CONFLICT", 3: "E_KEY_CONFLICT", 4: "E_KEY_CONFLICT"}
-    assert (result.positions.height, result.duplicate) == (0, 0)
+    assert (result.accepted.height, result.duplicate) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_row_whose_key_an_unread_row_claims_too_is_not_taken(unread: str, copi
     found = codes(result)
     assert [line for line, code in found.items() if code != "E_KEY_CONFLICT"] == [3 if first else 3 + copies]
     assert list(found) == list(range(3, 4 + copies))
-    assert result.positions["account_id"].to_list() == ["A2"]
+    assert result.accepted["account_id"].to_list() == ["A2"]
     for line, reason in result.quarantined.filter(code="E_KEY_CONFLICT").select("line_number", "reason").rows():
         assert any(f"A1 on 2024-06-28, which line {other} claims too" in reason for other in found if other != line)
 
@@ -225,13 +225,13 @@ def test_a_row_whose_key_an_unread_row_claims_too_is_not_taken(unread: str, copi
 def test_an_unread_row_without_the_key_is_no_conflict(unread: str) -> None:
     result = validated(a_file(GOOD, unread))
     assert list(codes(result)) == [3]
-    assert result.positions["account_id"].to_list() == ["A1"]
+    assert result.accepted["account_id"].to_list() == ["A1"]
 
 
 def test_footers_are_counted_and_are_no_rows() -> None:
     feed = a_feed(footer=TOTALS)
     result = validated(a_file(GOOD, "Total,,100,5,0,106", "Report generated 2024-06-30", '"Total, all accounts"'), feed)
-    assert (result.read, result.positions.height, result.footer, result.quarantined.height) == (4, 1, 3, 0)
+    assert (result.read, result.accepted.height, result.footer, result.quarantined.height) == (4, 1, 3, 0)
 
 
 def test_without_a_footer_rule_a_total_is_quarantined() -> None:
@@ -251,7 +251,7 @@ def test_without_a_footer_rule_a_total_is_quarantined() -> None:
 )
 def test_half_a_unit_of_money_is_inferred_by_the_most_decimals_in_the_column(emvs: list[str], half_unit: str) -> None:
     result = validated(a_file(*(f"A{i},2024-06-28,1,0,0,{emv}" for i, emv in enumerate(emvs))))
-    assert result.positions["vendor_value_half_unit"].to_list() == [Decimal(half_unit)] * len(emvs)
+    assert result.accepted["vendor_value_half_unit"].to_list() == [Decimal(half_unit)] * len(emvs)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_half_a_unit_of_a_return_is_a_fraction_and_null_where_no_decimals_tell_i
     feed = a_feed({"vendor_twrr": {"from": "twr", "scale": scale}})
     result = validated(a_file(*(f"A{i},2024-06-28,1,0,0,1,{twr}" for i, twr in enumerate(twrs)), header=f"{HEADER},twr"), feed)
     expected: Any = half_unit if half_unit is None else pytest.approx(half_unit, rel=1e-12)
-    assert result.positions["vendor_twrr_half_unit"].to_list() == [expected] * len(twrs)
+    assert result.accepted["vendor_twrr_half_unit"].to_list() == [expected] * len(twrs)
 
 
 def test_half_a_unit_follows_the_notation_of_the_feed() -> None:
@@ -282,5 +282,5 @@ def test_half_a_unit_follows_the_notation_of_the_feed() -> None:
     )
     rows = a_file("A1;2024-06-28;1;0;0;1.234", "A2;2024-06-28;1;0;0;(1.234,56)", header=HEADER.replace(",", ";"))
     result = validated(rows, european)
-    assert result.positions["ending_market_value"].to_list() == [Decimal(1234), Decimal("-1234.56")]
-    assert result.positions["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2
+    assert result.accepted["ending_market_value"].to_list() == [Decimal(1234), Decimal("-1234.56")]
+    assert result.accepted["vendor_value_half_unit"].to_list() == [Decimal("0.005")] * 2

@@ -19,7 +19,7 @@ def test_a_new_column_is_noticed_with_what_to_write_in_the_feed() -> None:
         "acme, acme_1.csv: the column 'Advisor Note' is new and kept in the raw rows only; "
         "if 'Advisor Note' is not wanted, add it to ignored"
     )
-    assert result.positions.height == 1
+    assert result.accepted.height == 1
 
 
 def test_a_column_that_the_feed_ignores_is_nothing_new() -> None:
@@ -30,13 +30,13 @@ def test_a_missing_column_that_may_be_is_noticed_with_what_it_counts_as() -> Non
     result = validated(f"{HEADER}\n{ROW}\n", a_feed(FEES))
     assert notices(result) == ["W_MISSING_OPTIONAL"]
     assert "Fees is missing (fees as zero); if Fees comes no more, take fees out of columns" in said(result)
-    assert result.positions["fees"].item() == 0
+    assert result.accepted["fees"].item() == 0
 
 
 def test_a_missing_column_counts_as_null_where_the_feed_says_so() -> None:
     result = validated(f"{HEADER}\n{ROW}\n", a_feed({"fees": {"from": "Fees", "absent": "null"}}))
     assert "(fees as null)" in said(result)
-    assert result.positions["fees"].item() is None
+    assert result.accepted["fees"].item() is None
 
 
 def test_a_renamed_column_is_proposed_as_a_change_of_the_feed() -> None:
@@ -45,7 +45,7 @@ def test_a_renamed_column_is_proposed_as_a_change_of_the_feed() -> None:
     for notice in result.notices:
         assert "if Fees was renamed to 'Fee', write fees: {from: 'Fee'} under columns" in notice.sentence
         assert "if 'Memo' is not wanted, add it to ignored" in notice.sentence
-    assert result.positions["fees"].item() == 0, "a proposal is never applied"
+    assert result.accepted["fees"].item() == 0, "a proposal is never applied"
 
 
 def test_a_feed_may_refuse_what_is_new() -> None:
@@ -73,7 +73,7 @@ def test_a_column_without_a_name_is_noticed_where_it_holds_values(cell: str, exp
 def test_a_file_without_rows_is_noticed_and_taken() -> None:
     result = validated(f"{HEADER}\n")
     assert notices(result) == ["W_EMPTY_FILE"]
-    assert (result.read, result.positions.height) == (0, 0)
+    assert (result.read, result.accepted.height) == (0, 0)
 
 
 def test_a_required_column_that_was_renamed_is_refused_with_the_change_that_would_take_it() -> None:

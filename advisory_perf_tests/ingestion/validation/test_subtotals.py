@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.rows import Validated
 from advisory_perf_tests.ingestion.scenarios import a_feed, notices, refusal, validated
 
@@ -21,7 +21,7 @@ Row = tuple[str, str, tuple[Decimal, ...], str, str]
 """Account, day, the four amounts, name, portfolio."""
 
 
-def the_feed(*, has_portfolio: bool = True, **changes: Any) -> Feed:
+def the_feed(*, has_portfolio: bool = True, **changes: Any) -> PositionsFeed:
     columns = {"account_name": "name", **({"portfolio_id": "pf"} if has_portfolio else {})}
     return a_feed(columns, ignored=[] if has_portfolio else ["pf"], **changes)
 
@@ -34,7 +34,7 @@ def the_sum(rows: Sequence[Row], *, account: str, name: str = "", pf: str = "") 
     return account, rows[0][1], tuple(sum(amounts, Decimal(0)) for amounts in zip(*(row[2] for row in rows), strict=True)), name, pf
 
 
-def with_mode(mode: str, **changes: Any) -> Feed:
+def with_mode(mode: str, **changes: Any) -> PositionsFeed:
     return the_feed(plausibility={"subtotals": mode}, **changes)
 
 
@@ -79,7 +79,7 @@ def test_every_subtotal_of_two_rows_or_more_is_found_and_no_account(
             rows.append(the_sum(every, account="Grand total"))
             named.add(("Grand total", day))
     result = validated(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
-    taken = {(account, day.day) for account, day in result.positions.select("account_id", "as_of_date").rows()}
+    taken = {(account, day.day) for account, day in result.accepted.select("account_id", "as_of_date").rows()}
     found = {(row[0], int(row[1][-2:])) for row in rows} - taken
     assert not any(account.startswith("A") for account, _ in found)
     assert (result.footer, result.read) == (len(found), len(rows))
@@ -100,7 +100,7 @@ def test_subtotals_above_their_rows_are_found_as_those_below_are(
         rows += [the_sum(section, account=called.format(place), pf=f"P{place}"), *section]
         totals.add(rows[-len(section) - 1][0])
     result = validated(a_file(rows), with_mode("drop", has_portfolio=has_portfolio))
-    found = {row[0] for row in rows} - set(result.positions["account_id"])
+    found = {row[0] for row in rows} - set(result.accepted["account_id"])
     assert found <= totals
     if all(len(section) > 1 for section in portfolios) and all(shows(row) >= 16 for row in rows if row[0] in totals):
         assert found == totals
@@ -112,7 +112,7 @@ def test_a_delivery_without_subtotals_raises_no_alarm(portfolios: list[list[tupl
     rows = [row for section in accounts_of(portfolios) for row in section if shows(row) >= 8]
     for mode in ("warn", "reject", "drop"):
         result = validated(a_file(rows), with_mode(mode, has_portfolio=has_portfolio))
-        assert result.positions.height == len(rows)
+        assert result.accepted.height == len(rows)
         assert "W_SUBTOTAL" not in notices(result)
 
 
@@ -139,7 +139,7 @@ COINCIDENCES: dict[str, list[Row]] = {
 @pytest.mark.parametrize(("kind", "has_portfolio"), list(product(COINCIDENCES, (True, False))))
 def test_a_coincidence_is_no_subtotal(kind: str, *, has_portfolio: bool) -> None:
     result = validated(a_file(COINCIDENCES[kind]), with_mode("reject", has_portfolio=has_portfolio))
-    assert (result.positions.height, result.notices) == (len(COINCIDENCES[kind]), ())
+    assert (result.accepted.height, result.notices) == (len(COINCIDENCES[kind]), ())
 
 
 TWO = [("A1", DAY, figures("1234567.89", 10, 0, "1234999.12"), "", "P1"), ("A2", DAY, figures("7654321.01", 0, 5, "7654999.77"), "", "P1")]
@@ -152,10 +152,10 @@ def a_total_above(rows: list[Row]) -> list[Row]:
 @pytest.mark.parametrize("rows", [[*TWO, the_sum(TWO, account="P1", pf="P1")], a_total_above(TWO)])
 def test_the_feed_says_what_becomes_of_a_subtotal(rows: list[Row]) -> None:
     warned: Validated = validated(a_file(rows), the_feed())
-    assert (warned.positions.height, notices(warned)) == (3, ["W_SUBTOTAL"])
+    assert (warned.accepted.height, notices(warned)) == (3, ["W_SUBTOTAL"])
     assert "P1 on 2024-06-28" in warned.notices[0].sentence
     dropped = validated(a_file(rows), with_mode("drop"))
-    assert (sorted(dropped.positions["account_id"]), dropped.footer, dropped.notices) == (["A1", "A2"], 1, ())
+    assert (sorted(dropped.accepted["account_id"]), dropped.footer, dropped.notices) == (["A1", "A2"], 1, ())
     refused = refusal(a_file(rows), with_mode("reject"))
     assert refused.code == "E_SUBTOTAL"
     assert "plausibility: subtotals: drop" in refused.sentence
@@ -164,7 +164,7 @@ def test_the_feed_says_what_becomes_of_a_subtotal(rows: list[Row]) -> None:
 def test_a_count_of_the_vendors_does_not_count_what_is_dropped() -> None:
     content = a_file([*TWO, the_sum(TWO, account="P1", pf="P1")]) + "ROWS 2\n"
     feed = with_mode("drop", controls={"count": r"^ROWS (\d+)"})
-    assert validated(content, feed).positions.height == 2
+    assert validated(content, feed).accepted.height == 2
 
 
 FOOTER_RULES = {"name": [{"column": "name", "starts_with": ["Total", "Sum"]}], "id": [{"column": "id", "starts_with": ["Total", "TOT"]}]}
@@ -191,7 +191,7 @@ ONE = TWO[0][2]
 def test_a_line_that_reads_as_a_position_is_no_footer(rule: str, row: Row, becomes: str) -> None:
     result = validated(a_file([*TWO, row]), the_feed(footer=FOOTER_RULES[rule]))
     is_row = becomes.startswith("row")
-    assert (result.positions.height, result.footer) == ((3, 0) if is_row else (2, 1))
+    assert (result.accepted.height, result.footer) == ((3, 0) if is_row else (2, 1))
     assert notices(result) == (["W_FOOTER_POSITION"] if becomes.endswith("notice") else [])
     assert all(f"it is taken as a {'row' if is_row else 'footer'}" in notice.sentence for notice in result.notices)
 
@@ -214,7 +214,7 @@ def test_no_account_with_a_number_of_its_own_is_swallowed(rule: str, data: st.Da
         for number, (start, figures_) in enumerate(rows)
     ]
     result = validated(a_file([*TWO, *made]), the_feed(has_portfolio=False, footer=FOOTER_RULES[rule]))
-    assert (result.positions.height, result.footer) == (2 + len(made), 0)
+    assert (result.accepted.height, result.footer) == (2 + len(made), 0)
 
 
 def test_a_row_that_a_rule_named_is_asked_for_its_account_too() -> None:
@@ -226,7 +226,7 @@ def test_a_row_that_a_rule_named_is_asked_for_its_account_too() -> None:
 def test_a_net_flow_is_summed_like_both_flows() -> None:
     data = the_feed(footer=FOOTER_RULES["name"]).model_dump(by_alias=True)
     columns = {name: source for name, source in data["columns"].items() if name not in {"contributions", "distributions"}}
-    feed = Feed.model_validate({**data, "columns": {**columns, "net_flow": "in"}})
+    feed = PositionsFeed.model_validate({**data, "columns": {**columns, "net_flow": "in"}})
     rows: list[Row] = [(*row[:2], (row[2][0], row[2][1] - row[2][2], Decimal(0), row[2][3]), *row[3:]) for row in TWO]
     assert validated(a_file([*rows, the_sum(rows, account="P1", name="Total")]), feed).footer == 1
     assert notices(validated(a_file([*rows, the_sum(rows, account="P1")]), feed)) == ["W_NEW_COLUMN", "W_SUBTOTAL"]

@@ -34,7 +34,7 @@ def test_no_month_of_an_account_is_taken_twice_and_no_row_is_lost(rows: dict[tup
         if ending == "many" or len(months[account, day[:7]]) > 1
     }
     assert codes(found) == expected
-    assert found.positions.height == len(rows) - len(expected)
+    assert found.accepted.height == len(rows) - len(expected)
 
 
 def test_the_sentence_says_which_account_and_what_to_say() -> None:
@@ -46,7 +46,7 @@ def test_the_sentence_says_which_account_and_what_to_say() -> None:
 @pytest.mark.parametrize("feed", [a_feed(), a_feed(cadence="monthly", valuations="all")], ids=["daily", "all"])
 def test_daily_feeds_and_those_that_say_all_take_every_valuation(feed: object) -> None:
     found = validated("\n".join([HEADER, *(a_row("A", day) for day in DAYS)]) + "\n", feed)  # type: ignore[arg-type]
-    assert (found.positions.height, found.quarantined.height) == (3, 0)
+    assert (found.accepted.height, found.quarantined.height) == (3, 0)
 
 
 def test_keys_that_do_not_fit_the_feed_are_refused() -> None:

@@ -168,8 +168,8 @@ def test_a_feed_that_takes_known_accounts_only_asks_the_warehouse_for_its_own(
 
 def test_rows_that_go_astray_keep_the_delivery_from_being_ingested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def losing_one(*arguments: object) -> Validated:
-        validated = validate(*arguments)  # type: ignore[arg-type]
-        return replace(validated, positions=validated.positions.head(1))
+        validated = validate(*arguments)  # type: ignore[arg-type, type-var]
+        return replace(validated, accepted=validated.accepted.head(1))
 
     monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.validate", losing_one)
     result = world.ingest("acme_1.csv", DELIVERY)

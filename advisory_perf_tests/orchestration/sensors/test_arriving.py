@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.objects import LakeFile, Listing, OddName
 from advisory_perf.orchestration.sensors.arriving import arrived, cursor_of, odd_name_alerts, seen_in
 from advisory_perf_tests.ingestion.scenarios import a_feed
@@ -13,11 +13,11 @@ FEED = a_feed()
 NOON = datetime(2025, 4, 1, 12, tzinfo=UTC)
 
 
-def feed_with(**files: object) -> Feed:
+def feed_with(**files: object) -> PositionsFeed:
     return FEED.model_copy(update={"files": FEED.files.model_copy(update=files)})
 
 
-def ready(*files: LakeFile, feed: Feed = FEED, now: datetime = NOON, seen: Mapping[str, datetime] | None = None) -> list[str]:
+def ready(*files: LakeFile, feed: PositionsFeed = FEED, now: datetime = NOON, seen: Mapping[str, datetime] | None = None) -> list[str]:
     """The names of the files that are taken, where five seconds are the installation's patience."""
     found = arrived(files, {"acme": feed}, seen=seen or {}, now=now, seconds=5)
     return [file.name for file in [*found.ready["acme"], *found.unclaimed]]

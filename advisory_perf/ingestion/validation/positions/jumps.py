@@ -12,10 +12,11 @@ from datetime import date
 import polars as pl
 
 from advisory_perf.contracts.enums import Cadence
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FLOWS
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER
+from advisory_perf.ingestion.validation.rules import Screened
 from advisory_perf.showing import quoted
 
 _BEGIN, _END = "beginning_market_value", "ending_market_value"
@@ -26,21 +27,22 @@ _ABOUT = 2.0
 _TINY = 1e-9
 
 
-def without_jumps(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[Notice]]:
-    """The rows without the jumps; those, as ``rows`` has bad rows; or all rows and a notice where the feed only wants to be inferred."""
+def without_jumps(good: pl.DataFrame, feed: PositionsFeed, file_name: str) -> Screened:
+    """The rows without the jumps, which are refused; or all rows and a notice where the feed only wants to be inferred."""
     factor = float(feed.plausibility.jump_factor)
     places = {**_between_rows(good, feed, factor), **_within_rows(good, factor)}
     if not places:
-        return good, good.clear(), []
+        return Screened(good, good.clear())
     ordered = sorted(places)
     texts = pl.DataFrame([places[place] for place in ordered], schema={"field_name": pl.String(), "text": pl.String()}, orient="row")
     found = pl.concat([good[ordered], texts], how="horizontal").with_columns(pl.lit("E_VALUE_JUMP").alias("code"))
     if feed.plausibility.jump == "warn":
         line, account, text = found.select(LINE_NUMBER, "account_id", "text").row(0)
         many = f"{feed.vendor}, {file_name}: {found.height} values jump by a unit, and no flow explains it"
-        return good, good.clear(), [Notice("W_VALUE_JUMP", f"{many}, such as that of {quoted(account)} in line {line} ({text})")]
+        notice = Notice("W_VALUE_JUMP", f"{many}, such as that of {quoted(account)} in line {line} ({text})")
+        return Screened(good, good.clear(), (notice,))
     is_jump = pl.Series(pl.repeat(value=False, n=good.height, eager=True)).scatter(ordered, values=True)
-    return good.filter(~is_jump), found, []
+    return Screened(good.filter(~is_jump), found)
 
 
 def _within_rows(good: pl.DataFrame, factor: float) -> dict[int, tuple[str, str]]:
@@ -67,7 +69,7 @@ def _is_unit(ratio: pl.Expr, factor: float) -> pl.Expr:
     return pl.any_horizontal(ratio.is_between(unit / _ABOUT, unit * _ABOUT) for unit in (factor, factor**2))
 
 
-def _between_rows(good: pl.DataFrame, feed: Feed, factor: float) -> dict[int, tuple[str, str]]:
+def _between_rows(good: pl.DataFrame, feed: PositionsFeed, factor: float) -> dict[int, tuple[str, str]]:
     if good["as_of_date"].n_unique() <= 1:
         return {}
     values = good.select("account_id", *(pl.col(name).cast(pl.Float64()).abs() for name in (_BEGIN, _END)))

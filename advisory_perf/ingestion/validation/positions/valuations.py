@@ -3,10 +3,10 @@
 import polars as pl
 
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 
 
-def with_several_valuations(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed) -> pl.Series:
+def with_several_valuations(good: pl.DataFrame, bad: pl.DataFrame, feed: PositionsFeed) -> pl.Series:
     """Which of the good rows have another day of the same account and window beside them, in a good row or in one of the bad.
 
     Nothing says which of them is the month's, nor whether the later one begins where the earlier one ends, so that neither can be

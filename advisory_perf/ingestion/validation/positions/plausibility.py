@@ -13,14 +13,11 @@ import polars as pl
 
 from advisory_perf.contracts.tolerance import CENT, TEN_BASIS_POINTS
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.fields import FLOWS, MONEY_FIELDS, NET_FLOW, RETURN_FIELDS
-from advisory_perf.feeds.sources import Source
-from advisory_perf.feeds.units import PERCENT, Unit, unit_in
-from advisory_perf.ingestion.formats.torn import TORN, is_whole, last_field
+from advisory_perf.feeds.fields import FLOWS, NET_FLOW, RETURN_FIELDS
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
-from advisory_perf.ingestion.parsing.fields import split_flows
-from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, Reading, bare, cell
+from advisory_perf.ingestion.unit_doubts import doubtful_unit
+from advisory_perf.ingestion.validation.positions.flows import split_flows
 from advisory_perf.performance.returns import with_gain_and_base
 from advisory_perf.showing import quoted
 
@@ -50,7 +47,7 @@ _LARGEST_USUAL_RETURN = 10.0
 """Returns of more than 1000 % in most rows are percent or basis points."""
 
 
-def plausibility_notices(good: pl.DataFrame, feed: Feed, file_name: str) -> list[Notice]:
+def plausibility_notices(good: pl.DataFrame, feed: PositionsFeed, file_name: str) -> list[Notice]:
     """What is implausible as notices, or DeliveryRejectedError E_SCALE_AMBIGUOUS or E_HEADER_AMBIGUOUS.
 
     ``good`` are the typed rows that have every value. A feed that does not map all components of the identity is not asked
@@ -75,40 +72,21 @@ def plausibility_notices(good: pl.DataFrame, feed: Feed, file_name: str) -> list
     return notices
 
 
-def refuse_torn(good: pl.DataFrame, bad: pl.DataFrame, feed: Feed, file_name: str) -> None:
-    """DeliveryRejectedError E_TORN where no line end closes the last row, and it cannot be read or nothing confirms its last cell."""
-    unread = bad.filter(pl.col(MARK) == TORN)
-    last = good.filter(pl.col(MARK) == TORN)
-    why = "cannot be read" if unread.height else _torn_doubt(good, last, feed) if last.height else None
-    if why is not None:
-        line = pl.concat([unread, last], how="diagonal")[LINE_NUMBER].item()
-        raise DeliveryRejectedError(
-            "E_TORN",
-            f"{feed.vendor}, {file_name}: line {line} has no line end and {why}, so the file may have been cut short; send it whole,"
-            " with a line end, or set `csv: final_newline: never` in the feed if the vendor never writes one",
-        )
-
-
-def _torn_doubt(good: pl.DataFrame, last: pl.DataFrame, feed: Feed) -> str | None:
-    """Why the last row's last cell may be a part of one: its figures contradict it, or nothing confirms it."""
-    field, has_identity = last_field(last, feed), feed.filled_fields >= set(COMPONENTS)
-    figures = _figures(last, feed) if has_identity else None
-    if figures is not None:
-        fits = figures.select(identity_holds().fill_null(value=True)).item() and not (
-            field == "vendor_twrr" and feed.has_sub_period_returns and _fitting(figures, feed) == 0
-        )
-        if not fits:
-            return "does not fit its own figures"
-    if field is None or is_whole(good, field, feed):
+def figures_say(last: pl.DataFrame, feed: PositionsFeed, field: str | None) -> bool | None:
+    """Whether the row's figures show that its cell of ``field`` is whole, or contradict it (False); None where they say nothing."""
+    if not feed.filled_fields >= set(COMPONENTS):
         return None
-    is_exact = (_surplus().abs() < _NOTHING).fill_null(value=False)
-    if figures is not None and field in {*COMPONENTS, NET_FLOW} and figures.select(is_exact).item():
-        return None
-    column = feed.columns[field].from_
-    return f"nothing confirms its last cell, {quoted(last[cell(column)].item() or '')} in {quoted(column)}"
+    figures = _figures(last, feed)
+    fits = figures.select(identity_holds().fill_null(value=True)).item() and not (
+        field == "vendor_twrr" and feed.has_sub_period_returns and _fitting(figures, feed) == 0
+    )
+    if not fits:
+        return False
+    is_exact = figures.select((_surplus().abs() < _NOTHING).fill_null(value=False)).item()
+    return True if is_exact and field in {*COMPONENTS, NET_FLOW} else None
 
 
-def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: Feed, file_name: str) -> None:
+def refuse_one_account(good: pl.DataFrame, conflicting: pl.DataFrame, feed: PositionsFeed, file_name: str) -> None:
     """DeliveryRejectedError E_HEADER_AMBIGUOUS where all rows contradict each other on one account and day.
 
     ``good`` are the rows that became positions, ``conflicting`` those that claim a key of which there is another row.
@@ -140,7 +118,7 @@ def _return_holds() -> pl.Expr:
     return (pl.col("vendor_twrr") * base - gain).abs() <= TEN_BASIS_POINTS * base.abs() + _CENT
 
 
-def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+def _flow_doubt(good: pl.DataFrame, feed: PositionsFeed) -> str | None:
     """Whether most flows exceed the value they flow into or leave behind, which both equations may allow; or None."""
     is_large = (pl.col("contributions") > pl.col("beginning_market_value")) | (pl.col("distributions") > pl.col("ending_market_value"))
     large = good.filter(is_large).height
@@ -150,7 +128,7 @@ def _flow_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
     return f"the flows in {names} exceed the market values beside them in {large} of {good.height} rows; see whether columns are swapped"
 
 
-def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
+def _identity_doubt(good: pl.DataFrame, feed: PositionsFeed) -> tuple[str, str] | None:
     """Code and reason why the columns may not be what their names say, or None."""
     if not feed.filled_fields >= set(COMPONENTS) or good.is_empty():
         return None
@@ -171,7 +149,7 @@ def _identity_doubt(good: pl.DataFrame, feed: Feed) -> tuple[str, str] | None:
     return None
 
 
-def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, str, pl.DataFrame]]:
+def _other_readings(figures: pl.DataFrame, feed: PositionsFeed) -> Iterator[tuple[str, str, pl.DataFrame]]:
     """The figures with one sign turned, or two columns in each other's place: code, what to do, and the figures so read."""
     source = {name: column.from_ for name, column in feed.columns.items()}
     has_net = NET_FLOW in feed.columns
@@ -187,16 +165,16 @@ def _other_readings(figures: pl.DataFrame, feed: Feed) -> Iterator[tuple[str, st
         yield "E_HEADER_AMBIGUOUS", remedy, _split(figures.rename({one: other, other: one}), feed)
 
 
-def _split(figures: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+def _split(figures: pl.DataFrame, feed: PositionsFeed) -> pl.DataFrame:
     return figures.with_columns(split_flows()) if NET_FLOW in feed.columns else figures
 
 
-def _figures(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+def _figures(rows: pl.DataFrame, feed: PositionsFeed) -> pl.DataFrame:
     net_flow = [NET_FLOW] if NET_FLOW in feed.columns else []
     return rows.select(pl.col(*COMPONENTS, *net_flow).cast(pl.Float64()), *(pl.col(name) for name in RETURN_FIELDS if name in feed.columns))
 
 
-def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
+def _fitting(figures: pl.DataFrame, feed: PositionsFeed) -> float:
     """The share of rows of which both equations hold, as far as they can be asked."""
     holds = identity_holds().fill_null(value=True)
     if feed.has_sub_period_returns:
@@ -213,13 +191,11 @@ def _fitting(figures: pl.DataFrame, feed: Feed) -> float:
     return share
 
 
-def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
+def _scale_doubt(good: pl.DataFrame, feed: PositionsFeed) -> str | None:
     """Why values may be printed in another scale than the feed has, or None."""
-    for name, source in feed.columns.items():
-        unit = unit_in(source.from_) if source.scale is None else None
-        if unit is None or not (name in MONEY_FIELDS or (name in RETURN_FIELDS and unit.is_rate)) or _shows_percent(good, source, unit):
-            continue
-        return _unit_doubt(source.from_, unit, name)
+    unit = doubtful_unit(good, feed)
+    if unit is not None:
+        return unit
     for name in RETURN_FIELDS:
         if name not in feed.columns:
             continue
@@ -242,31 +218,6 @@ def _scale_doubt(good: pl.DataFrame, feed: Feed) -> str | None:
     return None
 
 
-def tell_of_unit(column: str, unit: Unit, field: str, reading: Reading) -> None:
-    """E_SCALE_AMBIGUOUS, or a notice, by the feed's plausibility, where a name has a unit and the feed no scale for the field."""
-    if reading.feed.plausibility.scale == "reject":
-        raise reading.refused("E_SCALE_AMBIGUOUS", _unit_doubt(column, unit, field))
-    reading.noticed("W_SCALE", _unit_doubt(column, unit, field))
-
-
-def _unit_doubt(column: str, unit: Unit, field: str) -> str:
-    """What is said of a column whose name has a unit that the feed says nothing of."""
-    plain = "fraction" if field in RETURN_FIELDS else "1"
-    said = unit.scale if unit.is_rate == (field in RETURN_FIELDS) else plain
-    return (
-        f"the column {quoted(column)} names a unit {unit.text}, and the feed no scale for {field}; set `scale: {said}` there,"
-        f" or `scale: {plain}` if its figures are printed without it"
-    )
-
-
-def _shows_percent(good: pl.DataFrame, source: Source, unit: Unit) -> bool:
-    """Whether every cell has the percent sign of its column's name itself, so that its scale is inferred."""
-    if unit.scale != PERCENT or cell(source.from_) not in good.columns:
-        return False
-    texts = bare(pl.col(cell(source.from_))).fill_null("")
-    return bool(good.filter(texts != "").select(texts.str.contains("%", literal=True).all() & (pl.len() > 0)).item())
-
-
-def _said(feed: Feed, name: str) -> str:
+def _said(feed: PositionsFeed, name: str) -> str:
     source = feed.columns[name]
     return f"the column {quoted(source.from_)}, read as {str(source.scale or 'fraction').replace('_', ' ')},"

@@ -10,10 +10,11 @@ import polars as pl
 
 from advisory_perf.contracts.columns import MONEY_SCALE
 from advisory_perf.errors import DeliveryRejectedError
-from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER
+from advisory_perf.ingestion.validation.total_labels import TOTAL, TOTAL_LABEL
 
 _VALUES = ("beginning_market_value", "ending_market_value")
 _FURTHER = ("income", "appreciation", "fees", "other_adjustments")
@@ -25,12 +26,7 @@ _LEAST_ROWS = 2
 _UNITS = 10**MONEY_SCALE
 _LEVELS = 4
 """Subtotals of subtotals, up to a grand total."""
-_TOTAL = (
-    r"(?:sub[ -]?totals?|totals?|sums?|summe|zwischensumme|gesamt|gesamtsumme|sous-total|totaux|totale|subtotale|suma|totaal|subtotaal)"
-)
-_CALLED_TOTAL = rf"(?i)(?:^|[^a-z]){_TOTAL}(?:[^a-z]|$)"
-TOTAL_LABEL = rf"(?i)^(?:grand |overall )?{_TOTAL}[:.]?(?: (?:of |for )?[^ ]*[0-9][^ ]*)?$|[^a-z]{_TOTAL}[:.]?$"
-"""The name of a total, and not that of an account which begins with the word."""
+_CALLED_TOTAL = rf"(?i)(?:^|[^a-z]){TOTAL}(?:[^a-z]|$)"
 _SHOWN = 3
 
 
@@ -39,7 +35,7 @@ def _required(rows: pl.DataFrame) -> tuple[str, ...]:
     return (*_VALUES, *((NET_FLOW,) if NET_FLOW in rows.columns else FLOWS))
 
 
-def without_subtotals(good: pl.DataFrame, feed: Feed, file_name: str) -> tuple[pl.DataFrame, int, list[Notice]]:
+def without_subtotals(good: pl.DataFrame, feed: PositionsFeed, file_name: str) -> tuple[pl.DataFrame, int, list[Notice]]:
     """The rows as the feed wants them, how many subtotals were dropped, and a notice; E_SUBTOTAL where the feed refuses them."""
     found = subtotals(good)
     if not found.any():
