@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import SettingsError
 from advisory_perf.feeds.feed import Feed
-from advisory_perf.feeds.registry import load_feeds
+from advisory_perf.feeds.registry import FEED_MODELS, load_feeds
 from advisory_perf.lake.store import Lake
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.addresses import check_endpoint
@@ -45,8 +45,11 @@ def bytes_lock(vendor: str, sha256: str) -> str:
     return f"bytes {vendor} {sha256}"
 
 
-def open_platform(settings: Settings) -> Platform:
-    """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's."""
+def open_platform(settings: Settings, *, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Platform:
+    """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's.
+
+    ``models`` has the model of each dataset's feeds.
+    """
     if settings.warehouse_url is None:
         raise SettingsError(
             "ADVISORY_PERF_WAREHOUSE_URL is not set; set it to postgresql://…, or start with `advisory-perf dev`, which brings a server"
@@ -55,4 +58,4 @@ def open_platform(settings: Settings) -> Platform:
         check_endpoint(settings.s3_endpoint_url)
     warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
     lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    return Platform(settings, load_feeds(settings.feeds_dir), lake, warehouse, Ledger(warehouse))
+    return Platform(settings, load_feeds(settings.feeds_dir, models=models), lake, warehouse, Ledger(warehouse))

@@ -42,6 +42,12 @@ class Dataset:
     instead_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     half_units: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """ValueError where a row could be without what it is known by."""
+        needed = {*self.key, self.day, *self.figures}
+        if not needed <= {*self.required}:
+            raise ValueError(f"{self.name}: {', '.join(sorted(needed - {*self.required}))} has to be required")
+
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """What a column of a file may be mapped to: the delivered columns, and behind those they replace the fields in their place."""
@@ -63,6 +69,11 @@ class Dataset:
     def numbers(self) -> tuple[str, ...]:
         """The fields that are amounts or returns."""
         return (*self.money, *self.returns)
+
+    @cached_property
+    def free_texts(self) -> tuple[str, ...]:
+        """The fields whose texts may hold any character: names, and no identifiers or codes."""
+        return tuple(name for name in self._of_kind(Kind.TEXT) if name not in (*self.identifiers, "currency"))
 
     @cached_property
     def never_null(self) -> tuple[str, ...]:

@@ -4,9 +4,12 @@
 """
 
 import warnings
+from collections.abc import Mapping
 
 import dagster as dg
 
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import FEED_MODELS
 from advisory_perf.orchestration.assets.accounts import accounts_asset
 from advisory_perf.orchestration.assets.ingestion import ingestion_assets, ingestion_job
 from advisory_perf.orchestration.assets.pipeline import pipeline_assets, pipeline_job
@@ -24,13 +27,18 @@ from advisory_perf.platform import Platform, open_platform
 from advisory_perf.settings import Settings
 
 
-def build_definitions(settings: Settings, *, pipelines: Pipelines = PIPELINES) -> dg.Definitions:
-    """Every asset, check, job and sensor of an installation."""
+def build_definitions(
+    settings: Settings, *, pipelines: Pipelines = PIPELINES, models: Mapping[str, type[Feed]] = FEED_MODELS
+) -> dg.Definitions:
+    """Every asset, check, job and sensor of an installation.
+
+    ``models`` and ``pipelines`` say of each dataset what its feeds declare and what is done with its rows.
+    """
     with warnings.catch_warnings():
         # pinned, and covered by tests: backfill policies, column schemas, partition mappings
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _definitions(open_platform(settings), pipelines)
+        return _definitions(open_platform(settings, models=models), pipelines)
 
 
 def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:

@@ -24,8 +24,6 @@ _QUOTES = {
 _ESCAPED_OTHERWISE = r"""(?:^|["'])\\|\\(?:[^0-9A-Za-z]|$)"""
 """A backslash before what is no letter, behind a quote, or where a cell begins or ends; DOMAIN\\user has it between letters."""
 _PIECE_OF_A_NUMBER = r"""^[\s"'\u20190-9.,()%+\-eE]*(?:CR?|DR?|R)?$"""
-_FREE_TEXTS = {"account_name"}
-"""Fields whose cells may hold any character, and so the feed's own quote sign."""
 
 
 def in_doubt(raw: pl.DataFrame, text: bytes, feed: Feed) -> pl.DataFrame:
@@ -53,7 +51,7 @@ def says_its_end(text: bytes, raw: pl.DataFrame, feed: Feed) -> bool:
     if last == cell("") or not _is_read(last, feed):
         return True
     names = {name for name, source in feed.columns.items() if cell(source.from_) == last}
-    return quote != "none" and text.endswith(quote.encode()) and not names & _FREE_TEXTS
+    return quote != "none" and text.endswith(quote.encode()) and names.isdisjoint(feed.contract.free_texts)
 
 
 def _without_foreign_quotes(raw: pl.DataFrame, text: bytes, feed: Feed) -> pl.DataFrame:
