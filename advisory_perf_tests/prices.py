@@ -11,7 +11,7 @@ from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import FEED_MODELS
 from advisory_perf.ingestion.validation.rules import RowRules, Screened, refused
-from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
+from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Pipelines, Stage
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.platform import Platform
 
@@ -67,8 +67,8 @@ def series(platform: Platform, feed: PricesFeed, windows: WindowRange, inputs: I
 
 
 PRICES_PIPELINE = Pipeline(DATASET, RULES, (Stage(SERIES, (), (), series),))
-MODELS = {**FEED_MODELS, "prices": PricesFeed}
-PIPELINES_WITH_PRICES = {**PIPELINES, "prices": PRICES_PIPELINE}
+MODELS: dict[str, type[Feed]] = {**FEED_MODELS, "prices": PricesFeed}
+PIPELINES_WITH_PRICES: Pipelines = {**PIPELINES, "prices": PRICES_PIPELINE}
 
 
 def prices_as_data(**changes: Any) -> dict[str, Any]:
