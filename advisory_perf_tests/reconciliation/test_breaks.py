@@ -150,6 +150,17 @@ def test_a_break_that_a_restatement_takes_away_says_which_delivery_did_it(vendor
     assert vendor.breaks("status", "resolved_on", "resolved_by_delivery_id") == expected
 
 
+def test_the_later_of_two_breaks_that_are_read_together_is_resolved_by_its_restatement(vendor: Vendor) -> None:
+    first, good, second, restated, last = days_from(MAY, 5)
+    vendor.deliver({first: "7", good: "0", second: "7", restated: "7", last: "7"})
+    vendor.deliver({first: "7", restated: "0"}, "restated")
+    assert vendor.breaks("first_as_of_date", "status", "resolved_on", "resolved_by_delivery_id") == [
+        (first, "RESOLVED", good, f"file of {good}"),
+        (second, "RESOLVED_BY_RESTATEMENT", restated, "restated"),
+        (last, "OPEN", None, None),
+    ]
+
+
 def test_a_restatement_that_brings_the_break_back_opens_the_same_one(vendor: Vendor) -> None:
     vendor.deliver({MAY: "7"})
     before = vendor.breaks("break_id", "first_as_of_date", "status", "created_at")
