@@ -11,7 +11,7 @@ from rich.text import Text
 from advisory_perf.alerts.outbox import KeptAlert
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.contracts.enums import DeliveryStatus
-from advisory_perf.operations.health import Finding
+from advisory_perf.operations.health import HealthFinding
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
@@ -87,7 +87,7 @@ def summary(warehouse: Warehouse, handed: "Sequence[Handed]") -> Group:
     return Group(deliveries_table(handed, rates), *rejected, vendors_table(warehouse))
 
 
-def findings_table(findings: Iterable[Finding]) -> Table:
+def findings_table(findings: Iterable[HealthFinding]) -> Table:
     """One line a thing that was looked at."""
     table = titled("Doctor", ("", "what", "says"))
     for finding in findings:

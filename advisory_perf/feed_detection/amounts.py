@@ -13,7 +13,7 @@ import polars as pl
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming
 from advisory_perf.feed_detection.column_names import Name, Reading, Strength, candidates_for
 from advisory_perf.feed_detection.field_assignment import Amounts, Assigned
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.identities import BEGINNING, ENDING, FEES, Figures
 from advisory_perf.feed_detection.return_equation import SubPeriodReturns, Verdict, Witness
 from advisory_perf.feed_detection.row_keys import Keys
@@ -40,7 +40,7 @@ _LIKE_SIZED = 8
 """Returns of accounts and of their benchmark differ by less than this, scales by a hundred."""
 
 
-def conventions(verdicts: Sequence[Verdict] | None, evidence: str) -> list[Finding]:
+def conventions(verdicts: Sequence[Verdict] | None, evidence: str) -> list[KeyFinding]:
     """Flow timing and fee basis, each where everything that fits the returns agrees in it."""
     tied = [convention for verdict in verdicts or () for convention in verdict.tied]
     found = []
@@ -52,12 +52,12 @@ def conventions(verdicts: Sequence[Verdict] | None, evidence: str) -> list[Findi
         status = Status.CONFIRMED if len(ranked) == 1 else Status.UNDECIDED
         said = evidence if len(ranked) < 2 else f"{evidence}; these give the same returns"  # noqa: PLR2004 - one is inferred
         value = ranked[0] if len(ranked) == 1 else None
-        found.append(Finding(f"conventions.{key}", status, said, value, candidates=() if value else ranked or candidates))
+        found.append(KeyFinding(f"conventions.{key}", status, said, value, candidates=() if value else ranked or candidates))
     weights = tuple(dict.fromkeys(str(one.weight) for one in tied))
     if tied and all(one.weight is not None for one in tied):
         status = Status.CONFIRMED if len(weights) == 1 else Status.UNDECIDED
         value = weights[0] if len(weights) == 1 else None
-        found.append(Finding("conventions.weight", status, evidence, value, candidates=() if value else weights))
+        found.append(KeyFinding("conventions.weight", status, evidence, value, candidates=() if value else weights))
     return found
 
 
@@ -112,7 +112,7 @@ class FiguresOfFile:
     def _is_return(self, name: str) -> bool:
         return any(one.field in RETURN_FIELDS and one.strength > Strength.POSSIBLE for one in self._named[name])
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[KeyFinding]:
         """Every column of amounts and returns, and the conventions."""
         verdicts = self._inferred_by_returns()
         holding = {name: verdict for name, verdict in verdicts.items() if verdict.holds}
@@ -123,7 +123,9 @@ class FiguresOfFile:
         required = (BEGINNING, *self._amounts.flows, ENDING)
         found = [self._amount_finding(field, one) for field, one in assigned.items()]
         found += [
-            Finding(f"columns.{field}", Status.UNDECIDED, "no column of amounts is named so") for field in required if field not in assigned
+            KeyFinding(f"columns.{field}", Status.UNDECIDED, "no column of amounts is named so")
+            for field in required
+            if field not in assigned
         ]
         found += self._return_findings(ours, holding, proposed)
         required_are_inferred = all(assigned[field].column for field in required if field in assigned)
@@ -133,7 +135,7 @@ class FiguresOfFile:
             return [*found, *(self._doubted(one, [*ours], assigned) if one.key == _FEE_BASIS else one for one in inferred)]
         return [*found, *conventions(None, "no column of returns follows from the values and flows")]
 
-    def _doubted(self, found: Finding, returned: Sequence[str], assigned: Mapping[str, Assigned]) -> Finding:
+    def _doubted(self, found: KeyFinding, returned: Sequence[str], assigned: Mapping[str, Assigned]) -> KeyFinding:
         """The fee basis, left open where a return's name says the other one, or where no column of fees is in the equation."""
         said = {word for name in returned for word in re.findall("gross|net", name.lower())}
         without_fees = FEES not in assigned or assigned[FEES].column is None
@@ -172,9 +174,9 @@ class FiguresOfFile:
         witness = Witness(self._amounts.figures, self._printed(name), printed_digits(self.sample, name, self._numbers), self._compute)
         return witness.verdict(self._amounts.assignment, sides=self._amounts.identity_holds, values=bool(self._amounts.rolled))
 
-    def _amount_finding(self, field: str, one: Assigned) -> Finding:
+    def _amount_finding(self, field: str, one: Assigned) -> KeyFinding:
         if one.column is None:
-            return Finding(f"columns.{field}", one.status, one.evidence, candidates=one.candidates)
+            return KeyFinding(f"columns.{field}", one.status, one.evidence, candidates=one.candidates)
         options: dict[str, object] = {}
         evidence, status = one.evidence, one.status
         blank = blanks(self._rows, one.column, self._numbers)
@@ -189,11 +191,11 @@ class FiguresOfFile:
         if unit := self._names[one.column].unit:
             options["scale"] = Decimal(unit)
             evidence += "; the scale is the name's"
-        return Finding(f"columns.{field}", status, evidence, {"from": one.column, **options} if options else one.column)
+        return KeyFinding(f"columns.{field}", status, evidence, {"from": one.column, **options} if options else one.column)
 
     def _return_findings(
         self, ours: Mapping[str, Verdict], holding: Mapping[str, Verdict], proposed: Mapping[str, Strength]
-    ) -> list[Finding]:
+    ) -> list[KeyFinding]:
         found = []
         scale = None
         if proposed:
@@ -205,19 +207,19 @@ class FiguresOfFile:
                 if len(scales) == len(signs) == 1:
                     scale = verdict.best.scale
                     value = self._scaled(name, scale, verdict.best.sign)
-                    found.append(Finding(key, Status.CONFIRMED, evidence, value))
+                    found.append(KeyFinding(key, Status.CONFIRMED, evidence, value))
                 else:
                     ways = tuple(f"{{from: {name}, scale: {one}}}" for one in sorted(scales))
-                    found.append(Finding(key, Status.UNDECIDED, f"{evidence} under several scales", candidates=ways))
+                    found.append(KeyFinding(key, Status.UNDECIDED, f"{evidence} under several scales", candidates=ways))
             else:
                 others = ", ".join(name for name in holding if name not in proposed)
                 reason = f"{others} holds the returns of these values" if others else "the returns of several columns follow"
                 evidence = reason if holding else "its returns do not follow from values and flows under any convention"
                 either = [*holding, *proposed] if holding else [_with_period(name) for name in proposed]
-                found.append(Finding(key, Status.UNDECIDED, evidence, candidates=tuple(dict.fromkeys(either))))
+                found.append(KeyFinding(key, Status.UNDECIDED, evidence, candidates=tuple(dict.fromkeys(either))))
         return found + self._benchmark(holding, next(iter(ours), None), scale)
 
-    def _benchmark(self, holding: Mapping[str, Verdict], beside: str | None, scale: str | None) -> list[Finding]:
+    def _benchmark(self, holding: Mapping[str, Verdict], beside: str | None, scale: str | None) -> list[KeyFinding]:
         """The benchmark's returns, in the scale of the vendor's own where they are of the same size."""
         proposed = candidates_for("benchmark_return", self._named)
         if not proposed:
@@ -226,15 +228,15 @@ class FiguresOfFile:
         key = "columns.benchmark_return"
         if len(best) != 1 or proposed[best[0]] is Strength.POSSIBLE or best[0] in holding:
             evidence = "it holds the accounts' own returns" if set(best) & set(holding) else "several columns may be it"
-            return [Finding(key, Status.UNDECIDED, evidence, candidates=tuple(best))]
+            return [KeyFinding(key, Status.UNDECIDED, evidence, candidates=tuple(best))]
         sizes = [self._printed(name).abs().median() for name in (best[0], beside) if name is not None]
         theirs, own = (*sizes, None)[:2]
         alike = isinstance(theirs, float) and isinstance(own, float) and own / _LIKE_SIZED <= theirs <= own * _LIKE_SIZED and own > 0
         if scale is None or not alike:
             ways = tuple(f"{{from: {best[0]}, scale: {one}}}" for one in ("fraction", PERCENT))
-            return [Finding(key, Status.UNDECIDED, "nothing tells its scale", candidates=ways)]
+            return [KeyFinding(key, Status.UNDECIDED, "nothing tells its scale", candidates=ways)]
         evidence = f"{proposed[best[0]].name.lower()} name; of the size of {beside}, so in its scale"
-        return [Finding(key, Status.NAMED, evidence, self._scaled(best[0], scale, 1))]
+        return [KeyFinding(key, Status.NAMED, evidence, self._scaled(best[0], scale, 1))]
 
     def _scaled(self, name: str, scale: str, sign: int) -> object:
         says = scale != "fraction" or self._names[name].unit is not None

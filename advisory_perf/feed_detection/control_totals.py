@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.structure import FILE
 from advisory_perf.feed_detection.values import money
 from advisory_perf.feeds.fields import MONEY_FIELDS
@@ -38,13 +38,13 @@ class Announcements:
     numbers: Numbers
     delimiter: str
 
-    def findings(self, footer: Finding | None) -> list[Finding]:
+    def findings(self, footer: KeyFinding | None) -> list[KeyFinding]:
         """The control figures, and the footer rules, of which one whose line is the rows' sums says so."""
         found = [] if footer is None else [self._with_totals(footer)]
         controls = self._controls([rule for one in found if isinstance(one.value, list) for rule in one.value if "totals" in rule])
         if controls:
             evidence = "the figures below the rows are their number and sums"
-            found.append(Finding("controls", Status.CONFIRMED, evidence, controls))
+            found.append(KeyFinding("controls", Status.CONFIRMED, evidence, controls))
         return found
 
     @cached_property
@@ -68,7 +68,7 @@ class Announcements:
             return []
         return [(r"(\d+)", lambda text: text == str(count)), (f"({self._any_number})", partial(self._is, Decimal(count)))]
 
-    def _with_totals(self, footer: Finding) -> Finding:
+    def _with_totals(self, footer: KeyFinding) -> KeyFinding:
         rules = [dict(rule) for rule in footer.value] if isinstance(footer.value, list) else []
         for rule in rules:
             if all(self._is_totals(line) for line in self._named(rule)) and self._named(rule):
@@ -156,7 +156,7 @@ class Announcements:
         return pl.Series(self._texts(self.rows), dtype=pl.String())
 
 
-def amounts_of(findings: Sequence[Finding]) -> dict[str, Source]:
+def amounts_of(findings: Sequence[KeyFinding]) -> dict[str, Source]:
     """The columns of amounts that findings fill in."""
     values = {one.key.removeprefix("columns."): one.value for one in findings if one.is_settled and one.key.startswith("columns.")}
     return {

@@ -18,7 +18,7 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class KeyFinding:
     """One key of the feed (``currency``, ``columns.income``), its value as YAML has it, and the evidence in words."""
 
     key: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from advisory_perf.feed_detection.column_names import Reading, Strength, candidates_for
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.feed_detection.values import day_formats, share
 from advisory_perf.feeds.sources import Source
@@ -31,7 +31,7 @@ class Labels:
     certain: Mapping[str, str]
     possible: Mapping[str, str]
 
-    def applied(self, found: Finding) -> Finding:
+    def applied(self, found: KeyFinding) -> KeyFinding:
         """The finding of a column with ``fill: down``, where the column is one of labels."""
         if found.value is None or not found.key.startswith("columns."):
             return found

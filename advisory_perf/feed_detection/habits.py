@@ -16,7 +16,7 @@ import polars as pl
 from advisory_perf.contracts.currencies import MINOR_UNITS
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.feed_detection.control_totals import amounts_of
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.identities import BEGINNING, COEFFICIENT, ENDING, LEAST_WITNESSES
 from advisory_perf.feed_detection.row_keys import Keys
 from advisory_perf.feed_detection.structure import FILE, Table
@@ -39,7 +39,7 @@ class Habits:
 
     table: Table
     keys: Keys
-    settled: Mapping[str, Finding]
+    settled: Mapping[str, KeyFinding]
     numbers: Numbers
 
     @cached_property
@@ -70,7 +70,7 @@ class Habits:
             (pl.col(f"{ENDING}:before") != pl.col(f"{BEGINNING}:before")).alias("could_fail"),
         )
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[KeyFinding]:
         """What the rows show, and what they only raise."""
         yield from self._minor_units()
         yield from self._open_end()
@@ -80,7 +80,7 @@ class Habits:
             yield from self._subtotals()
             yield from self._valuations()
 
-    def _minor_units(self) -> Iterator[Finding]:
+    def _minor_units(self) -> Iterator[KeyFinding]:
         """``minor_units: accept`` where currencies are minor units, unless the names of columns say so too."""
         column = self.settled.get("columns.currency")
         constant = self.settled.get("currency")
@@ -91,19 +91,19 @@ class Habits:
         named = ", ".join(f"{unit} is a part of {MINOR_UNITS[unit].major}" for unit in units[:_SHOWN])
         if any(isinstance(one.value, Mapping) and "scale" in one.value for one in self.settled.values() if _field(one) in COEFFICIENT):
             doubt = f"{named}, and columns name a unit too, so that amounts might be converted twice; set one of both"
-            yield Finding("minor_units", Status.UNDECIDED, doubt, candidates=("accept", "reject"))
+            yield KeyFinding("minor_units", Status.UNDECIDED, doubt, candidates=("accept", "reject"))
         else:
-            yield Finding("minor_units", Status.NAMED, f"{named}; the amounts are converted exactly", "accept")
+            yield KeyFinding("minor_units", Status.NAMED, f"{named}; the amounts are converted exactly", "accept")
 
-    def _open_end(self) -> Iterator[Finding]:
+    def _open_end(self) -> Iterator[KeyFinding]:
         """A question where a file ends without a line end and its last cell is a text, which may be half of one."""
         last = self.table.headers[-1]
         texts = [one for one in self.settled.values() if _field(one) in _TEXTS and _column(one) == last]
         if self.table.ends_open and texts:
             evidence = f"a file ends without a line end, so that its last {last} may be cut; set it if the vendor ends no file with one"
-            yield Finding("files.csv.final_newline", Status.UNDECIDED, evidence, candidates=("never", "optional"))
+            yield KeyFinding("files.csv.final_newline", Status.UNDECIDED, evidence, candidates=("never", "optional"))
 
-    def _weekends(self) -> Iterator[Finding]:
+    def _weekends(self) -> Iterator[KeyFinding]:
         """``weekends: true`` where a daily feed has every Saturday and Sunday between its first day and its last."""
         cadence, day = self.settled.get("cadence"), self.keys.day
         if day is None or cadence is None or cadence.value != Cadence.DAILY.value:
@@ -112,9 +112,9 @@ class Habits:
         due = [one for one in _days_between(days[0], days[-1]) if one.isoweekday() in {_SATURDAY, _SUNDAY}] if days else []
         if len(due) >= _LEAST_WEEKEND_DAYS and set(due) <= set(days):
             evidence = f"all {len(due)} Saturdays and Sundays from {days[0]} to {days[-1]} have rows"
-            yield Finding("weekends", Status.CONFIRMED, evidence, value=True)
+            yield KeyFinding("weekends", Status.CONFIRMED, evidence, value=True)
 
-    def _negative_flows(self) -> Iterator[Finding]:
+    def _negative_flows(self) -> Iterator[KeyFinding]:
         """``negative_flows: net`` where the identity holds on every row with a negative flow as it is printed, and on none turned."""
         rows = self._positions
         flows = [name for name in FLOWS if name in rows.columns]
@@ -133,12 +133,12 @@ class Habits:
             evidence = (
                 f"{suspects.height} rows have a negative flow ({lines}), and the identity holds on each of them only as it is printed"
             )
-            yield Finding("negative_flows", Status.CONFIRMED, evidence, "net")
+            yield KeyFinding("negative_flows", Status.CONFIRMED, evidence, "net")
         else:
             evidence = f"{suspects.height} rows have a negative flow ({lines}), and nothing confirms that it reverses an earlier one"
-            yield Finding("negative_flows", Status.UNDECIDED, evidence, candidates=("quarantine", "net"))
+            yield KeyFinding("negative_flows", Status.UNDECIDED, evidence, candidates=("quarantine", "net"))
 
-    def _subtotals(self) -> Iterator[Finding]:
+    def _subtotals(self) -> Iterator[KeyFinding]:
         """``plausibility: subtotals: drop`` where rows that sum others are called totals; a question where they are not."""
         rows = self._positions
         needed = {BEGINNING, ENDING, *((NET_FLOW,) if NET_FLOW in rows.columns else FLOWS)}
@@ -149,12 +149,12 @@ class Habits:
             return
         lines = f"{found.height} rows are exactly the sum of others ({_lines(found)})"
         if called_totals(found).all():
-            yield Finding("plausibility", Status.CONFIRMED, f"{lines} and are called totals", {"subtotals": "drop"})
+            yield KeyFinding("plausibility", Status.CONFIRMED, f"{lines} and are called totals", {"subtotals": "drop"})
         else:
             evidence = f"{lines}; drop them if they are no accounts"
-            yield Finding("plausibility.subtotals", Status.UNDECIDED, evidence, candidates=("drop", "warn", "reject"))
+            yield KeyFinding("plausibility.subtotals", Status.UNDECIDED, evidence, candidates=("drop", "warn", "reject"))
 
-    def _valuations(self) -> Iterator[Finding]:
+    def _valuations(self) -> Iterator[KeyFinding]:
         """``valuations: all`` where a monthly feed has several days a month and values roll from each to the next."""
         cadence, rolls = self.settled.get("cadence"), self._rolls
         if rolls.is_empty() or cadence is None or cadence.value != Cadence.MONTHLY.value:
@@ -168,12 +168,12 @@ class Habits:
         rolling = telling["rolls"].sum()
         many = f"{within.height} valuations follow another one of their account in the same month ({_lines(within)})"
         if telling.height >= LEAST_WITNESSES and rolling == telling.height:
-            yield Finding("valuations", Status.CONFIRMED, f"{many}, and each begins with the value that the other one ended with", "all")
+            yield KeyFinding("valuations", Status.CONFIRMED, f"{many}, and each begins with the value that the other one ended with", "all")
         else:
             evidence = f"{many}, of which {rolling} begin with the value that the other one ended with"
-            yield Finding("valuations", Status.UNDECIDED, evidence, candidates=("all", "one_per_window"))
+            yield KeyFinding("valuations", Status.UNDECIDED, evidence, candidates=("all", "one_per_window"))
 
-    def with_case(self, found: Finding) -> tuple[Finding, ...]:
+    def with_case(self, found: KeyFinding) -> tuple[KeyFinding, ...]:
         """The finding of the account number with ``case``, where accounts differ by case only; a question where nothing tells."""
         rows = self._positions
         if found.key != "columns.account_id" or not found.is_settled or rows.is_empty():
@@ -203,7 +203,7 @@ class Habits:
             case = "upper" if uppers >= 0.5 else "lower"  # noqa: PLR2004 - as most are written
             return (replace(found, evidence=f"{found.evidence}; {why}", value={**options, "case": case}),)
         why = f"accounts such as {names} differ by case only, and nothing tells whether they are one"
-        return (found, Finding("columns.account_id.case", Status.UNDECIDED, why, candidates=("upper", "lower", "keep")))
+        return (found, KeyFinding("columns.account_id.case", Status.UNDECIDED, why, candidates=("upper", "lower", "keep")))
 
 
 def _each(twins: pl.DataFrame, same_day: pl.DataFrame) -> bool:
@@ -229,15 +229,15 @@ def _lines(rows: pl.DataFrame) -> str:
     return f"line {shown}" if rows.height == 1 else f"lines {shown}{' and others' if rows.height > _SHOWN else ''}"
 
 
-def _field(found: Finding) -> str:
+def _field(found: KeyFinding) -> str:
     return found.key.removeprefix("columns.")
 
 
-def _column(found: Finding) -> str:
+def _column(found: KeyFinding) -> str:
     return str(found.value["from"]) if isinstance(found.value, Mapping) else str(found.value)
 
 
-def habits_of(table: Table, keys: Keys, findings: Sequence[Finding], numbers: Numbers) -> tuple[Finding, ...]:
+def habits_of(table: Table, keys: Keys, findings: Sequence[KeyFinding], numbers: Numbers) -> tuple[KeyFinding, ...]:
     """The findings with the habits that the rows show besides."""
     habits = Habits(table, keys, {one.key: one for one in findings if one.is_settled}, numbers)
     return (*(more for one in findings for more in habits.with_case(one)), *habits.findings())

@@ -14,7 +14,7 @@ from advisory_perf.feed_detection.amounts import FiguresOfFile, conventions
 from advisory_perf.feed_detection.column_names import Reading, candidates_for, name_of, readings
 from advisory_perf.feed_detection.control_totals import Announcements, amounts_of
 from advisory_perf.feed_detection.file_names import vendor_of
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.groups import with_labels
 from advisory_perf.feed_detection.habits import habits_of
 from advisory_perf.feed_detection.identities import COEFFICIENT
@@ -31,7 +31,7 @@ class Proposal:
     """What is proposed for files. ``unmapped`` are their columns that no key takes; ``sampled`` of ``rows`` rows were computed with."""
 
     file_names: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[KeyFinding, ...]
     unmapped: tuple[str, ...]
     rows: int
     sampled: int
@@ -94,39 +94,39 @@ def _holds_numbers(column: pl.Series) -> bool:
     return looks_numeric(column) and not held(column).is_empty()
 
 
-def _file_findings(table: Table, vendor: str | None, further: dict[str, str]) -> list[Finding]:
+def _file_findings(table: Table, vendor: str | None, further: dict[str, str]) -> list[KeyFinding]:
     said = Status.CONFIRMED if vendor else Status.NAMED
     findings = [
-        Finding("vendor", said, "as said" if vendor else "from the file's name", vendor or vendor_of(table.file_name)),
-        Finding(
+        KeyFinding("vendor", said, "as said" if vendor else "from the file's name", vendor or vendor_of(table.file_name)),
+        KeyFinding(
             "title", Status.NAMED, "for people", f"{(vendor or vendor_of(table.file_name)).replace('_', ' ')}, {table.files['format']}"
         ),
     ]
     inferred = [pattern for pattern in table.files["patterns"] if re.search("[A-Za-z].*[.]", pattern)]
     files = {key: value for key, value in table.files.items() if key != "patterns" or inferred} | further
-    findings.append(Finding("files", Status.CONFIRMED, "from the bytes and names", files))
+    findings.append(KeyFinding("files", Status.CONFIRMED, "from the bytes and names", files))
     if not inferred:
         nothing = "the name is only a date, and would claim the files of every vendor"
-        findings.append(Finding("files.patterns", Status.UNDECIDED, nothing, candidates=tuple(table.files["patterns"])))
+        findings.append(KeyFinding("files.patterns", Status.UNDECIDED, nothing, candidates=tuple(table.files["patterns"])))
     if table.encodings:
         findings.append(
-            Finding("files.csv.encoding", Status.UNDECIDED, "not UTF-8, and no byte tells which of these", candidates=table.encodings)
+            KeyFinding("files.csv.encoding", Status.UNDECIDED, "not UTF-8, and no byte tells which of these", candidates=table.encodings)
         )
     return findings
 
 
-def _number_findings(marks: Notation) -> list[Finding]:
+def _number_findings(marks: Notation) -> list[KeyFinding]:
     if marks.candidates:
-        return [Finding("numbers", Status.UNDECIDED, "the marks in numbers can be read in several ways", candidates=marks.candidates)]
-    return [Finding("numbers", Status.CONFIRMED, "explains every number of the file", dict(marks.inferred))] if marks.inferred else []
+        return [KeyFinding("numbers", Status.UNDECIDED, "the marks in numbers can be read in several ways", candidates=marks.candidates)]
+    return [KeyFinding("numbers", Status.CONFIRMED, "explains every number of the file", dict(marks.inferred))] if marks.inferred else []
 
 
-def _unread(named: Mapping[str, Sequence[Reading]]) -> list[Finding]:
+def _unread(named: Mapping[str, Sequence[Reading]]) -> list[KeyFinding]:
     """What is left open where numbers cannot be read."""
     fields = [*COEFFICIENT, *RETURN_FIELDS]
     open_fields = {field: candidates_for(field, named) for field in fields if candidates_for(field, named) or field in REQUIRED_FIELDS}
     reason = "the notation of numbers is not inferred"
     return [
-        *(Finding(f"columns.{field}", Status.UNDECIDED, reason, candidates=tuple(found)) for field, found in open_fields.items()),
+        *(KeyFinding(f"columns.{field}", Status.UNDECIDED, reason, candidates=tuple(found)) for field, found in open_fields.items()),
         *conventions(None, reason),
     ]

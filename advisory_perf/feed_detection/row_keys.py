@@ -16,7 +16,7 @@ import polars as pl
 from advisory_perf.contracts.currencies import ACTIVE, MINOR_UNITS, SIGNS, WITHDRAWN
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.feed_detection.column_names import CURRENCIES, Reading, Strength, candidates_for, name_of
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.feed_detection.values import are_midnights_of_utc, day_formats, days, held, instant_format, looks_numeric, share
 from advisory_perf.feeds.date_formats import has_time_zone
@@ -44,10 +44,10 @@ class Keys:
     rows: pl.DataFrame
     day: pl.Series | None
     account: pl.Series | None
-    findings: tuple[Finding, ...]
+    findings: tuple[KeyFinding, ...]
     not_footers: pl.DataFrame
     footers: pl.DataFrame
-    footer: Finding | None = None
+    footer: KeyFinding | None = None
     time_zone: str | None = None
 
     @property
@@ -86,7 +86,7 @@ def _one_of(passing: dict[str, Strength]) -> tuple[str, ...]:
     return tuple(column for column, strength in passing.items() if strength == max(passing.values()))
 
 
-def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Finding:
+def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> KeyFinding:
     key, proposed = "columns.as_of_date", candidates_for("as_of_date", named)
     inferred = {column: day_formats(table.raw[cell(column)]) for column in proposed}
     passing = {
@@ -103,27 +103,27 @@ def _date_finding(table: Table, named: Mapping[str, Sequence[Reading]]) -> Findi
         evidence = (
             f"{proposed[column].name.lower()} name; every instant is a midnight of UTC, so that it is the day that it is written with"
         )
-        return Finding(key, Status.CONFIRMED, evidence, {"from": column, "formats": [instants[column]]})
+        return KeyFinding(key, Status.CONFIRMED, evidence, {"from": column, "formats": [instants[column]]})
     if not best and instants:
         evidence = "instants are days only somewhere; say where the vendor's day is, such as files: {time_zone: America/New_York}"
-        return Finding(
+        return KeyFinding(
             key, Status.UNDECIDED, evidence, candidates=tuple(f"{{from: {one}, formats: [{form!r}]}}" for one, form in instants.items())
         )
     if len(best) != 1 or proposed[best[0]] is Strength.POSSIBLE:
         evidence = "several columns of dates are named so" if len(best) > 1 else "no column that is surely named so holds dates"
-        return Finding(key, Status.UNDECIDED, evidence, candidates=tuple(proposed))
+        return KeyFinding(key, Status.UNDECIDED, evidence, candidates=tuple(proposed))
     (column,) = best
     if inferred[column].rivals:
         rivals = tuple(f"{{from: {column}, formats: [{form!r}]}}" for forms in inferred[column].rivals for form in forms)
-        return Finding(key, Status.UNDECIDED, "dates can be read in several ways", candidates=rivals)
+        return KeyFinding(key, Status.UNDECIDED, "dates can be read in several ways", candidates=rivals)
     formats = list(inferred[column].formats)
     value = column if formats == ["%Y-%m-%d"] else {"from": column, "formats": formats}
     read = days(table.raw, column, formats)
     evidence = f"{proposed[column].name.lower()} name; {read.count()} of {read.len()} lines are dates, and in one way only"
-    return Finding(key, Status.CONFIRMED, evidence, value)
+    return KeyFinding(key, Status.CONFIRMED, evidence, value)
 
 
-def _account_finding(rows: pl.DataFrame, day: pl.Series | None, named: Mapping[str, Sequence[Reading]]) -> Finding:
+def _account_finding(rows: pl.DataFrame, day: pl.Series | None, named: Mapping[str, Sequence[Reading]]) -> KeyFinding:
     key, proposed = "columns.account_id", candidates_for("account_id", named)
     pattern = Source.model_fields["pattern"].default
     uniqueness: dict[str, float] = {}
@@ -137,15 +137,15 @@ def _account_finding(rows: pl.DataFrame, day: pl.Series | None, named: Mapping[s
     best = _one_of(passing)
     if len(best) != 1 or proposed[best[0]] is Strength.POSSIBLE:
         evidence = "several columns are named so" if len(best) > 1 else "no column that is named so holds one account number a row and day"
-        return Finding(key, Status.UNDECIDED, evidence, candidates=tuple(best or proposed))
+        return KeyFinding(key, Status.UNDECIDED, evidence, candidates=tuple(best or proposed))
     (column,) = best
     count = rows[cell(column)].n_unique()
     once = f", once a day on {uniqueness[column]:.1%} of {rows.height} rows" if day is not None else ""
     status = Status.CONFIRMED if day is not None else Status.UNCONFIRMED
-    return Finding(key, status, f"{proposed[column].name.lower()} name; {count} account numbers{once}", column)
+    return KeyFinding(key, status, f"{proposed[column].name.lower()} name; {count} account numbers{once}", column)
 
 
-def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame]:
+def _footer(table: Table, read: pl.Series) -> tuple[KeyFinding | None, pl.DataFrame]:
     """The lines without a date at the end, or that begin like a total: as rules by the words they begin with, and themselves."""
     raw = table.raw
     last = dict(raw.filter(read.is_not_null()).group_by(FILE).agg(pl.col(LINE_NUMBER).max()).iter_rows())
@@ -176,34 +176,37 @@ def _footer(table: Table, read: pl.Series) -> tuple[Finding | None, pl.DataFrame
         return None, lines
     value = [{"column": column, "starts_with": starts} for column, starts in rules.items() if starts]
     evidence = "lines without a date at the end, or that begin like a total" + (f"; {unclear} more begin like no footer" if unclear else "")
-    return Finding("footer", Status.CONFIRMED, evidence, value), lines
+    return KeyFinding("footer", Status.CONFIRMED, evidence, value), lines
 
 
-def _period(day: pl.Series | None) -> list[Finding]:
+def _period(day: pl.Series | None) -> list[KeyFinding]:
     """Cadence and first window."""
     if day is None or day.is_empty():
         nothing = "the dates are not inferred"
-        return [Finding(key, Status.UNDECIDED, nothing, candidates=options) for key, options in _PERIOD_KEYS.items()]
+        return [KeyFinding(key, Status.UNDECIDED, nothing, candidates=options) for key, options in _PERIOD_KEYS.items()]
     found = sorted(day.unique().to_list())
     first = found[0].replace(day=1)
-    window = Finding("first_window", Status.CONFIRMED, f"the earliest date is {found[0]}; earlier ones would be E_DATE_RANGE", first)
+    window = KeyFinding("first_window", Status.CONFIRMED, f"the earliest date is {found[0]}; earlier ones would be E_DATE_RANGE", first)
     ends = all(_is_month_end(one) for one in found)
     if len(found) == 1:
         options = (Cadence.MONTHLY.value, Cadence.DAILY.value) if ends else (Cadence.DAILY.value, Cadence.MONTHLY.value)
-        return [Finding("cadence", Status.UNDECIDED, f"the only date is {found[0]}", candidates=options), window]
+        return [KeyFinding("cadence", Status.UNDECIDED, f"the only date is {found[0]}", candidates=options), window]
     steps = sorted(later - earlier for earlier, later in pairwise(found))
     if ends and len({(one.year, one.month) for one in found}) == len(found):
-        return [Finding("cadence", Status.CONFIRMED, f"{len(found)} dates, each the only one and the end of its month", "monthly"), window]
+        return [
+            KeyFinding("cadence", Status.CONFIRMED, f"{len(found)} dates, each the only one and the end of its month", "monthly"),
+            window,
+        ]
     if _is_monthly_with_others(day):
         evidence = f"{len(found)} dates, of which one is the end of each month and has nearly all rows"
-        return [Finding("cadence", Status.CONFIRMED, evidence, "monthly"), window]
+        return [KeyFinding("cadence", Status.CONFIRMED, evidence, "monthly"), window]
     if steps[len(steps) // 2] <= _LONGEST_STEP:
         return [
-            Finding("cadence", Status.CONFIRMED, f"{len(found)} dates, mostly {steps[len(steps) // 2].days} day apart", "daily"),
+            KeyFinding("cadence", Status.CONFIRMED, f"{len(found)} dates, mostly {steps[len(steps) // 2].days} day apart", "daily"),
             window,
         ]
     return [
-        Finding("cadence", Status.UNDECIDED, f"{len(found)} dates, neither days nor month ends", candidates=("daily", "monthly")),
+        KeyFinding("cadence", Status.UNDECIDED, f"{len(found)} dates, neither days nor month ends", candidates=("daily", "monthly")),
         window,
     ]
 
@@ -225,28 +228,28 @@ def _is_month_end(day: date) -> bool:
     return following.month != day.month
 
 
-def currency(table: Table, named: Mapping[str, Sequence[Reading]], signs: Iterable[str], taken: set[str]) -> Finding:
+def currency(table: Table, named: Mapping[str, Sequence[Reading]], signs: Iterable[str], taken: set[str]) -> KeyFinding:
     """The currency by a column of codes, or by the words of the file; a sign alone is several currencies'."""
     columns = [column for column in candidates_for("currency", named) if column not in taken]
     codes = {column: share(held(table.raw[cell(column)]).is_in(_CODES)) for column in columns}
     best = [column for column, part in codes.items() if part >= _NEARLY_ALL]
     if len(best) == 1:
-        return Finding("columns.currency", Status.CONFIRMED, f"{codes[best[0]]:.1%} of its texts are codes", best[0])
+        return KeyFinding("columns.currency", Status.CONFIRMED, f"{codes[best[0]]:.1%} of its texts are codes", best[0])
     if len(best) > 1:
-        return Finding("columns.currency", Status.UNDECIDED, "several columns hold codes", candidates=tuple(best))
+        return KeyFinding("columns.currency", Status.UNDECIDED, "several columns hold codes", candidates=tuple(best))
     pattern = rf"\b(?:in|currency|ccy)\b\W{{0,3}}({'|'.join(sorted(CURRENCIES))})\b"
     said = {found.upper() for text in table.preamble for found in re.findall(pattern, text, re.IGNORECASE)}
     said |= {found for text in table.preamble for found in re.findall(_MINOR_UNIT, text)}
     said |= {name.currency for header in table.headers if (name := name_of(header)).currency}
     if len(said) == 1:
-        return Finding("currency", Status.CONFIRMED, "said above the header or in it", said.pop())
+        return KeyFinding("currency", Status.CONFIRMED, "said above the header or in it", said.pop())
     ranked = tuple(sorted(said)) or tuple(code for sign in signs for code in SIGNS.get(sign, ()))
     nothing = "no column, word or sign of the file says it; add the line currency: with the vendor's code, such as currency: USD"
     several = "the file's signs and words leave several; add the line currency: with the right one"
-    return Finding("currency", Status.UNDECIDED, several if ranked else nothing, candidates=ranked)
+    return KeyFinding("currency", Status.UNDECIDED, several if ranked else nothing, candidates=ranked)
 
 
-def texts(rows: pl.DataFrame, account: pl.Series | None, named: Mapping[str, Sequence[Reading]], taken: set[str]) -> list[Finding]:
+def texts(rows: pl.DataFrame, account: pl.Series | None, named: Mapping[str, Sequence[Reading]], taken: set[str]) -> list[KeyFinding]:
     """Names and numbers of whom an account belongs to: one for each account, and never amounts."""
     findings = []
     for field in ("account_name", "portfolio_id", "client_id"):
@@ -255,10 +258,10 @@ def texts(rows: pl.DataFrame, account: pl.Series | None, named: Mapping[str, Seq
         best = _one_of(passing)
         if len(best) == 1:
             evidence = f"{passing[best[0]].name.lower()} name; one text for each account"
-            findings.append(Finding(f"columns.{field}", Status.NAMED, evidence, best[0]))
+            findings.append(KeyFinding(f"columns.{field}", Status.NAMED, evidence, best[0]))
         elif proposed:
             evidence = "several columns are named so" if best else "does not hold one text for each account"
-            findings.append(Finding(f"columns.{field}", Status.UNDECIDED, evidence, candidates=tuple(best or proposed)))
+            findings.append(KeyFinding(f"columns.{field}", Status.UNDECIDED, evidence, candidates=tuple(best or proposed)))
     return findings
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import yaml
 
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.proposal import Proposal
 from advisory_perf.feeds.fields import FIELDS
 
@@ -22,7 +22,7 @@ _SHOWN_CANDIDATES, _SHOWN_FILES = 6, 3
 
 def as_yaml(proposal: Proposal) -> str:
     """The feed file. It is a valid feed when the proposal is complete; ``feeds check`` names what is missing otherwise."""
-    sections: dict[str, list[Finding]] = {key: [] for key in _ORDER}
+    sections: dict[str, list[KeyFinding]] = {key: [] for key in _ORDER}
     for one in proposal.findings:
         sections[one.key.split(".")[0]].append(one)
     files = ", ".join(map(_one_line, proposal.file_names[:_SHOWN_FILES])) + (", …" if len(proposal.file_names) > _SHOWN_FILES else "")
@@ -43,12 +43,12 @@ def as_yaml(proposal: Proposal) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _last(one: Finding) -> str:
+def _last(one: KeyFinding) -> str:
     """The key below its section, such as ``income`` or ``account_id.case``."""
     return one.key.partition(".")[2]
 
 
-def _lines(key: str, one: Finding) -> Iterable[str]:
+def _lines(key: str, one: KeyFinding) -> Iterable[str]:
     evidence = f"{one.status.value}: {one.evidence}" if one.status is not Status.UNDECIDED else one.evidence
     if one.value is None:
         shown = ", ".join(map(_one_line, one.candidates[:_SHOWN_CANDIDATES])) or "none in the file"

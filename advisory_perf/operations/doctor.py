@@ -11,7 +11,15 @@ from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.lake.store import INCOMING, Lake
 from advisory_perf.operations.access_health import privacy_health, roles_health
 from advisory_perf.operations.daemon_health import daemon_health
-from advisory_perf.operations.health import Finding, alerts_health, lake_health, ledger_health, partition_health, reported, warehouse_health
+from advisory_perf.operations.health import (
+    HealthFinding,
+    alerts_health,
+    lake_health,
+    ledger_health,
+    partition_health,
+    reported,
+    warehouse_health,
+)
 from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.sensors.pulse import heartbeat_path
 from advisory_perf.platform import open_platform
@@ -21,7 +29,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role, address_of
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[HealthFinding]:
     """Findings on feeds, lake, warehouse, schema, partitions, ledger, alerts and what runs by itself."""
     findings = _feeds(settings)
     try:
@@ -39,11 +47,11 @@ def examine(settings: Settings) -> list[Finding]:
                 findings += alerts_health(Outbox(platform.warehouse), url=settings.alerts_url, least=Severity(settings.alerts_severity))
             findings += reported("daemon", partial(_runs_by_itself, installation, platform.lake, is_embedded=settings.dagster_url is None))
     except AdvisoryPerfError as error:
-        findings.append(Finding("installation", is_good=False, says=str(error)))
+        findings.append(HealthFinding("installation", is_good=False, says=str(error)))
     return findings
 
 
-def _runs_by_itself(installation: Installation, lake: Lake, *, is_embedded: bool) -> list[Finding]:
+def _runs_by_itself(installation: Installation, lake: Lake, *, is_embedded: bool) -> list[HealthFinding]:
     with installation.instance() as instance:
         heartbeat = heartbeat_path(installation.settings)
         return daemon_health(instance, heartbeat, waiting=_waiting(lake), is_embedded=is_embedded, now=right_now())
@@ -56,9 +64,9 @@ def _waiting(lake: Lake) -> int:
         return 0
 
 
-def _feeds(settings: Settings) -> list[Finding]:
+def _feeds(settings: Settings) -> list[HealthFinding]:
     try:
         feeds = load_feeds(settings.feeds_dir)
     except AdvisoryPerfError as error:
-        return [Finding("feeds", is_good=False, says=str(error))]
-    return [Finding("feeds", is_good=True, says=f"{len(feeds)} valid: {', '.join(feeds)}")]
+        return [HealthFinding("feeds", is_good=False, says=str(error))]
+    return [HealthFinding("feeds", is_good=True, says=f"{len(feeds)} valid: {', '.join(feeds)}")]

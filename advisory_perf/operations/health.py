@@ -91,7 +91,7 @@ _IN_DOUBT: LiteralString = "SELECT DISTINCT vendor, delivery_id FROM ingestion_w
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing that was looked at: what, whether it is as it should be, and a sentence for a person."""
 
     subject: str
@@ -99,30 +99,30 @@ class Finding:
     says: str
 
 
-def lake_health(lake: Lake) -> list[Finding]:
+def lake_health(lake: Lake) -> list[HealthFinding]:
     """Whether the lake can be written, listed, read and cleared; leaves nothing behind where all four go."""
     path = f"{_PROBES}/{uuid4().hex}"
     content = path.encode()
 
-    def write() -> list[Finding]:
+    def write() -> list[HealthFinding]:
         lake.write(path, content)
-        return [Finding("lake: write", is_good=True, says=f"the lake {lake.address} takes objects")]
+        return [HealthFinding("lake: write", is_good=True, says=f"the lake {lake.address} takes objects")]
 
-    def listing() -> list[Finding]:
+    def listing() -> list[HealthFinding]:
         is_good = path in [file.path for file in lake.files(f"{_PROBES}/")]
         says = "what was written is listed" if is_good else f"{path} was written but is not listed; use another store"
-        return [Finding("lake: list", is_good=is_good, says=says)]
+        return [HealthFinding("lake: list", is_good=is_good, says=says)]
 
-    def read() -> list[Finding]:
+    def read() -> list[HealthFinding]:
         is_good = lake.read(path) == content
         says = "what was written reads back" if is_good else f"{path} reads back other bytes; use another store"
-        return [Finding("lake: read", is_good=is_good, says=says)]
+        return [HealthFinding("lake: read", is_good=is_good, says=says)]
 
-    def delete() -> list[Finding]:
+    def delete() -> list[HealthFinding]:
         lake.delete([path])
         is_good = not lake.exists(path)
         says = "what was written can be deleted" if is_good else f"{path} stays when deleted; give the right to delete"
-        return [Finding("lake: delete", is_good=is_good, says=says)]
+        return [HealthFinding("lake: delete", is_good=is_good, says=says)]
 
     written = reported("lake: write", write)
     if not all(finding.is_good for finding in written):
@@ -130,7 +130,7 @@ def lake_health(lake: Lake) -> list[Finding]:
     return [*written, *reported("lake: list", listing), *reported("lake: read", read), *reported("lake: delete", delete)]
 
 
-def warehouse_health(warehouse: Warehouse) -> list[Finding]:
+def warehouse_health(warehouse: Warehouse) -> list[HealthFinding]:
     """Whether the warehouse answers, is recent enough, and has every migration."""
     reached = reported("warehouse", partial(_server, warehouse))
     if not reached[0].is_good:
@@ -138,7 +138,7 @@ def warehouse_health(warehouse: Warehouse) -> list[Finding]:
     return [*reached, *reported("warehouse: schema", partial(_schema, warehouse))]
 
 
-def partition_health(warehouse: Warehouse) -> list[Finding]:
+def partition_health(warehouse: Warehouse) -> list[HealthFinding]:
     """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
     findings = []
     for table in (one.name for one in reversed(PUBLISHED)):
@@ -148,13 +148,13 @@ def partition_health(warehouse: Warehouse) -> list[Finding]:
     return findings
 
 
-def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
+def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[HealthFinding]:
     """Whether deliveries are stuck or have lost rows, and whether the ledger knows the delivery of every published row.
 
     Failed ones are named in a good finding: they are a vendor's incident, which the platform has dealt with.
     """
 
-    def look() -> list[Finding]:
+    def look() -> list[HealthFinding]:
         with warehouse.connect() as connection:
             (now,) = connection.execute("SELECT now()").fetchone() or (None,)
         entries = ledger.entries()
@@ -170,33 +170,33 @@ def ledger_health(warehouse: Warehouse, ledger: Ledger) -> list[Finding]:
     return reported("ledger", look)
 
 
-def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[Finding]:
+def alerts_health(outbox: Outbox, *, url: str | None, least: Severity) -> list[HealthFinding]:
     """Whether a channel is set and takes what is sent, how many alerts wait and since when, and how many incidents are open."""
 
-    def look() -> list[Finding]:
+    def look() -> list[HealthFinding]:
         (now, open_alerts) = (datetime.now(UTC), outbox.alerts(only_open=True))
         says = f"{len(open_alerts):,} open: {_some([alert.subject for alert in open_alerts])}" if open_alerts else "nothing is open"
-        return [_waiting(outbox.waiting(least), now, has_channel=url is not None), Finding("alerts: open", is_good=True, says=says)]
+        return [_waiting(outbox.waiting(least), now, has_channel=url is not None), HealthFinding("alerts: open", is_good=True, says=says)]
 
-    def channel() -> list[Finding]:
+    def channel() -> list[HealthFinding]:
         says = "no channel is set, so that alerts are only kept in the table alerts; set ADVISORY_PERF_ALERTS_URL"
-        return [Finding("alerts: channel", is_good=True, says=f"they are sent to {channel_of(url).place}" if url else says)]
+        return [HealthFinding("alerts: channel", is_good=True, says=f"they are sent to {channel_of(url).place}" if url else says)]
 
     return [*reported("alerts: channel", channel), *reported("alerts", look)]
 
 
-def reported(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+def reported(subject: str, look: Callable[[], list[HealthFinding]]) -> list[HealthFinding]:
     """What the look finds; where it raises, the error as a finding."""
     try:
         return look()
     except AdvisoryPerfError as error:
-        return [Finding(subject, is_good=False, says=str(error))]
+        return [HealthFinding(subject, is_good=False, says=str(error))]
     except Exception as error:  # noqa: BLE001 - whatever stops one look must not stop the others, and is shown
         says = f"this cannot be looked at ({type(error).__name__}: {error}); see that the settings name what exists"
-        return [Finding(subject, is_good=False, says=says)]
+        return [HealthFinding(subject, is_good=False, says=says)]
 
 
-def _server(warehouse: Warehouse) -> list[Finding]:
+def _server(warehouse: Warehouse) -> list[HealthFinding]:
     with warehouse.connect() as connection:
         version = connection.info.server_version
     shown = f"{version // 10_000}.{version % 10_000}"
@@ -204,18 +204,18 @@ def _server(warehouse: Warehouse) -> list[Finding]:
     says = f"the warehouse at {warehouse.place} answers, PostgreSQL {shown}"
     if not is_good:
         says = f"the warehouse at {warehouse.place} is PostgreSQL {shown}; upgrade it to {OLDEST_SERVER} or later"
-    return [Finding("warehouse", is_good=is_good, says=says)]
+    return [HealthFinding("warehouse", is_good=is_good, says=says)]
 
 
-def _schema(warehouse: Warehouse) -> list[Finding]:
+def _schema(warehouse: Warehouse) -> list[HealthFinding]:
     pending = pending_migrations(warehouse.url)
     says = "every migration is applied"
     if pending:
         says = f"the schema lacks {', '.join(pending)}; run `advisory-perf migrate`"
-    return [Finding("warehouse: schema", is_good=not pending, says=says)]
+    return [HealthFinding("warehouse: schema", is_good=not pending, says=says)]
 
 
-def _partitions(warehouse: Warehouse, table: str) -> list[Finding]:
+def _partitions(warehouse: Warehouse, table: str) -> list[HealthFinding]:
     subject = f"partitions: {table}"
     with warehouse.connect() as connection:
         default = connection.execute(_DEFAULT_PARTITION, [table]).fetchone()
@@ -247,10 +247,10 @@ def _partitions(warehouse: Warehouse, table: str) -> list[Finding]:
         )
     else:
         says = f"rows from {first} to {last}, each in the partition of its month" if first and last else "no rows yet"
-    return [Finding(subject, is_good=not (strays or detached or lost), says=says)]
+    return [HealthFinding(subject, is_good=not (strays or detached or lost), says=says)]
 
 
-def _indexes(warehouse: Warehouse) -> list[Finding]:
+def _indexes(warehouse: Warehouse) -> list[HealthFinding]:
     with warehouse.connect() as connection:
         invalid = connection.execute(_INVALID_INDEXES).fetchall()
     findings = []
@@ -258,99 +258,99 @@ def _indexes(warehouse: Warehouse) -> list[Finding]:
         remedy = f"run REINDEX INDEX {index}"
         if is_partitioned:
             remedy = f"create it on each partition of {table} that lacks it and attach it there to {index}"
-        findings.append(Finding("indexes", is_good=False, says=f"the index {index} of {table} is not valid; {remedy}"))
-    return findings or [Finding("indexes", is_good=True, says="every index is valid")]
+        findings.append(HealthFinding("indexes", is_good=False, says=f"the index {index} of {table} is not valid; {remedy}"))
+    return findings or [HealthFinding("indexes", is_good=True, says="every index is valid")]
 
 
-def _constraints(warehouse: Warehouse) -> list[Finding]:
+def _constraints(warehouse: Warehouse) -> list[HealthFinding]:
     with warehouse.connect() as connection:
         unchecked = connection.execute(_UNCHECKED_CONSTRAINTS).fetchall()
     return [
-        Finding(
+        HealthFinding(
             "constraints",
             is_good=False,
             says=f"{rule} of {table} was never checked on its rows; run ALTER TABLE {table} VALIDATE CONSTRAINT {rule}",
         )
         for rule, table in unchecked
-    ] or [Finding("constraints", is_good=True, says="every foreign key and check holds")]
+    ] or [HealthFinding("constraints", is_good=True, says="every foreign key and check holds")]
 
 
-def _waiting(waiting: Waiting, now: datetime, *, has_channel: bool) -> Finding:
+def _waiting(waiting: Waiting, now: datetime, *, has_channel: bool) -> HealthFinding:
     subject = "alerts: waiting"
     if not waiting.count or waiting.since is None:
-        return Finding(subject, is_good=True, says="none waits to be sent")
+        return HealthFinding(subject, is_good=True, says="none waits to be sent")
     says = f"{waiting.count:,} to be sent, the oldest since {waiting.since:%Y-%m-%d %H:%M} UTC"
     if waiting.last_error is not None:
         says += f"; the last attempt failed: {waiting.last_error}; they are tried again until they are taken"
     elif has_channel and now - waiting.since > PATIENCE:
         says += "; nobody tries to, so start the daemon"
     else:
-        return Finding(subject, is_good=True, says=says)
-    return Finding(subject, is_good=not has_channel, says=says)
+        return HealthFinding(subject, is_good=True, says=says)
+    return HealthFinding(subject, is_good=not has_channel, says=says)
 
 
-def _stuck(entries: Sequence[LedgerEntry], now: datetime, status: DeliveryStatus) -> Finding:
+def _stuck(entries: Sequence[LedgerEntry], now: datetime, status: DeliveryStatus) -> HealthFinding:
     under_way = [entry for entry in entries if entry.status == status]
     stuck = [entry for entry in under_way if now - (entry.processing_start_time or entry.received_at) > PATIENCE]
     subject = f"ledger: {status}"
     if not stuck:
-        return Finding(subject, is_good=True, says=f"no delivery has been {status} for more than an hour")
+        return HealthFinding(subject, is_good=True, says=f"no delivery has been {status} for more than an hour")
     remedy = "start the daemon, or launch their ingestion again"
     if status is DeliveryStatus.PROCESSING:
         remedy = "they have been ingested and wait for their pipeline, so start the daemon or materialise the pipeline"
     says = f"{_deliveries(stuck)} {status} for more than an hour; {remedy}"
-    return Finding(subject, is_good=False, says=says)
+    return HealthFinding(subject, is_good=False, says=says)
 
 
-def _failed(entries: Sequence[LedgerEntry]) -> Finding:
+def _failed(entries: Sequence[LedgerEntry]) -> HealthFinding:
     failed = [entry for entry in entries if entry.status == DeliveryStatus.FAILED]
     if not failed:
-        return Finding("ledger: FAILED", is_good=True, says="no delivery was rejected")
+        return HealthFinding("ledger: FAILED", is_good=True, says="no delivery was rejected")
     says = f"{_deliveries(failed)} rejected; the reason lies beside each in error/ of the lake"
-    return Finding("ledger: FAILED", is_good=True, says=says)
+    return HealthFinding("ledger: FAILED", is_good=True, says=says)
 
 
-def _conservation(entries: Sequence[LedgerEntry]) -> Finding:
+def _conservation(entries: Sequence[LedgerEntry]) -> HealthFinding:
     subject = "ledger: rows"
     leaking = [entry for entry in entries if entry.records_read != _accounted(entry)]
     if not leaking:
         says = f"of {len(entries):,} deliveries every row read is accepted, quarantined, duplicate or footer"
-        return Finding(subject, is_good=True, says=says)
+        return HealthFinding(subject, is_good=True, says=says)
     worst = leaking[0]
     says = (
         f"{_deliveries(leaking)} without an account of every row (of {worst.delivery_id} {worst.records_read:,} rows "
         f"were read and {_accounted(worst):,} are accounted for); ingest them again"
     )
-    return Finding(subject, is_good=False, says=says)
+    return HealthFinding(subject, is_good=False, says=says)
 
 
-def _orphans(warehouse: Warehouse) -> Finding:
+def _orphans(warehouse: Warehouse) -> HealthFinding:
     """Rows of days that a pipeline has still to compute are none: its next run settles whose they are."""
     subject = "ledger: published rows"
     with warehouse.connect() as connection:
         found = connection.execute(_ORPHANS).fetchall()
     if not found:
-        return Finding(subject, is_good=True, says="the ledger knows the delivery of every published row")
+        return HealthFinding(subject, is_good=True, says="the ledger knows the delivery of every published row")
     names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id, _ in found])
     says = (
         f"{sum(count for *_, count in found):,} published rows are of deliveries that the ledger does not know ({names}), and the next run "
         "of their pipeline would withdraw them; put the files, which lie in archive/ of the lake, into incoming/ again"
     )
-    return Finding(subject, is_good=False, says=says)
+    return HealthFinding(subject, is_good=False, says=says)
 
 
-def _in_doubt(warehouse: Warehouse) -> Finding:
+def _in_doubt(warehouse: Warehouse) -> HealthFinding:
     """An ingestion that has begun to write and does not end keeps its pipeline from what it may read."""
     subject = "ledger: ingestions"
     with warehouse.connect() as connection:
         found = connection.execute(_IN_DOUBT, [PATIENCE]).fetchall()
     if not found:
-        return Finding(subject, is_good=True, says="no ingestion has been writing for more than an hour")
+        return HealthFinding(subject, is_good=True, says="no ingestion has been writing for more than an hour")
     names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id in found])
     says = (
         f"the rows of {names} are in doubt, since an ingestion began to write them more than an hour ago and has not ended, or not well; "
     )
-    return Finding(subject, is_good=False, says=says + "start the daemon, which ingests them again before their pipeline goes on")
+    return HealthFinding(subject, is_good=False, says=says + "start the daemon, which ingests them again before their pipeline goes on")
 
 
 def _accounted(entry: LedgerEntry) -> int:

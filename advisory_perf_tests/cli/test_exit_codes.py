@@ -14,7 +14,7 @@ from dagster_postgres.utils import DagsterPostgresException
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import ChannelError, SettingsError
-from advisory_perf.operations.health import Finding
+from advisory_perf.operations.health import HealthFinding
 from advisory_perf.orchestration.jobs.upkeep import Removed
 from advisory_perf.runtime.in_process import LocalRuns, _Failure
 from advisory_perf.runtime.installation import Installation
@@ -227,7 +227,7 @@ def test_a_warehouse_that_does_not_answer_ends_each_command_with_1_and_one_sente
 
 def test_the_doctor_ends_with_1_where_anything_is_wrong_and_with_0_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     for goods, code in (([True, True], 0), ([True, False], 1), ([False, True], 1)):
-        findings = [Finding(f"part {place}", is_good=is_good, says="so it is") for place, is_good in enumerate(goods)]
+        findings = [HealthFinding(f"part {place}", is_good=is_good, says="so it is") for place, is_good in enumerate(goods)]
         monkeypatch.setattr("advisory_perf.operations.doctor.examine", lambda _settings, findings=findings: findings)
         outcome = in_process("doctor")
         assert (outcome.code, outcome.err, outcome.out.count("WRONG")) == (code, "", code)

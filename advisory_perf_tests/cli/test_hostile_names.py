@@ -17,7 +17,7 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.cli.break_tables import breaks_table
 from advisory_perf.cli.quarantine_tables import quarantine_table
 from advisory_perf.cli.tables import alerts_table, findings_table, summary
-from advisory_perf.operations.health import Finding
+from advisory_perf.operations.health import HealthFinding
 from advisory_perf.orchestration.metadata import cases_table, range_metadata
 from advisory_perf.runtime.in_process import Handed
 from advisory_perf.showing import shown
@@ -79,7 +79,7 @@ def test_every_list_draws_the_names_as_they_are(world: World) -> None:
     assert_inert(drawn(breaks_table(warehouse, EVERYTHING)), holds=0)
     assert_inert(drawn(alerts_table(Outbox(warehouse).alerts(only_open=True))), holds=len(NAMES))
     assert_inert(drawn(summary(warehouse, handed)), holds=len(NAMES))
-    assert_inert(drawn(findings_table(Finding(name, is_good=False, says=name) for name in NAMES)), holds=len(NAMES))
+    assert_inert(drawn(findings_table(HealthFinding(name, is_good=False, says=name) for name in NAMES)), holds=len(NAMES))
 
 
 def test_previews_load_no_picture_and_draw_no_markup(world: World) -> None:

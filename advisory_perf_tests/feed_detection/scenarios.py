@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import Cadence, FlowTiming
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.proposal import Proposal, propose
 from advisory_perf.feed_detection.yaml import as_yaml
 from advisory_perf.feeds.fields import MONEY_FIELDS, RETURN_FIELDS
@@ -128,7 +128,7 @@ def renamed(**names: str) -> dict[str, str]:
     return {**NAMES, **names}
 
 
-def finding(proposal: Proposal, key: str) -> Finding:
+def finding(proposal: Proposal, key: str) -> KeyFinding:
     """The one finding of a key."""
     (found,) = [one for one in proposal.findings if one.key == key]
     return found

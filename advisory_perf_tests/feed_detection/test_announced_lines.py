@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.feed_detection.control_totals import Announcements
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.structure import FILE
 from advisory_perf.feeds.sources import Numbers, Source
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MISFIT, cell
@@ -31,7 +31,7 @@ def rows_of(height: int, **changed: str) -> pl.DataFrame:
     return a_table(rows)
 
 
-def found(rows: pl.DataFrame, *lines: str, footer: Finding | None = None, wide: tuple[str, str, str] | None = None) -> list[Finding]:
+def found(rows: pl.DataFrame, *lines: str, footer: KeyFinding | None = None, wide: tuple[str, str, str] | None = None) -> list[KeyFinding]:
     below: list[tuple[str | None, str, str, str]] = [(line, "", "", "") for line in lines]
     if wide is not None:
         below.append((None, *wide))
@@ -97,7 +97,7 @@ def test_a_column_with_a_cell_that_is_no_amount_has_no_sum() -> None:
     ],
 )
 def test_a_row_of_totals_is_the_sum_of_two_columns_at_least_and_nothing_else_in_any(wide: tuple[str, str, str], *, is_total: bool) -> None:
-    footer = Finding("footer", Status.CONFIRMED, "", [{"column": "id", "starts_with": ["Total"]}])
+    footer = KeyFinding("footer", Status.CONFIRMED, "", [{"column": "id", "starts_with": ["Total"]}])
     (inferred,) = [one for one in found(rows_of(4), footer=footer, wide=wide) if one.key == "footer"]
     assert inferred.value == [{"column": "id", "starts_with": ["Total"], **({"totals": True} if is_total else {})}]
 

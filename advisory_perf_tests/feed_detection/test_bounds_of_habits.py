@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.habits import habits_of
 from advisory_perf.feed_detection.row_keys import Keys
 from advisory_perf.feed_detection.structure import FILE, Table
@@ -27,7 +27,7 @@ Row = tuple[str, str, int, int, int, int, int]
 
 def findings(
     rows: Sequence[Row], *, cadence: str = "daily", further: Mapping[str, object] | None = None, ends_open: bool = False
-) -> dict[str, Finding]:
+) -> dict[str, KeyFinding]:
     raw = pl.DataFrame(
         {
             LINE_NUMBER: range(2, len(rows) + 2),
@@ -39,13 +39,13 @@ def findings(
     day = pl.Series([date.fromisoformat(row[1]) for row in rows])
     account = pl.Series([row[0] for row in rows])
     settled = {"cadence": cadence, "columns.account_id": "id", **{f"columns.{field}": name for field, name in NAMES.items()}}
-    given = [Finding(key, Status.CONFIRMED, "", value) for key, value in {**settled, **(further or {})}.items() if value is not None]
+    given = [KeyFinding(key, Status.CONFIRMED, "", value) for key, value in {**settled, **(further or {})}.items() if value is not None]
     keys = Keys(raw, day, account, (), raw.clear(), raw.clear())
     found = habits_of(Table("a.csv", raw, {}, ends_open=ends_open), keys, given, Numbers())
     return {one.key: one for one in found if one not in given}
 
 
-def value_of(found: Mapping[str, Finding], key: str) -> object:
+def value_of(found: Mapping[str, KeyFinding], key: str) -> object:
     """What is filled in for a key, ``"asked"`` where it is left to a person, or None."""
     one = found.get(key)
     return None if one is None else one.value if one.is_settled else "asked"

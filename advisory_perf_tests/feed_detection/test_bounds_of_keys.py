@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.feed_detection.column_names import readings
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.row_keys import Keys, currency, tell_keys, texts
 from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.ingestion.raw_frame import LINE_NUMBER, MARK, MISFIT, cell
@@ -31,7 +31,7 @@ def keys_of(columns: Mapping[str, Sequence[str | None]], *, misfits: Sequence[st
     return tell_keys(a_table(columns, misfits=misfits), {name: readings(name) for name in columns})
 
 
-def inferred(keys: Keys, key: str) -> Finding:
+def inferred(keys: Keys, key: str) -> KeyFinding:
     (found,) = [one for one in keys.findings if one.key == key]
     return found
 
@@ -177,7 +177,7 @@ def test_a_currency_is_said_once_by_a_column_above_the_header_or_in_it() -> None
     assert currency_of(None, "A report within the USD zone of 4711") == ("currency", None, ())
 
 
-def whose(column: str, accounts: Sequence[str], given: Sequence[str | None]) -> Finding | None:
+def whose(column: str, accounts: Sequence[str], given: Sequence[str | None]) -> KeyFinding | None:
     table = a_table({column: given})
     return next(iter(texts(table.raw, pl.Series(accounts), {column: readings(column)}, set())), None)
 

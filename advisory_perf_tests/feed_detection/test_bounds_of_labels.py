@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.feed_detection.column_names import readings
-from advisory_perf.feed_detection.findings import Finding, Status
+from advisory_perf.feed_detection.findings import KeyFinding, Status
 from advisory_perf.feed_detection.groups import Labels, with_labels
 from advisory_perf.feed_detection.structure import FILE, Table
 from advisory_perf.ingestion.raw_frame import MISFIT, cell
@@ -116,9 +116,9 @@ def test_a_currency_is_a_label_of_its_account_only(currencies: list[str], accoun
 
 def test_a_label_that_is_only_possible_is_proposed_as_a_comment() -> None:
     labels = labels_of(in_portfolios("P1", "", "P2", "", accounts=["A1", "A2", "A3", "A4"]))
-    found = labels.applied(Finding("columns.portfolio_id", Status.NAMED, "name", "Portfolio ID"))
+    found = labels.applied(KeyFinding("columns.portfolio_id", Status.NAMED, "name", "Portfolio ID"))
     assert (found.status, found.value) == (Status.UNCONFIRMED, {"from": "Portfolio ID", "fill": "down"})
-    other = Finding("columns.account_id", Status.NAMED, "name", "Account Number")
+    other = KeyFinding("columns.account_id", Status.NAMED, "name", "Account Number")
     assert labels.applied(other) is other
-    uninferred = Finding("columns.portfolio_id", Status.UNDECIDED, "name")
+    uninferred = KeyFinding("columns.portfolio_id", Status.UNDECIDED, "name")
     assert labels.applied(uninferred) is uninferred

@@ -10,7 +10,7 @@ from advisory_perf.deliveries.ingestion_writes import note_ingestion
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.lake.store import Lake
 from advisory_perf.operations import health
-from advisory_perf.operations.health import Finding, lake_health, ledger_health, partition_health, warehouse_health
+from advisory_perf.operations.health import HealthFinding, lake_health, ledger_health, partition_health, warehouse_health
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.migrations import migrate
@@ -21,7 +21,7 @@ LONG_AGO = datetime(2025, 3, 14, 22, tzinfo=UTC)
 NOWHERE = Warehouse("postgresql://someone:secret@127.0.0.1:1/nowhere")
 
 
-def bad(findings: Iterable[Finding]) -> list[Finding]:
+def bad(findings: Iterable[HealthFinding]) -> list[HealthFinding]:
     return [finding for finding in findings if not finding.is_good]
 
 

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import alerts_table, amount, deliveries_table, findings_table
-from advisory_perf.operations.health import Finding
+from advisory_perf.operations.health import HealthFinding
 from advisory_perf.runtime import dev_server, run_launcher, web_guard
 from advisory_perf.runtime.supervisor import Policy, Seen, Step, Supervisor, decide, wait_after
 from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, Hosts, asked_at, body_refusal, refusal
@@ -325,7 +325,7 @@ def test_an_alert_shows_whether_it_was_sent_and_whether_it_is_over() -> None:
 
 
 def test_a_finding_is_ok_or_wrong_and_cells_hold_no_markup() -> None:
-    table = findings_table([Finding("lake", is_good=True, says="[red]x"), Finding("home", is_good=False, says="a\x1b[31m")])
+    table = findings_table([HealthFinding("lake", is_good=True, says="[red]x"), HealthFinding("home", is_good=False, says="a\x1b[31m")])
     assert lines(table) == [["ok", "lake", "[red]x"], ["WRONG", "home", "a\\x1b[31m"]]
     two = titled("T", ["a", "b"])
     add_row(two, ["x", "y\n"], 7, styles=("red",))

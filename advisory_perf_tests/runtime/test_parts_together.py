@@ -16,7 +16,7 @@ import pytest
 
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
 from advisory_perf.operations import doctor
-from advisory_perf.operations.health import Finding
+from advisory_perf.operations.health import HealthFinding
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
@@ -114,11 +114,13 @@ def test_dagsters_file_is_written_anew_only_where_it_differs(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def looked_at(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, list[Finding]]]]:
+def looked_at(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., dict[str, list[HealthFinding]]]]:
     """The doctor's findings by their subject, with some of the settings changed."""
     with a_world(tmp_path, warehouse_url) as world:
 
-        def examine(**changes: object) -> dict[str, list[Finding]]:
+        def examine(**changes: object) -> dict[str, list[HealthFinding]]:
             chosen = world.platform.settings.model_copy(update=changes)
 
             @contextmanager
@@ -127,7 +129,7 @@ def looked_at(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatc
                 yield type(opened(world))(chosen, chosen.home, None, world.instance)
 
             monkeypatch.setattr(doctor, "open_installation", open_it)
-            found: dict[str, list[Finding]] = {}
+            found: dict[str, list[HealthFinding]] = {}
             for finding in doctor.examine(chosen):
                 found.setdefault(finding.subject, []).append(finding)
             return found
@@ -137,9 +139,9 @@ def looked_at(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.slow
 def test_the_doctor_looks_at_every_part_in_this_order(
-    looked_at: Callable[..., dict[str, list[Finding]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    looked_at: Callable[..., dict[str, list[HealthFinding]]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    runs_by_itself = Mock(return_value=[Finding(name, is_good=True, says="so it is") for name in ("daemon", "queue")])
+    runs_by_itself = Mock(return_value=[HealthFinding(name, is_good=True, says="so it is") for name in ("daemon", "queue")])
     monkeypatch.setattr(doctor, "daemon_health", runs_by_itself)
     looked_at(dagster_url="postgresql+psycopg2://elsewhere/x", heartbeat_file=tmp_path / "beat")
     assert (runs_by_itself.call_args.args[1], runs_by_itself.call_args.kwargs["is_embedded"]) == (tmp_path / "beat", False)
