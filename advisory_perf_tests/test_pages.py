@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
+from advisory_perf.alerts.model import ALERT_CODES
 from advisory_perf.contracts.columns import COLUMNS
-from advisory_perf.contracts.issue_codes import CODES
+from advisory_perf.contracts.issue_codes import CODES, PIPELINE_CODES
 from advisory_perf.contracts.stored_tables import STORED
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES
 from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.settings import Settings
+from advisory_perf_tests.orchestration.scenarios import NOWHERE
 
 pytestmark = pytest.mark.table
 
@@ -140,10 +143,30 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
     assert {f"## `advisory-perf {name}`" for name in commands} <= set(pages["command"].splitlines())
     assert all(f"| `{key}` |" in pages["feed-keys"] for key, _, _ in REFERENCE["keys_of"](PositionsFeed))
     assert all(f"| `ADVISORY_PERF_{name.upper()}` |" in pages["settings"] for name in Settings.model_fields)
-    assert all(f"| `{name}` | {one.severity.value} |" in pages["codes"] for name, one in CODES.items())
+    issues, alerts = pages["codes"].split("## Alerts")
+    for text, of_text in ((issues, CODES), (alerts, ALERT_CODES)):
+        rows = {f"| `{name}` | {one.severity.value} | {REFERENCE['cell'](one.sentence)} |" for name, one in of_text.items()}
+        assert set(re.findall(r"^\| `.*$", text, flags=re.MULTILINE)) == rows
     assert not [name for name, text in pages.items() if "Undefined" in text or "object at" in text]
     site = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
     assert all(f": reference/{name}.md\n" in site for name in pages)
+
+
+# runbook --------------------------------------------------------------------------------------------------------------
+
+
+def seen(text: str) -> set[str]:
+    """What stands as code in the first column of the tables of the text, where a reader looks it up."""
+    return {name for first in re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE) for name in re.findall(r"`([^`]+)`", first)}
+
+
+def test_every_check_and_every_code_of_a_pipeline_and_of_an_alert_has_a_row_in_the_runbook(tmp_path: Path) -> None:
+    graph = build_definitions(Settings(home=tmp_path, warehouse_url=NOWHERE)).resolve_asset_graph()
+    checks = {"…_schema" if key.name.endswith("_schema") else key.name for key in graph.asset_check_keys}
+    assert {"…_schema", "delivery_is_readable", "returns_defined"} <= checks
+    troubles, alerts = page("runbook.md").split("\n## Alerts\n")
+    assert checks | PIPELINE_CODES.keys() <= seen(troubles)
+    assert ALERT_CODES.keys() <= seen(alerts)
 
 
 # links ----------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Writes the reference pages of the site from the code that they are about: `make site` runs it, and nothing of it is kept.
 
-The data dictionary, the command, the keys of a feed, the settings and the codes. What a reader needs beside that (why, examples)
-stands in the pages that people write.
+The data dictionary, the command, the keys of a feed, the settings, and the codes of issues and alerts. What a reader needs beside that
+(why, examples) stands in the pages that people write.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from advisory_perf.alerts.model import ALERT_CODES
 from advisory_perf.cli.main import app
 from advisory_perf.contracts.columns import COLUMNS, Column
-from advisory_perf.contracts.issue_codes import CODES
+from advisory_perf.contracts.issue_codes import CODES, Code
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES, Table
 from advisory_perf.feeds.feed import Feed
@@ -198,9 +199,17 @@ def settings() -> str:
 
 
 def codes() -> str:
-    """Every code with its severity and sentence."""
-    rows = [(code(one.name), one.severity.value, one.sentence) for one in CODES.values()]
-    return f"# Codes\n\nWhat a file, a row or a figure can be found to be.\n\n{table(('code', 'severity', 'sentence'), rows)}"
+    """Every code of issues and of alerts with its severity and sentence."""
+    issues, alerts = (table(("code", "severity", "sentence"), map(_code, each.values())) for each in (CODES, ALERT_CODES))
+    return (
+        f"# Codes\n\n## Issues\n\nWhat a file, a row or a figure can be found to be.\n\n{issues}\n"
+        "## Alerts\n\nWhat a person is alerted of, besides deliveries that are rejected: their alerts have the code of the file. What to do"
+        f" stands in the [runbook](../runbook.md#alerts).\n\n{alerts}"
+    )
+
+
+def _code(one: Code) -> tuple[str, ...]:
+    return (code(one.name), one.severity.value, one.sentence)
 
 
 PAGES = {"data-dictionary": data_dictionary, "command": command, "feed-keys": feed_keys, "settings": settings, "codes": codes}
