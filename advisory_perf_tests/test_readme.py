@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from advisory_perf.feeds.registry import read_feed
+from advisory_perf.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +19,19 @@ def test_the_example_feed_is_valid_and_shorter_than_forty_lines(tmp_path: Path) 
     feed = tmp_path / "acme.yaml"
     feed.write_text(example, encoding="utf-8")
     assert read_feed(feed).vendor == "acme"
+
+
+def test_the_table_of_settings_has_every_setting_once_and_its_default_where_that_is_a_number() -> None:
+    production = (ROOT / "README.md").read_text(encoding="utf-8").partition("## In production")[2].partition("\n## ")[0]
+    found = []
+    for variables, meaning in re.findall(r"^\| (`ADVISORY_PERF_[^|]+) \| (.+) \|$", production, flags=re.MULTILINE):
+        names = [name.lower() for name in re.findall(r"`(?:ADVISORY_PERF|…)_(\w+)`", variables)]
+        found += names
+        numbers = re.findall(r"\((\d[\d.,]*)( GiB)?\)", meaning)
+        said = [float(number.replace(",", "")) * (2**30 if unit else 1) for number, unit in numbers]
+        defaults = [Settings.model_fields[name].default for name in names]
+        assert said == [default for default in defaults if isinstance(default, int | float)], variables
+    assert sorted(found) == sorted(Settings.model_fields)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

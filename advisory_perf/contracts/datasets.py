@@ -22,7 +22,7 @@ class Dataset:
     the column whose date puts it into a window, ``account`` the one that names its account, if any. ``required`` have to be mapped and
     are never null. ``unsigned`` are amounts that no row may have below zero. ``instead_of`` has fields that a feed may map in the place
     of others, which are made from them. ``half_units`` has columns of ``delivered`` with half a unit of the last digit that a column
-    prints. ``figures`` are amounts that every row prints, which is how a row above a header is told from a title. ``of_account`` are
+    prints. ``figures`` are amounts that every row prints, by which a row above a header is known from a title. ``of_account`` are
     labels that belong to an account, where these are printed once for a group of rows. ``vendor_return`` is a return that may cover
     more than the row's own sub-period.
     """
