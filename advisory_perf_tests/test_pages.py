@@ -13,13 +13,11 @@ import yaml
 
 from advisory_perf.alerts.model import ALERT_CODES
 from advisory_perf.contracts.columns import COLUMNS
-from advisory_perf.contracts.issue_codes import CODES, PIPELINE_CODES
+from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.stored_tables import STORED
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES
 from advisory_perf.feeds.positions_feed import PositionsFeed
-from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.settings import Settings
-from advisory_perf_tests.orchestration.scenarios import NOWHERE
 
 pytestmark = pytest.mark.table
 
@@ -150,23 +148,6 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
     assert not [name for name, text in pages.items() if "Undefined" in text or "object at" in text]
     site = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
     assert all(f": reference/{name}.md\n" in site for name in pages)
-
-
-# runbook --------------------------------------------------------------------------------------------------------------
-
-
-def seen(text: str) -> set[str]:
-    """What stands as code in the first column of the tables of the text, where a reader looks it up."""
-    return {name for first in re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE) for name in re.findall(r"`([^`]+)`", first)}
-
-
-def test_every_check_and_every_code_of_a_pipeline_and_of_an_alert_has_a_row_in_the_runbook(tmp_path: Path) -> None:
-    graph = build_definitions(Settings(home=tmp_path, warehouse_url=NOWHERE)).resolve_asset_graph()
-    checks = {"…_schema" if key.name.endswith("_schema") else key.name for key in graph.asset_check_keys}
-    assert {"…_schema", "delivery_is_readable", "returns_defined"} <= checks
-    troubles, alerts = page("runbook.md").split("\n## Alerts\n")
-    assert checks | PIPELINE_CODES.keys() <= seen(troubles)
-    assert ALERT_CODES.keys() <= seen(alerts)
 
 
 # links ----------------------------------------------------------------------------------------------------------------

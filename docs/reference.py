@@ -21,7 +21,7 @@ from advisory_perf.contracts.columns import COLUMNS, Column
 from advisory_perf.contracts.issue_codes import CODES, Code
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES, Table
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.settings import Settings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -136,7 +136,7 @@ def _written(each: Any) -> str:
 
 def feed_keys() -> str:
     """Every key of a feed with its values and its default."""
-    rows = [(code(key), _type(field.annotation), _default(value)) for key, field, value in keys_of(Feed)]
+    rows = [(code(key), _type(field.annotation), _default(value)) for key, field, value in keys_of(PositionsFeed)]
     text = "What the model takes. [Feeds](../feeds.md) explains each key with an example."
     return f"# Keys of a feed\n\n{text}\n\n{table(('key', 'value', 'default'), rows)}"
 
