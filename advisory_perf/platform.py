@@ -30,19 +30,19 @@ class Platform:
         return replace(self, ledger=self.ledger.under(locks), lake=self.lake.under(locks.kept))
 
 
-def pipeline_lock(vendor: str) -> str:
+def pipeline_lock(feed: str) -> str:
     """The lock that a run takes before it reads of a pipeline: of two one could publish what the other computed from older deliveries."""
-    return f"pipeline {vendor}"
+    return f"pipeline {feed}"
 
 
-def ingestion_lock(vendor: str, delivery_id: str) -> str:
+def ingestion_lock(feed: str, delivery_id: str) -> str:
     """The lock that a run takes to ingest a delivery, or to abandon it."""
-    return f"ingestion {vendor} {delivery_id}"
+    return f"ingestion {feed} {delivery_id}"
 
 
-def bytes_lock(vendor: str, sha256: str) -> str:
-    """The lock that a run takes besides, so that no two ingest, or reject, the same bytes of a vendor at once."""
-    return f"bytes {vendor} {sha256}"
+def bytes_lock(feed: str, sha256: str) -> str:
+    """The lock that a run takes besides, so that no two ingest, or reject, the same bytes of a feed at once."""
+    return f"bytes {feed} {sha256}"
 
 
 def open_platform(settings: Settings, *, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Platform:

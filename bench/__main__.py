@@ -85,7 +85,7 @@ def run_pipeline(home: Path) -> dict[str, object]:
         _settle(address_of(installation.settings, Role.OWNER))
         begin = time.perf_counter()
         handed = runs.ingest(home / "bulk_all.csv", None)
-        runs.run_pipeline(handed.entry.vendor)
+        runs.run_pipeline(handed.entry.feed)
         seconds = time.perf_counter() - begin
         stages = {}
         for record in reversed(instance.get_run_records()):

@@ -1,4 +1,4 @@
-"""The words in which alerts are reported: one message for all that are due together, gathered by vendor and code. Pure."""
+"""The words in which alerts are reported: one message for all that are due together, gathered by feed and code. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from advisory_perf.alerts.outbox import KeptAlert
 
 _REPORTED_IN_FULL = 3
-"""Of one vendor and code; the others are counted, so that a bad day is one message and not a hundred."""
+"""Of one feed and code; the others are counted, so that a bad day is one message and not a hundred."""
 
 _LONGEST = 1000
 
@@ -35,6 +35,7 @@ class Message:
                     "id": alert.id,
                     "code": alert.code,
                     "severity": alert.severity,
+                    "feed": alert.feed,
                     "vendor": alert.vendor,
                     "delivery_id": alert.delivery_id,
                     "window_start": alert.window_start.isoformat() if alert.window_start else None,
@@ -53,18 +54,18 @@ def message_of(alerts: Sequence[KeptAlert]) -> Message:
     """One message for the alerts, in their order."""
     groups: dict[tuple[str, str], list[KeptAlert]] = {}
     for alert in alerts:
-        groups.setdefault((alert.vendor, alert.code), []).append(alert)
+        groups.setdefault((alert.feed, alert.code), []).append(alert)
     if len(alerts) == 1:
         subject = _one_line(alerts[0].subject)
     else:
-        counted = ", ".join(f"{code} {vendor} ({len(found)})" for (vendor, code), found in groups.items())
+        counted = ", ".join(f"{code} {feed} ({len(found)})" for (feed, code), found in groups.items())
         subject = f"{len(alerts)} alerts: {counted}"
     return Message(subject, "\n\n".join(map(_paragraph, groups.values())), alerts)
 
 
 def _paragraph(alerts: Sequence[KeptAlert]) -> str:
     first = alerts[0]
-    head = f"{first.severity} {first.code} {first.vendor}, since {_instant(min(alert.since for alert in alerts))}"
+    head = f"{first.severity} {first.code} {first.feed}, since {_instant(min(alert.since for alert in alerts))}"
     lines = [f"- {_cut(_one_line(alert.message))}{_over(alert)} [alert {alert.id}]" for alert in alerts[:_REPORTED_IN_FULL]]
     others = len(alerts) - _REPORTED_IN_FULL
     if others > 0:

@@ -52,6 +52,7 @@ class Alert:
     key: str
     code: str
     severity: Severity
+    feed: str
     vendor: str
     since: datetime
     subject: str

@@ -31,6 +31,7 @@ class KeptAlert:
     id: int
     code: str
     severity: str
+    feed: str
     vendor: str
     delivery_id: str | None
     window_start: date | None
@@ -55,9 +56,11 @@ class Waiting:
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(column.name) for column in fields(KeptAlert))
 _INSERT: LiteralString = """
-    INSERT INTO alerts (alert_key, code, severity, vendor, etl_log_id, delivery_id, window_start, since, subject, message, resolved_at)
-    SELECT %(key)s, %(code)s, %(severity)s, %(vendor)s, %(etl_log_id)s, %(delivery_id)s, %(window)s, %(since)s, %(subject)s, %(message)s,
-    CASE WHEN %(is_over)s THEN now() END
+    INSERT INTO alerts (
+        alert_key, code, severity, feed, vendor, etl_log_id, delivery_id, window_start, since, subject, message, resolved_at
+    )
+    SELECT %(key)s, %(code)s, %(severity)s, %(feed)s, %(vendor)s, %(etl_log_id)s, %(delivery_id)s, %(window)s, %(since)s, %(subject)s,
+    %(message)s, CASE WHEN %(is_over)s THEN now() END
 """
 _WHILE_OPEN: LiteralString = """
     ON CONFLICT (alert_key) WHERE resolved_at IS NULL DO UPDATE
@@ -99,7 +102,7 @@ def write_alerts(connection: psycopg.Connection, *, raised: Sequence[Alert] = ()
     """Raises alerts, and resolves those with the keys, with the transaction.
 
     While an alert with its key is open that one stays, with the latest words. New ones are written in the order given, by which two who
-    write the same could wait in a ring: a vendor's publications and ``Outbox.update`` each run one at a time.
+    write the same could wait in a ring: a feed's publications and ``Outbox.update`` each run one at a time.
     """
     keys = [*(alert.key for alert in raised), *resolved]
     if not keys:
@@ -128,13 +131,13 @@ class Outbox:
             write_alerts(connection, raised=raised, resolved=resolved)
         return reported
 
-    def open_windows(self, vendor: str, code: str) -> list[date]:
-        """The windows of the vendor about which an alert of the code is open."""
+    def open_windows(self, feed: str, code: str) -> list[date]:
+        """The windows of the feed about which an alert of the code is open."""
         with self._warehouse.connect() as connection:
             found = connection.execute(
-                "SELECT window_start FROM alerts WHERE resolved_at IS NULL AND vendor = %s AND code = %s AND window_start IS NOT NULL"
+                "SELECT window_start FROM alerts WHERE resolved_at IS NULL AND feed = %s AND code = %s AND window_start IS NOT NULL"
                 " ORDER BY window_start",
-                [vendor, code],
+                [feed, code],
             )
             return [window for (window,) in found]
 
@@ -153,7 +156,7 @@ class Outbox:
         return sorted(self._alerts(_LEASE, place), key=lambda alert: (alert.created_at, alert.id))
 
     def open_keys(self, code: str) -> list[str]:
-        """The keys of the open alerts of the code, whichever vendor's."""
+        """The keys of the open alerts of the code, whichever feed's."""
         with self._warehouse.connect() as connection:
             found = connection.execute("SELECT alert_key FROM alerts WHERE resolved_at IS NULL AND code = %s ORDER BY id", [code])
             return [key for (key,) in found]
@@ -203,6 +206,7 @@ def _place(alert: Alert) -> dict[str, Any]:
         "key": alert.key,
         "code": alert.code,
         "severity": alert.severity,
+        "feed": alert.feed,
         "vendor": alert.vendor,
         "etl_log_id": alert.etl_log_id,
         "delivery_id": alert.delivery_id,

@@ -79,11 +79,14 @@ def demo(context: typer.Context, home: Home = None) -> None:
 def run(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Deliveries, in order of arrival.", exists=True, dir_okay=False, readable=True)],
-    vendor: Annotated[str | None, typer.Option(help="Whose files they are; by default distinguished from the feeds' patterns.")] = None,
+    feed: Annotated[
+        str | None,
+        typer.Option("--feed", "--vendor", help="The feed that the files are of; by default distinguished from the feeds' patterns."),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Ingests the files and runs their pipelines to the end, without a daemon."""
-    _end(_run(settings_of(context, home), files, vendor), *_NOT_WELL)
+    _end(_run(settings_of(context, home), files, feed), *_NOT_WELL)
 
 
 _NOT_WELL = (DeliveryStatus.FAILED, DeliveryStatus.COMPLETED_WITH_ISSUES, DeliveryStatus.PROCESSING)
@@ -94,25 +97,25 @@ def _end(handed: "Sequence[Handed]", *not_well: DeliveryStatus) -> None:
         raise typer.Exit(DONE_WITH_ISSUES)
 
 
-def _run(settings: Settings, files: list[Path], vendor: str | None) -> "list[Handed]":
+def _run(settings: Settings, files: list[Path], feed: str | None) -> "list[Handed]":
     from advisory_perf.cli.progress import run_with_progress
     from advisory_perf.cli.tables import console, summary
     from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.runtime.installation import open_installation
 
-    _check_vendor(vendor, load_feeds(settings.feeds_dir))
+    _check_feed(feed, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
         platform = installation.platform()
-        outcome = run_with_progress(installation, platform, files, vendor)
+        outcome = run_with_progress(installation, platform, files, feed)
         console().print(summary(platform.warehouse, outcome.handed))
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     return outcome.handed
 
 
-def _check_vendor(vendor: str | None, vendors: Iterable[str]) -> None:
-    if vendor is not None and vendor not in vendors:
-        raise typer.BadParameter(f"{vendor} has no feed; the vendors are {', '.join(vendors)}", param_hint="--vendor")
+def _check_feed(feed: str | None, feeds: Iterable[str]) -> None:
+    if feed is not None and feed not in feeds:
+        raise typer.BadParameter(f"{feed} is no feed; the feeds are {', '.join(feeds)}", param_hint="--feed")
 
 
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
@@ -127,7 +130,7 @@ def dev(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Ho
 
     with open_installation(settings_of(context, home)) as installation:
         logs = installation.settings.home / "logs"
-        typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<vendor>/   Stop: Ctrl-C")
+        typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<feed>/   Stop: Ctrl-C")
         typer.echo(f"Logs of its parts: {logs}")
         serve(installation, _say, host=host, port=port, read_only=False, logs=logs)
 
@@ -217,9 +220,10 @@ def feeds_check(
 
     feeds = [read_feed(file)] if file is not None else list(load_feeds(settings_of(context, None).feeds_dir).values())
     for feed in feeds:
+        name = feed.name if feed.name == feed.vendor else f"{feed.name} of {feed.vendor}"
         patterns = ", ".join(feed.files.patterns)
         says = "; ".join(filter(None, (f"{feed.cadence}, {feed.files.format}, {patterns}", feed.agreed, f"{len(feed.columns)} columns")))
-        typer.echo(f"ok  {feed.vendor}: {says}")
+        typer.echo(f"ok  {name}: {says}")
 
 
 @feeds_app.command("detect")
@@ -270,7 +274,9 @@ def quarantine_list(
 @quarantine_app.command("replay")
 def quarantine_replay(
     context: typer.Context,
-    vendor: Annotated[str | None, typer.Option(help="The deliveries of this vendor that failed or have rows in quarantine.")] = None,
+    feed: Annotated[
+        str | None, typer.Option("--feed", "--vendor", help="The deliveries of this feed that failed or have rows in quarantine.")
+    ] = None,
     delivery: Annotated[str | None, typer.Option(help="The delivery with this id.")] = None,
     home: Home = None,
 ) -> None:
@@ -281,15 +287,15 @@ def quarantine_replay(
     from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.runtime.installation import open_installation
 
-    if vendor is not None and delivery is not None:
-        raise typer.BadParameter("a delivery has its vendor; give one of --vendor and --delivery", param_hint="--delivery")
+    if feed is not None and delivery is not None:
+        raise typer.BadParameter("a delivery has its feed; give one of --feed and --delivery", param_hint="--delivery")
     settings = settings_of(context, home)
-    _check_vendor(vendor, load_feeds(settings.feeds_dir))
+    _check_feed(feed, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
         platform = installation.platform()
         known, feeds = platform.ledger.entries(), list(platform.feeds)
-        entries = to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
-        pipelines = pipelines_to_replay(known, feeds, vendor=vendor, delivery_id=delivery)
+        entries = to_replay(known, feeds, feed=feed, delivery_id=delivery)
+        pipelines = pipelines_to_replay(known, feeds, feed=feed, delivery_id=delivery)
         outcome = replay_with_progress(installation, platform, entries, pipelines)
         if outcome.handed:
             console().print(summary(platform.warehouse, outcome.handed))

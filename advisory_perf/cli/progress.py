@@ -13,14 +13,14 @@ from advisory_perf.runtime.installation import Installation
 from advisory_perf.showing import shown
 
 
-def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], vendor: str | None) -> Outcome:
+def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], feed: str | None) -> Outcome:
     """Ingests the files and runs their pipelines; the bar is on stderr and counts deliveries, then pipelines."""
-    return _with_progress(installation, platform, len(files), lambda runs, **reported: run_files(runs, files, vendor, **reported))
+    return _with_progress(installation, platform, len(files), lambda runs, **reported: run_files(runs, files, feed, **reported))
 
 
-def replay_with_progress(installation: Installation, platform: Platform, entries: Sequence[LedgerEntry], vendors: Sequence[str]) -> Outcome:
-    """Ingests the deliveries again and runs the vendors' pipelines; likewise."""
-    return _with_progress(installation, platform, len(entries), lambda runs, **reported: replay(runs, entries, vendors, **reported))
+def replay_with_progress(installation: Installation, platform: Platform, entries: Sequence[LedgerEntry], feeds: Sequence[str]) -> Outcome:
+    """Ingests the deliveries again and runs the feeds' pipelines; likewise."""
+    return _with_progress(installation, platform, len(entries), lambda runs, **reported: replay(runs, entries, feeds, **reported))
 
 
 def _with_progress(installation: Installation, platform: Platform, count: int, run: Callable[..., Outcome]) -> Outcome:

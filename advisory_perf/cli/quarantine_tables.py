@@ -7,7 +7,7 @@ from rich.table import Table
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR
+from advisory_perf.deliveries.zones import UNKNOWN_FEED
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
@@ -23,17 +23,15 @@ def quarantine_table(warehouse: Warehouse, where: Condition) -> Table:
     return table
 
 
-def pipelines_to_replay(
-    entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None
-) -> list[str]:
-    """The vendors whose pipelines a replay brings to their end: the one that is named, or the named delivery's, or all."""
+def pipelines_to_replay(entries: Sequence[LedgerEntry], feeds: Sequence[str], *, feed: str | None, delivery_id: str | None) -> list[str]:
+    """The feeds whose pipelines a replay brings to their end: the one that is named, or the named delivery's, or all."""
     if delivery_id is not None:
-        return [entry.vendor for entry in entries if entry.delivery_id == delivery_id]
-    return [name for name in vendors if vendor in {None, name}]
+        return [entry.feed for entry in entries if entry.delivery_id == delivery_id]
+    return [name for name in feeds if feed in {None, name}]
 
 
-def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor: str | None, delivery_id: str | None) -> list[LedgerEntry]:
-    """The deliveries to ingest again: the one that is named, or those, of a vendor or of all, that failed or have rows in quarantine.
+def to_replay(entries: Sequence[LedgerEntry], feeds: Sequence[str], *, feed: str | None, delivery_id: str | None) -> list[LedgerEntry]:
+    """The deliveries to ingest again: the one that is named, or those, of a feed or of all, that failed or have rows in quarantine.
 
     One that is only RECEIVED is among them: its ingestion is under way elsewhere, or was killed, as that of a replay may have been.
     """
@@ -43,15 +41,15 @@ def to_replay(entries: Sequence[LedgerEntry], vendors: Sequence[str], *, vendor:
             raise AdvisoryPerfError(f"the ledger has no delivery {delivery_id}; `advisory-perf export etl_processing_log` names them all")
         if named.status == DeliveryStatus.DUPLICATE:
             raise AdvisoryPerfError(f"{delivery_id} {named.error_message}; replay that one")
-        if named.vendor == UNKNOWN_VENDOR or named.vendor not in vendors:
+        if named.feed == UNKNOWN_FEED or named.feed not in feeds:
             raise AdvisoryPerfError(
-                f"{delivery_id} has no feed ({named.vendor}); add one, and put {named.file_name} into incoming/<vendor>/ again"
+                f"{delivery_id} has no feed ({named.feed}); add one, and put {named.file_name} into incoming/<feed>/ again"
             )
         return [named]
-    of_vendor = [entry for entry in entries if entry.vendor in vendors and vendor in {None, entry.vendor}]
+    of_feed = [entry for entry in entries if entry.feed in feeds and feed in {None, entry.feed}]
     return [
         entry
-        for entry in of_vendor
+        for entry in of_feed
         if entry.status in {DeliveryStatus.FAILED, DeliveryStatus.RECEIVED}
         or (entry.records_failed > 0 and entry.status != DeliveryStatus.DUPLICATE)
     ]

@@ -14,7 +14,7 @@ from advisory_perf.contracts.enums import DeliveryStatus, Severity
 from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
 
 _DIGEST = 12
-_FIELDS = sql.SQL("id, vendor, file_name, delivery_id, sha256, received_at")
+_FIELDS = sql.SQL("id, feed, vendor, file_name, delivery_id, sha256, received_at")
 """Those of ``_Delivery``, in its order."""
 _REPORTED = 3
 """So many of a delivery's issues stand in its alert."""
@@ -31,7 +31,7 @@ _RESOLVE_REJECTIONS: LiteralString = """
     UPDATE alerts SET resolved_at = now()
     FROM etl_processing_log AS affected, etl_processing_log AS ingested
     WHERE alerts.resolved_at IS NULL AND alerts.code <> ALL(%(others)s) AND affected.id = alerts.etl_log_id AND ingested.id = %(id)s
-    AND affected.sha256 = ingested.sha256 AND affected.vendor IN (ingested.vendor, 'unknown')
+    AND affected.sha256 = ingested.sha256 AND affected.feed IN (ingested.feed, 'unknown')
 """
 
 
@@ -40,6 +40,7 @@ class _Delivery:
     """What an alert says of the delivery that it is about, as the ledger has it."""
 
     etl_log_id: int
+    feed: str
     vendor: str
     name: str
     delivery_id: str
@@ -48,7 +49,7 @@ class _Delivery:
 
     def key(self, code: str) -> str:
         """By what the file is, and not by its id, which another arrival of the same file changes."""
-        return f"{code} {self.vendor} {self.name} {self.sha256[:_DIGEST]}"
+        return f"{code} {self.feed} {self.name} {self.sha256[:_DIGEST]}"
 
     def alert(self, code: str, severity: Severity, message: str) -> Alert:
         """The alert of that code, since the file came."""
@@ -56,9 +57,10 @@ class _Delivery:
             key=self.key(code),
             code=code,
             severity=severity,
+            feed=self.feed,
             vendor=self.vendor,
             since=self.since,
-            subject=f"{code} {self.vendor}: {self.name}",
+            subject=f"{code} {self.feed}: {self.name}",
             message=message,
             delivery_id=self.delivery_id,
             etl_log_id=self.etl_log_id,
@@ -73,7 +75,7 @@ def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: st
     remedy = (
         ""
         if code in _WITH_THEIR_REMEDY
-        else f"; it lies in error/{rejected.vendor}/{rejected.delivery_id}/: ask the vendor for the right file, or fix the feed and run "
+        else f"; it lies in error/{rejected.feed}/{rejected.delivery_id}/: ask the vendor for the right file, or fix the feed and run "
         f"`advisory-perf quarantine replay --delivery {rejected.delivery_id}`"
     )
     hold_alerts(connection, _OF_DELIVERIES, {"ids": [etl_log_id]})
@@ -84,7 +86,7 @@ def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: st
 
 
 def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
-    """The delivery has been ingested, or had been ingested before: its rejection is over, and that of the same bytes in no vendor's folder.
+    """The delivery has been ingested, or had been ingested before: its rejection is over, and that of the same bytes in no feed's folder.
 
     A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
     """

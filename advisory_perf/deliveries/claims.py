@@ -1,6 +1,6 @@
 """Who may ingest a delivery, and who may say that it failed: decided under a lock on its bytes.
 
-A delivery is known by vendor, name and bytes. What has been ingested is never rejected or taken by another arrival of it, and the same
+A delivery is known by feed, name and bytes. What has been ingested is never rejected or taken by another arrival of it, and the same
 bytes never ingest twice where names say nothing of the rows.
 """
 
@@ -26,6 +26,7 @@ class Identity(TypedDict):
     delivery_id: str
     file_name: str
     file_path: str
+    feed: str
     vendor: str
     sha256: str
     size_bytes: int
@@ -94,20 +95,20 @@ def _repeated(connection: psycopg.Connection, identity: Identity, known: LedgerE
 
 def _locked(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
     """The delivery of that name and those bytes, under the lock on its bytes; WarehouseError where its id is another delivery's."""
-    subject = f"claim {identity['vendor']} {identity['sha256']}"
+    subject = f"claim {identity['feed']} {identity['sha256']}"
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
-    others = "delivery_id = %(delivery_id)s AND (vendor, file_name, sha256) <> (%(vendor)s, %(file_name)s, %(sha256)s)"
+    others = "delivery_id = %(delivery_id)s AND (feed, file_name, sha256) <> (%(feed)s, %(file_name)s, %(sha256)s)"
     for other in entries_of(connection, SELECT + others, identity):
         raise WarehouseError(
             f"{identity['vendor']}, {identity['file_name']}: {identity['delivery_id']} is the id of another delivery, "
             f"{other.file_name} of {other.vendor}; put the file into incoming/ again under another name"
         )
-    condition = "vendor = %(vendor)s AND file_name = %(file_name)s AND sha256 = %(sha256)s"
+    condition = "feed = %(feed)s AND file_name = %(file_name)s AND sha256 = %(sha256)s"
     return next(iter(entries_of(connection, SELECT + condition, identity)), None)
 
 
 def _same_bytes(connection: psycopg.Connection, identity: Identity) -> LedgerEntry | None:
-    condition = "vendor = %(vendor)s AND sha256 = %(sha256)s AND status = ANY(%(ingested)s) ORDER BY id"
+    condition = "feed = %(feed)s AND sha256 = %(sha256)s AND status = ANY(%(ingested)s) ORDER BY id"
     place = {**identity, "ingested": INGESTED}
     return next(iter(entries_of(connection, SELECT + condition, place)), None)
 
@@ -116,10 +117,10 @@ def _take(connection: psycopg.Connection, identity: Identity, status: DeliverySt
     (entry,) = entries_of(
         connection,
         "INSERT INTO etl_processing_log"
-        " (delivery_id, file_name, file_path, vendor, sha256, size_bytes, status, received_at, processing_start_time, run_id)"
-        " VALUES (%(delivery_id)s, %(file_name)s, %(file_path)s, %(vendor)s, %(sha256)s, %(size_bytes)s, %(status)s,"
+        " (delivery_id, file_name, file_path, feed, vendor, sha256, size_bytes, status, received_at, processing_start_time, run_id)"
+        " VALUES (%(delivery_id)s, %(file_name)s, %(file_path)s, %(feed)s, %(vendor)s, %(sha256)s, %(size_bytes)s, %(status)s,"
         " %(received_at)s, now(), %(run_id)s)"
-        " ON CONFLICT (vendor, file_name, sha256) DO UPDATE SET delivery_id = excluded.delivery_id,"
+        " ON CONFLICT (feed, file_name, sha256) DO UPDATE SET vendor = excluded.vendor, delivery_id = excluded.delivery_id,"
         " file_path = CASE WHEN etl_processing_log.delivery_id = excluded.delivery_id THEN etl_processing_log.file_path"
         " ELSE excluded.file_path END,"
         " status = excluded.status, received_at = excluded.received_at, first_received_at = least("
@@ -163,8 +164,8 @@ def reject(connection: psycopg.Connection, delivery_id: str, *, code: str, sente
 def _note_run(connection: psycopg.Connection, identity: Identity) -> LedgerEntry:
     (entry,) = entries_of(
         connection,
-        "UPDATE etl_processing_log SET run_id = %(run_id)s, processing_start_time = now() WHERE delivery_id = %(delivery_id)s"
-        " RETURNING {columns}",
+        "UPDATE etl_processing_log SET vendor = %(vendor)s, run_id = %(run_id)s, processing_start_time = now()"
+        " WHERE delivery_id = %(delivery_id)s RETURNING {columns}",
         identity,
     )
     return entry

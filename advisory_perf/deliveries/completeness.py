@@ -1,4 +1,4 @@
-"""What is missing from a vendor's windows and files, kept as issues of the deliveries that it is missing from."""
+"""What is missing from a feed's windows and files, kept as issues of the deliveries that it is missing from."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +28,7 @@ _OF_WINDOWS = [ACCOUNT_MISSING.name, INCOMPLETE.name]
 _OF_FILES = [SHORT_RESTATEMENT.name, OLDER_VERSION.name]
 _CHOSEN: LiteralString = (
     "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
-    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s)"
+    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
 )
 
 _HAVING = sql.SQL("SELECT DISTINCT etl_log_id FROM data_quality_issues WHERE {}").format(sql.SQL(_CHOSEN))
@@ -38,7 +38,7 @@ _NOTE_EMPTY: LiteralString = """
     SELECT log.id, %(code)s, %(sentence)s, %(severity)s, before.rows::text, '0'
     FROM etl_processing_log AS log CROSS JOIN LATERAL (
         SELECT records_processed AS rows FROM etl_processing_log AS other
-        WHERE other.vendor = log.vendor AND other.id <> log.id AND other.first_as_of_date IS NOT NULL
+        WHERE other.feed = log.feed AND other.id <> log.id AND other.first_as_of_date IS NOT NULL
         ORDER BY other.received_at DESC, other.id DESC LIMIT 1
     ) AS before
     WHERE log.id = %(id)s AND log.records_processed + log.records_failed = 0
@@ -52,7 +52,7 @@ _FORGET_EMPTY: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class MissingFindings:
-    """Issues in the layout of ``ISSUES``: all that windows from first to last have, and all that the vendor's files have."""
+    """Issues in the layout of ``ISSUES``: all that windows from first to last have, and all that the feed's files have."""
 
     of_windows: pl.DataFrame
     of_files: pl.DataFrame
@@ -60,10 +60,10 @@ class MissingFindings:
     last: date
 
 
-def publish_missing(connection: psycopg.Connection, vendor: str, found: MissingFindings) -> list[int]:
-    """Makes the vendor's issues of missing rows what was found; gives the ids of the deliveries that have or had one."""
-    windows = {"vendor": vendor, "first": found.first, "last": found.last, "codes": _OF_WINDOWS}
-    files = {"vendor": vendor, "first": date.min, "last": date.max, "codes": _OF_FILES}
+def publish_missing(connection: psycopg.Connection, feed: str, found: MissingFindings) -> list[int]:
+    """Makes the feed's issues of missing rows what was found; gives the ids of the deliveries that have or had one."""
+    windows = {"feed": feed, "first": found.first, "last": found.last, "codes": _OF_WINDOWS}
+    files = {"feed": feed, "first": date.min, "last": date.max, "codes": _OF_FILES}
     touched: set[int] = set()
     for place, issues in ((windows, found.of_windows), (files, found.of_files)):
         had = connection.execute(_HAVING, place).fetchall()
@@ -74,7 +74,7 @@ def publish_missing(connection: psycopg.Connection, vendor: str, found: MissingF
 
 
 def note_empty(connection: psycopg.Connection, etl_log_id: int) -> None:
-    """An issue of an ingested delivery without a row where others of its vendor had some; without a day no publication finds it."""
+    """An issue of an ingested delivery without a row where others of its feed had some; without a day no publication finds it."""
     says = f"{INCOMPLETE.sentence}: the file holds no rows; ask the vendor whether there was nothing to send"
     place = {"id": etl_log_id, "code": INCOMPLETE.name, "sentence": says, "severity": INCOMPLETE.severity.value}
     connection.execute(_FORGET_EMPTY, place)

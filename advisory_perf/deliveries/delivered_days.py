@@ -31,7 +31,7 @@ class FirstArrival:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first arrival of any ingested delivery of a vendor, and the first day that any of them holds."""
+    """The first arrival of any ingested delivery of a feed, and the first day that any of them holds."""
 
     received_at: datetime
     day: date
@@ -40,14 +40,14 @@ class Beginning:
 _FIRST_ARRIVALS: LiteralString = """
     SELECT DISTINCT ON (day.as_of_date) day.as_of_date, coalesce(log.first_received_at, log.received_at), log.file_name, log.delivery_id
     FROM etl_processing_log AS log JOIN delivered_days AS day ON day.etl_log_id = log.id
-    WHERE log.vendor = %(vendor)s AND log.status = ANY(%(ingested)s)
+    WHERE log.feed = %(feed)s AND log.status = ANY(%(ingested)s)
     AND log.first_as_of_date <= %(last)s AND log.last_as_of_date >= %(first)s AND day.as_of_date BETWEEN %(first)s AND %(last)s
     ORDER BY day.as_of_date, coalesce(log.first_received_at, log.received_at), log.id
 """
 
 _BEGINNING: LiteralString = """
     SELECT min(received_at), min(first_as_of_date) FROM etl_processing_log
-    WHERE vendor = %(vendor)s AND status = ANY(%(ingested)s) AND first_as_of_date IS NOT NULL
+    WHERE feed = %(feed)s AND status = ANY(%(ingested)s) AND first_as_of_date IS NOT NULL
 """
 
 
@@ -62,31 +62,31 @@ def replace_days(connection: psycopg.Connection, etl_log_id: int, days: Collecti
     )
 
 
-def first_arrivals(warehouse: Warehouse, vendor: str, first: date, last: date) -> list[FirstArrival]:
-    """Of each day from first to last that an ingested delivery of the vendor holds, the first such delivery to arrive; by day."""
+def first_arrivals(warehouse: Warehouse, feed: str, first: date, last: date) -> list[FirstArrival]:
+    """Of each day from first to last that an ingested delivery of the feed holds, the first such delivery to arrive; by day."""
     with warehouse.connect() as connection:
-        found = connection.execute(_FIRST_ARRIVALS, {"vendor": vendor, "first": first, "last": last, "ingested": INGESTED})
+        found = connection.execute(_FIRST_ARRIVALS, {"feed": feed, "first": first, "last": last, "ingested": INGESTED})
         return [FirstArrival(*row) for row in found.fetchall()]
 
 
-def beginning(warehouse: Warehouse, vendor: str) -> Beginning | None:
-    """When the vendor's deliveries began; None where none has been ingested with a position."""
+def beginning(warehouse: Warehouse, feed: str) -> Beginning | None:
+    """When the feed's deliveries began; None where none has been ingested with a position."""
     with warehouse.connect() as connection:
-        received_at, day = connection.execute(_BEGINNING, {"vendor": vendor, "ingested": INGESTED}).fetchone() or (None, None)
+        received_at, day = connection.execute(_BEGINNING, {"feed": feed, "ingested": INGESTED}).fetchone() or (None, None)
     return Beginning(received_at, day) if received_at is not None and day is not None else None
 
 
-def windows_before(warehouse: Warehouse, vendor: str, day: date, cadence: Cadence, count: int) -> list[date]:
-    """The latest so many windows before the day in which an ingested delivery of the vendor has a position, the latest first."""
+def windows_before(warehouse: Warehouse, feed: str, day: date, cadence: Cadence, count: int) -> list[date]:
+    """The latest so many windows before the day in which an ingested delivery of the feed has a position, the latest first."""
     with warehouse.connect() as connection:
         found = connection.execute(
             "SELECT DISTINCT date_trunc(%(window)s, day.as_of_date)::date AS first_day FROM delivered_days AS day"
             " JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
-            " WHERE log.vendor = %(vendor)s AND log.status = ANY(%(ingested)s) AND day.as_of_date < %(day)s"
+            " WHERE log.feed = %(feed)s AND log.status = ANY(%(ingested)s) AND day.as_of_date < %(day)s"
             " ORDER BY first_day DESC LIMIT %(count)s",
             {
                 "window": "month" if cadence is Cadence.MONTHLY else "day",
-                "vendor": vendor,
+                "feed": feed,
                 "ingested": INGESTED,
                 "day": day,
                 "count": count,

@@ -20,6 +20,7 @@ class LedgerEntry:
     delivery_id: str
     file_name: str
     file_path: str
+    feed: str
     vendor: str
     sha256: str
     size_bytes: int

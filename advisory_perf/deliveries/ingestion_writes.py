@@ -18,7 +18,7 @@ class IngestionWrite:
     """A delivery whose rows a run has begun to write."""
 
     number: int
-    vendor: str
+    feed: str
     delivery_id: str
     run_id: str
 
@@ -27,12 +27,12 @@ class IngestionWrite:
 class IngestionInDoubt:
     """An ingested delivery whose rows in the lake may be others than the ledger counts."""
 
-    vendor: str
+    feed: str
     delivery_id: str
 
 
 def note_ingestion(
-    warehouse: Warehouse, vendor: str, delivery_id: str, *, run_id: str, confirm: Callable[[psycopg.Connection], object]
+    warehouse: Warehouse, feed: str, delivery_id: str, *, run_id: str, confirm: Callable[[psycopg.Connection], object]
 ) -> int:
     """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off.
 
@@ -41,7 +41,7 @@ def note_ingestion(
     with warehouse.connect() as connection:
         confirm(connection)
         (number,) = connection.execute(
-            "INSERT INTO ingestion_writes (vendor, delivery_id, run_id) VALUES (%s, %s, %s) RETURNING id", [vendor, delivery_id, run_id]
+            "INSERT INTO ingestion_writes (feed, delivery_id, run_id) VALUES (%s, %s, %s) RETURNING id", [feed, delivery_id, run_id]
         ).fetchone() or (0,)
     return int(number)
 
@@ -66,7 +66,7 @@ def noted_ingestions(warehouse: Warehouse) -> list[IngestionWrite]:
     """The writes of runs that were not struck off, the oldest first."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT id, vendor, delivery_id, run_id FROM ingestion_writes WHERE run_id IS NOT NULL ORDER BY id"
+            "SELECT id, feed, delivery_id, run_id FROM ingestion_writes WHERE run_id IS NOT NULL ORDER BY id"
         ).fetchall()
     return [IngestionWrite(*row) for row in rows]
 
@@ -76,7 +76,7 @@ def doubt_ingestion(warehouse: Warehouse, write: IngestionWrite) -> None:
     with warehouse.connect() as connection:
         found = connection.execute("DELETE FROM ingestion_writes WHERE id = %s RETURNING id", [write.number]).fetchone()
         if found is not None:
-            connection.execute("INSERT INTO ingestion_writes (vendor, delivery_id) VALUES (%s, %s)", [write.vendor, write.delivery_id])
+            connection.execute("INSERT INTO ingestion_writes (feed, delivery_id) VALUES (%s, %s)", [write.feed, write.delivery_id])
 
 
 def ingestions_in_doubt(warehouse: Warehouse) -> list[IngestionInDoubt]:
@@ -89,7 +89,7 @@ def ingestions_in_doubt(warehouse: Warehouse) -> list[IngestionInDoubt]:
             {"ingested": INGESTED},
         )
         rows = connection.execute(
-            "SELECT noted.vendor, noted.delivery_id FROM ingestion_writes AS noted JOIN etl_processing_log AS log USING (delivery_id)"
+            "SELECT noted.feed, noted.delivery_id FROM ingestion_writes AS noted JOIN etl_processing_log AS log USING (delivery_id)"
             " WHERE noted.run_id IS NULL AND log.status = ANY(%(ingested)s) GROUP BY 1, 2 ORDER BY min(noted.id)",
             {"ingested": INGESTED},
         ).fetchall()

@@ -1,4 +1,4 @@
-"""What is wrong in a delivery, beside its entry in the ledger: its quarantined rows, and what its vendor's pipeline has found.
+"""What is wrong in a delivery, beside its entry in the ledger: its quarantined rows, and what its feed's pipeline has found.
 
 The former have a line number and belong to the ingestion, the latter have none and belong to the publication; neither touches the
 other's. What stays the same keeps its id, so that one can see since when.
@@ -19,14 +19,14 @@ from advisory_perf.warehouse.copy import copy_frame, names
 _OF_LINES: LiteralString = "etl_log_id = %(etl_log_id)s AND line_number IS NOT NULL"
 _OF_DAYS: LiteralString = (
     "line_number IS NULL AND issue_type = %(code)s AND as_of_date BETWEEN %(first)s AND %(last)s"
-    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s)"
+    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
 )
 
 _FACTORS: LiteralString = """
     SELECT DISTINCT ON (delivery_id, field_name) delivery_id, max(as_of_date) OVER whole AS as_of_date, field_name, factor,
         max(accounts) OVER whole AS accounts, count(*) OVER whole AS days
-    FROM delivery_factors
-    WHERE data_source = %(vendor)s
+    FROM delivery_factors JOIN etl_processing_log AS log USING (delivery_id)
+    WHERE log.feed = %(feed)s AND delivery_factors.data_source = log.vendor
     WINDOW whole AS (PARTITION BY delivery_id, field_name)
     ORDER BY delivery_id, field_name, delivery_factors.as_of_date DESC
 """
@@ -49,15 +49,15 @@ def replace_issues(connection: psycopg.Connection, quarantined: pl.DataFrame, *,
 
 
 def publish_found(
-    connection: psycopg.Connection, vendor: str, of_valuations: Mapping[Code, pl.DataFrame], *, first: date, last: date
+    connection: psycopg.Connection, feed: str, of_valuations: Mapping[Code, pl.DataFrame], *, first: date, last: date
 ) -> None:
-    """Makes the issues of the vendor's pipeline those of its publication: of single valuations of the days, and of whole deliveries.
+    """Makes the issues of the feed's pipeline those of its publication: of single valuations of the days, and of whole deliveries.
 
     ``of_valuations`` has the valuations for each code: ``stale_values``, ``large_flows`` with their flows, ``currency_changes``,
     ``value_jumps``, each with its delivery_id. The deliveries are those of ``delivery_factors``: one issue for each figure of a
     delivery, however many accounts and days it puts off.
     """
-    place = {"vendor": vendor, "first": first, "last": last}
+    place = {"feed": feed, "first": first, "last": last}
     for code, rows in of_valuations.items():
         issues = with_ledger(connection, _issues_of_valuations(code, rows))
         replace_chosen(connection, issues, _OF_DAYS, {**place, "code": code.name}, key=["as_of_date", "account_id"])
@@ -76,17 +76,17 @@ _FACTOR_COLUMNS = {
 }
 
 
-def quarantined_keys(warehouse: Warehouse, vendor: str, first: date, last: date) -> pl.DataFrame:
-    """Account and day of each quarantined row of the vendor from first to last, null where they cannot be read.
+def quarantined_keys(warehouse: Warehouse, feed: str, first: date, last: date) -> pl.DataFrame:
+    """Account and day of each quarantined row of the feed from first to last, null where they cannot be read.
 
     Of a row whose day cannot be read first_as_of_date and last_as_of_date say which days its delivery has.
     """
     return warehouse.query(
         "SELECT issue.account_id, issue.as_of_date, log.first_as_of_date, log.last_as_of_date FROM data_quality_issues AS issue"
-        " JOIN etl_processing_log AS log ON log.id = issue.etl_log_id WHERE log.vendor = %(vendor)s AND issue.line_number IS NOT NULL"
+        " JOIN etl_processing_log AS log ON log.id = issue.etl_log_id WHERE log.feed = %(feed)s AND issue.line_number IS NOT NULL"
         " AND (issue.as_of_date BETWEEN %(first)s AND %(last)s"
         " OR issue.as_of_date IS NULL AND log.first_as_of_date <= %(last)s AND log.last_as_of_date >= %(first)s)",
-        {"vendor": vendor, "first": first, "last": last},
+        {"feed": feed, "first": first, "last": last},
     )
 
 

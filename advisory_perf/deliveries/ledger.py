@@ -177,46 +177,46 @@ class Ledger:
     def recompute(self, write: LakeWrite) -> None:
         """The pipeline has still to compute the days of the write though no delivery of theirs is new: the lake's rows are in doubt.
 
-        That is noted with a delivery of the vendor, of those days if there is one, so that no pipeline under way closes it.
+        That is noted with a delivery of the feed, of those days if there is one, so that no pipeline under way closes it.
         """
         with self.warehouse.connect() as connection:
             connection.execute(
                 "UPDATE etl_processing_log SET pending_first_date = least(pending_first_date, %(first)s),"
                 " pending_last_date = greatest(pending_last_date, %(last)s), ingestion_no = nextval('ingestion_numbers')"
-                " WHERE id = (SELECT id FROM etl_processing_log WHERE vendor = %(vendor)s"
+                " WHERE id = (SELECT id FROM etl_processing_log WHERE feed = %(feed)s"
                 " ORDER BY status = ANY(%(ingested)s) DESC, coalesce(last_as_of_date >= %(first)s, false) DESC,"
                 " last_as_of_date DESC NULLS LAST, id DESC LIMIT 1)",
-                {"vendor": write.vendor, "first": write.first, "last": write.last, "ingested": INGESTED},
+                {"feed": write.feed, "first": write.first, "last": write.last, "ingested": INGESTED},
             )
             strike_off(connection, write.number)
 
     def published(
-        self, connection: psycopg.Connection, vendor: str, *, of: Sequence[str], first: date, last: date, also: Collection[int] = ()
+        self, connection: psycopg.Connection, feed: str, *, of: Sequence[str], first: date, last: date, also: Collection[int] = ()
     ) -> Publication:
         """Closes the pending deliveries whose rows each stage in ``of`` has taken up, and whose days are all published.
 
-        In the transaction of the publication, so that neither is seen without the other. One that ends before the vendor's latest
+        In the transaction of the publication, so that neither is seen without the other. One that ends before the feed's latest
         day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
         that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows the breaks
         that its rows have now, and so does that of ``also``, entries of other days whose issues have changed. The transaction is to end
         with ``follow_issues`` of those that changed.
         """
-        place = {"vendor": vendor, "of": list(of), "first": first, "last": last, "ingested": INGESTED}
+        place = {"feed": feed, "of": list(of), "first": first, "last": last, "ingested": INGESTED}
         closed = entries_of(
             connection,
             "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(ingested)s) THEN {outcome} ELSE status END,"
             " processing_end_time = now(), pending_first_date = NULL, pending_last_date = NULL"
-            " WHERE vendor = %(vendor)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
+            " WHERE feed = %(feed)s AND pending_first_date >= %(first)s AND pending_last_date <= %(last)s"
             " AND taken_up_no = ingestion_no AND taken_up_by @> %(of)s::text[] AND NOT EXISTS (SELECT FROM etl_processing_log AS later"
-            " WHERE later.vendor = %(vendor)s AND later.status = ANY(%(ingested)s) AND later.last_as_of_date > %(last)s)"
+            " WHERE later.feed = %(feed)s AND later.status = ANY(%(ingested)s) AND later.last_as_of_date > %(last)s)"
             " RETURNING {columns}",
             place,
         )
         for entry in closed:
-            connection.execute(_COUNT_PUBLISHED, {"vendor": vendor, "delivery_id": entry.delivery_id})
+            connection.execute(_COUNT_PUBLISHED, {"vendor": entry.vendor, "delivery_id": entry.delivery_id})
         changed = connection.execute(
             composed(
-                "UPDATE etl_processing_log AS log SET status = {outcome} WHERE vendor = %(vendor)s"
+                "UPDATE etl_processing_log AS log SET status = {outcome} WHERE feed = %(feed)s"
                 " AND status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')"
                 " AND (first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s OR id = ANY(%(also)s))"
                 " AND status <> {outcome} RETURNING id"
@@ -227,42 +227,40 @@ class Ledger:
         entries = entries_of(connection, SELECT + "id = ANY(%(ids)s) ORDER BY id", {"ids": ids})
         return Publication(entries, sorted({*ids, *(changed_id for (changed_id,) in changed), *also}))
 
-    def entries(self, vendor: str | None = None) -> list[LedgerEntry]:
-        """Every delivery, or those of a vendor, in the order of ingestion."""
-        return self._select("%(vendor)s::text IS NULL OR vendor = %(vendor)s ORDER BY id", {"vendor": vendor})
+    def entries(self, feed: str | None = None) -> list[LedgerEntry]:
+        """Every delivery, or those of a feed, in the order of ingestion."""
+        return self._select("%(feed)s::text IS NULL OR feed = %(feed)s ORDER BY id", {"feed": feed})
 
     def entry(self, delivery_id: str) -> LedgerEntry | None:
         """The delivery with that id."""
         return next(iter(self._select("delivery_id = %(id)s", {"id": delivery_id})), None)
 
-    def find(self, vendor: str, file_name: str, sha256: str) -> LedgerEntry | None:
+    def find(self, feed: str, file_name: str, sha256: str) -> LedgerEntry | None:
         """The delivery of that name and those very bytes."""
-        place = {"vendor": vendor, "name": file_name, "sha256": sha256}
-        return next(iter(self._select("vendor = %(vendor)s AND file_name = %(name)s AND sha256 = %(sha256)s", place)), None)
+        place = {"feed": feed, "name": file_name, "sha256": sha256}
+        return next(iter(self._select("feed = %(feed)s AND file_name = %(name)s AND sha256 = %(sha256)s", place)), None)
 
-    def touching(self, vendor: str, first: date, last: date) -> list[LedgerEntry]:
+    def touching(self, feed: str, first: date, last: date) -> list[LedgerEntry]:
         """The ingested deliveries with positions between the days, by arrival."""
         return self._select(
-            "vendor = %(vendor)s AND status = ANY(%(ingested)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
+            "feed = %(feed)s AND status = ANY(%(ingested)s) AND first_as_of_date <= %(last)s AND last_as_of_date >= %(first)s"
             " ORDER BY received_at, id",
-            {"vendor": vendor, "ingested": INGESTED, "first": first, "last": last},
+            {"feed": feed, "ingested": INGESTED, "first": first, "last": last},
         )
 
-    def ingested_of(self, vendor: str) -> list[LedgerEntry]:
-        """The ingested deliveries of the vendor, by arrival."""
-        return self._select(
-            "vendor = %(vendor)s AND status = ANY(%(ingested)s) ORDER BY received_at, id", {"vendor": vendor, "ingested": INGESTED}
-        )
+    def ingested_of(self, feed: str) -> list[LedgerEntry]:
+        """The ingested deliveries of the feed, by arrival."""
+        return self._select("feed = %(feed)s AND status = ANY(%(ingested)s) ORDER BY received_at, id", {"feed": feed, "ingested": INGESTED})
 
-    def pending(self, vendor: str) -> list[LedgerEntry]:
+    def pending(self, feed: str) -> list[LedgerEntry]:
         """The deliveries because of which the pipeline has still something to compute."""
-        return self._select("vendor = %(vendor)s AND pending_first_date IS NOT NULL ORDER BY id", {"vendor": vendor})
+        return self._select("feed = %(feed)s AND pending_first_date IS NOT NULL ORDER BY id", {"feed": feed})
 
-    def latest_as_of_date(self, vendor: str) -> date | None:
-        """The latest day with a position in any ingested delivery of the vendor."""
+    def latest_as_of_date(self, feed: str) -> date | None:
+        """The latest day with a position in any ingested delivery of the feed."""
         with self.warehouse.connect() as connection:
             found: tuple[date | None] | None = connection.execute(
-                "SELECT max(last_as_of_date) FROM etl_processing_log WHERE vendor = %s AND status = ANY(%s)", [vendor, INGESTED]
+                "SELECT max(last_as_of_date) FROM etl_processing_log WHERE feed = %s AND status = ANY(%s)", [feed, INGESTED]
             ).fetchone()
         return found[0] if found else None
 

@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LakeError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import ARCHIVE, ERROR, INCOMING, Lake
 
 REASON_ENDING = ".reason.json"
-UNKNOWN_VENDOR = "unknown"
+UNKNOWN_FEED = "unknown"
+"""The feed, and the vendor, of a file that no feed claims."""
 _ID_STEM, _ID_DIGITS = 60, 16
 
 
@@ -30,6 +32,7 @@ class Arrival:
     """
 
     delivery_id: str
+    feed: str
     vendor: str
     file: LakeFile
     received_at: datetime
@@ -37,14 +40,14 @@ class Arrival:
 
     @property
     def path(self) -> str:
-        """Where the file was put below its vendor's folder, its name included; archive and error/ keep that too."""
-        incoming, settled = f"{INCOMING}/{self.vendor}/", (_folder(zone, self) for zone in (ARCHIVE, ERROR))
+        """Where the file was put below its feed's folder, its name included; archive and error/ keep that too."""
+        incoming, settled = f"{INCOMING}/{self.feed}/", (_folder(zone, self) for zone in (ARCHIVE, ERROR))
         folder = next((folder for folder in (incoming, *settled) if self.file.path.startswith(folder)), "")
         return self.file.path.removeprefix(folder) if folder else self.file.name
 
     @property
     def name(self) -> str:
-        """The delivery's name, which with vendor and bytes is what it is known by."""
+        """The delivery's name, which with feed and bytes is what it is known by."""
         return self.path if self.path_is_name else self.file.name
 
 
@@ -55,25 +58,26 @@ def delivery_id_of(file: LakeFile) -> str:
     return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:_ID_DIGITS]}"
 
 
-def find_arrival(lake: Lake, ledger: Ledger, vendor: str, delivery_id: str, *, path_is_name: bool = False) -> Arrival:
-    """The delivery, from incoming, or from archive or error when its ingestion runs again.
+def find_arrival(lake: Lake, ledger: Ledger, feed: Feed, delivery_id: str) -> Arrival:
+    """The delivery of the feed, from incoming, or from archive or error when its ingestion runs again.
 
     It keeps the arrival time that the ledger has for it. LakeError where it is nowhere.
     """
-    waiting = [file for file in lake.files(f"{INCOMING}/{vendor}/") if delivery_id_of(file) == delivery_id]
-    archived, refused = (lake.files(f"{zone}/{vendor}/{delivery_id}/") for zone in (ARCHIVE, ERROR))
+    waiting = [file for file in lake.files(f"{INCOMING}/{feed.name}/") if delivery_id_of(file) == delivery_id]
+    archived, refused = (lake.files(f"{zone}/{feed.name}/{delivery_id}/") for zone in (ARCHIVE, ERROR))
     beside = {file.path.removesuffix(REASON_ENDING) for file in refused if file.name.endswith(REASON_ENDING)}
     # a vendor's own file may be called as a reason is, and then has one of its own
     settled = [*archived, *(file for file in refused if not file.name.endswith(REASON_ENDING) or file.path in beside)]
     file = next(iter([*waiting, *settled]), None)
     if file is None:
         raise LakeError(
-            f"the delivery {delivery_id} of {vendor} is neither in {INCOMING}/, {ARCHIVE}/ nor {ERROR}/ of the lake {lake.address}; "
-            f"put the file into {INCOMING}/{vendor}/ again"
+            f"the delivery {delivery_id} of {feed.vendor} is neither in {INCOMING}/, {ARCHIVE}/ nor {ERROR}/ of the lake {lake.address}; "
+            f"put the file into {INCOMING}/{feed.name}/ again"
         )
     entry = ledger.entry(delivery_id)
-    is_known = entry is not None and entry.vendor == vendor
-    return Arrival(delivery_id, vendor, file, entry.received_at if entry and is_known else received_at(file), path_is_name)
+    is_known = entry is not None and entry.feed == feed.name
+    came = entry.received_at if entry and is_known else received_at(file)
+    return Arrival(delivery_id, feed.name, feed.vendor, file, came, feed.files.path_is_name)
 
 
 def received_at(file: LakeFile) -> datetime:
@@ -83,14 +87,14 @@ def received_at(file: LakeFile) -> datetime:
 
 def forget_failed(lake: Lake, ledger: Ledger, arrival: Arrival, sha256: str) -> None:
     """Clears what an earlier arrival of the same name and bytes, which failed, left in archive and error: this one takes its place."""
-    earlier = ledger.find(arrival.vendor, arrival.name, sha256)
+    earlier = ledger.find(arrival.feed, arrival.name, sha256)
     if (
         earlier is None
         or earlier.delivery_id == arrival.delivery_id
         or earlier.status not in {DeliveryStatus.RECEIVED, DeliveryStatus.FAILED}
     ):
         return
-    lake.delete(file.path for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{arrival.vendor}/{earlier.delivery_id}/"))
+    lake.delete(file.path for zone in (ARCHIVE, ERROR) for file in lake.files(f"{zone}/{arrival.feed}/{earlier.delivery_id}/"))
 
 
 def keep_in_archive(lake: Lake, arrival: Arrival, content: bytes) -> str:
@@ -111,6 +115,7 @@ def keep_in_error(
     ``attempts`` are the ingestions that failed before it was abandoned, each as the JSON file is to tell it.
     """
     reason = {
+        "feed": arrival.feed,
         "vendor": arrival.vendor,
         "file_name": arrival.name,
         "delivery_id": arrival.delivery_id,
@@ -149,4 +154,4 @@ def _keep(lake: Lake, arrival: Arrival, content: bytes, zone: str) -> str:
 
 
 def _folder(zone: str, arrival: Arrival) -> str:
-    return f"{zone}/{arrival.vendor}/{arrival.delivery_id}/"
+    return f"{zone}/{arrival.feed}/{arrival.delivery_id}/"

@@ -153,6 +153,11 @@ def _refuse_rivals(feeds: Iterable[Feed], paths: Mapping[str, Path]) -> None:
             )
 
 
+def vendor_of(feeds: Mapping[str, Feed], name: str) -> str:
+    """Whose data the feed of that name is; what is no feed, such as ``unknown``, goes by its own name."""
+    return feeds[name].vendor if name in feeds else name
+
+
 def feed_for(feeds: Mapping[str, Feed], file_name: str) -> Feed:
     """The one feed whose patterns match the file's name; none or several are DeliveryRejectedErrors."""
     claiming = [feed for feed in feeds.values() if feed.claims(file_name)]

@@ -20,17 +20,17 @@ class RunLake(Lake):
         vars(self).update(vars(lake))
         self._known: dict[tuple[str, str], dict[tuple[str, ...], pl.DataFrame]] = {}
 
-    def write_partitions(self, stage: str, vendor: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
+    def write_partitions(self, stage: str, feed: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
         """As for any lake."""
-        known = self._known.get((stage, vendor), {})
+        known = self._known.get((stage, feed), {})
         for keys in [keys for keys in known if not partitions.keys().isdisjoint(keys)]:
             del known[keys]
-        super().write_partitions(stage, vendor, dimension, partitions)
+        super().write_partitions(stage, feed, dimension, partitions)
 
     def read_partitions(
         self,
         stage: str,
-        vendor: str,
+        feed: str,
         dimension: str,
         keys: Iterable[str],
         *,
@@ -40,14 +40,14 @@ class RunLake(Lake):
         """As for any lake; the rows of windows that were read whole before are those of then."""
         wanted = tuple(keys)
         if dimension != _WINDOW or not wanted:
-            return super().read_partitions(stage, vendor, dimension, wanted, where=where, columns=columns)
-        known = self._known.setdefault((stage, vendor), {})
+            return super().read_partitions(stage, feed, dimension, wanted, where=where, columns=columns)
+        known = self._known.setdefault((stage, feed), {})
         if where is None and columns is None and wanted not in known:
-            known[wanted] = super().read_partitions(stage, vendor, dimension, wanted)
+            known[wanted] = super().read_partitions(stage, feed, dimension, wanted)
         parts = [
             _chosen(known[run], where, columns)
             if run in known
-            else super(RunLake, self).read_partitions(stage, vendor, dimension, run, where=where, columns=columns)
+            else super(RunLake, self).read_partitions(stage, feed, dimension, run, where=where, columns=columns)
             for run in ([wanted] if wanted in known else _runs(wanted, {run[0] for run in known if len(run) == 1}))
         ]
         return parts[0] if len(parts) == 1 else pl.concat(parts)

@@ -1,7 +1,8 @@
 """The lake: vendor files in their zones and Parquet by stage, on S3 or in a folder, through one interface.
 
-Zones for files: ``incoming/<vendor>/``, ``archive/<vendor>/<delivery>/``, ``error/<vendor>/<delivery>/``; how a delivery goes
-through them is in ``deliveries.zones``. Parquet lies in hive layout, ``<stage>/vendor=<v>/<delivery or window>=<key>/part.parquet``.
+Zones for files: ``incoming/<feed>/``, ``archive/<feed>/<delivery>/``, ``error/<feed>/<delivery>/``; how a delivery goes
+through them is in ``deliveries.zones``. Parquet lies in hive layout, ``<stage>/vendor=<feed>/<delivery or window>=<key>/part.parquet``;
+lakes from before feeds had names have that key, and are read as they are.
 A set of partitions is staged under a name of its own first and promoted when all of it is there, so that a crash leaves old
 partitions or new ones, never half a file.
 """
@@ -152,12 +153,12 @@ class Lake:
 
     # partitions -------------------------------------------------------------------------------------------------------
 
-    def write_partitions(self, stage: str, vendor: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
+    def write_partitions(self, stage: str, feed: str, dimension: str, partitions: Mapping[str, pl.DataFrame]) -> None:
         """Replaces a set of partitions: all staged, then all promoted.
 
         Who writes holds the lock of the delivery or pipeline, so that a staged file of the same name is what a killed run left behind.
         """
-        staged = {key: f"{_STAGING}/{stage}/{vendor}/{key}.parquet" for key in partitions}
+        staged = {key: f"{_STAGING}/{stage}/{feed}/{key}.parquet" for key in partitions}
 
         def stage_one(key: str) -> None:
             buffer = io.BytesIO()
@@ -166,7 +167,7 @@ class Lake:
 
         def promote(key: str) -> None:
             with self._reported(f"promoting {staged[key]}"):
-                self._store.rename(staged[key], _partition(stage, vendor, dimension, key))
+                self._store.rename(staged[key], _partition(stage, feed, dimension, key))
 
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(stage_one, partitions))
@@ -176,15 +177,15 @@ class Lake:
         """Deletes what was staged before and never promoted: a run that lost its lock, or was killed, and that nobody launched again."""
         self.delete(file.path for file in self.files(f"{_STAGING}/") if file.modified < before)
 
-    def partition_keys(self, stage: str, vendor: str, dimension: str) -> list[str]:
+    def partition_keys(self, stage: str, feed: str, dimension: str) -> list[str]:
         """The partitions that exist, sorted."""
-        prefix = f"{stage}/vendor={vendor}/"
+        prefix = f"{stage}/vendor={feed}/"
         return sorted(file.path.removeprefix(f"{prefix}{dimension}=").rsplit("/", 1)[0] for file in self.files(prefix))
 
     def read_partitions(
         self,
         stage: str,
-        vendor: str,
+        feed: str,
         dimension: str,
         keys: Iterable[str],
         *,
@@ -196,9 +197,9 @@ class Lake:
         Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only. LakeError
         names a partition that does not exist or cannot be read as Parquet, and what makes it again; LakeOutageError where the lake fails.
         """
-        paths = [_partition(stage, vendor, dimension, key) for key in keys]
+        paths = [_partition(stage, feed, dimension, key) for key in keys]
         if not paths:
-            raise LakeError(f"no partition of {stage} of {vendor} was asked for; name at least one {dimension}")
+            raise LakeError(f"no partition of {stage} of {feed} was asked for; name at least one {dimension}")
         try:
             sources: Any = self._whole(paths) if self.is_s3 else [f"{self.address}/{path}" for path in paths]
             frame = pl.scan_parquet(
@@ -214,10 +215,10 @@ class Lake:
             if missing:
                 raise LakeError(f"the lake {self.address} has no {missing}; materialise it first") from error
             if isinstance(error, OSError):
-                raise LakeOutageError(f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)})") from error
+                raise LakeOutageError(f"the lake {self.address} cannot give {stage} of {feed} ({said_by(error)})") from error
             self._name_what_is_damaged(paths, dimension)
             raise LakeError(
-                f"the lake {self.address} cannot give {stage} of {vendor} ({said_by(error)}); make its partitions again that differ"
+                f"the lake {self.address} cannot give {stage} of {feed} ({said_by(error)}); make its partitions again that differ"
             ) from error
 
     def _whole(self, paths: Sequence[str]) -> list[io.BytesIO]:
@@ -247,5 +248,5 @@ class Lake:
                 raise LakeError(f"the lake {self.address} has {found}; {again}") from error
 
 
-def _partition(stage: str, vendor: str, dimension: str, key: str) -> str:
-    return f"{stage}/vendor={vendor}/{dimension}={key}/{_PART}"
+def _partition(stage: str, feed: str, dimension: str, key: str) -> str:
+    return f"{stage}/vendor={feed}/{dimension}={key}/{_PART}"

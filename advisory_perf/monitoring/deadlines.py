@@ -29,7 +29,7 @@ PATIENCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """What is to be reported of a vendor's deadlines: alerts about windows, and the keys of those that are over."""
+    """What is to be reported of a feed's deadlines: alerts about windows, and the keys of those that are over."""
 
     alerts: Sequence[Alert]
     over: Sequence[str]
@@ -101,11 +101,12 @@ def _missing(feed: Feed, deadline: Deadline, window: date, due: datetime) -> Ale
         key=_key(MISSING_FILE.name, feed, window),
         code=MISSING_FILE.name,
         severity=MISSING_FILE.severity,
+        feed=feed.name,
         vendor=feed.vendor,
         since=due,
-        subject=f"{MISSING_FILE.name} {feed.vendor} {_shown(feed, window)}",
+        subject=f"{MISSING_FILE.name} {feed.name} {_shown(feed, window)}",
         message=f"{feed.vendor}: nothing has been ingested for {_shown(feed, window)}, which was due by {deadline.shown(due)}; ask the "
-        f"vendor for the file, unless it came and was rejected, as another alert and error/{feed.vendor}/ would say",
+        f"vendor for the file, unless it came and was rejected, as another alert and error/{feed.name}/ would say",
         window=window,
     )
 
@@ -115,9 +116,10 @@ def _late(feed: Feed, deadline: Deadline, window: date, due: datetime, arrival: 
         key=_key(LATE_FILE.name, feed, window),
         code=LATE_FILE.name,
         severity=LATE_FILE.severity,
+        feed=feed.name,
         vendor=feed.vendor,
         since=due,
-        subject=f"{LATE_FILE.name} {feed.vendor} {_shown(feed, window)}",
+        subject=f"{LATE_FILE.name} {feed.name} {_shown(feed, window)}",
         message=f"{feed.vendor}, {arrival.file_name}: came {_duration(arrival.received_at - due)} after the deadline of "
         f"{_shown(feed, window)}, {deadline.shown(due)}; it is loaded as any other, and only the vendor needs to be given",
         delivery_id=arrival.delivery_id,
@@ -127,7 +129,7 @@ def _late(feed: Feed, deadline: Deadline, window: date, due: datetime, arrival: 
 
 
 def _key(code: str, feed: Feed, window: date) -> str:
-    return f"{code} {feed.vendor} {window}"
+    return f"{code} {feed.name} {window}"
 
 
 def _shown(feed: Feed, window: date) -> str:

@@ -3,23 +3,26 @@
 A run that is stopped, or hangs, keeps its lock: nobody else may write what it might write when it goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from advisory_perf.alerts.model import TURN_HELD, Alert
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import vendor_of
 from advisory_perf.warehouse.locks import HeldLock
 
 LONG = timedelta(hours=1)
 
 
-def held_lock_alert(lock: HeldLock) -> Alert:
+def held_lock_alert(lock: HeldLock, feeds: Mapping[str, Feed]) -> Alert:
     """The alert about the lock, since it was taken."""
-    _, vendor, *_ = [*lock.subject.split(" "), ""]
+    _, feed, *_ = [*lock.subject.split(" "), ""]
     return Alert(
         key=_key(lock),
         code=TURN_HELD.name,
         severity=TURN_HELD.severity,
-        vendor=vendor,
+        feed=feed,
+        vendor=vendor_of(feeds, feed),
         since=lock.taken_at,
         subject=f"{TURN_HELD.name} {lock.subject}",
         message=f"{lock.subject}: the process {lock.holder} (host and number) has had this lock since {lock.taken_at:%Y-%m-%d %H:%M} UTC, "

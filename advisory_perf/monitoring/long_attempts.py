@@ -13,40 +13,41 @@ _LEAST = 3
 
 @dataclass(frozen=True, slots=True)
 class LongTry:
-    """A file or a pipeline of a vendor, as a person calls it, and the subject of its runs."""
+    """A file or a pipeline of a feed, as a person calls it, and the subject of its runs."""
 
-    vendor: str
+    feed: str
     name: str
     subject: str
     since: datetime
 
 
 def long_tries(things: Sequence[tuple[str, str, str]], tries: dict[str, Tries], *, attempts: int, now: datetime) -> list[LongTry]:
-    """Of the things, each its vendor, name and subject, those of which no run has ended well for an hour; the longest first.
+    """Of the things, each its feed, name and subject, those of which no run has ended well for an hour; the longest first.
 
     Those whose attempts are used up are reported by other alerts.
     """
     found = [
-        LongTry(vendor, name, subject, one.in_vain_since)
-        for vendor, name, subject in things
+        LongTry(feed, name, subject, one.in_vain_since)
+        for feed, name, subject in things
         for one in [tries[subject]]
         if one.in_vain >= _LEAST and one.in_vain_since and now - one.in_vain_since >= LONG and not one.are_used_up(attempts)
     ]
     return sorted(found, key=lambda one: one.since)
 
 
-def long_try_alert(found: Sequence[LongTry], why: str) -> Alert:
-    """The alert about what is tried in vain of one vendor, the longest first, and why the last run for that one ended."""
+def long_try_alert(found: Sequence[LongTry], vendor: str, why: str) -> Alert:
+    """The alert about what is tried in vain of one feed of the vendor, the longest first, and why the last run for that one ended."""
     first, others = found[0], len(found) - 1
     what = f"{first.name} and {others:,} more" if others else first.name
-    incident = f"{TRIED_FOR_LONG.name} {first.vendor}"
+    incident = f"{TRIED_FOR_LONG.name} {first.feed}"
     return Alert(
         key=incident,
         code=TRIED_FOR_LONG.name,
         severity=TRIED_FOR_LONG.severity,
-        vendor=first.vendor,
+        feed=first.feed,
+        vendor=vendor,
         since=first.since,
         subject=incident,
-        message=f"{first.vendor}: no run for {what} has ended well since {first.since:%Y-%m-%d %H:%M} UTC, the last because: {why}; "
+        message=f"{vendor}: no run for {what} has ended well since {first.since:%Y-%m-%d %H:%M} UTC, the last because: {why}; "
         "nothing is lost, and it is tried again by itself every few minutes; fix the reason",
     )

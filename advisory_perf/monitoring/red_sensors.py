@@ -15,7 +15,7 @@ PATIENCE = timedelta(minutes=2)
 SILENCE = timedelta(minutes=5)
 """So long a sensor may go without a tick while others have theirs."""
 UNREACHABLE, SILENT = "DagsterUserCodeUnreachableError", "silent"
-ALL_VENDORS = "all"
+ALL_FEEDS = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def _alert(error: str, red: Sequence[RedSensor]) -> Alert:
         key=f"{SENSOR_RED.name} {error}",
         code=SENSOR_RED.name,
         severity=SENSOR_RED.severity,
-        vendor=ALL_VENDORS,
+        feed=ALL_FEEDS,
+        vendor=ALL_FEEDS,
         since=since,
         subject=f"{SENSOR_RED.name} {', '.join(names)}",
         message=f"{who} failed since {since:%Y-%m-%d %H:%M} UTC: {red[-1].says}; {_ADVICE.get(error, _BY_ITSELF)}",

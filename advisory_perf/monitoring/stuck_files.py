@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from advisory_perf.alerts.model import STUCK_FILE, Alert
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.deliveries.zones import UNKNOWN_FEED, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.monitoring.attempts import FailedAttempt, Tries, abandoning_subject
 
@@ -17,22 +17,22 @@ from advisory_perf.monitoring.attempts import FailedAttempt, Tries, abandoning_s
 class StuckFile:
     """A file that no sensor will try again, and the subject of the runs that were the last to fail with it."""
 
-    vendor: str
+    feed: str
     file: LakeFile
     subject: str
 
 
-def stuck_files(vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int) -> list[StuckFile]:
-    """The vendor's files in incoming/ whose attempts are all used up, with none under way.
+def stuck_files(feed: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int) -> list[StuckFile]:
+    """The feed's files in incoming/ whose attempts are all used up, with none under way.
 
-    For a file of a vendor those are its ingestions and then its abandoning, for one that no feed claims its rejection.
+    For a file of a feed those are its ingestions and then its abandoning, for one that no feed claims its rejection.
     """
     found = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
-        subject = delivery_id if vendor == UNKNOWN_VENDOR else abandoning_subject(delivery_id)
+        subject = delivery_id if feed == UNKNOWN_FEED else abandoning_subject(delivery_id)
         if all(tries_of(one).are_used_up(attempts) for one in (delivery_id, subject)):
-            found.append(StuckFile(vendor, file, subject))
+            found.append(StuckFile(feed, file, subject))
     return found
 
 
@@ -41,19 +41,20 @@ def stuck_key(stuck: StuckFile) -> str:
     return _key(delivery_id_of(stuck.file))
 
 
-def stuck_alert(stuck: StuckFile, attempts: Sequence[FailedAttempt]) -> Alert:
-    """The alert about the file, with why the last of the attempts failed; since the file came."""
+def stuck_alert(stuck: StuckFile, vendor: str, attempts: Sequence[FailedAttempt]) -> Alert:
+    """The alert about the file of the vendor, with why the last of the attempts failed; since the file came."""
     name, delivery_id = stuck.file.name, delivery_id_of(stuck.file)
     why = attempts[-1].reason if attempts else "no reason was given"
-    what = "moving it to error/" if stuck.vendor == UNKNOWN_VENDOR else "its ingestion and then moving it to error/"
+    what = "moving it to error/" if stuck.feed == UNKNOWN_FEED else "its ingestion and then moving it to error/"
     return Alert(
         key=stuck_key(stuck),
         code=STUCK_FILE.name,
         severity=STUCK_FILE.severity,
-        vendor=stuck.vendor,
+        feed=stuck.feed,
+        vendor=vendor,
         since=stuck.file.modified,
-        subject=f"{STUCK_FILE.name} {stuck.vendor}: {name}",
-        message=f"{stuck.vendor}, {name}: {what} failed as often as agreed, the last time because: {why}; it stays as "
+        subject=f"{STUCK_FILE.name} {stuck.feed}: {name}",
+        message=f"{vendor}, {name}: {what} failed as often as agreed, the last time because: {why}; it stays as "
         f"{stuck.file.path}; fix the reason, and it is tried again a day after it failed, or at once if you put the file there again; "
         "or take it away",
         delivery_id=delivery_id,
@@ -67,5 +68,5 @@ def no_longer_stuck(open_keys: Iterable[str], listing: Iterable[LakeFile]) -> li
 
 
 def _key(delivery_id: str) -> str:
-    """Of whichever vendor: a feed that is added or taken away makes the file another's."""
+    """Of whichever feed: one that is added or taken away makes the file another's."""
     return f"{STUCK_FILE.name} {delivery_id}"

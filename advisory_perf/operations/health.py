@@ -87,7 +87,7 @@ _ORPHANS: LiteralString = """
     GROUP BY data_source, delivery_id ORDER BY data_source, delivery_id
 """
 
-_IN_DOUBT: LiteralString = "SELECT DISTINCT vendor, delivery_id FROM ingestion_writes WHERE begun_at < now() - %s ORDER BY 1, 2"
+_IN_DOUBT: LiteralString = "SELECT DISTINCT feed, delivery_id FROM ingestion_writes WHERE begun_at < now() - %s ORDER BY 1, 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +346,7 @@ def _in_doubt(warehouse: Warehouse) -> HealthFinding:
         found = connection.execute(_IN_DOUBT, [PATIENCE]).fetchall()
     if not found:
         return HealthFinding(subject, is_good=True, says="no ingestion has been writing for more than an hour")
-    names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id in found])
+    names = _some([f"{feed} {delivery_id}" for feed, delivery_id in found])
     says = (
         f"the rows of {names} are in doubt, since an ingestion began to write them more than an hour ago and has not ended, or not well; "
     )

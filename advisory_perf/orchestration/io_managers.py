@@ -25,7 +25,7 @@ DELIVERY, WINDOW = "delivery", "window"
 
 
 class LakeIOManager(dg.IOManager):
-    """Parquet in the lake, ``<stage>/vendor=<v>/delivery=<id>/`` or ``…/window=<day>/``."""
+    """Parquet in the lake, ``<stage>/vendor=<feed>/delivery=<id>/`` or ``…/window=<day>/``."""
 
     def __init__(self, platform: Platform, locks: Locks) -> None:
         self._platform = platform
@@ -33,30 +33,30 @@ class LakeIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | Computed) -> None:
         """Replaces the run's partitions of the asset by the frame's rows, as long as the run has its lock."""
-        vendor, stage = context.asset_key.path
+        feed, stage = context.asset_key.path
         warehouse = self._platform.warehouse  # noted before the lock is kept, so that a run has one connection beside that of its locks
         keys, rows = list(context.asset_partition_keys), obj.rows if isinstance(obj, Computed) else obj
         if _dimension(context) == DELIVERY:
-            ingestion = note_ingestion(warehouse, vendor, keys[0], run_id=context.run_id, confirm=self._locks.confirm)
+            ingestion = note_ingestion(warehouse, feed, keys[0], run_id=context.run_id, confirm=self._locks.confirm)
             with self._locks.kept() as connection:
-                self._platform.lake.write_partitions(stage, vendor, DELIVERY, {keys[0]: rows})
+                self._platform.lake.write_partitions(stage, feed, DELIVERY, {keys[0]: rows})
                 if stage == RAW_VENDOR_FILE:  # of validated rows the note stays until the ledger counts them
                     strike_off_ingestion(connection, ingestion)
             return
-        windows = range_of_keys(keys, self._platform.feeds[vendor])
+        windows = range_of_keys(keys, self._platform.feeds[feed])
         partitions = split_by_window(rows, windows, keys)
         days = {"first": windows.first_day, "last": windows.last_day}
-        write = note_write(warehouse, vendor, **days, run_id=context.run_id, confirm=self._locks.confirm)
+        write = note_write(warehouse, feed, **days, run_id=context.run_id, confirm=self._locks.confirm)
         with self._locks.kept() as connection:
-            self._platform.lake.write_partitions(stage, vendor, WINDOW, partitions)
+            self._platform.lake.write_partitions(stage, feed, WINDOW, partitions)
             strike_off(connection, write)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The rows of the upstream asset in the run's partitions; those of a pipeline are read only by the run that holds its lock."""
-        vendor, stage = context.asset_key.path
+        feed, stage = context.asset_key.path
         if _dimension(context) == WINDOW:
-            take_pipeline(self._locks, vendor)
-        return self._platform.lake.read_partitions(stage, vendor, _dimension(context), context.asset_partition_keys)
+            take_pipeline(self._locks, feed)
+        return self._platform.lake.read_partitions(stage, feed, _dimension(context), context.asset_partition_keys)
 
 
 class PublishingIOManager(LakeIOManager):
@@ -71,12 +71,12 @@ class PublishingIOManager(LakeIOManager):
         publication = obj.publication if isinstance(obj, Computed) else None
         if publication is None:
             return
-        vendor, stage = context.asset_key.path
-        windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[vendor])
+        feed, stage = context.asset_key.path
+        windows = range_of_keys(list(context.asset_partition_keys), self._platform.feeds[feed])
         changes = publish_slices(
             self._platform.warehouse,
             publication.tables,
-            vendor=vendor,
+            vendor=self._platform.feeds[feed].vendor,
             first=windows.first_day,
             last=windows.last_day,
             confirm=self._locks.confirm,
@@ -124,7 +124,7 @@ class AccountsIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:  # noqa: ARG002 - Dagster's signature
         """Brings the register up to date with what is published now, not when the frame was computed."""
         changed = 0
-        for vendor in self._platform.feeds:
+        for vendor in sorted({feed.vendor for feed in self._platform.feeds.values()}):
             with self._platform.warehouse.connect() as connection:
                 lock_publication(connection, vendor)
                 changed += upsert_accounts(connection, account_register(latest_positions(connection, vendor)))

@@ -16,7 +16,7 @@ from advisory_perf.feeds.feed import Feed
 
 def delivery_partitions(feed: Feed) -> dg.DynamicPartitionsDefinition:
     """One partition a delivery of the feed."""
-    return dg.DynamicPartitionsDefinition(name=f"{feed.vendor}_deliveries")
+    return dg.DynamicPartitionsDefinition(name=f"{feed.name}_deliveries")
 
 
 def window_partitions(feed: Feed) -> dg.TimeWindowPartitionsDefinition:

@@ -24,7 +24,7 @@ from advisory_perf.orchestration.partitions import range_of_days
 class IngestionRequest:
     """One delivery to ingest."""
 
-    vendor: str
+    feed: str
     delivery_id: str
     path: str
     attempt: int
@@ -32,17 +32,17 @@ class IngestionRequest:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRequest:
-    """A vendor's pipeline to run for a range of windows, for the set of ingestions that ``subject`` names."""
+    """A feed's pipeline to run for a range of windows, for the set of ingestions that ``subject`` names."""
 
-    vendor: str
+    feed: str
     windows: WindowRange
     subject: str
     attempt: int
 
 
-def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tuple[dict[str, list[LakeFile]], list[LakeFile]]:
-    """The files in incoming by vendor, oldest first, and those that lie in no known vendor's folder."""
-    waiting: dict[str, list[LakeFile]] = {vendor: [] for vendor in vendors}
+def waiting_by_feed(listing: Iterable[LakeFile], feeds: Iterable[str]) -> tuple[dict[str, list[LakeFile]], list[LakeFile]]:
+    """The files in incoming by feed, oldest first, and those that lie in no known feed's folder."""
+    waiting: dict[str, list[LakeFile]] = {feed: [] for feed in feeds}
     unclaimed = []
     for file in sorted(listing, key=lambda file: (file.modified, file.path)):
         folder, _, rest = file.path.removeprefix(f"{INCOMING}/").partition("/")
@@ -54,9 +54,9 @@ def waiting_by_vendor(listing: Iterable[LakeFile], vendors: Iterable[str]) -> tu
 
 
 def ingestions_to_request(
-    vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int, at_most: int
+    feed: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int, at_most: int
 ) -> list[IngestionRequest]:
-    """The files of one vendor to ingest now: those without a run under way whose attempts are not used up.
+    """The files of one feed to ingest now: those without a run under way whose attempts are not used up.
 
     With these, at most ``at_most`` ingestions are under way. Files whose attempts are used up do not keep the others waiting.
     """
@@ -70,23 +70,23 @@ def ingestions_to_request(
         if tried.in_flight:
             under_way += 1
         elif tried.may_be_launched(attempts):
-            requests.append(IngestionRequest(vendor, delivery_id, file.path, tried.next_attempt))
+            requests.append(IngestionRequest(feed, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
 def ingestions_to_repeat(in_doubt: Iterable[IngestionInDoubt], tries: Mapping[str, Tries], *, attempts: int) -> list[IngestionRequest]:
     """The ingested deliveries to ingest again now: those without a run under way whose attempts are not used up."""
     return [
-        IngestionRequest(one.vendor, one.delivery_id, "", tries[one.delivery_id].next_attempt)
+        IngestionRequest(one.feed, one.delivery_id, "", tries[one.delivery_id].next_attempt)
         for one in in_doubt
         if not tries[one.delivery_id].in_flight and tries[one.delivery_id].may_be_launched(attempts)
     ]
 
 
 def deliveries_to_abandon(
-    vendor: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int
+    feed: str, waiting: Iterable[LakeFile], tries_of: Callable[[str], Tries], *, attempts: int
 ) -> list[IngestionRequest]:
-    """The files of one vendor whose attempts are used up, and which nothing has moved to error/ yet. That too is tried so often."""
+    """The files of one feed whose attempts are used up, and which nothing has moved to error/ yet. That too is tried so often."""
     requests = []
     for file in waiting:
         delivery_id = delivery_id_of(file)
@@ -94,7 +94,7 @@ def deliveries_to_abandon(
             continue
         tried = tries_of(abandoning_subject(delivery_id))
         if tried.may_be_launched(attempts):
-            requests.append(IngestionRequest(vendor, delivery_id, file.path, tried.next_attempt))
+            requests.append(IngestionRequest(feed, delivery_id, file.path, tried.next_attempt))
     return requests
 
 
@@ -104,7 +104,7 @@ def pipeline_to_request(
     """The pipeline run that the ingested deliveries ask for, if any.
 
     From the first day that a pending delivery touches to the pipeline's latest day, so that a late or restated day recomputes what
-    follows. While ingestions of the vendor are under way, the pipeline waits for them and then runs once.
+    follows. While ingestions of the feed are under way, the pipeline waits for them and then runs once.
     ``tries`` are those for this very set of deliveries.
     """
     if not pending or waiting or not tries.may_be_launched(attempts):
@@ -112,7 +112,7 @@ def pipeline_to_request(
     windows = windows_touched(feed, pending, latest)
     if windows is None:
         return None
-    return PipelineRequest(feed.vendor, windows, pipeline_subject(feed.vendor, pending), tries.next_attempt)
+    return PipelineRequest(feed.name, windows, pipeline_subject(feed.name, pending), tries.next_attempt)
 
 
 MOST_PENDING, LONGEST_WAIT = 500, timedelta(minutes=3)
@@ -129,10 +129,10 @@ def waits_for_ingestions(pending: Sequence[LedgerEntry], ingestions: Iterable[Tr
     return any(tries.in_flight or tries.may_be_launched(attempts) for tries in ingestions)
 
 
-def pipeline_subject(vendor: str, pending: Sequence[LedgerEntry]) -> str:
+def pipeline_subject(feed: str, pending: Sequence[LedgerEntry]) -> str:
     """A name for this set of ingestions; one that was ingested again makes another set, so its pipeline can run again."""
     ingestions = "|".join(map(str, sorted(entry.ingestion_no for entry in pending)))
-    return f"{vendor}:{hashlib.sha256(ingestions.encode()).hexdigest()[:16]}"
+    return f"{feed}:{hashlib.sha256(ingestions.encode()).hexdigest()[:16]}"
 
 
 def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | None) -> WindowRange | None:

@@ -11,13 +11,13 @@ from advisory_perf.platform import Platform, pipeline_lock
 from advisory_perf.warehouse.locks import Locks
 
 
-def take_pipeline(locks: Locks, vendor: str) -> None:
+def take_pipeline(locks: Locks, feed: str) -> None:
     """Takes the pipeline's lock for a run that begins in the middle, or has it already; LockHeldError where another run has it.
 
     Such a run may hold a place at the warehouse that the other needs to end, so it does not wait.
     """
-    if not locks.take(pipeline_lock(vendor)):
-        raise LockHeldError(f"another run of {vendor}'s pipeline is under way; launch this one again when that has ended")
+    if not locks.take(pipeline_lock(feed)):
+        raise LockHeldError(f"another run of {feed}'s pipeline is under way; launch this one again when that has ended")
 
 
 STORES = "stores"

@@ -14,7 +14,7 @@ from advisory_perf.warehouse.locks import is_free
 def doubt_unfinished_writes(platform: Platform, instance: dg.DagsterInstance) -> None:
     """Has the pipeline compute again what a run that has ended did not write to the lake to the end, as far as it knew."""
     writes = noted_writes(platform.warehouse)
-    ended = _ended(platform, instance, {write.run_id: pipeline_lock(write.vendor) for write in writes})
+    ended = _ended(platform, instance, {write.run_id: pipeline_lock(write.feed) for write in writes})
     for write in writes:
         if write.run_id in ended:
             platform.ledger.recompute(write)
@@ -23,7 +23,7 @@ def doubt_unfinished_writes(platform: Platform, instance: dg.DagsterInstance) ->
 def doubt_unfinished_ingestions(platform: Platform, instance: dg.DagsterInstance) -> None:
     """Puts in doubt what a run that has ended wrote of a delivery without the ledger's knowing."""
     writes = noted_ingestions(platform.warehouse)
-    ended = _ended(platform, instance, {write.run_id: ingestion_lock(write.vendor, write.delivery_id) for write in writes})
+    ended = _ended(platform, instance, {write.run_id: ingestion_lock(write.feed, write.delivery_id) for write in writes})
     for write in writes:
         if write.run_id in ended:
             doubt_ingestion(platform.warehouse, write)

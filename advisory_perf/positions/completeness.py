@@ -29,13 +29,13 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
     ``normalized`` and ``series`` are the windows' NORMALIZED_POSITIONS and TWRR_SERIES. As many windows before are read as a window is
     compared with, so that a day costs some days and never a history.
     """
-    entries = platform.ledger.ingested_of(feed.vendor)
+    entries = platform.ledger.ingested_of(feed.name)
     share = platform.settings.missing_share
-    known = windows_before(platform.warehouse, feed.vendor, windows.first, feed.cadence, LOOKED_BACK + 1)
+    known = windows_before(platform.warehouse, feed.name, windows.first, feed.cadence, LOOKED_BACK + 1)
     stored = set(stored_before(platform, feed, NORMALIZED_POSITIONS, windows))
     history = sorted(window for window in known if window in stored)
     first, earliest = (history[-1], history[0]) if history else (windows.first, windows.first)
-    in_quarantine = quarantined_keys(platform.warehouse, feed.vendor, earliest, windows.last_day)
+    in_quarantine = quarantined_keys(platform.warehouse, feed.name, earliest, windows.last_day)
     positions = _valued(normalized, series)
     if history:
         positions = pl.concat([_valued(*_stored(platform, feed, [window.isoformat() for window in history])), positions])
@@ -58,7 +58,7 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
 def _stored(platform: Platform, feed: Feed, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     columns = {NORMALIZED_POSITIONS: _COLUMNS, TWRR_SERIES: (*WHO_AND_WHEN, "emptied_by", "is_valuation")}
     normalized, series = (
-        platform.lake.read_partitions(table.name, feed.vendor, "window", keys, columns=names) for table, names in columns.items()
+        platform.lake.read_partitions(table.name, feed.name, "window", keys, columns=names) for table, names in columns.items()
     )
     return normalized, series
 

@@ -30,7 +30,7 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.D
     stored = stored_before(platform, feed, TWRR_SERIES, windows)
     if not stored:
         return None
-    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.vendor, "window", [stored[-1].isoformat()])
+    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.name, "window", [stored[-1].isoformat()])
     unknown = [name for name in STATE if name not in rows.columns]
     if unknown:
         raise LakeError(
@@ -57,7 +57,7 @@ def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening
         wanted |= {key for key in stored if first <= key <= last}
         wanted |= {latest for until in (first - _DAY, *_ends_of_months(last)) if (latest := _latest(stored, until)) is not None}
     keys = [key.isoformat() for key in sorted(wanted)]
-    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.vendor, "window", keys, columns=STATE)
+    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.name, "window", keys, columns=STATE)
     return rows.unique(WHO_AND_WHEN, keep="any")
 
 
@@ -76,7 +76,7 @@ def stored_before(platform: Platform, feed: Feed, stage: Table, windows: WindowR
 
     LakeOutageError where one is not listed that is published, and so was stored: what is computed without it would look right.
     """
-    keys = map(date.fromisoformat, platform.lake.partition_keys(stage.name, feed.vendor, "window"))
+    keys = map(date.fromisoformat, platform.lake.partition_keys(stage.name, feed.name, "window"))
     stored = [key for key in keys if key < windows.first]
     published = platform.warehouse.query(_PUBLISHED_BEFORE, [feed.vendor, windows.first_day])["as_of_date"]
     lacking = {window_of(day, feed.cadence) for day in published}.difference(stored)

@@ -15,9 +15,9 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ingestion_writes import ingestions_in_doubt
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of, sha256_of
+from advisory_perf.deliveries.zones import UNKNOWN_FEED, delivery_id_of, sha256_of
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, LakeError, WarehouseError
-from advisory_perf.feeds.registry import feed_for
+from advisory_perf.feeds.registry import feed_for, vendor_of
 from advisory_perf.lake.objects import LakeFile, oddity_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import refuse_larger
@@ -68,7 +68,10 @@ class LocalRuns:
         self._definitions = definitions
         self._instance = instance
 
-    def ingest(self, path: Path, vendor: str | None) -> Handed:
+    def _vendor_of(self, feed: str) -> str:
+        return vendor_of(self._platform.feeds, feed)
+
+    def ingest(self, path: Path, feed: str | None) -> Handed:
         """Puts the file into incoming and ingests it; a file whose bytes and name the ledger knows changes nothing.
 
         Of two commands that are handed files of the same name one works, and the other waits; of the same file it then finds it known.
@@ -80,60 +83,62 @@ class LocalRuns:
         refuse_larger(self._platform, name, path.stat().st_size)
         content = path.read_bytes()
         why = None
-        if vendor is None:
+        if feed is None:
             try:
-                vendor = feed_for(self._platform.feeds, name).vendor
+                feed = feed_for(self._platform.feeds, name).name
             except DeliveryRejectedError as error:
-                vendor, why = UNKNOWN_VENDOR, error.sentence
+                feed, why = UNKNOWN_FEED, error.sentence
         with Locks(self._platform.warehouse) as locks:
-            locks.wait(f"handing {vendor} {name}")
-            lake, incoming = self._platform.lake, f"{INCOMING}/{vendor}/{name}"
+            locks.wait(f"handing {feed} {name}")
+            lake, incoming = self._platform.lake, f"{INCOMING}/{feed}/{name}"
             there = lake.head(incoming) if lake.exists(incoming) else None
             lies_there = there is not None and lake.read_listed(there) == content  # a command was cut short
             if there is not None and not lies_there:
-                self._ingest_waiting(vendor, there, why)
-            known = self._platform.ledger.find(vendor, name, sha256_of(content))
+                self._ingest_waiting(feed, there, why)
+            known = self._platform.ledger.find(feed, name, sha256_of(content))
             if known is not None and known.status not in {DeliveryStatus.FAILED, DeliveryStatus.RECEIVED}:
                 if there is not None and lies_there:
                     lake.delete_listed(there)
                 return Handed(name, known, is_repeated=True)
             if not lies_there:
                 lake.write(incoming, content)
-            failure = self._take_in(vendor, lake.head(incoming), why)
-            return self._handed(vendor, name, sha256_of(content), failure)
+            failure = self._take_in(feed, lake.head(incoming), why)
+            return self._handed(feed, name, sha256_of(content), failure)
 
-    def _ingest_waiting(self, vendor: str, file: LakeFile, why: str | None) -> None:
-        failure = self._take_in(vendor, file, why)
+    def _ingest_waiting(self, feed: str, file: LakeFile, why: str | None) -> None:
+        failure = self._take_in(feed, file, why)
         if self._platform.lake.exists(file.path):
             because = f" ({failure.sentence})" if failure else ""
             raise AdvisoryPerfError(
-                f"{vendor}, {file.name}: another file of that name waits in incoming/ and is not ingested{because}; let it be ingested or "
-                "take it away first"
+                f"{self._vendor_of(feed)}, {file.name}: another file of that name waits in incoming/ and is not ingested{because}; let it "
+                "be ingested or take it away first"
             )
 
-    def _take_in(self, vendor: str, file: LakeFile, why: str | None) -> _Failure | None:
+    def _take_in(self, feed: str, file: LakeFile, why: str | None) -> _Failure | None:
         """Ingests the file, or rejects it where no feed claims it: ``why``."""
-        if vendor == UNKNOWN_VENDOR:
+        if feed == UNKNOWN_FEED:
             reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
             return None
-        return self._run_ingestion(vendor, delivery_id_of(file))
+        return self._run_ingestion(feed, delivery_id_of(file))
 
     def ingest_again(self, entry: LedgerEntry) -> Handed:
         """Ingests a delivery that the lake keeps once more, under its own id and with the present feed."""
-        failure = self._run_ingestion(entry.vendor, entry.delivery_id)
-        return self._handed(entry.vendor, entry.file_name, entry.sha256, failure)
+        failure = self._run_ingestion(entry.feed, entry.delivery_id)
+        return self._handed(entry.feed, entry.file_name, entry.sha256, failure)
 
-    def _run_ingestion(self, vendor: str, delivery_id: str) -> _Failure | None:
-        self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[vendor]).name or "", [delivery_id])
-        return self._run(ingestion_job_name(vendor), partition_key=delivery_id)
+    def _run_ingestion(self, feed: str, delivery_id: str) -> _Failure | None:
+        self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[feed]).name or "", [delivery_id])
+        return self._run(ingestion_job_name(feed), partition_key=delivery_id)
 
-    def _handed(self, vendor: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
-        entry = self._platform.ledger.find(vendor, name, sha256)
+    def _handed(self, feed: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
+        entry = self._platform.ledger.find(feed, name, sha256)
         is_rejection = failure is not None and failure.is_by_check and entry is not None and entry.status == DeliveryStatus.FAILED
         if failure and not is_rejection:
-            raise AdvisoryPerfError(f"{vendor}, {name}: the ingestion failed: {failure.sentence}")
+            raise AdvisoryPerfError(f"{self._vendor_of(feed)}, {name}: the ingestion failed: {failure.sentence}")
         if entry is None or entry.status == DeliveryStatus.RECEIVED:
-            raise AdvisoryPerfError(f"{vendor}, {name}: another process ingests it now; look at the ledger when it has ended")
+            raise AdvisoryPerfError(
+                f"{self._vendor_of(feed)}, {name}: another process ingests it now; look at the ledger when it has ended"
+            )
         return Handed(name, entry, is_repeated=False)
 
     def again(self, one: Handed) -> Handed:
@@ -141,27 +146,29 @@ class LocalRuns:
         entry = self._platform.ledger.entry(one.entry.delivery_id)
         return Handed(one.name, entry or one.entry, one.is_repeated)
 
-    def has_pending(self, vendor: str) -> bool:
-        """Whether ingested deliveries of the vendor wait for its pipeline, of this command or of an earlier one that was cut short."""
-        return bool(self._platform.ledger.pending(vendor))
+    def has_pending(self, feed: str) -> bool:
+        """Whether ingested deliveries of the feed wait for its pipeline, of this command or of an earlier one that was cut short."""
+        return bool(self._platform.ledger.pending(feed))
 
     def unfinished(self) -> list[LedgerEntry]:
         """The deliveries to ingest again, since runs that ended did not write them to the end; of pipelines that is noted as pending."""
         doubt_unfinished_writes(self._platform, self._instance)
         doubt_unfinished_ingestions(self._platform, self._instance)
-        found = [one for one in ingestions_in_doubt(self._platform.warehouse) if one.vendor in self._platform.feeds]
+        found = [one for one in ingestions_in_doubt(self._platform.warehouse) if one.feed in self._platform.feeds]
         return [entry for one in found if (entry := self._platform.ledger.entry(one.delivery_id))]
 
-    def run_pipeline(self, vendor: str) -> bool:
-        """Runs the vendor's pipeline for what its ingested deliveries touch; false where nothing is pending."""
+    def run_pipeline(self, feed: str) -> bool:
+        """Runs the feed's pipeline for what its ingested deliveries touch; false where nothing is pending."""
         ledger = self._platform.ledger
-        pending = ledger.pending(vendor)
-        windows = pending and windows_touched(self._platform.feeds[vendor], pending, ledger.latest_as_of_date(vendor))
+        pending = ledger.pending(feed)
+        windows = pending and windows_touched(self._platform.feeds[feed], pending, ledger.latest_as_of_date(feed))
         if not windows:
             return False
-        failure = self._run(pipeline_job_name(vendor), tags=tags_of(windows))
+        failure = self._run(pipeline_job_name(feed), tags=tags_of(windows))
         if failure:
-            raise AdvisoryPerfError(f"{vendor}: the pipeline from {windows.first} to {windows.last_day} failed: {failure.sentence}")
+            raise AdvisoryPerfError(
+                f"{self._vendor_of(feed)}: the pipeline from {windows.first} to {windows.last_day} failed: {failure.sentence}"
+            )
         return True
 
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:
@@ -202,39 +209,39 @@ class Outcome:
 def run_files(
     runs: LocalRuns,
     files: Sequence[Path],
-    vendor: str | None,
+    feed: str | None,
     *,
     ingested: Callable[[Handed], None],
     pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
     """Ingests the files in order, then runs the pipelines that they touched; reports each step as it is done."""
-    return _run_all(runs, [partial(runs.ingest, path, vendor) for path in files], [], ingested=ingested, pipeline_done=pipeline_done)
+    return _run_all(runs, [partial(runs.ingest, path, feed) for path in files], [], ingested=ingested, pipeline_done=pipeline_done)
 
 
 def replay(
     runs: LocalRuns,
     entries: Sequence[LedgerEntry],
-    vendors: Sequence[str],
+    feeds: Sequence[str],
     *,
     ingested: Callable[[Handed], None],
     pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
-    """Ingests the deliveries again, then runs the vendors' pipelines where anything is pending; reports each step as it is done.
+    """Ingests the deliveries again, then runs the feeds' pipelines where anything is pending; reports each step as it is done.
 
     A replay that was cut short may have been ingested everything, so that only the pipelines are left.
     """
-    return _run_all(runs, [partial(runs.ingest_again, entry) for entry in entries], vendors, ingested=ingested, pipeline_done=pipeline_done)
+    return _run_all(runs, [partial(runs.ingest_again, entry) for entry in entries], feeds, ingested=ingested, pipeline_done=pipeline_done)
 
 
 def _run_all(
     runs: LocalRuns,
     ingestions: Sequence[Callable[[], Handed]],
-    vendors: Sequence[str],
+    feeds: Sequence[str],
     *,
     ingested: Callable[[Handed], None],
     pipeline_done: Callable[[str, int], None],
 ) -> Outcome:
-    """One delivery's or one vendor's incident does not keep the others from going on."""
+    """One delivery's or one feed's incident does not keep the others from going on."""
     handed: list[Handed] = []
     failures: list[str] = []
     unfinished: list[Callable[[], Handed]] = [partial(runs.ingest_again, entry) for entry in runs.unfinished()]
@@ -247,7 +254,7 @@ def _run_all(
             failures.append(str(error))
         else:
             ingested(handed[-1])
-    touched = dict.fromkeys([*vendors, *(one.entry.vendor for one in handed if one.entry.vendor != UNKNOWN_VENDOR)])
+    touched = dict.fromkeys([*feeds, *(one.entry.feed for one in handed if one.entry.feed != UNKNOWN_FEED)])
     pipelines = [name for name in touched if runs.has_pending(name)]
     for name in pipelines:
         try:

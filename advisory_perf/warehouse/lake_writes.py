@@ -18,14 +18,14 @@ class LakeWrite:
     """Windows of a pipeline, from a first to a last day, that a run has begun to write."""
 
     number: int
-    vendor: str
+    feed: str
     first: date
     last: date
     run_id: str
 
 
 def note_write(
-    warehouse: Warehouse, vendor: str, *, first: date, last: date, run_id: str, confirm: Callable[[psycopg.Connection], object]
+    warehouse: Warehouse, feed: str, *, first: date, last: date, run_id: str, confirm: Callable[[psycopg.Connection], object]
 ) -> int:
     """Notes, in a transaction of its own, that the run begins to write; gives the number to strike off.
 
@@ -34,8 +34,8 @@ def note_write(
     with warehouse.connect() as connection:
         confirm(connection)
         (number,) = connection.execute(
-            "INSERT INTO lake_writes (vendor, first_date, last_date, run_id) VALUES (%s, %s, %s, %s) RETURNING id",
-            [vendor, first, last, run_id],
+            "INSERT INTO lake_writes (feed, first_date, last_date, run_id) VALUES (%s, %s, %s, %s) RETURNING id",
+            [feed, first, last, run_id],
         ).fetchone() or (0,)
     return int(number)
 
@@ -48,5 +48,5 @@ def strike_off(connection: psycopg.Connection, number: int) -> None:
 def noted_writes(warehouse: Warehouse) -> list[LakeWrite]:
     """The writes that were not struck off, of runs that are under way or have ended, the oldest first."""
     with warehouse.connect() as connection:
-        rows = connection.execute("SELECT id, vendor, first_date, last_date, run_id FROM lake_writes ORDER BY id").fetchall()
+        rows = connection.execute("SELECT id, feed, first_date, last_date, run_id FROM lake_writes ORDER BY id").fetchall()
     return [LakeWrite(*row) for row in rows]

@@ -18,7 +18,7 @@ ACCOUNTS_KEY = dg.AssetKey("accounts")
 
 def accounts_asset(platform: Platform) -> dg.AssetsDefinition:
     """The register of every account of every vendor; each pipeline run ends by checking it and bringing it up to date."""
-    published = [dg.AssetKey([vendor, "performance_data"]) for vendor in platform.feeds]
+    published = [dg.AssetKey([feed, "performance_data"]) for feed in platform.feeds]
 
     @dg.asset(
         key=ACCOUNTS_KEY,

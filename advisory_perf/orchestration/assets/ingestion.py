@@ -56,30 +56,30 @@ ROWS_ACCEPTED = Rule("rows_accepted", "no row had to be quarantined", hard=False
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
-def ingestion_job_name(vendor: str) -> str:
-    """The name of a vendor's ingestion job."""
-    return f"{vendor}_ingestion"
+def ingestion_job_name(feed: str) -> str:
+    """The name of a feed's ingestion job."""
+    return f"{feed}_ingestion"
 
 
 def ingestion_job(feed: Feed, *, log_level: str) -> dg.JobDefinition:
-    """The job that ingests one delivery of a vendor."""
+    """The job that ingests one delivery of a feed."""
     names = (RAW_VENDOR_FILE, feed.contract.delivered.name, QUARANTINED_ROWS.name)
     return dg.define_asset_job(  # type: ignore[return-value]
-        ingestion_job_name(feed.vendor),
-        selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.vendor, name]) for name in names)),
-        description=f"reads, validates and stores one delivery of {feed.vendor}",
+        ingestion_job_name(feed.name),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.name, name]) for name in names)),
+        description=f"reads, validates and stores one delivery of {feed.name}",
         config=printing(log_level),
-        tags={"vendor": feed.vendor},
+        tags={"feed": feed.name, "vendor": feed.vendor},
     )
 
 
 def ingestion_assets(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> list[dg.AssetsDefinition]:
-    """The assets of a vendor that are partitioned by delivery."""
+    """The assets of a feed that are partitioned by delivery."""
     return [_raw_vendor_file(feed, platform), _validated_rows(feed, pipeline, platform)]
 
 
 def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
-    key = dg.AssetKey([feed.vendor, RAW_VENDOR_FILE])
+    key = dg.AssetKey([feed.name, RAW_VENDOR_FILE])
 
     @dg.asset(
         key=key,
@@ -89,19 +89,19 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         required_resource_keys={LOCKS},
         output_required=False,
         io_manager_key="lake",
-        group_name=feed.vendor,
+        group_name=feed.name,
         description=f"the delivery as it came: every cell as text, with its line number ({feed.title})",
         owners=list(feed.owners),
         kinds={feed.files.format, "parquet"},
     )
     def raw_vendor_file(context: dg.AssetExecutionContext) -> Iterator[Any]:
         locks: Locks = context.resources.locks
-        if not locks.take(ingestion_lock(feed.vendor, context.partition_key)):
+        if not locks.take(ingestion_lock(feed.name, context.partition_key)):
             yield from (finding.result(key) for finding in nothing_new(f"another run ingests {context.partition_key} now"))
             return
         arrival = arrival_of(platform, feed, context.partition_key)
         content = read_whole(platform, arrival.file)
-        locks.wait(bytes_lock(feed.vendor, sha256_of(content)))
+        locks.wait(bytes_lock(feed.name, sha256_of(content)))
         own = platform.under(locks)
         forget_failed(own.lake, own.ledger, arrival, sha256_of(content))
         claim = claimed(own, arrival, sha256_of(content), context.run.run_id)
@@ -119,17 +119,17 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
 
 def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> dg.AssetsDefinition:
     tables = (pipeline.dataset.delivered, QUARANTINED_ROWS)
-    delivered, quarantined = (dg.AssetKey([feed.vendor, table.name]) for table in tables)
+    delivered, quarantined = (dg.AssetKey([feed.name, table.name]) for table in tables)
     rules = {
         delivered: (DELIVERY_PLAUSIBLE, schema_rule(tables[0]), ROWS_CONSERVED, NOTICES),
         quarantined: (schema_rule(QUARANTINED_ROWS), ROWS_ACCEPTED),
     }
     outs = {
         table.name: dg.AssetOut(
-            key=dg.AssetKey([feed.vendor, table.name]),
+            key=dg.AssetKey([feed.name, table.name]),
             is_required=False,
             io_manager_key="lake",
-            group_name=feed.vendor,
+            group_name=feed.name,
             description=f"{table.meaning} ({feed.title})",
             owners=list(feed.owners),
             kinds={"polars", "parquet"},
@@ -139,8 +139,8 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
     }
 
     @dg.multi_asset(
-        name=f"{feed.vendor}_validated_rows",
-        ins={RAW_VENDOR_FILE: dg.AssetIn(key=dg.AssetKey([feed.vendor, RAW_VENDOR_FILE]))},
+        name=f"{feed.name}_validated_rows",
+        ins={RAW_VENDOR_FILE: dg.AssetIn(key=dg.AssetKey([feed.name, RAW_VENDOR_FILE]))},
         outs=outs,
         partitions_def=delivery_partitions(feed),
         backfill_policy=dg.BackfillPolicy.multi_run(),
@@ -149,7 +149,7 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
     )
     def validated_rows(context: dg.AssetExecutionContext, raw_vendor_file: pl.DataFrame) -> Iterator[Any]:
         locks: Locks = context.resources.locks
-        locks.wait(ingestion_lock(feed.vendor, context.partition_key))
+        locks.wait(ingestion_lock(feed.name, context.partition_key))
         own = platform.under(locks)
         arrival = arrival_of(own, feed, context.partition_key)
         claim = claimed_again(own, arrival, locks, context.run.run_id)
@@ -176,16 +176,17 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
 
 def arrival_of(platform: Platform, feed: Feed, delivery_id: str) -> Arrival:
     """The delivery of the feed, wherever in the lake it lies now."""
-    return find_arrival(platform.lake, platform.ledger, feed.vendor, delivery_id, path_is_name=feed.files.path_is_name)
+    return find_arrival(platform.lake, platform.ledger, feed, delivery_id)
 
 
 def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> Claim:
     """The ledger's word on whether this run is to ingest the delivery."""
     return platform.ledger.claim(
-        bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,
+        bytes_say_all=not platform.feeds[arrival.feed].files.name_says_more,
         delivery_id=arrival.delivery_id,
         file_name=arrival.name,
         file_path=arrival.file.path,
+        feed=arrival.feed,
         vendor=arrival.vendor,
         sha256=sha256,
         size_bytes=arrival.file.size,
@@ -199,7 +200,7 @@ def claimed_again(platform: Platform, arrival: Arrival, locks: Locks, run_id: st
     entry = platform.ledger.entry(arrival.delivery_id)
     if entry is None:
         raise unknown(arrival.delivery_id)
-    locks.wait(bytes_lock(arrival.vendor, entry.sha256))
+    locks.wait(bytes_lock(arrival.feed, entry.sha256))
     return claimed(platform, arrival, entry.sha256, run_id)
 
 
@@ -337,9 +338,9 @@ def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None
 
 def days_of_other_versions(platform: Platform, arrival: Arrival) -> list[date]:
     """First and last day of every other version of the file where they may replace each other on days that only one of them has."""
-    feed = platform.feeds[arrival.vendor]
+    feed = platform.feeds[arrival.feed]
     if feed.files.version is None:
         return []
-    versions = versions_of_the_same(feed, platform.ledger.ingested_of(feed.vendor), [arrival.file.name])
+    versions = versions_of_the_same(feed, platform.ledger.ingested_of(feed.name), [arrival.file.name])
     others = [entry for entry in versions if entry.delivery_id != arrival.delivery_id]
     return [day for entry in others for day in (entry.first_as_of_date, entry.last_as_of_date) if day is not None]

@@ -1,4 +1,4 @@
-"""A pipeline: the assets of one vendor by window, made from its feed. One body serves every stage of every vendor."""
+"""A pipeline: the assets of one feed by window. One body serves every stage of every feed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,30 +23,30 @@ WAREHOUSE_POOL = "warehouse"
 
 
 def pipeline_assets(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> list[dg.AssetsDefinition]:
-    """The assets of a vendor's pipeline, in the order of the data flow."""
+    """The assets of a feed's pipeline, in the order of the data flow."""
     return [_asset(stage, pipeline.dataset, feed, platform) for stage in pipeline.stages]
 
 
 def pipeline_job(feed: Feed, pipeline: Pipeline[Any], *, log_level: str) -> dg.JobDefinition:
-    """The job that brings a range of a vendor's windows to the warehouse, and the register of accounts up to date."""
-    keys = [dg.AssetKey([feed.vendor, stage.table.name]) for stage in pipeline.stages]
+    """The job that brings a range of a feed's windows to the warehouse, and the register of accounts up to date."""
+    keys = [dg.AssetKey([feed.name, stage.table.name]) for stage in pipeline.stages]
     return dg.define_asset_job(  # type: ignore[return-value]
-        pipeline_job_name(feed.vendor),
+        pipeline_job_name(feed.name),
         selection=dg.AssetSelection.assets(*keys, *map(dg.AssetKey, pipeline.across)),
-        description=f"normalized positions to published performance of {feed.vendor}, for a range of windows in one pass",
+        description=f"normalized positions to published performance of {feed.name}, for a range of windows in one pass",
         config=printing(log_level),
-        tags={"vendor": feed.vendor, "pipeline": feed.vendor},
+        tags={"feed": feed.name, "vendor": feed.vendor, "pipeline": feed.name},
     )
 
 
-def pipeline_job_name(vendor: str) -> str:
-    """The name of a vendor's pipeline job."""
-    return f"{vendor}_pipeline"
+def pipeline_job_name(feed: str) -> str:
+    """The name of a feed's pipeline job."""
+    return f"{feed}_pipeline"
 
 
 def _asset(stage: Stage[Any], dataset: Dataset, feed: Feed, platform: Platform) -> dg.AssetsDefinition:
-    key = dg.AssetKey([feed.vendor, stage.table.name])
-    upstream = {table.name: dg.AssetKey([feed.vendor, table.name]) for table in stage.inputs}
+    key = dg.AssetKey([feed.name, stage.table.name])
+    upstream = {table.name: dg.AssetKey([feed.name, table.name]) for table in stage.inputs}
 
     @dg.asset(
         key=key,
@@ -58,7 +58,7 @@ def _asset(stage: Stage[Any], dataset: Dataset, feed: Feed, platform: Platform) 
         output_required=False,
         required_resource_keys={LOCKS, STORES},
         io_manager_key="published" if stage.is_published else "lake",
-        group_name=feed.vendor,
+        group_name=feed.name,
         description=f"{stage.table.meaning} ({feed.title})",
         owners=list(feed.owners),
         kinds=set(stage.kinds),
@@ -68,8 +68,8 @@ def _asset(stage: Stage[Any], dataset: Dataset, feed: Feed, platform: Platform) 
     def stage_asset(context: dg.AssetExecutionContext, **inputs: Any) -> Iterator[Any]:
         windows = range_of_keys(context.partition_keys, feed)
         if not stage.inputs:  # else the lock was taken with what was loaded
-            context.resources.locks.wait(pipeline_lock(feed.vendor))
-        pending = platform.ledger.pending(feed.vendor)
+            context.resources.locks.wait(pipeline_lock(feed.name))
+        pending = platform.ledger.pending(feed.name)
         computed = stage.compute(context.resources.stores, feed, windows, inputs)
         frame = computed.rows
         findings = [schema_finding(frame, stage.table), *computed.findings]
@@ -93,9 +93,9 @@ def taken_up(ledger: Ledger, pending: Sequence[LedgerEntry], stage: Stage[Any], 
 def _further_deps(stage: Stage[Any], dataset: Dataset, feed: Feed) -> list[dg.AssetDep]:
     """What a stage reads through the platform and not as an input: the deliveries, or the windows before its own."""
     if not stage.inputs:
-        delivered = dg.AssetKey([feed.vendor, dataset.delivered.name])
+        delivered = dg.AssetKey([feed.name, dataset.delivered.name])
         return [dg.AssetDep(delivered, partition_mapping=dg.AllPartitionMapping())]
     if stage.looks_back:
         before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True)
-        return [dg.AssetDep(dg.AssetKey([feed.vendor, stage.table.name]), partition_mapping=before)]
+        return [dg.AssetDep(dg.AssetKey([feed.name, stage.table.name]), partition_mapping=before)]
     return []

@@ -31,17 +31,17 @@ def abandoning_job(platform: Platform) -> dg.JobDefinition:
 
     @dg.op(
         name=_OP_NAME,
-        config_schema={"vendor": str, "delivery_id": str},
+        config_schema={"feed": str, "delivery_id": str},
         description="moves a delivery that cannot be ingested to error/ with the story of its ingestions",
     )
     def abandon_op(context: dg.OpExecutionContext) -> None:
-        vendor, delivery_id = context.op_config["vendor"], context.op_config["delivery_id"]
+        feed, delivery_id = context.op_config["feed"], context.op_config["delivery_id"]
         with Locks(platform.warehouse) as locks:
-            if locks.take(ingestion_lock(vendor, delivery_id)):
+            if locks.take(ingestion_lock(feed, delivery_id)):
                 record = context.instance.get_run_record_by_id(context.run_id)
                 asked = record.create_timestamp if record else datetime.now(UTC)  # when they were counted, before this run waited
                 attempts = failed_attempts(context.instance, delivery_id, now=asked)
-                abandon(platform.under(locks), vendor, delivery_id, attempts, locks=locks, run_id=context.run_id)
+                abandon(platform.under(locks), feed, delivery_id, attempts, locks=locks, run_id=context.run_id)
 
     @dg.job(name=JOB_NAME, description="abandons a delivery whose ingestion failed as often as agreed")
     def job() -> None:
@@ -50,18 +50,18 @@ def abandoning_job(platform: Platform) -> dg.JobDefinition:
     return job
 
 
-def abandoning_config(vendor: str, delivery_id: str, *, log_level: str) -> dict[str, Any]:
+def abandoning_config(feed: str, delivery_id: str, *, log_level: str) -> dict[str, Any]:
     """The run config that names the delivery to the job."""
-    return {"ops": {_OP_NAME: {"config": {"vendor": vendor, "delivery_id": delivery_id}}}, **printing(log_level)}
+    return {"ops": {_OP_NAME: {"config": {"feed": feed, "delivery_id": delivery_id}}}, **printing(log_level)}
 
 
-def abandon(platform: Platform, vendor: str, delivery_id: str, attempts: list[FailedAttempt], *, locks: Locks, run_id: str) -> None:
+def abandon(platform: Platform, feed: str, delivery_id: str, attempts: list[FailedAttempt], *, locks: Locks, run_id: str) -> None:
     """FAILED in the ledger, and the file in error/ beside its story. One that was ingested, or repeats what was, only leaves incoming."""
-    arrival = arrival_of(platform, platform.feeds[vendor], delivery_id)
+    arrival = arrival_of(platform, platform.feeds[feed], delivery_id)
     if not arrival.file.path.startswith(f"{INCOMING}/"):
         return
     content = read_whole(platform, arrival.file)
-    locks.wait(bytes_lock(vendor, sha256_of(content)))
+    locks.wait(bytes_lock(feed, sha256_of(content)))
     _reject(platform, arrival, content, attempts, run_id)
 
 
@@ -72,10 +72,11 @@ def _reject(platform: Platform, arrival: Arrival, content: bytes, attempts: list
         f"fixed, run `advisory-perf quarantine replay --delivery {arrival.delivery_id}` or put the file into incoming/ again"
     )
     claim = platform.ledger.record_rejection(
-        bytes_say_all=not platform.feeds[arrival.vendor].files.name_says_more,
+        bytes_say_all=not platform.feeds[arrival.feed].files.name_says_more,
         delivery_id=arrival.delivery_id,
         file_name=arrival.name,
         file_path=arrival.file.path,
+        feed=arrival.feed,
         vendor=arrival.vendor,
         sha256=sha256_of(content),
         size_bytes=arrival.file.size,

@@ -55,9 +55,9 @@ def needed_subjects(waiting: Iterable[str], pending: Iterable[tuple[str, Sequenc
     needed: set[str] = set()
     for delivery_id in waiting:
         needed |= {delivery_id, abandoning_subject(delivery_id)}
-    for vendor, entries in pending:
+    for feed, entries in pending:
         if entries:
-            needed |= {pipeline_subject(vendor, entries), *(entry.delivery_id for entry in entries)}
+            needed |= {pipeline_subject(feed, entries), *(entry.delivery_id for entry in entries)}
     return needed
 
 
@@ -68,7 +68,7 @@ def partitions_to_remove(
     before: datetime,
     needed: Collection[str],
 ) -> list[str]:
-    """Of the vendor's partitions those that are not needed and whose deliveries, as far as the ledger knows them, ended before.
+    """Of the feed's partitions those that are not needed and whose deliveries, as far as the ledger knows them, ended before.
 
     One that it does not know, such as that of a file which was taken away before it ingested, is needed until its runs have gone.
     """
@@ -86,7 +86,7 @@ def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, 
     before = now - timedelta(days=platform.settings.run_days)
     needed = needed_subjects(
         [delivery_id_of(file) for file in platform.lake.files(f"{INCOMING}/")],
-        [(vendor, platform.ledger.pending(vendor)) for vendor in platform.feeds],
+        [(feed, platform.ledger.pending(feed)) for feed in platform.feeds],
     )
     sweep_locks(platform.warehouse, now)
     platform.lake.sweep_staging(now - _STAGED_FOR)
@@ -119,9 +119,9 @@ def _remove_runs(
 def _latest_of_windows(platform: Platform, instance: dg.DagsterInstance) -> set[int]:
     """The events by which the page shows each window, and the accounts, as materialised."""
     latest: set[int] = set()
-    for vendor, feed in platform.feeds.items():
+    for name, feed in platform.feeds.items():
         for stage in PIPELINES[feed.dataset].stages:
-            latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([vendor, stage.table.name]), _MATERIALIZED).values())
+            latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([name, stage.table.name]), _MATERIALIZED).values())
     return latest | {record.storage_id for record in instance.fetch_materializations(ACCOUNTS_KEY, limit=1).records}
 
 

@@ -77,7 +77,7 @@ FIGURES_COMPARED = Rule("figures_compared", "no more of the vendor's figures tha
 
 def normalize(platform: Platform, feed: PositionsFeed, windows: WindowRange, _inputs: Inputs) -> Computed:
     """Of all deliveries that touch the windows, the row that counts for each account-date, or for each account and window."""
-    entries = platform.ledger.touching(feed.vendor, windows.first_day, windows.last_day)
+    entries = platform.ledger.touching(feed.name, windows.first_day, windows.last_day)
     order = by_precedence(feed, entries)
     precedence = pl.DataFrame(
         {"delivery_id": [entry.delivery_id for entry in order], "rank": range(len(order))},
@@ -92,7 +92,7 @@ def normalize(platform: Platform, feed: PositionsFeed, windows: WindowRange, _in
     if feed.delivers == "full":
         quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence["delivery_id"], in_range | pl.col("as_of_date").is_null())
         delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
-    _refuse_unknown_ingestions(platform, feed, entries if feed.files.version is None else platform.ledger.ingested_of(feed.vendor))
+    _refuse_unknown_ingestions(platform, feed, entries if feed.files.version is None else platform.ledger.ingested_of(feed.name))
     if not feed.has_one_valuation_a_window:
         whole = current_positions(delivered, precedence)
         return Computed(whole, [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)])
@@ -107,7 +107,7 @@ def _without_replaced(
     """Without the rows of files of which a higher version has been ingested, also one of other days."""
     if not replacing(feed, entries):
         return delivered
-    others = versions_of_the_same(feed, platform.ledger.ingested_of(feed.vendor), [entry.file_name for entry in entries])
+    others = versions_of_the_same(feed, platform.ledger.ingested_of(feed.name), [entry.file_name for entry in entries])
     known = replacing(feed, [*entries, *others])
     columns = zip(*((delivery_id, *of_file) for delivery_id, of_file in known.items()), strict=True)
     versions = pl.DataFrame(dict(zip(("delivery_id", "file", "version", "names_its_day"), map(list, columns), strict=True)))
@@ -128,7 +128,7 @@ def _refuse_unknown_ingestions(platform: Platform, feed: PositionsFeed, entries:
 
 
 def _of_deliveries(platform: Platform, feed: PositionsFeed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:
-    return platform.lake.read_partitions(table.name, feed.vendor, "delivery", delivery_ids.to_list(), where=where)
+    return platform.lake.read_partitions(table.name, feed.name, "delivery", delivery_ids.to_list(), where=where)
 
 
 def flows(_platform: Platform, feed: PositionsFeed, _windows: WindowRange, inputs: Inputs) -> Computed:

@@ -56,10 +56,10 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
 
     def along(connection: psycopg.Connection) -> None:
         upsert_accounts(connection, account_register(latest_positions(connection, feed.vendor)))
-        touched = publish_missing(connection, feed.vendor, missing)
-        closed = platform.ledger.published(connection, feed.vendor, of=list(inputs), **days, also=touched)
+        touched = publish_missing(connection, feed.name, missing)
+        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched)
         publish_breaks(connection, feed.vendor, found.factors, **days)
-        publish_found(connection, feed.vendor, found.of_valuations, **days)
+        publish_found(connection, feed.name, found.of_valuations, **days)
         refresh_daily_totals(connection)
         follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from advisory_perf.deliveries.ingestion_writes import ingestions_in_doubt
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.deliveries.zones import UNKNOWN_FEED, delivery_id_of
 from advisory_perf.lake.objects import LakeFile
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, abandoning_subject
@@ -51,27 +51,27 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
         jobs=list(jobs),
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="lists incoming/<vendor>/ and ingests what is new",
+        description="lists incoming/<feed>/ and ingests what is new",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         attempts = platform.settings.attempts
         now = right_now()
 
-        def to_request(vendor: str, files: Sequence[LakeFile]) -> list[IngestionRequest]:
-            return ingestions_to_request(vendor, files, tries_of, attempts=attempts, at_most=_INGESTIONS_UNDER_WAY)
+        def to_request(feed: str, files: Sequence[LakeFile]) -> list[IngestionRequest]:
+            return ingestions_to_request(feed, files, tries_of, attempts=attempts, at_most=_INGESTIONS_UNDER_WAY)
 
         platform.warehouse.reach()
         found = arrived_files(platform, context.cursor, now=now)
         waiting = [file for files in [*found.ready.values(), found.unclaimed] for file in files]
         tries_of = tries_of_files(context.instance, waiting, now=now, longest_rest=_longest_rest(platform), attempts=attempts)
         level = platform.settings.log_level
-        ingestions = [request for vendor, files in found.ready.items() for request in to_request(vendor, files)]
+        ingestions = [request for feed, files in found.ready.items() for request in to_request(feed, files)]
         ingestions += _ingestions_again(platform, context.instance, set(map(delivery_id_of, waiting)), now=now)
-        rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_VENDOR, found.unclaimed)]
+        rejections = [_rejection_run(request, level) for request in to_request(UNKNOWN_FEED, found.unclaimed)]
         abandoned = [
             _abandoning_run(request, level)
-            for vendor, files in found.ready.items()
-            for request in deliveries_to_abandon(vendor, files, tries_of, attempts=attempts)
+            for feed, files in found.ready.items()
+            for request in deliveries_to_abandon(feed, files, tries_of, attempts=attempts)
         ]
         return dg.SensorResult(
             run_requests=[*map(_ingestion_run, ingestions), *rejections, *abandoned],
@@ -83,7 +83,7 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
 
 
 def pipelines_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Launches a vendor's pipeline once its deliveries have been ingested."""
+    """Launches a feed's pipeline once its deliveries have been ingested."""
 
     @dg.sensor(
         name="pipelines",
@@ -96,22 +96,22 @@ def pipelines_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg
         now, attempts = right_now(), platform.settings.attempts
         found = arrived_files(platform, context.cursor, now=now)
         doubt_unfinished_writes(platform, context.instance)
-        pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
-        subjects = [delivery_id_of(file) for vendor in pending_of for file in found.ready[vendor]]
-        subjects += [pipeline_subject(vendor, pending) for vendor, pending in pending_of.items()]
+        pending_of = {feed: pending for feed in platform.feeds if (pending := platform.ledger.pending(feed))}
+        subjects = [delivery_id_of(file) for feed in pending_of for file in found.ready[feed]]
+        subjects += [pipeline_subject(feed, pending) for feed, pending in pending_of.items()]
         tries = tries_of_all(context.instance, subjects, now=now, longest_rest=_longest_rest(platform))
         requests = []
-        for vendor, pending in pending_of.items():
-            ingestions = [tries[delivery_id_of(file)] for file in found.ready[vendor]]
+        for feed, pending in pending_of.items():
+            ingestions = [tries[delivery_id_of(file)] for file in found.ready[feed]]
             request = pipeline_to_request(
-                platform.feeds[vendor],
+                platform.feeds[feed],
                 pending,
-                platform.ledger.latest_as_of_date(vendor),
+                platform.ledger.latest_as_of_date(feed),
                 waiting=waits_for_ingestions(pending, ingestions, attempts=attempts, now=now),
-                tries=tries[pipeline_subject(vendor, pending)],
+                tries=tries[pipeline_subject(feed, pending)],
                 attempts=attempts,
             )
-            if request and not tries_in_flight(context.instance, pipeline_job_name(vendor)):
+            if request and not tries_in_flight(context.instance, pipeline_job_name(feed)):
                 requests.append(_pipeline_run(request, platform.settings.log_level))
         return dg.SensorResult(run_requests=requests, cursor=cursor_of(found.seen))
 
@@ -123,7 +123,7 @@ def _ingestions_again(
 ) -> list[IngestionRequest]:
     """The ingested deliveries whose rows in the lake are in doubt, without those that are in incoming/ and ingest anyway."""
     doubt_unfinished_ingestions(platform, instance)
-    known = [one for one in ingestions_in_doubt(platform.warehouse) if one.vendor in platform.feeds and one.delivery_id not in waiting]
+    known = [one for one in ingestions_in_doubt(platform.warehouse) if one.feed in platform.feeds and one.delivery_id not in waiting]
     if not known:
         return []
     tries = tries_of_all(instance, [one.delivery_id for one in known], now=now, longest_rest=_longest_rest(platform))
@@ -160,7 +160,7 @@ def tries_in_flight(instance: dg.DagsterInstance, job_name: str) -> bool:
 def _ingestion_run(request: IngestionRequest) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.delivery_id}:{request.attempt}",
-        job_name=ingestion_job_name(request.vendor),
+        job_name=ingestion_job_name(request.feed),
         partition_key=request.delivery_id,
         tags={SUBJECT_TAG: request.delivery_id},
     )
@@ -180,7 +180,7 @@ def _abandoning_run(request: IngestionRequest, log_level: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{subject}:{request.attempt}",
         job_name=ABANDONING,
-        run_config=abandoning_config(request.vendor, request.delivery_id, log_level=log_level),
+        run_config=abandoning_config(request.feed, request.delivery_id, log_level=log_level),
         tags={SUBJECT_TAG: subject},
     )
 
@@ -188,14 +188,14 @@ def _abandoning_run(request: IngestionRequest, log_level: str) -> dg.RunRequest:
 def _pipeline_run(request: PipelineRequest, log_level: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"{request.subject}:{request.attempt}",
-        job_name=pipeline_job_name(request.vendor),
+        job_name=pipeline_job_name(request.feed),
         run_config=printing(log_level),
         tags={**tags_of(request.windows), SUBJECT_TAG: request.subject},
     )
 
 
 def _new_partitions(platform: Platform, requests: Sequence[IngestionRequest]) -> Iterator[dg.AddDynamicPartitionsRequest]:
-    for vendor, feed in platform.feeds.items():
-        ids = [request.delivery_id for request in requests if request.vendor == vendor]
+    for name, feed in platform.feeds.items():
+        ids = [request.delivery_id for request in requests if request.feed == name]
         if ids:
             yield delivery_partitions(feed).build_add_request(ids)

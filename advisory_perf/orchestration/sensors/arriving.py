@@ -2,7 +2,7 @@
 
 A file is taken when it has settled: by its own time, or, since that may lie in the future or be another clock's, when we have seen it
 unchanged for as long. Names that transfer tools give to what has not finished wait for their own name, and what lies in a sub-folder
-is not its vendor's feed unless that reads the path.
+is not its feed's unless that reads the path.
 """
 
 import json
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from advisory_perf.alerts.model import ODD_NAME, Alert
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.deliveries.zones import UNKNOWN_FEED, delivery_id_of
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import vendor_of
 from advisory_perf.lake.objects import LakeFile, Listing, is_unfinished
 from advisory_perf.lake.store import INCOMING
-from advisory_perf.orchestration.planning import waiting_by_vendor
+from advisory_perf.orchestration.planning import waiting_by_feed
 from advisory_perf.showing import cut
 
 PATIENCE = timedelta(hours=1)
@@ -27,7 +28,7 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The files to take by vendor, oldest first, and those in no vendor's folder; ``seen`` is when each unsettled one was first listed."""
+    """The files to take by feed, oldest first, and those in no feed's folder; ``seen`` is when each unsettled one was first listed."""
 
     ready: dict[str, list[LakeFile]]
     unclaimed: list[LakeFile]
@@ -35,7 +36,7 @@ class Arrived:
 
     def without(self, is_left: Callable[[LakeFile], bool]) -> "Arrived":
         """The same without some files."""
-        ready = {vendor: [file for file in files if not is_left(file)] for vendor, files in self.ready.items()}
+        ready = {feed: [file for file in files if not is_left(file)] for feed, files in self.ready.items()}
         return Arrived(ready, [file for file in self.unclaimed if not is_left(file)], self.seen)
 
 
@@ -46,7 +47,7 @@ def arrived(
 
     ``seconds`` is how long a file has to be unchanged, where its feed says nothing else; ``seen`` is what the last call gave.
     """
-    waiting, unclaimed = waiting_by_vendor(files, feeds)
+    waiting, unclaimed = waiting_by_feed(files, feeds)
     still_seen: dict[str, datetime] = {}
 
     def settled(file: LakeFile, patience: float) -> bool:
@@ -57,24 +58,22 @@ def arrived(
         return (now - still_seen[key]).total_seconds() >= patience
 
     ready = {
-        vendor: [
-            file for file in of_vendor if why_not_taken(file, feeds[vendor]) is None and settled(file, _patience(feeds[vendor], seconds))
-        ]
-        for vendor, of_vendor in waiting.items()
+        name: [file for file in of_feed if why_not_taken(file, feeds[name]) is None and settled(file, _patience(feeds[name], seconds))]
+        for name, of_feed in waiting.items()
     }
     strangers = [file for file in unclaimed if why_not_taken(file, None) is None and settled(file, seconds)]
     return Arrived(ready, strangers, still_seen)
 
 
 def why_not_taken(file: LakeFile, feed: Feed | None) -> str | None:
-    """Why a file in incoming/ is none of its vendor's feed, though it lies in that vendor's folder; None where it is to be taken.
+    """Why a file in incoming/ is none of its feed's, though it lies in that feed's folder; None where it is to be taken.
 
     A pattern of the feed that ends as such a name does, or begins so, takes it all the same.
     """
     asked_for = feed is not None and feed.files.claims(file.name) and any(is_unfinished(pattern) for pattern in feed.files.patterns)
     if is_unfinished(file.name) and not asked_for:
         return "its name is that of a transfer that has not finished"
-    if feed is not None and not feed.files.path_is_name and "/" in file.path.removeprefix(f"{INCOMING}/{feed.vendor}/"):
+    if feed is not None and not feed.files.path_is_name and "/" in file.path.removeprefix(f"{INCOMING}/{feed.name}/"):
         return "it lies in a sub-folder, which its feed does not read"
     return None
 
@@ -97,44 +96,45 @@ def odd_name_alerts(
     is_written: Callable[[LakeFile], bool],
     now: datetime,
 ) -> tuple[list[Alert], list[str]]:
-    """One alert for each vendor about everything in incoming/ that is left alone; the keys of those vendors that have nothing such.
+    """One alert for each feed about everything in incoming/ that is left alone; the keys of those feeds that have nothing such.
 
     ``why_left`` says why a file is not read that could be taken by its name; what waits by its name or for its writer is reported when it
     has waited for an hour.
     """
-    found: dict[str, list[str]] = {vendor: [] for vendor in [*feeds, UNKNOWN_VENDOR]}
+    found: dict[str, list[str]] = {feed: [] for feed in [*feeds, UNKNOWN_FEED]}
     for odd in listing.odd:
         folder = odd.path.removeprefix(f"{INCOMING}/").partition("/")[0]
-        found[folder if folder in feeds else UNKNOWN_VENDOR].append(f"{cut(odd.path, _LONGEST)} ({odd.why})")
-    waiting, unclaimed = waiting_by_vendor(listing.files, feeds)
-    for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items():
+        found[folder if folder in feeds else UNKNOWN_FEED].append(f"{cut(odd.path, _LONGEST)} ({odd.why})")
+    waiting, unclaimed = waiting_by_feed(listing.files, feeds)
+    for name, files in {**waiting, UNKNOWN_FEED: unclaimed}.items():
         for file in files:
-            why = why_not_taken(file, feeds.get(vendor)) or why_left(file)
+            why = why_not_taken(file, feeds.get(name)) or why_left(file)
             is_late = now - file.modified > PATIENCE
             if why is None and is_late and is_written(file):
                 why = "a process has it open for writing"
             if why is not None and (is_late or not is_unfinished(file.name)):
-                found[vendor].append(f"{cut(file.path, _LONGEST)} ({why})")
-    alerts = [_alert(vendor, names, now) for vendor, names in found.items() if names]
-    return alerts, [_key(vendor) for vendor, names in found.items() if not names]
+                found[name].append(f"{cut(file.path, _LONGEST)} ({why})")
+    alerts = [_alert(feed, vendor_of(feeds, feed), names, now) for feed, names in found.items() if names]
+    return alerts, [_key(feed) for feed, names in found.items() if not names]
 
 
-def _alert(vendor: str, names: Sequence[str], now: datetime) -> Alert:
+def _alert(feed: str, vendor: str, names: Sequence[str], now: datetime) -> Alert:
     more = f"; and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return Alert(
-        key=_key(vendor),
+        key=_key(feed),
         code=ODD_NAME.name,
         severity=ODD_NAME.severity,
+        feed=feed,
         vendor=vendor,
         since=now,
-        subject=f"{ODD_NAME.name} {vendor}",
+        subject=f"{ODD_NAME.name} {feed}",
         message=f"{vendor}: what lies in {INCOMING}/ under these names is not taken, and holds up nothing else: "
-        f"{'; '.join(names[:_SHOWN])}{more}; fix that, take it away, or have it sent under a plain name into {INCOMING}/<vendor>/",
+        f"{'; '.join(names[:_SHOWN])}{more}; fix that, take it away, or have it sent under a plain name into {INCOMING}/<feed>/",
     )
 
 
-def _key(vendor: str) -> str:
-    return f"{ODD_NAME.name} {vendor}"
+def _key(feed: str) -> str:
+    return f"{ODD_NAME.name} {feed}"
 
 
 def _patience(feed: Feed, seconds: float) -> float:

@@ -17,9 +17,10 @@ from advisory_perf.alerts.model import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
-from advisory_perf.deliveries.zones import UNKNOWN_VENDOR, delivery_id_of
+from advisory_perf.deliveries.zones import UNKNOWN_FEED, delivery_id_of
 from advisory_perf.errors import ChannelError, LockHeldError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.registry import vendor_of
 from advisory_perf.lake.objects import Listing
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import Tries
@@ -30,7 +31,7 @@ from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.monitoring.unread_files import why_unread
 from advisory_perf.orchestration.clock import right_now
-from advisory_perf.orchestration.planning import pipeline_subject, waiting_by_vendor
+from advisory_perf.orchestration.planning import pipeline_subject, waiting_by_feed
 from advisory_perf.orchestration.run_history import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.sensors.arrivals import tries_of_files
 from advisory_perf.orchestration.sensors.arriving import odd_name_alerts
@@ -73,26 +74,26 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
 
 
 def deadlines_of(platform: Platform, feed: Feed, *, now: datetime) -> Deadlines:
-    """What is to be reported of the vendor's deadlines now.
+    """What is to be reported of the feed's deadlines now.
 
     incoming/ is listed before the ledger is asked, or a file that is ingested in between would be in neither.
     """
-    missing = Outbox(platform.warehouse).open_windows(feed.vendor, MISSING_FILE.name)
-    windows = windows_in_question(feed, beginning(platform.warehouse, feed.vendor), missing, now=now)
-    under_way = [file.modified for file in platform.lake.files(f"{INCOMING}/{feed.vendor}/")] if windows else []
-    arrivals = first_arrivals(platform.warehouse, feed.vendor, *span(feed, windows)) if windows else []
+    missing = Outbox(platform.warehouse).open_windows(feed.name, MISSING_FILE.name)
+    windows = windows_in_question(feed, beginning(platform.warehouse, feed.name), missing, now=now)
+    under_way = [file.modified for file in platform.lake.files(f"{INCOMING}/{feed.name}/")] if windows else []
+    arrivals = first_arrivals(platform.warehouse, feed.name, *span(feed, windows)) if windows else []
     return late_and_missing(feed, windows, arrivals, missing, under_way=under_way, now=now)
 
 
 def pipeline_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alert about the vendor's pipeline if it failed as often as agreed; the key of such an alert once nothing waits for it."""
-    pending = platform.ledger.pending(feed.vendor)
+    """The alert about the feed's pipeline if it failed as often as agreed; the key of such an alert once nothing waits for it."""
+    pending = platform.ledger.pending(feed.name)
     if not pending:
-        return [], [pipeline_alert_key(feed.vendor)]
-    subject, now = pipeline_subject(feed.vendor, pending), right_now()
+        return [], [pipeline_alert_key(feed.name)]
+    subject, now = pipeline_subject(feed.name, pending), right_now()
     if not pipeline_has_failed(tries_for(instance, subject, now=now), attempts=platform.settings.attempts):
         return [], []
-    return [pipeline_alert(feed.vendor, pending, failed_attempts(instance, subject, now=now))], []
+    return [pipeline_alert(feed, pending, failed_attempts(instance, subject, now=now))], []
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,48 +120,51 @@ def stuck_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequ
     """
     reported = {alert.delivery_id for alert in Outbox(platform.warehouse).alerts(only_open=True) if is_rejection(alert.code)}
     listing = [file for file in look.listing.files if delivery_id_of(file) not in reported]
-    waiting, unclaimed = waiting_by_vendor(listing, platform.feeds)
+    waiting, unclaimed = waiting_by_feed(listing, platform.feeds)
     stuck = [
         found
-        for vendor, files in {**waiting, UNKNOWN_VENDOR: unclaimed}.items()
-        for found in stuck_files(vendor, files, look.tries_of, attempts=platform.settings.attempts)
+        for feed, files in {**waiting, UNKNOWN_FEED: unclaimed}.items()
+        for found in stuck_files(feed, files, look.tries_of, attempts=platform.settings.attempts)
     ]
     reported_first = sorted(stuck, key=lambda one: stuck_key(one) in known)[:_STUCK_A_TICK]
-    raised = [stuck_alert(one, failed_attempts(look.instance, one.subject, now=look.now, latest=1)) for one in reported_first]
+    raised = [
+        stuck_alert(one, vendor_of(platform.feeds, one.feed), failed_attempts(look.instance, one.subject, now=look.now, latest=1))
+        for one in reported_first
+    ]
     return raised, no_longer_stuck(known, listing)
 
 
 def held_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
     """The alerts about locks that are held for very long; of the known keys those whose locks have come free."""
     locks = sweep_locks(platform.warehouse, look.now - LONG)
-    return [held_lock_alert(lock) for lock in locks], no_longer_held(known, locks)
+    return [held_lock_alert(lock, platform.feeds) for lock in locks], no_longer_held(known, locks)
 
 
 def odd_names_of(platform: Platform, _known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alerts about what is left alone in incoming/, one a vendor; the keys of the vendors that have nothing such there."""
+    """The alerts about what is left alone in incoming/, one a feed; the keys of the feeds that have nothing such there."""
     lake, why_left = platform.lake, partial(why_unread, platform)
     return odd_name_alerts(look.listing, platform.feeds, why_left=why_left, is_written=lake.is_being_written, now=look.now)
 
 
 def long_tries_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
-    """The alerts about what is tried in vain, one a vendor; of the known keys those of vendors that have nothing such.
+    """The alerts about what is tried in vain, one a feed; of the known keys those of feeds that have nothing such.
 
     What waits for a lock that is held is reported by the alert about that.
     """
-    waiting, unclaimed = waiting_by_vendor(look.listing.files, platform.feeds)
-    of_vendor = {**waiting, UNKNOWN_VENDOR: unclaimed}
-    files = [(vendor, file.name, delivery_id_of(file)) for vendor, of_it in of_vendor.items() for file in of_it]
-    pending_of = {vendor: pending for vendor in platform.feeds if (pending := platform.ledger.pending(vendor))}
-    pipelines = [(vendor, "its pipeline", pipeline_subject(vendor, pending)) for vendor, pending in pending_of.items()]
+    waiting, unclaimed = waiting_by_feed(look.listing.files, platform.feeds)
+    of_feed = {**waiting, UNKNOWN_FEED: unclaimed}
+    files = [(feed, file.name, delivery_id_of(file)) for feed, of_it in of_feed.items() for file in of_it]
+    pending_of = {feed: pending for feed in platform.feeds if (pending := platform.ledger.pending(feed))}
+    pipelines = [(feed, "its pipeline", pipeline_subject(feed, pending)) for feed, pending in pending_of.items()]
     tries = {subject: look.tries_of(subject) for *_, subject in files}
     tries |= tries_of_all(look.instance, [subject for *_, subject in pipelines], now=look.now)
     found = long_tries([*files, *pipelines], tries, attempts=platform.settings.attempts, now=look.now)
     raised = []
-    for vendor in of_vendor:
-        own = [one for one in found if one.vendor == vendor]
+    for feed in of_feed:
+        own = [one for one in found if one.feed == feed]
         kind, why = latest_failure(look.instance, own[0].subject) if own else ("", "")
         if own and kind != LockHeldError.__name__:
-            raised.append(long_try_alert(own, why))
+            raised.append(long_try_alert(own, vendor_of(platform.feeds, feed), why))
     return raised, sorted(set(known) - {alert.key for alert in raised})
 
 
