@@ -138,7 +138,7 @@ class Installation:
 
     def replay(self) -> None:
         """`advisory-perf quarantine replay`, in this process."""
-        entries = to_replay(self.platform.ledger.entries(), list(self.platform.feeds), vendor="acme", delivery_id=None)
+        entries = to_replay(self.platform.ledger.entries(), list(self.platform.feeds), feed="acme", delivery_id=None)
         with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
             _check(replay(runs, entries, ["acme"], ingested=lambda _: None, pipeline_done=lambda _name, _of: None))

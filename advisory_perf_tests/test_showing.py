@@ -130,7 +130,7 @@ def test_sentences_of_errors_notices_and_alerts_are_one_visible_line(name: str) 
         str(LakeError(f"{name}: is wrong")),
         DeliveryRejectedError("E_FORMAT", f"acme, {name}: is wrong").sentence,
         Notice("W_NEW_COLUMN", f"acme, {name}: is new").sentence,
-        Alert("k", STUCK_FILE.name, STUCK_FILE.severity, "acme", now, f"stuck {name}", f"{name} is stuck").message,
+        Alert("k", STUCK_FILE.name, STUCK_FILE.severity, "acme", "acme", now, f"stuck {name}", f"{name} is stuck").message,
     ]
     for sentence in sentences:
         assert shown(sentence) == sentence

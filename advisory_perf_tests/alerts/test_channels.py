@@ -33,6 +33,7 @@ def kept(alert_id: int, **changes: Any) -> KeptAlert:
         "id": alert_id,
         "code": "E_TORN",
         "severity": "CRITICAL",
+        "feed": changes.get("vendor", "acme"),
         "vendor": "acme",
         "delivery_id": "acme_1-0123abcd",
         "window_start": None,
@@ -94,14 +95,16 @@ def test_a_message_stays_within_what_receivers_take() -> None:
 
 def test_a_webhook_gets_the_text_and_every_field_with_the_alerts_id() -> None:
     with a_webhook() as webhook:
-        channel_of(webhook.url()).send(message_of([kept(7)]))
+        channel_of(webhook.url()).send(message_of([kept(7, feed="acme_daily")]))
     (body,) = webhook.bodies
+    assert body["text"].startswith("CRITICAL E_TORN acme_daily, since 2025-03-14 22:00 UTC\n- acme_1.csv")
     assert body["text"].endswith("- acme_1.csv: ends &lt;before&gt; its end &amp; so on [alert 7]"), "as Slack wants it"
     assert body["alerts"] == [
         {
             "id": 7,
             "code": "E_TORN",
             "severity": "CRITICAL",
+            "feed": "acme_daily",
             "vendor": "acme",
             "delivery_id": "acme_1-0123abcd",
             "window_start": None,

@@ -22,6 +22,7 @@ def an_alert(key: str = "one", **changes: Any) -> Alert:
         "key": key,
         "code": "E_FORMAT",
         "severity": Severity.HIGH,
+        "feed": changes.get("vendor", "acme"),
         "vendor": "acme",
         "since": SINCE,
         "subject": f"E_FORMAT acme: {key}",

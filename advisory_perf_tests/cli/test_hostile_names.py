@@ -70,7 +70,9 @@ def assert_inert(text: str, *, holds: int) -> None:
 def test_every_list_draws_the_names_as_they_are(world: World) -> None:
     warehouse, entries = world.platform.warehouse, world.platform.ledger.entries()
     alerts = [
-        Alert(f"k{number}", STUCK_FILE.name, STUCK_FILE.severity, "acme", datetime(2025, 4, 1, tzinfo=UTC), name, f"{name} is stuck")
+        Alert(
+            f"k{number}", STUCK_FILE.name, STUCK_FILE.severity, "acme", "acme", datetime(2025, 4, 1, tzinfo=UTC), name, f"{name} is stuck"
+        )
         for number, name in enumerate(NAMES)
     ]
     Outbox(warehouse).update(raised=alerts)

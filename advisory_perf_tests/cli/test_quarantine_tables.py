@@ -152,19 +152,19 @@ def test_only_what_may_be_read_better_is_replayed(tmp_path: Path, warehouse_url:
         torn = hand_over(world, tmp_path, "acme_4.csv", "no,header\n")
         entries = world.platform.ledger.entries()
         assert same.entry.status == "DUPLICATE"
-        assert [entry.file_name for entry in to_replay(entries, ["acme"], vendor="acme", delivery_id=None)] == ["acme_1.csv", "acme_4.csv"]
-        assert to_replay(entries, ["acme", "vendor_d"], vendor="vendor_d", delivery_id=None) == []
+        assert [entry.file_name for entry in to_replay(entries, ["acme"], feed="acme", delivery_id=None)] == ["acme_1.csv", "acme_4.csv"]
+        assert to_replay(entries, ["acme", "vendor_d"], feed="vendor_d", delivery_id=None) == []
         cut_short = replace(entries[1], status="RECEIVED")
-        assert to_replay([cut_short], ["acme"], vendor="acme", delivery_id=None) == [cut_short], "its ingestion may have been killed"
-        assert to_replay(entries, ["acme"], vendor=None, delivery_id=torn.entry.delivery_id) == [torn.entry]
+        assert to_replay([cut_short], ["acme"], feed="acme", delivery_id=None) == [cut_short], "its ingestion may have been killed"
+        assert to_replay(entries, ["acme"], feed=None, delivery_id=torn.entry.delivery_id) == [torn.entry]
         for wrong, says in (
             ("nothing", "the ledger has no delivery nothing"),
             (same.entry.delivery_id, "holds the same bytes as acme_2.csv .*; replay that one"),
         ):
             with pytest.raises(AdvisoryPerfError, match=says):
-                to_replay(entries, ["acme"], vendor=None, delivery_id=wrong)
+                to_replay(entries, ["acme"], feed=None, delivery_id=wrong)
         with pytest.raises(AdvisoryPerfError, match=r"has no feed \(acme\); add one"):
-            to_replay(entries, [], vendor=None, delivery_id=bad.entry.delivery_id)
+            to_replay(entries, [], feed=None, delivery_id=bad.entry.delivery_id)
 
 
 def test_a_replay_that_was_cut_short_before_its_pipeline_is_brought_to_its_end_by_the_next(tmp_path: Path, warehouse_url: str) -> None:
@@ -199,7 +199,7 @@ def test_an_ingestion_that_could_not_work_is_no_rejection(
         monkeypatch.setattr(Lake, where, _no_room)
         runs = LocalRuns(world.platform, world.definitions, world.instance)
         if where == "read_listed":
-            known = to_replay(world.platform.ledger.entries(), list(world.platform.feeds), vendor="acme", delivery_id=None)
+            known = to_replay(world.platform.ledger.entries(), list(world.platform.feeds), feed="acme", delivery_id=None)
             outcome = replay(runs, known, [], ingested=lambda _: None, pipeline_done=lambda _name, _of: None)
         else:
             (tmp_path / "acme_1.csv").write_text("no,header\n1,2\n", encoding="utf-8")

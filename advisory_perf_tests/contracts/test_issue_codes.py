@@ -63,7 +63,7 @@ def test_an_alert_of_a_files_code_is_about_a_rejection() -> None:
 
 
 def test_subject_and_message_of_an_alert_are_one_visible_line() -> None:
-    alert = Alert("k", "STUCK_FILE", Severity.CRITICAL, "acme", datetime(2025, 4, 1, tzinfo=UTC), "a\nb", "c\x1b[2Jd")
+    alert = Alert("k", "STUCK_FILE", Severity.CRITICAL, "acme", "acme", datetime(2025, 4, 1, tzinfo=UTC), "a\nb", "c\x1b[2Jd")
     assert "\n" not in alert.subject
     assert "\x1b" not in alert.message
     assert (alert.subject[0], alert.subject[-1], alert.message[0], alert.message[-1]) == ("a", "b", "c", "d")

@@ -21,6 +21,7 @@ def claim(ledger: Ledger, run_id: str) -> None:
         delivery_id="d",
         file_name="d.csv",
         file_path="incoming/alpha/d.csv",
+        feed="alpha",
         vendor="alpha",
         sha256="bytes",
         size_bytes=1,

@@ -82,6 +82,7 @@ class Reported:
             delivery_id="d",
             file_name="d.csv",
             file_path="incoming/alpha/d.csv",
+            feed="alpha",
             vendor="alpha",
             sha256="bytes",
             size_bytes=1,

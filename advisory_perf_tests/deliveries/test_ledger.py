@@ -21,11 +21,12 @@ STAGE = "normalized_positions"
 
 
 def identity(delivery_id: str, **others: Any) -> Identity:
-    """What is known of a delivery of vendor alpha before it is read; its bytes are reported by its id."""
+    """What is known of a delivery of vendor alpha before it is read; its feed has the vendor's name, and its bytes say its id."""
     known: dict[str, Any] = {
         "delivery_id": delivery_id,
         "file_name": f"{delivery_id}.csv",
         "file_path": f"incoming/alpha/{delivery_id}.csv",
+        "feed": others.get("vendor", "alpha"),
         "vendor": "alpha",
         "sha256": f"bytes of {delivery_id}",
         "size_bytes": 10,

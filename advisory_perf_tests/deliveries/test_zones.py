@@ -23,8 +23,10 @@ from advisory_perf.deliveries.zones import (
     sha256_of,
 )
 from advisory_perf.errors import LakeError
+from advisory_perf.feeds.feed import Feed
 from advisory_perf.lake.store import Lake
 from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january
+from advisory_perf_tests.orchestration.scenarios import acme_as_data
 
 ROWS = b"id,day\nA,2024-01-31\n"
 CAME = datetime(2024, 2, 1, 6, tzinfo=UTC)
@@ -38,7 +40,14 @@ def lake(tmp_path: Path) -> Lake:
 def arrives(lake: Lake, path: str = "x.csv", content: bytes = ROWS, *, delivery_id: str = "x-1", **others: Any) -> Arrival:
     """A file of alpha that was put into incoming/ and listed there."""
     lake.write(f"incoming/alpha/{path}", content)
-    return Arrival(delivery_id, "alpha", lake.head(f"incoming/alpha/{path}"), CAME, **others)
+    return Arrival(delivery_id, "alpha", "alpha", lake.head(f"incoming/alpha/{path}"), CAME, **others)
+
+
+def a_feed(name: str, *, path_is_name: bool = False) -> Feed:
+    """A feed of the vendor acme, of that name."""
+    stated = {"sent": {"in": "path", "pattern": r"^(\w+)/"}} if path_is_name else {}
+    columns = {"account_name": "sent"} if path_is_name else None
+    return Feed.model_validate(acme_as_data(columns, name=name, files={"patterns": ["*"], "format": "csv", "stated": stated}))
 
 
 def paths(lake: Lake) -> list[str]:
@@ -68,7 +77,7 @@ def test_what_was_put_in_its_place_meanwhile_stays_in_incoming(lake: Lake, conte
 @pytest.mark.parametrize("zone", ["archive", "error"])
 def test_a_delivery_that_is_ingested_again_from_where_it_is_kept_stays_there(lake: Lake, zone: str) -> None:
     lake.write(f"{zone}/alpha/x-1/x.csv", ROWS)
-    clear_incoming(lake, Arrival("x-1", "alpha", lake.head(f"{zone}/alpha/x-1/x.csv"), CAME))
+    clear_incoming(lake, Arrival("x-1", "alpha", "alpha", lake.head(f"{zone}/alpha/x-1/x.csv"), CAME))
     assert paths(lake) == [f"{zone}/alpha/x-1/x.csv"]
 
 
@@ -124,6 +133,7 @@ def test_the_reason_beside_a_rejected_file_says_what_it_was_and_how_often_it_was
     arrival = arrives(lake, "deep/x.csv", path_is_name=True)
     keep_in_error(lake, arrival, ROWS, code="E_FORMAT", sentence="no CSV")
     reported = {
+        "feed": "alpha",
         "vendor": "alpha",
         "file_name": "deep/x.csv",
         "delivery_id": "x-1",
@@ -164,7 +174,7 @@ def test_the_folders_of_a_file_are_a_part_of_its_name_only_where_its_feed_says_s
     lake: Lake, zone: str, name: str, *, path_is_name: bool
 ) -> None:
     lake.write(f"{zone}/deep/x.csv", ROWS)
-    arrival = Arrival("x-1", "alpha", lake.head(f"{zone}/deep/x.csv"), CAME, path_is_name)
+    arrival = Arrival("x-1", "alpha", "alpha", lake.head(f"{zone}/deep/x.csv"), CAME, path_is_name)
     assert (arrival.path, arrival.name) == ("deep/x.csv", name)
 
 
@@ -186,7 +196,7 @@ def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
     for path in [*left, "archive/alpha/x-00/x.csv", "archive/beta/x-0/x.csv"]:
         lake.write(path, ROWS)
     before, arrival = paths(lake), arrives(lake)
-    own = Arrival("x-0", "alpha", arrival.file, CAME)
+    own = Arrival("x-0", "alpha", "alpha", arrival.file, CAME)
     for other, content in ((arrival, b"other bytes"), (arrives(lake, "y.csv"), ROWS), (own, ROWS)):
         forget_failed(lake, ledger, other, sha256_of(content))
         assert set(before) <= set(paths(lake))
@@ -196,17 +206,17 @@ def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
 
 @pytest.mark.slow
 def test_a_delivery_is_found_where_it_lies_with_the_time_at_which_it_came(lake: Lake, ledger: Ledger) -> None:
-    with pytest.raises(LakeError, match=r"x-1 of alpha is neither in incoming/, archive/ nor error/ .*; put the file into incoming/alpha/"):
-        find_arrival(lake, ledger, "alpha", "x-1")
+    with pytest.raises(LakeError, match=r"x-1 of acme is neither in incoming/, archive/ nor error/ .*; put the file into incoming/alpha/"):
+        find_arrival(lake, ledger, a_feed("alpha"), "x-1")
     ledger.claim(**identity("x-1", received_at=CAME))
     for path in ("x.csv.reason.json", "x.csv.reason.json.reason.json"):
         lake.write(f"error/alpha/x-1/{path}", ROWS)
-    assert find_arrival(lake, ledger, "alpha", "x-1").file.name == "x.csv.reason.json", "as the vendor has called it"
+    assert find_arrival(lake, ledger, a_feed("alpha"), "x-1").file.name == "x.csv.reason.json", "as the vendor has called it"
     lake.write("archive/alpha/x-1/x.csv", ROWS)
-    found = find_arrival(lake, ledger, "alpha", "x-1")
+    found = find_arrival(lake, ledger, a_feed("alpha"), "x-1")
     assert (found.file.path, found.received_at, found.name) == ("archive/alpha/x-1/x.csv", CAME, "x.csv")
     waiting = arrives(lake, "deep/x.csv").file
-    found = find_arrival(lake, ledger, "alpha", delivery_id_of(waiting), path_is_name=True)
+    found = find_arrival(lake, ledger, a_feed("alpha", path_is_name=True), delivery_id_of(waiting))
     assert (found.file, found.name, found.received_at) == (waiting, "deep/x.csv", waiting.modified)
     lake.write("archive/beta/x-1/x.csv", ROWS)
-    assert find_arrival(lake, ledger, "beta", "x-1").received_at != CAME, "the ledger's is alpha's"
+    assert find_arrival(lake, ledger, a_feed("beta"), "x-1").received_at != CAME, "the ledger's is alpha's"

@@ -5,14 +5,14 @@ import pytest
 import yaml
 
 from advisory_perf.errors import DeliveryRejectedError, FeedError
-from advisory_perf.feeds.registry import feed_for, load_feeds, read_feed
+from advisory_perf.feeds.registry import feed_for, load_feeds, read_feed, vendor_of
 from advisory_perf_tests.ingestion.scenarios import feed_as_data
 
 WEIGHTED = {"flow_timing": "weighted", "fee_basis": "net", "weight": 0.25}
 
 
-def write_feed(folder: Path, name: str = "acme.yaml", **changes: Any) -> Path:
-    path = folder / name
+def write_feed(folder: Path, file_name: str = "acme.yaml", /, **changes: Any) -> Path:
+    path = folder / file_name
     path.write_text(yaml.safe_dump(feed_as_data(**changes)))
     return path
 
@@ -25,11 +25,11 @@ def files(**changes: Any) -> dict[str, Any]:
     return {**feed_as_data()["files"], **changes}
 
 
-def test_the_feeds_of_the_package_load_sorted_by_vendor() -> None:
+def test_the_feeds_of_the_package_load_sorted_by_name() -> None:
     feeds = load_feeds()
     assert {"vendor_a", "vendor_b", "vendor_c", "vendor_d"} <= set(feeds)
     assert list(feeds) == sorted(feeds)
-    assert all(feed.vendor == name for name, feed in feeds.items())
+    assert all((feed.name, feed.vendor) == (name, name) for name, feed in feeds.items())
 
 
 def test_the_feeds_of_the_package_claim_no_file_twice() -> None:
@@ -139,11 +139,74 @@ def test_a_further_folder_adds_feeds_and_takes_the_place_of_the_packages_own(tmp
     assert set(feeds) == {"acme", *load_feeds()}
 
 
-def test_two_files_of_one_vendor_in_a_folder_are_refused(tmp_path: Path) -> None:
+def refusal(folder: Path) -> str:
+    with pytest.raises(FeedError) as refused:
+        load_feeds(folder)
+    return str(refused.value)
+
+
+def test_a_feed_is_called_as_its_vendor_unless_it_has_a_name(tmp_path: Path) -> None:
+    assert read_feed(write_feed(tmp_path)).name == "acme"
+    named = read_feed(write_feed(tmp_path, name="acme_daily"))
+    assert (named.name, named.vendor) == ("acme_daily", "acme")
+    assert load_feeds(tmp_path)["acme_daily"] == named
+    assert "acme" not in load_feeds(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["name", "vendor"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("unknown", "{}: the name unknown is kept for files that no feed claims"),
+        ("Acme", "{}: String should match pattern '^[a-z][a-z0-9_]{{0,39}}$'"),
+        ("acme/daily", "{}: String should match pattern '^[a-z][a-z0-9_]{{0,39}}$'"),
+        ("a" * 41, "{}: String should match pattern '^[a-z][a-z0-9_]{{0,39}}$'"),
+        ("", "{}: String should match pattern '^[a-z][a-z0-9_]{{0,39}}$'"),
+    ],
+)
+def test_a_name_is_a_word_that_a_folder_and_an_asset_may_have_and_none_that_is_kept(
+    tmp_path: Path, key: str, value: str, expected: str
+) -> None:
+    with pytest.raises(FeedError) as refused:
+        read_feed(write_feed(tmp_path, **{"name": "acme", key: value}))
+    assert expected.format(key) in str(refused.value)
+
+
+def test_two_files_of_one_feed_in_a_folder_are_refused(tmp_path: Path) -> None:
     write_feed(tmp_path)
     write_feed(tmp_path, "acme_too.yaml")
-    with pytest.raises(FeedError, match=r"acme_too\.yaml: the vendor acme already has a feed in this folder"):
-        load_feeds(tmp_path)
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/acme_too.yaml: acme.yaml in this folder already is the feed acme; set another name, or keep one"
+    )
+    write_feed(tmp_path, "acme_too.yaml", vendor="bravo", name="acme")
+    assert "acme.yaml in this folder already is the feed acme" in refusal(tmp_path)
+
+
+def test_two_feeds_of_the_same_rows_of_a_vendor_are_refused_whatever_they_are_called(tmp_path: Path) -> None:
+    write_feed(tmp_path)
+    write_feed(tmp_path, "daily.yaml", name="acme_daily")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/daily.yaml: acme already has the positions of acme, and each would replace the days that the other publishes; "
+        "set name: acme to take its place, or vendor to a name of its own"
+    )
+
+
+def test_a_feed_that_rivals_one_of_the_package_is_refused_unless_it_takes_its_place(tmp_path: Path) -> None:
+    write_feed(tmp_path, "daily.yaml", vendor="vendor_a", name="alpha_daily")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/daily.yaml: vendor_a already has the positions of vendor_a, and each would replace the days that the other publishes; "
+        "set name: vendor_a to take its place, or vendor to a name of its own"
+    )
+    write_feed(tmp_path, "daily.yaml", vendor="vendor_a", name="vendor_a")
+    assert load_feeds(tmp_path)["vendor_a"].title == "Acme"
+    write_feed(tmp_path, "daily.yaml", vendor="alpha", name="vendor_a")
+    assert {feed.vendor for feed in load_feeds(tmp_path).values()} == {"alpha", "vendor_b", "vendor_c", "vendor_d"}
+
+
+def test_whose_data_a_feed_is(tmp_path: Path) -> None:
+    write_feed(tmp_path, name="acme_daily")
+    feeds = load_feeds(tmp_path)
+    assert [vendor_of(feeds, name) for name in ("acme_daily", "vendor_a", "unknown")] == ["acme", "vendor_a", "unknown"]
 
 
 def test_a_further_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_file_that_no_feed_claims_is_stuck_when_its_rejection_failed_as_often(
 
 def test_the_alert_tells_the_last_reason_where_the_file_lies_and_what_to_do() -> None:
     attempts = [FailedAttempt("r1", "", "the warehouse is full"), FailedAttempt("r2", "", "the lake refuses to read it")]
-    alert = stuck_alert(StuckFile("acme", FILE, abandoning_subject(DELIVERY)), attempts)
+    alert = stuck_alert(StuckFile("acme", FILE, abandoning_subject(DELIVERY)), "acme", attempts)
     assert (alert.code, alert.severity, alert.vendor, alert.delivery_id) == ("STUCK_FILE", "CRITICAL", "acme", DELIVERY)
     assert (alert.since, alert.is_over) == (datetime(2025, 4, 1, 9, tzinfo=UTC), False)
     assert alert.message == (
@@ -55,12 +55,12 @@ def test_the_alert_tells_the_last_reason_where_the_file_lies_and_what_to_do() ->
         "to read it; it stays as incoming/acme/acme_1.csv; fix the reason, and it is tried again a day after it failed, or at once if you "
         "put the file there again; or take it away"
     )
-    unclaimed = stuck_alert(StuckFile("unknown", UNCLAIMED, delivery_id_of(UNCLAIMED)), [])
+    unclaimed = stuck_alert(StuckFile("unknown", UNCLAIMED, delivery_id_of(UNCLAIMED)), "unknown", [])
     assert unclaimed.message.startswith("unknown, x.csv: moving it to error/ failed as often as agreed, the last time because: no reason ")
 
 
 def test_it_is_over_when_the_file_has_left_incoming_and_not_when_it_is_tried_again() -> None:
-    keys = [stuck_alert(StuckFile("acme", file, ""), []).key for file in (FILE, OTHER)]
+    keys = [stuck_alert(StuckFile("acme", file, ""), "acme", []).key for file in (FILE, OTHER)]
     assert no_longer_stuck(keys, [OTHER]) == keys[:1]
     assert no_longer_stuck(keys, [FILE, OTHER]) == []
     assert no_longer_stuck(keys, [a_file("acme/acme_1.csv", minute=5), OTHER]) == keys[:1], "the same name again is another arrival"

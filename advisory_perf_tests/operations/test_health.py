@@ -50,6 +50,7 @@ def ingest(warehouse: Warehouse, name: str, *, hours_ago: float, is_ingested: bo
         delivery_id=name,
         file_name=f"{name}.csv",
         file_path=f"incoming/alpha/{name}.csv",
+        feed="alpha",
         vendor="alpha",
         sha256=name,
         size_bytes=1,

@@ -52,6 +52,7 @@ def an_entry(
         delivery_id=delivery_id,
         file_name=f"{delivery_id}.csv",
         file_path=f"incoming/acme/{delivery_id}.csv",
+        feed=VENDOR,
         vendor=VENDOR,
         sha256="0" * 64,
         size_bytes=100,
@@ -154,10 +155,10 @@ class World:
         """One run of the vendor's pipeline for the windows of a range of days."""
         return self._execute(pipeline_job_name(vendor), tags=tags_of(range_of_days(first, last, self.platform.feeds[vendor])))
 
-    def run_request(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        """What a sensor asked for, as the daemon launches it."""
+    def run_request(self, request: dg.RunRequest, feed: str = VENDOR) -> dg.ExecuteInProcessResult:
+        """What a sensor asked for, as the daemon launches it; of a delivery, one of the feed."""
         if request.partition_key:
-            self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[VENDOR]).name or "", [request.partition_key])
+            self.instance.add_dynamic_partitions(delivery_partitions(self.platform.feeds[feed]).name or "", [request.partition_key])
         job = self.definitions.resolve_job_def(request.job_name or "")
         run_config = dict(request.run_config) or printing("CRITICAL")
         return job.execute_in_process(

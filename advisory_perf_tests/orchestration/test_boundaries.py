@@ -236,7 +236,7 @@ def test_the_days_of_months_reach_to_the_last_ones_end() -> None:
 def test_a_time_is_in_the_future_by_more_than_a_minute_and_only_of_a_file_that_has_just_come() -> None:
     def noted(ahead: timedelta, zone: str) -> list[str]:
         file = LakeFile(f"{zone}/acme/a.csv", 1, NOON + ahead, "tag")
-        return [notice.code for notice in of_its_time(Arrival("d", "acme", file, NOON))]
+        return [notice.code for notice in of_its_time(Arrival("d", "acme", "acme", file, NOON))]
 
     assert noted(MINUTE, INCOMING) == []
     assert noted(MINUTE + SECOND, INCOMING) == ["W_FUTURE_TIME"]
@@ -256,8 +256,8 @@ def test_what_is_tried_in_vain_is_distinguished_from_an_hour_on_and_from_three_t
 
 def test_two_things_that_are_tried_in_vain_are_one_and_one_more() -> None:
     one = long_attempts.LongTry("acme", "a.csv", "a", NOON)
-    assert "no run for a.csv and 1 more has ended well" in long_attempts.long_try_alert([one, one], "no room").message
-    assert "no run for a.csv has ended well" in long_attempts.long_try_alert([one], "no room").message
+    assert "no run for a.csv and 1 more has ended well" in long_attempts.long_try_alert([one, one], "acme", "no room").message
+    assert "no run for a.csv has ended well" in long_attempts.long_try_alert([one], "acme", "no room").message
 
 
 def test_a_lock_is_held_for_long_after_an_hour() -> None:

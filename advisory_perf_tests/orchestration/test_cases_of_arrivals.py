@@ -14,7 +14,7 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import ChannelError
 from advisory_perf.monitoring.attempts import Tries
-from advisory_perf.orchestration.planning import IngestionRequest, ingestions_to_request, pipeline_to_request, waiting_by_vendor
+from advisory_perf.orchestration.planning import IngestionRequest, ingestions_to_request, pipeline_to_request, waiting_by_feed
 from advisory_perf.orchestration.sensors.arriving import arrived
 from advisory_perf_tests.alerts.receivers import a_webhook
 from advisory_perf_tests.ingestion.cases import case
@@ -84,7 +84,7 @@ def test_a_file_that_still_changes_is_held() -> None:
 def test_a_file_older_than_those_that_were_ingested_is_still_found() -> None:
     early, late = a_file("acme/early.csv", minute=1), a_file("acme/late.csv", minute=50)
     ingested = {delivery_id_of(late): Tries(in_flight=True)}
-    waiting, _ = waiting_by_vendor([late, early], ["acme"])
+    waiting, _ = waiting_by_feed([late, early], ["acme"])
     asked = ingestions_to_request("acme", waiting["acme"], lambda delivery: ingested.get(delivery, Tries()), attempts=3, at_most=50)
     assert [request.path for request in asked] == [early.path]
 
@@ -210,7 +210,7 @@ def test_a_file_that_could_not_be_taken_out_of_incoming_is_only_moved_by_the_nex
 def test_many_files_at_once_are_ingested_within_the_limit_and_then_the_pipeline_runs_once() -> None:
     """That the result is the same as one by one, in any order, is the slow tests' proof on whole installations."""
     files = [a_file(f"acme/{number}.csv", minute=number % 60) for number in range(180)]
-    waiting, _ = waiting_by_vendor(files, ["acme"])
+    waiting, _ = waiting_by_feed(files, ["acme"])
     asked = ingestions_to_request("acme", waiting["acme"], lambda _: Tries(), attempts=3, at_most=50)
     assert [request.path for request in asked] == [file.path for file in waiting["acme"][:50]]
     pending: list[LedgerEntry] = [an_entry(f"d{number}", day) for number, day in enumerate(days(3, 5))]

@@ -37,7 +37,7 @@ def test_what_is_tried_in_vain_for_long(tries: Tries, is_long: bool) -> None:
 def test_one_alert_tells_of_all_things_of_a_vendor() -> None:
     tries = {name: Tries(in_vain=3, in_vain_since=NOW - timedelta(hours=hours)) for name, hours in (("a", 2), ("b", 5), ("c", 3))}
     found = long_tries([("acme", f"{name}.csv", name) for name in tries], tries, attempts=3, now=NOW)
-    alert = long_try_alert(found, "the disk is full")
+    alert = long_try_alert(found, "acme", "the disk is full")
     assert (alert.code, alert.key, alert.since) == (TRIED_FOR_LONG.name, "TRIED_FOR_LONG acme", NOW - timedelta(hours=5))
     assert alert.message == (
         "acme: no run for b.csv and 2 more has ended well since 2025-04-01 07:00 UTC, the last because: the disk is full; "

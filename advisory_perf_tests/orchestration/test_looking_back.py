@@ -108,7 +108,7 @@ def test_a_write_is_unfinished_when_its_run_has_ended_or_nobody_has_the_lock_of_
 ) -> None:
     statuses = {"ended well": "SUCCESS", "failed": "FAILURE", "stopped": "CANCELED", "runs": "STARTED", "queued": "QUEUED"}
     names = [*statuses, "a stranger's, over", "a stranger's, under way"]
-    writes = [Mock(run_id=name, vendor="acme", delivery_id=f"of {name}") for name in names]
+    writes = [Mock(run_id=name, feed="acme", delivery_id=f"of {name}") for name in names]
     locks: list[str] = []
 
     def is_free(_warehouse: object, lock: str) -> bool:

@@ -17,7 +17,7 @@ from advisory_perf.orchestration.planning import (
     ingestions_to_request,
     pipeline_subject,
     pipeline_to_request,
-    waiting_by_vendor,
+    waiting_by_feed,
     windows_touched,
 )
 from advisory_perf_tests.ingestion.scenarios import a_feed
@@ -41,34 +41,34 @@ def asked(pending: list[LedgerEntry], *, waiting: bool = False, tries: Tries | N
 
 def test_files_wait_by_vendor_the_oldest_first() -> None:
     old, new, other = a_file("acme/b.csv", minute=1), a_file("acme/a.csv", minute=2), a_file("zeta/z.csv")
-    waiting, unclaimed = waiting_by_vendor([new, other, old], ["acme", "zeta"])
+    waiting, unclaimed = waiting_by_feed([new, other, old], ["acme", "zeta"])
     assert waiting == {"acme": [old, new], "zeta": [other]}
     assert unclaimed == []
 
 
 def test_files_of_the_same_minute_wait_by_name() -> None:
     first, second = a_file("acme/a.csv"), a_file("acme/b.csv")
-    assert waiting_by_vendor([second, first], ["acme"])[0] == {"acme": [first, second]}
+    assert waiting_by_feed([second, first], ["acme"])[0] == {"acme": [first, second]}
 
 
 def test_a_vendor_without_files_waits_for_nothing() -> None:
-    assert waiting_by_vendor([], ["acme"]) == ({"acme": []}, [])
+    assert waiting_by_feed([], ["acme"]) == ({"acme": []}, [])
 
 
 def test_a_file_in_a_folder_within_a_vendors_folder_is_that_vendors() -> None:
     nested = a_file("acme/2025/march/a.csv")
-    assert waiting_by_vendor([nested], ["acme"]) == ({"acme": [nested]}, [])
+    assert waiting_by_feed([nested], ["acme"]) == ({"acme": [nested]}, [])
 
 
 def test_files_in_no_vendors_folder_are_unclaimed_the_oldest_first() -> None:
     loose, stranger, alike = a_file("acme.csv", minute=2), a_file("nobody/a.csv", minute=1), a_file("acme2/a.csv", minute=3)
-    waiting, unclaimed = waiting_by_vendor([alike, loose, stranger], ["acme"])
+    waiting, unclaimed = waiting_by_feed([alike, loose, stranger], ["acme"])
     assert waiting == {"acme": []}
     assert unclaimed == [stranger, loose, alike]
 
 
 def test_a_file_that_is_named_like_a_vendor_is_in_no_folder() -> None:
-    assert waiting_by_vendor([a_file("acme")], ["acme"])[1] == [a_file("acme")]
+    assert waiting_by_feed([a_file("acme")], ["acme"])[1] == [a_file("acme")]
 
 
 # ingestions -------------------------------------------------------------------------------------------------------------

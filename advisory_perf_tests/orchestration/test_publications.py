@@ -85,7 +85,7 @@ class Published:
 def ingest(platform: Platform, vendor: str, name: str, content: str, *, later: int = 0) -> None:
     """As an ingestion does it."""
     feed, came = of_positions(platform.feeds[vendor]), CAME + timedelta(hours=later)
-    arrival = Arrival(name, vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
+    arrival = Arrival(name, feed.name, feed.vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
     claimed(platform, arrival, f"bytes of {name}", "run")
     validated = validate(
         read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came), POSITION_RULES
@@ -125,7 +125,7 @@ def platform(tmp_path: Path, warehouse_url: str) -> Platform:
     return open_platform(settings)
 
 
-OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "vendor", "ingestion_writes": "vendor"}
+OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "feed", "ingestion_writes": "feed"}
 OF_ENTRIES = ("data_quality_issues", "delivered_days")
 
 

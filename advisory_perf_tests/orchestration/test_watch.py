@@ -133,7 +133,7 @@ def test_a_pipeline_is_reported_with_as_many_attempts_as_the_installation_agrees
 
 def an_alert(number: int, severity: Severity = Severity.HIGH) -> Alert:
     since = datetime(2025, 4, 1, tzinfo=UTC) + number * MINUTE
-    return Alert(f"K {number}", "MISSING_FILE", severity, "acme", since, f"subject {number}", f"message {number}")
+    return Alert(f"K {number}", "MISSING_FILE", severity, "acme", "acme", since, f"subject {number}", f"message {number}")
 
 
 def kept(world: World) -> list[tuple[str, str | None, bool]]:

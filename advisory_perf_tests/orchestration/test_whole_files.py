@@ -260,6 +260,7 @@ def test_no_rejection_is_recorded_over_what_has_been_ingested(loaded: tuple[Worl
             delivery_id=delivery_id,
             file_name=entry.file_name,
             file_path="incoming/acme/acme_1.csv",
+            feed=VENDOR,
             vendor=VENDOR,
             sha256=entry.sha256,
             size_bytes=entry.size_bytes,

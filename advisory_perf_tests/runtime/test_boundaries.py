@@ -275,7 +275,9 @@ def lines(table: Table) -> list[list[str]]:
 
 def handed(status: str, delivery_id: str = "d") -> Any:
     counts = {f"records_{name}": 1_000 + place for place, name in enumerate(("read", "processed", "failed", "duplicate", "footer"))}
-    return SimpleNamespace(name=f"{status}.csv", status=status, entry=SimpleNamespace(vendor="acme", delivery_id=delivery_id, **counts))
+    return SimpleNamespace(
+        name=f"{status}.csv", status=status, entry=SimpleNamespace(feed="acme", vendor="acme", delivery_id=delivery_id, **counts)
+    )
 
 
 def test_a_delivery_shows_its_counts_and_its_rate_unless_it_has_none() -> None:

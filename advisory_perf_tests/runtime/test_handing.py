@@ -28,7 +28,7 @@ class Heard:
     """Runs of a journal: ingestions and pipelines end as it says."""
 
     def __init__(self, *, pending: tuple[str, ...] = ("a", "b"), **incident: Exception) -> None:
-        """Keep which vendors' pipelines wait, and what raises what."""
+        """Keep which feeds' pipelines wait, and what raises what."""
         self.journal: list[str] = []
         self.pending, self.incident, self.in_doubt = pending, incident, list[Any]()
 
@@ -37,37 +37,37 @@ class Heard:
         if what in self.incident:
             raise self.incident[what]
 
-    def ingest(self, path: Path, vendor: str | None) -> Handed:
+    def ingest(self, path: Path, feed: str | None) -> Handed:
         self._do(path.name)
-        return self._handed(vendor or path.name[0], path.name)
+        return self._handed(feed or path.name[0], path.name)
 
     def ingest_again(self, entry: Any) -> Handed:
         self._do(f"again_{entry.file_name}")
-        return self._handed(entry.vendor, entry.file_name)
+        return self._handed(entry.feed, entry.file_name)
 
-    def _handed(self, vendor: str, name: str) -> Handed:
-        return Handed(name, cast("Any", SimpleNamespace(vendor=vendor, status="PROCESSING", delivery_id=name)), is_repeated=False)
+    def _handed(self, feed: str, name: str) -> Handed:
+        return Handed(name, cast("Any", SimpleNamespace(feed=feed, status="PROCESSING", delivery_id=name)), is_repeated=False)
 
     def unfinished(self) -> list[Any]:
         return self.in_doubt
 
-    def has_pending(self, vendor: str) -> bool:
-        return vendor in self.pending
+    def has_pending(self, feed: str) -> bool:
+        return feed in self.pending
 
-    def run_pipeline(self, vendor: str) -> None:
-        self._do(f"pipeline_{vendor}")
+    def run_pipeline(self, feed: str) -> None:
+        self._do(f"pipeline_{feed}")
 
     def again(self, one: Handed) -> Handed:
         return Handed(one.name, cast("Any", SimpleNamespace(status="COMPLETED")), one.is_repeated)
 
 
-def handed_over(heard: Heard, *names: str, vendor: str | None = None) -> tuple[Outcome, list[str]]:
+def handed_over(heard: Heard, *names: str, feed: str | None = None) -> tuple[Outcome, list[str]]:
     reported: list[str] = []
     reports: dict[str, Callable[..., None]] = {
         "ingested": lambda one: reported.append(f"{one.name} {one.status}"),
         "pipeline_done": lambda name, of: reported.append(f"{name} of {of}"),
     }
-    return run_files(cast("Any", heard), [Path(name) for name in names], vendor, **reports), reported
+    return run_files(cast("Any", heard), [Path(name) for name in names], feed, **reports), reported
 
 
 def test_files_are_ingested_in_order_and_then_each_pipeline_that_waits_runs_once() -> None:
@@ -80,7 +80,7 @@ def test_files_are_ingested_in_order_and_then_each_pipeline_that_waits_runs_once
 
 def test_what_no_feed_claims_has_no_pipeline() -> None:
     heard = Heard(pending=("unknown", "a"))
-    handed_over(heard, "x", "a1", vendor="unknown")
+    handed_over(heard, "x", "a1", feed="unknown")
     assert heard.journal == ["x", "a1"]
 
 
@@ -105,7 +105,7 @@ def test_a_store_that_does_not_answer_stops_everything(error: AdvisoryPerfError)
 
 def test_what_an_earlier_run_left_in_doubt_is_ingested_first() -> None:
     heard = Heard()
-    heard.in_doubt = [SimpleNamespace(vendor="a", file_name="a0")]
+    heard.in_doubt = [SimpleNamespace(feed="a", file_name="a0")]
     outcome, _ = handed_over(heard, "b1")
     assert heard.journal == ["again_a0", "b1", "pipeline_a", "pipeline_b"]
     assert [one.name for one in outcome.handed] == ["a0", "b1"]
@@ -113,7 +113,7 @@ def test_what_an_earlier_run_left_in_doubt_is_ingested_first() -> None:
 
 def test_a_replay_ingests_again_and_runs_the_pipelines_that_it_was_asked_for_first() -> None:
     heard = Heard(pending=("a", "b", "c"))
-    entries = [cast("Any", SimpleNamespace(vendor="b", file_name="b1"))]
+    entries = [cast("Any", SimpleNamespace(feed="b", file_name="b1"))]
     outcome = replay(cast("Any", heard), entries, ["c", "b"], ingested=lambda _: None, pipeline_done=lambda _name, _of: None)
     assert (heard.journal, outcome.failures) == (["again_b1", "pipeline_c", "pipeline_b"], [])
 
@@ -227,8 +227,8 @@ def test_a_pipeline_runs_for_what_is_pending_and_says_of_which_days_it_failed(wo
     monkeypatch.setattr(LocalRuns, "_run", asked)
     runs = runs_of(world)
     assert (runs.has_pending("acme"), runs.run_pipeline("acme"), asked.call_count) == (False, False, 0)
-    monkeypatch.setattr(type(world.platform.ledger), "pending", lambda _ledger, vendor: [an_entry("d", THIRD)] if vendor == "acme" else [])
-    monkeypatch.setattr(type(world.platform.ledger), "latest_as_of_date", lambda _ledger, _vendor: days(5)[0])
+    monkeypatch.setattr(type(world.platform.ledger), "pending", lambda _ledger, feed: [an_entry("d", THIRD)] if feed == "acme" else [])
+    monkeypatch.setattr(type(world.platform.ledger), "latest_as_of_date", lambda _ledger, _feed: days(5)[0])
     assert (runs.has_pending("acme"), runs.has_pending("vendor_d"), runs.run_pipeline("acme")) == (True, False, True)
     span = {"dagster/asset_partition_range_start": "2025-03-03", "dagster/asset_partition_range_end": "2025-03-05"}
     assert (asked.call_args.args, asked.call_args.kwargs) == (("acme_pipeline",), {"tags": span})

@@ -1,5 +1,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from advisory_perf.contracts.enums import (
 )
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
 from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, PUBLISHED, RECONCILIATION_RESULTS, Table
+from advisory_perf.deliveries.ingestion_writes import IngestionWrite, noted_ingestions
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.lake_writes import LakeWrite, noted_writes
 from advisory_perf.warehouse.migrations import migrate, pending_migrations
 
 pytestmark = pytest.mark.slow
@@ -140,6 +143,51 @@ def test_what_was_ingested_before_days_were_kept_has_those_that_were_published_o
         ("published", "2024-03-31"),
         ("pending", "2024-05-01"),
     ]
+
+
+def test_what_was_kept_by_the_vendors_name_is_kept_by_the_name_of_its_one_feed(empty_url: str, tmp_path: Path) -> None:
+    for path in SQL.glob("00[01]?_*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    for path in SQL.glob("002[0-4]_*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    migrate(empty_url, tmp_path)
+    with psycopg.connect(empty_url) as connection:
+        for vendor in ("alpha", "beta"):
+            connection.execute(
+                "INSERT INTO etl_processing_log (delivery_id, file_name, file_path, vendor, sha256, size_bytes, status, received_at)"
+                " VALUES (%(vendor)s, 'x.csv', 'x', %(vendor)s, 'same', 1, 'RECEIVED', now())",
+                {"vendor": vendor},
+            )
+        connection.execute(
+            "INSERT INTO alerts (alert_key, code, severity, vendor, since, subject, message)"
+            " VALUES ('k', 'MISSING_FILE', 'HIGH', 'alpha', now(), 's', 'm')"
+        )
+        connection.execute(
+            "INSERT INTO lake_writes (vendor, first_date, last_date, run_id) VALUES ('alpha', '2024-01-31', '2024-01-31', 'run')"
+        )
+        connection.execute("INSERT INTO ingestion_writes (vendor, delivery_id, run_id) VALUES ('beta', 'beta', 'run')")
+    assert migrate(empty_url) == ALL[ALL.index("0025_feeds") :]
+    warehouse = Warehouse(empty_url)
+    assert warehouse.query("SELECT feed, vendor FROM etl_processing_log ORDER BY 1").rows() == [("alpha", "alpha"), ("beta", "beta")]
+    assert warehouse.query("SELECT feed, vendor FROM alerts").rows() == [("alpha", "alpha")]
+    assert noted_writes(warehouse) == [LakeWrite(1, "alpha", date(2024, 1, 31), date(2024, 1, 31), "run")]
+    assert noted_ingestions(warehouse) == [IngestionWrite(1, "beta", "beta", "run")]
+
+
+def test_a_file_is_one_delivery_of_a_feed_and_another_of_another_feed_of_its_vendor(warehouse_url: str) -> None:
+    insert = (
+        "INSERT INTO etl_processing_log (delivery_id, file_name, file_path, feed, vendor, sha256, size_bytes, status, received_at)"
+        " VALUES (%s, 'x.csv', 'x', %s, 'alpha', 'same', 1, 'RECEIVED', now())"
+    )
+    with psycopg.connect(warehouse_url, autocommit=True) as connection:
+        connection.execute(insert, ["one", "alpha"])
+        connection.execute(insert, ["two", "alpha_trades"])
+        with pytest.raises(psycopg.errors.UniqueViolation, match="etl_processing_log_same_file"):
+            connection.execute(insert, ["three", "alpha_trades"])
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0025_feeds'")
+    assert migrate(warehouse_url) == ["0025_feeds"]
+    names = "SELECT feed FROM etl_processing_log ORDER BY 1"
+    assert Warehouse(warehouse_url).query(names)["feed"].to_list() == ["alpha", "alpha_trades"], "a second time changes no name"
 
 
 def test_a_migration_that_fails_is_named_and_leaves_no_trace(empty_url: str, tmp_path: Path) -> None:

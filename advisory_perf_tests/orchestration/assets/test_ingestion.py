@@ -220,7 +220,7 @@ def test_the_folder_of_a_file_is_part_of_its_name_where_it_says_the_day(world: W
     assert [first.file_name, second.file_name] == ["2025-03-03/acme_1.csv", "2025-03-04/acme_1.csv"]
     assert [str(entry.first_as_of_date) for entry in (first, second)] == ["2025-03-03", "2025-03-04"]
     assert stated.platform.lake.exists(f"archive/acme/{second.delivery_id}/2025-03-04/acme_1.csv")
-    again = find_arrival(stated.platform.lake, stated.platform.ledger, "acme", second.delivery_id, path_is_name=True)
+    again = find_arrival(stated.platform.lake, stated.platform.ledger, stated.platform.feeds["acme"], second.delivery_id)
     assert again.name == "2025-03-04/acme_1.csv"
     assert not stated.ingest("acme_1.csv", csv(A_THIRD)).success
     assert "E_MAPPING" in {entry.error_code for entry in stated.platform.ledger.entries("acme")}
