@@ -35,7 +35,7 @@ STALE = {
 @pytest.fixture
 def both(ledger: Ledger) -> Ledger:
     """A delivery of alpha's first feed, and one of its trades, which came before and holds days around the other's."""
-    early = {"received_at": datetime(2024, 1, 2, tzinfo=UTC)}
+    early: dict[str, Any] = {"received_at": datetime(2024, 1, 2, tzinfo=UTC)}
     ingest(ledger, "trades", january(3), january(9), **TRADES, **early)
     ingest(ledger, "positions", january(4), january(5))
     return ledger

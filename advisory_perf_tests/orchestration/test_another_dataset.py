@@ -70,7 +70,7 @@ def test_the_same_file_again_changes_nothing(world: World) -> None:
 
 def test_what_cannot_be_taken_lies_in_its_own_folder_of_errors(world: World) -> None:
     assert not world.ingest("prices_1.csv", "Day,Cost\n2025-03-03,10.50\n", FEED).success
-    assert ledger_row(world)["error_code"] == "E_MAPPING"
+    assert ledger_row(world)["error_code"] == "E_HEADER_MISSING"
     assert {file.path.split("/")[1] for file in world.platform.lake.files("error/")} == {FEED}
 
 

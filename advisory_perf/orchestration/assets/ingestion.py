@@ -329,7 +329,7 @@ def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None
         quarantined=validated.quarantined.height,
         duplicate=validated.duplicate,
         footer=validated.footer,
-        as_of_dates=validated.accepted[platform.feeds[arrival.vendor].contract.day].unique().to_list(),
+        as_of_dates=validated.accepted[platform.feeds[arrival.feed].contract.day].unique().to_list(),
         issues=validated.quarantined,
         also=days_of_other_versions(platform, arrival),
     )
