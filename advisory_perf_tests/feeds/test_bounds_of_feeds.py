@@ -62,7 +62,7 @@ def test_a_value_of_a_feed_is_taken_up_to_its_bound(changes: dict[str, Any], *, 
     if fits:
         assert a_feed(**changes).title == "Acme"
     else:
-        with pytest.raises(ValidationError, match=rf"(?s)[12] validation errors? for Feed\n{next(iter(changes))}"):
+        with pytest.raises(ValidationError, match=rf"(?s)[12] validation errors? for PositionsFeed\n{next(iter(changes))}"):
             a_feed(**changes)
 
 

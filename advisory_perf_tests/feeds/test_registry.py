@@ -176,7 +176,7 @@ def test_two_files_of_one_feed_in_a_folder_are_refused(tmp_path: Path) -> None:
     write_feed(tmp_path)
     write_feed(tmp_path, "acme_too.yaml")
     assert refusal(tmp_path) == (
-        f"{tmp_path}/acme_too.yaml: acme.yaml in this folder already is the feed acme; set another name, or keep one"
+        f"{tmp_path}/acme_too.yaml: acme.yaml in this folder already is the feed acme; set another name, or keep one of them"
     )
     write_feed(tmp_path, "acme_too.yaml", vendor="bravo", name="acme")
     assert "acme.yaml in this folder already is the feed acme" in refusal(tmp_path)
