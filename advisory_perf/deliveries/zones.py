@@ -7,7 +7,7 @@ into incoming meanwhile; incoming is cleared last, and only of the very object t
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -58,17 +58,13 @@ def delivery_id_of(file: LakeFile) -> str:
     return f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:_ID_DIGITS]}"
 
 
-def find_arrival(lake: Lake, ledger: Ledger, feed: Feed, delivery_id: str) -> Arrival:
+def find_arrival(lake: Lake, ledger: Ledger, feed: Feed, delivery_id: str, path: str | None = None) -> Arrival:
     """The delivery of the feed, from incoming, or from archive or error when its ingestion runs again.
 
-    It keeps the arrival time that the ledger has for it. LakeError where it is nowhere.
+    ``path`` is where it was when its ingestion was asked for: if it still lies there, nothing is listed. It keeps the arrival time that
+    the ledger has for it. LakeError where it is nowhere.
     """
-    waiting = [file for file in lake.files(f"{INCOMING}/{feed.name}/") if delivery_id_of(file) == delivery_id]
-    archived, refused = (lake.files(f"{zone}/{feed.name}/{delivery_id}/") for zone in (ARCHIVE, ERROR))
-    beside = {file.path.removesuffix(REASON_ENDING) for file in refused if file.name.endswith(REASON_ENDING)}
-    # a vendor's own file may be called as a reason is, and then has one of its own
-    settled = [*archived, *(file for file in refused if not file.name.endswith(REASON_ENDING) or file.path in beside)]
-    file = next(iter([*waiting, *settled]), None)
+    file = _at(lake, path, delivery_id) or next(_listed(lake, feed, delivery_id), None)
     if file is None:
         raise LakeError(
             f"the delivery {delivery_id} of {feed.vendor} is neither in {INCOMING}/, {ARCHIVE}/ nor {ERROR}/ of the lake {lake.address}; "
@@ -78,6 +74,22 @@ def find_arrival(lake: Lake, ledger: Ledger, feed: Feed, delivery_id: str) -> Ar
     is_known = entry is not None and entry.feed == feed.name
     came = entry.received_at if entry and is_known else received_at(file)
     return Arrival(delivery_id, feed.name, feed.vendor, file, came, feed.files.path_is_name)
+
+
+def _at(lake: Lake, path: str | None, delivery_id: str) -> LakeFile | None:
+    """The file at the path, where it is this very delivery."""
+    file = None if path is None else lake.find(path)
+    return file if file is not None and delivery_id_of(file) == delivery_id else None
+
+
+def _listed(lake: Lake, feed: Feed, delivery_id: str) -> Iterator[LakeFile]:
+    """The delivery's file as incoming, archive and error have it, each listed only where the one before has none."""
+    yield from (file for file in lake.files(f"{INCOMING}/{feed.name}/") if delivery_id_of(file) == delivery_id)
+    yield from lake.files(f"{ARCHIVE}/{feed.name}/{delivery_id}/")
+    refused = lake.files(f"{ERROR}/{feed.name}/{delivery_id}/")
+    beside = {file.path.removesuffix(REASON_ENDING) for file in refused if file.name.endswith(REASON_ENDING)}
+    # a vendor's own file may be called as a reason is, and then has one of its own
+    yield from (file for file in refused if not file.name.endswith(REASON_ENDING) or file.path in beside)
 
 
 def received_at(file: LakeFile) -> datetime:

@@ -86,13 +86,16 @@ class Lake:
 
     def exists(self, path: str) -> bool:
         """Whether there is an object at the path."""
+        return self.find(path) is not None
+
+    def find(self, path: str) -> LakeFile | None:
+        """The object at the path, without its bytes, if there is one."""
         try:
-            self.head(path)
+            return self.head(path)
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
-                return False
+                return None
             raise
-        return True
 
     def head(self, path: str) -> LakeFile:
         """The object at the path, without its bytes."""

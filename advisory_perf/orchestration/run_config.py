@@ -1,6 +1,9 @@
-"""What runs print. The page has every event, so the console only gets those from a level on."""
+"""What a run is given to know. What runs print: the page has every event, so the console only gets those from a level on."""
 
 from typing import Any
+
+PATH_TAG = "advisory_perf/path"
+"""Where the file of a run's delivery was when the run was asked for, so that it need not be looked for."""
 
 
 def printing(level: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.planning import windows_touched
-from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_config import PATH_TAG, printing
 from advisory_perf.orchestration.run_history import reason_of
 from advisory_perf.orchestration.unfinished import doubt_unfinished_ingestions, doubt_unfinished_writes
 from advisory_perf.platform import Platform
@@ -119,16 +119,16 @@ class LocalRuns:
         if feed == UNKNOWN_FEED:
             reject_unclaimed(self._platform, file, run_id=BY_COMMAND, why=why)
             return None
-        return self._run_ingestion(feed, delivery_id_of(file))
+        return self._run_ingestion(feed, delivery_id_of(file), tags={PATH_TAG: file.path})
 
     def ingest_again(self, entry: LedgerEntry) -> Handed:
         """Ingests a delivery that the lake keeps once more, under its own id and with the present feed."""
         failure = self._run_ingestion(entry.feed, entry.delivery_id)
         return self._handed(entry.feed, entry.file_name, entry.sha256, failure)
 
-    def _run_ingestion(self, feed: str, delivery_id: str) -> _Failure | None:
+    def _run_ingestion(self, feed: str, delivery_id: str, *, tags: dict[str, str] | None = None) -> _Failure | None:
         self._instance.add_dynamic_partitions(delivery_partitions(self._platform.feeds[feed]).name or "", [delivery_id])
-        return self._run(ingestion_job_name(feed), partition_key=delivery_id)
+        return self._run(ingestion_job_name(feed), partition_key=delivery_id, tags=tags)
 
     def _handed(self, feed: str, name: str, sha256: str, failure: _Failure | None) -> Handed:
         entry = self._platform.ledger.find(feed, name, sha256)

@@ -23,9 +23,10 @@ from advisory_perf.deliveries.zones import (
     sha256_of,
 )
 from advisory_perf.errors import LakeError
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.store import Lake
 from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january
+from advisory_perf_tests.lake.listings import listings
 from advisory_perf_tests.orchestration.scenarios import acme_as_data
 
 ROWS = b"id,day\nA,2024-01-31\n"
@@ -43,11 +44,11 @@ def arrives(lake: Lake, path: str = "x.csv", content: bytes = ROWS, *, delivery_
     return Arrival(delivery_id, "alpha", "alpha", lake.head(f"incoming/alpha/{path}"), CAME, **others)
 
 
-def a_feed(name: str, *, path_is_name: bool = False) -> Feed:
+def a_feed(name: str, *, path_is_name: bool = False) -> PositionsFeed:
     """A feed of the vendor acme, of that name."""
     stated = {"sent": {"in": "path", "pattern": r"^(\w+)/"}} if path_is_name else {}
     columns = {"account_name": "sent"} if path_is_name else None
-    return Feed.model_validate(acme_as_data(columns, name=name, files={"patterns": ["*"], "format": "csv", "stated": stated}))
+    return PositionsFeed.model_validate(acme_as_data(columns, name=name, files={"patterns": ["*"], "format": "csv", "stated": stated}))
 
 
 def paths(lake: Lake) -> list[str]:
@@ -220,3 +221,20 @@ def test_a_delivery_is_found_where_it_lies_with_the_time_at_which_it_came(lake: 
     assert (found.file, found.name, found.received_at) == (waiting, "deep/x.csv", waiting.modified)
     lake.write("archive/beta/x-1/x.csv", ROWS)
     assert find_arrival(lake, ledger, a_feed("beta"), "x-1").received_at != CAME, "the ledger's is alpha's"
+
+
+@pytest.mark.slow
+def test_a_delivery_whose_path_is_known_is_looked_for_only_where_another_lies_there(
+    lake: Lake, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = listings(monkeypatch)
+    feed, waiting = a_feed("alpha"), arrives(lake, "x.csv").file
+    first = delivery_id_of(waiting)
+    assert find_arrival(lake, ledger, feed, first, waiting.path).file == waiting
+    assert listed == []
+    lake.write(f"archive/alpha/{first}/x.csv", ROWS)
+    lake.write(waiting.path, b"another file of that name, put there since")
+    assert find_arrival(lake, ledger, feed, first, waiting.path).file.path == f"archive/alpha/{first}/x.csv"
+    assert listed == ["incoming/alpha/", f"archive/alpha/{first}/"]
+    lake.delete([waiting.path])
+    assert find_arrival(lake, ledger, feed, first, waiting.path).file.path == f"archive/alpha/{first}/x.csv"

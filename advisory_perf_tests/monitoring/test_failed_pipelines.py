@@ -2,13 +2,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.monitoring.attempts import FailedAttempt, Tries
 from advisory_perf.monitoring.failed_pipelines import pipeline_alert, pipeline_has_failed
 from advisory_perf_tests.orchestration.scenarios import acme_as_data, an_entry, days
 
 THIRD, FOURTH = days(3, 4)
-DAILY = Feed.model_validate(acme_as_data(name="acme_daily"))
+DAILY = PositionsFeed.model_validate(acme_as_data(name="acme_daily"))
 TWICE = [
     FailedAttempt("r1", "2025-04-01T10:00:00+00:00", "the check net_flow_identity failed"),
     FailedAttempt("r2", "2025-04-01T10:05:00+00:00", "the disk is full"),

@@ -1,14 +1,14 @@
 from datetime import UTC, datetime
 
 from advisory_perf.alerts.model import TURN_HELD
-from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.monitoring.held_locks import held_lock_alert, no_longer_held
 from advisory_perf.warehouse.locks import HeldLock
 from advisory_perf_tests.orchestration.scenarios import acme_as_data
 
 PIPELINE = HeldLock("pipeline acme_daily", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
 INGESTION = HeldLock("ingestion unknown march-1", "host-1 4711", datetime(2025, 4, 1, 9, 0, tzinfo=UTC))
-FEEDS = {"acme_daily": Feed.model_validate(acme_as_data(name="acme_daily"))}
+FEEDS = {"acme_daily": PositionsFeed.model_validate(acme_as_data(name="acme_daily"))}
 
 
 def test_the_alert_says_which_process_has_the_lock_since_when_and_what_to_do() -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from advisory_perf.lake.store import Lake
+from advisory_perf_tests.lake.listings import listings
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, a_world, csv, days
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,17 @@ def test_no_run_of_a_pipeline_reads_a_partition_twice(tmp_path: Path, warehouse_
             stages = {stage for stage, _ in read}
             assert stages == {"normalized_positions", "net_flows", "twrr_series", "reconciliation_results"}
             assert set(read.values()) == {1}, (first, last)
+
+
+def test_an_ingestion_that_was_asked_for_lists_neither_incoming_nor_archive(
+    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_world(tmp_path, warehouse_url) as world:
+        world.put("acme_1.csv", csv(A_THIRD, B_THIRD, A_FIFTH))
+        (request,) = world.tick("arrivals").run_requests
+        listed = listings(monkeypatch)
+        assert world.run_request(request).success
+        assert listed == [f"error/acme/{request.partition_key}/"], "what an earlier attempt may have left there"
 
 
 def test_a_run_has_one_connection_to_the_warehouse_beside_that_of_its_locks(

@@ -39,7 +39,7 @@ from advisory_perf.orchestration.metadata import definition_metadata, output_met
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.pipelines.model import Pipeline
 from advisory_perf.orchestration.resources import LOCKS
-from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_config import PATH_TAG, printing
 from advisory_perf.platform import Platform, bytes_lock, ingestion_lock
 from advisory_perf.positions.accounts_store import registered_accounts
 from advisory_perf.settings import Settings
@@ -99,7 +99,7 @@ def _raw_vendor_file(feed: Feed, platform: Platform) -> dg.AssetsDefinition:
         if not locks.take(ingestion_lock(feed.name, context.partition_key)):
             yield from (finding.result(key) for finding in nothing_new(f"another run ingests {context.partition_key} now"))
             return
-        arrival = arrival_of(platform, feed, context.partition_key)
+        arrival = arrival_of(platform, feed, context.partition_key, context.run.tags.get(PATH_TAG))
         content = read_whole(platform, arrival.file)
         locks.wait(bytes_lock(feed.name, sha256_of(content)))
         own = platform.under(locks)
@@ -151,7 +151,7 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
         locks: Locks = context.resources.locks
         locks.wait(ingestion_lock(feed.name, context.partition_key))
         own = platform.under(locks)
-        arrival = arrival_of(own, feed, context.partition_key)
+        arrival = arrival_of(own, feed, context.partition_key, context.run.tags.get(PATH_TAG))
         claim = claimed_again(own, arrival, locks, context.run.run_id)
         if claim.outcome is not ClaimOutcome.TAKEN:
             settle_known(own, arrival, read_whole(platform, arrival.file), claim)
@@ -174,9 +174,9 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
     return validated_rows
 
 
-def arrival_of(platform: Platform, feed: Feed, delivery_id: str) -> Arrival:
+def arrival_of(platform: Platform, feed: Feed, delivery_id: str, path: str | None = None) -> Arrival:
     """The delivery of the feed, wherever in the lake it lies now."""
-    return find_arrival(platform.lake, platform.ledger, feed, delivery_id)
+    return find_arrival(platform.lake, platform.ledger, feed, delivery_id, path)
 
 
 def claimed(platform: Platform, arrival: Arrival, sha256: str, run_id: str) -> Claim:

@@ -28,7 +28,7 @@ from advisory_perf.orchestration.planning import (
     pipeline_to_request,
     waits_for_ingestions,
 )
-from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_config import PATH_TAG, printing
 from advisory_perf.orchestration.run_history import FINISHED, SUBJECT_TAG, tries_of_all
 from advisory_perf.orchestration.sensors.arriving import Arrived, arrived, cursor_of, seen_in
 from advisory_perf.orchestration.unfinished import doubt_unfinished_ingestions, doubt_unfinished_writes
@@ -162,7 +162,7 @@ def _ingestion_run(request: IngestionRequest) -> dg.RunRequest:
         run_key=f"{request.delivery_id}:{request.attempt}",
         job_name=ingestion_job_name(request.feed),
         partition_key=request.delivery_id,
-        tags={SUBJECT_TAG: request.delivery_id},
+        tags={SUBJECT_TAG: request.delivery_id, **({PATH_TAG: request.path} if request.path else {})},
     )
 
 
