@@ -44,7 +44,7 @@ class Feed(FrozenModel):
 
     dataset: str
     vendor: str = Field(pattern=_NAME)
-    name: str = Field(pattern=_NAME)
+    name: str = Field(default="", pattern=_NAME)
     title: str
     owners: tuple[str, ...] = ()
     cadence: Cadence

@@ -132,7 +132,7 @@ class Json(FrozenModel):
 class Stated(FrozenModel):
     """A value that a file states once for all of its rows, as a column of them.
 
-    ``in`` says where: in the ``file_name`` without its ending, in the ``path`` (the folders below ``incoming/<vendor>/``, and the
+    ``in`` says where: in the ``file_name`` without its ending, in the ``path`` (the folders below ``incoming/<feed>/``, and the
     name), in the ``preamble`` (the lines above the header; csv, excel), in the name of the ``sheet`` (excel), there found by
     ``pattern``, a regular expression with one group; or in the ``document`` around the rows (json), at the dotted path ``at``.
     """

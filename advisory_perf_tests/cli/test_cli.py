@@ -60,10 +60,10 @@ def home(first_run: tuple[Path, Outcome]) -> Path:
 # help and usage -------------------------------------------------------------------------------------------------------
 
 
-def test_a_vendor_without_a_feed_is_wrong_usage_and_starts_nothing(tmp_path: Path, of_a: Path) -> None:
-    outcome = command("run", of_a, "--vendor", "nobody", home=tmp_path / "home")
+def test_a_name_of_no_feed_is_wrong_usage_and_starts_nothing(tmp_path: Path, of_a: Path) -> None:
+    outcome = command("run", of_a, "--feed", "nobody", home=tmp_path / "home")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "nobody has no feed; the vendors are vendor_a, vendor_b, vendor_c, vendor_d" in " ".join(outcome.err.split())
+    assert "nobody is no feed; the feeds are vendor_a, vendor_b, vendor_c, vendor_d" in " ".join(outcome.err.split())
     assert not (tmp_path / "home").exists()
 
 
@@ -125,7 +125,7 @@ def test_a_rejected_file_ends_with_3_and_its_reason_is_on_stdout(home: Path, fil
 def test_a_named_vendor_takes_files_of_any_name(tmp_path: Path, home: Path, of_d: list[Path]) -> None:
     renamed = tmp_path / "whatever.bin"
     renamed.write_bytes(of_d[0].read_bytes())
-    outcome = command("run", renamed, "--vendor", "vendor_d", home=home)
+    outcome = command("run", renamed, "--feed", "vendor_d", home=home)
     assert outcome.code == 0
     assert line_with("whatever.bin", outcome.out).split() == ["whatever.bin", "vendor_d", "DUPLICATE"]
 
@@ -258,7 +258,7 @@ def test_the_quarantine_is_listed_with_its_rows_as_they_came(home: Path, of_a: P
 
 def test_a_replay_without_a_fixed_feed_ends_with_3_and_changes_nothing(home: Path, of_a: Path) -> None:
     before = command("export", "performance_data", home=home).out
-    outcome = command("quarantine", "replay", "--vendor", "vendor_a", home=home)
+    outcome = command("quarantine", "replay", "--feed", "vendor_a", home=home)
     assert outcome.code == 3
     assert line_with(of_a.name, outcome.out).startswith(f"{of_a.name} vendor_a COMPLETED_WITH_ISSUES ")
     assert command("export", "performance_data", home=home).out == before

@@ -3,6 +3,7 @@
 What a command calls below itself is left to its own tests: pipelines end here as a case says, by the function that runs a job.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.cli.commands import Outcome, line_with
 from advisory_perf_tests.cli.in_process import OPENING, done_by, in_process, opened
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, World, a_world, csv
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, World, a_world, acme_as_data, csv
 from advisory_perf_tests.orchestration.scenarios import VENDOR as ACME
 
 pytestmark = pytest.mark.slow
@@ -375,5 +376,7 @@ def test_feeds_are_checked_one_or_all(world: World, tmp_path: Path) -> None:
     one = in_process("feeds", "check", feed, world=world)
     assert (one.code, one.out.startswith("ok  acme: daily, csv, "), one.out.count("\n")) == (0, True, 1)
     assert in_process("feeds", "check", world=world).out.count("ok  ") == 5
+    named = in_process("feeds", "check", a_file(tmp_path, "named.yaml", json.dumps(acme_as_data(name="acme_daily"))))
+    assert (named.code, named.out.startswith("ok  acme_daily of acme: daily, csv, ")) == (0, True)
     broken = in_process("feeds", "check", a_file(tmp_path, "x.yaml", "vendor: x\n"))
     assert (broken.code, broken.out, f"{tmp_path / 'x.yaml'}: " in broken.sentence) == (1, "", True)

@@ -42,8 +42,8 @@ def hand_over(world: World, folder: Path, name: str = "acme_1.csv", content: str
     return handed
 
 
-def replayed(world: World, *, vendor: str | None = None, delivery_id: str | None = None) -> list[Handed]:
-    chosen = {"--vendor": vendor, "--delivery": delivery_id}
+def replayed(world: World, *, feed: str | None = None, delivery_id: str | None = None) -> list[Handed]:
+    chosen = {"--feed": feed, "--delivery": delivery_id}
     return commanded(world, "quarantine", "replay", *(part for name, value in chosen.items() if value for part in (name, value)))
 
 
@@ -82,7 +82,7 @@ def test_a_replay_with_a_fixed_feed_is_a_direct_load(tmp_path: Path, warehouse_u
     with a_world_of_its_own(tmp_path / "replay", warehouse_url) as world:
         first = hand_over(world, tmp_path / "replay")
         assert (first.entry.records_processed, first.entry.records_failed) == (3, 2)
-        (again,) = replayed(world.with_feed(tmp_path / "fixed", **FIXED), vendor="acme")
+        (again,) = replayed(world.with_feed(tmp_path / "fixed", **FIXED), feed="acme")
         assert again.entry.delivery_id == first.entry.delivery_id
         assert (again.entry.records_processed, again.entry.records_failed) == (4, 1)
         assert state(world) == expected
@@ -173,7 +173,7 @@ def test_a_replay_that_was_cut_short_before_its_pipeline_is_brought_to_its_end_b
         fixed = world.with_feed(tmp_path / "fixed", **FIXED)
         LocalRuns(fixed.platform, fixed.definitions, fixed.instance).ingest_again(handed.entry)
         assert world.rows("performance_data").is_empty()
-        assert replayed(fixed, vendor="acme") == [], "it has been ingested, and nothing is in quarantine any more"
+        assert replayed(fixed, feed="acme") == [], "it has been ingested, and nothing is in quarantine any more"
         assert world.rows("performance_data")["account_id"].to_list() == ["A"]
         assert world.platform.ledger.pending("acme") == []
 

@@ -35,8 +35,8 @@ STALE = {
 @pytest.fixture
 def both(ledger: Ledger) -> Ledger:
     """A delivery of alpha's first feed, and one of its trades, which came before and holds days around the other's."""
-    early: dict[str, Any] = {"received_at": datetime(2024, 1, 2, tzinfo=UTC)}
-    ingest(ledger, "trades", january(3), january(9), **TRADES, **early)
+    early: dict[str, Any] = {**TRADES, "received_at": datetime(2024, 1, 2, tzinfo=UTC)}
+    ingest(ledger, "trades", january(3), january(9), **early)
     ingest(ledger, "positions", january(4), january(5))
     return ledger
 

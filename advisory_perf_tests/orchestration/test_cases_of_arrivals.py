@@ -165,7 +165,7 @@ def test_a_file_in_no_vendors_folder_is_held_in_error_with_an_alert_and_nobody_i
         "unknown",
         delivery_id_of(stranger),
     )
-    assert alert.message.startswith("x.csv: the folder unknown/ is no vendor's; put it into one of incoming/acme/, ")
+    assert alert.message.startswith("x.csv: the folder unknown/ is no feed's; put it into one of incoming/acme/, ")
     assert world.ingest("x.csv", DELIVERY).success, "its bytes, where a person says they belong"
     assert Outbox(world.platform.warehouse).alerts(only_open=True) == []
 

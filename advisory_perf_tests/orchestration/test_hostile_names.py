@@ -173,7 +173,7 @@ def test_a_name_that_ends_in_a_number_sign_and_digits_is_ingested(in_folder: Wor
 def test_the_job_for_unclaimed_files_takes_no_other_path(in_folder: World, path: str) -> None:
     in_folder.put("acme_1.csv", csv(A_THIRD))
     in_folder.platform.lake.write("archive/acme/x/x.csv", b"kept")
-    with pytest.raises(LakeError, match="is no file of incoming/ outside the vendors' folders"):
+    with pytest.raises(LakeError, match="is no file of incoming/ outside the feeds' folders"):
         unclaimed_file(in_folder.platform, path)
     assert not in_folder.reject_unclaimed({"ops": {"reject_unclaimed_file": {"config": {"path": path}}}}).success
     assert [file.path for file in in_folder.platform.lake.files("")] == ["archive/acme/x/x.csv", "incoming/acme/acme_1.csv"]

@@ -201,7 +201,7 @@ def test_a_delivery_that_another_run_ingests_now_is_not_abandoned(world: World, 
 )
 def test_the_job_for_files_that_no_feed_claims_takes_no_others(world: World, path: str) -> None:
     world.put("acme_1.csv", FIRST)
-    with pytest.raises(LakeError, match=r"is no file of incoming/ outside the vendors' folders; reject_unclaimed takes no other"):
+    with pytest.raises(LakeError, match=r"is no file of incoming/ outside the feeds' folders; reject_unclaimed takes no other"):
         unclaimed_file(world.platform, path)
     assert not world.reject_unclaimed(unclaimed_config(path, log_level="CRITICAL")).success
     assert lying(world) == [("incoming", "acme_1.csv", FIRST)]

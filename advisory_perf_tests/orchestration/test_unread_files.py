@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def test_a_file_of_more_bytes_than_are_read_is_reported_and_left_without_reading_any(
     tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In no vendor's folder too; the next file is ingested, and with a larger bound this one."""
+    """In no feed's folder too; the next file is ingested, and with a larger bound this one."""
     large = csv(A_THIRD) + "\n" * 5_000
     with a_world(tmp_path, warehouse_url, max_bytes=5_000, settle_seconds=0) as world:
         monkeypatch.setattr(Lake, "read_listed", lambda *_: pytest.fail("it was read"))

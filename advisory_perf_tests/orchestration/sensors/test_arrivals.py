@@ -213,7 +213,7 @@ def test_a_file_that_was_ingested_is_gone_and_not_asked_for(world: World) -> Non
     assert asked(world, "arrivals") == []
 
 
-@pytest.mark.parametrize(("folder", "place"), [("nobody", "the folder nobody/ is no vendor's"), ("", "it lies in no vendor's folder")])
+@pytest.mark.parametrize(("folder", "place"), [("nobody", "the folder nobody/ is no feed's"), ("", "it lies in no feed's folder")])
 def test_a_file_in_no_vendors_folder_asks_for_its_rejection_and_gets_a_reason(world: World, folder: str, place: str) -> None:
     file = world.put("who.csv", "a,b\n", folder=folder)
     result = tick(world, "arrivals")

@@ -78,7 +78,7 @@ def test_a_file_in_a_sub_folder_is_taken_only_where_the_feed_reads_the_path() ->
     assert ready(a_file("acme/2025-04-01/a.csv")) == []
     stated = a_feed(files={**a_feed_files(), "stated": {"day": {"in": "path", "pattern": "([0-9-]{10})"}}})
     assert ready(a_file("acme/2025-04-01/a.csv"), feed=stated) == ["a.csv"]
-    assert ready(a_file("nobody/sub/a.csv")) == ["a.csv"], "which is rejected as any in no vendor's folder"
+    assert ready(a_file("nobody/sub/a.csv")) == ["a.csv"], "which is rejected as any in no feed's folder"
 
 
 def a_feed_files() -> dict[str, object]:
