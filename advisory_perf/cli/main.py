@@ -232,7 +232,7 @@ def feeds_detect(
         list[Path],
         typer.Argument(help="A delivery without a feed, or several of a kind, as a file a day needs.", exists=True, dir_okay=False),
     ],
-    vendor: Annotated[str | None, typer.Option(help="The pipeline's name; by default the first words of the file's name.")] = None,
+    vendor: Annotated[str | None, typer.Option(help="The vendor's name; by default the first words of the file's name.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="By default standard output.", dir_okay=False)] = None,
 ) -> None:
     """Proposes a feed file, with the evidence for each key; what the files do not tell is listed, never filled in."""

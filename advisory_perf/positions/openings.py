@@ -34,7 +34,7 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.D
     unknown = [name for name in STATE if name not in rows.columns]
     if unknown:
         raise LakeError(
-            f"twrr_series of {feed.vendor} was stored up to {stored[-1]} before {unknown[0]} was kept; materialise the vendor's pipeline "
+            f"twrr_series of {feed.name} was stored up to {stored[-1]} before {unknown[0]} was kept; materialise the feed's pipeline "
             f"once from its first window, {stored[0]}, to the latest"
         )
     missing = [column for column in TWRR_SERIES.columns if column.name not in rows.columns]
@@ -82,7 +82,7 @@ def stored_before(platform: Platform, feed: Feed, stage: Table, windows: WindowR
     lacking = {window_of(day, feed.cadence) for day in published}.difference(stored)
     if lacking:
         raise LakeOutageError(
-            f"the lake's listing of {stage.name} of {feed.vendor} lacks {min(lacking)}, which is published; once it is listed, the "
+            f"the lake's listing of {stage.name} of {feed.name} lacks {min(lacking)}, which is published; once it is listed, the "
             "pipeline is tried again by itself; if it was removed, materialise the pipeline from there"
         )
     return stored

@@ -14,12 +14,13 @@ import yaml
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ingestion_writes import note_ingestion
+from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.feeds.registry import PACKAGE_FEEDS
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.sensors import monitoring
 from advisory_perf.platform import open_platform, pipeline_lock
-from advisory_perf.runtime.in_process import LocalRuns
+from advisory_perf.runtime.in_process import LocalRuns, _Failure
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.lake_writes import note_write
@@ -37,12 +38,12 @@ DEADLINE = {"days": 5, "business_days": True, "time": "18:00", "time_zone": "UTC
 STAGES = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "performance_data")
 
 
-def add_alpha(folder: Path) -> Path:
-    """The package's feed of vendor_a as one of the vendor alpha, under a name of its own; gives the folder."""
+def add_alpha(folder: Path, **changes: Any) -> Path:
+    """The package's feed of vendor_a as one of the vendor alpha, under a name of its own unless changed; gives the folder."""
     data = yaml.safe_load((PACKAGE_FEEDS / "vendor_a.yaml").read_text(encoding="utf-8"))
     named = {"vendor": VENDOR, "name": FEED, "files": {**data["files"], "patterns": ["alpha_monthly_*.csv"]}, "deadline": DEADLINE}
     folder.mkdir()
-    (folder / "alpha.yaml").write_text(yaml.safe_dump({**data, **named}), encoding="utf-8")
+    (folder / "alpha.yaml").write_text(yaml.safe_dump({**data, **named, **changes}), encoding="utf-8")
     return folder
 
 
@@ -237,6 +238,23 @@ NOTHING = pl.DataFrame(
 )
 
 
+def test_files_that_come_again_for_a_feed_with_a_new_name_are_published_as_its_own(world: World, tmp_path: Path) -> None:
+    published(world)
+    (old,) = world.platform.ledger.entries(FEED)
+    before = world.platform.warehouse.query(f"SELECT {WHAT} FROM performance_data ORDER BY account_id, as_of_date")
+    settings = world.platform.settings.model_copy(update={"feeds_dir": add_alpha(tmp_path / "renamed", name="alpha_month_ends")})
+    renamed = World(open_platform(settings), build_definitions(settings), world.instance)
+    assert renamed.ingest(NAME, world.platform.lake.read(f"archive/{FEED}/{old.delivery_id}/{NAME}"), "alpha_month_ends").success
+    renamed.run_pending_pipeline("alpha_month_ends")
+    (new,) = renamed.platform.ledger.entries("alpha_month_ends")
+    assert (new.status, new.records_processed) == (old.status, old.records_processed)
+    assert values(renamed, "SELECT DISTINCT delivery_id FROM performance_data") == [new.delivery_id]
+    assert renamed.platform.warehouse.query(f"SELECT {WHAT} FROM performance_data ORDER BY account_id, as_of_date").equals(before)
+
+
+WHAT = "data_source, account_id, as_of_date, ending_market_value, calculated_twrr, reconciliation_status"
+
+
 # what goes wrong ------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +277,16 @@ def test_a_rejected_file_lies_in_the_feeds_folder_of_error_and_its_alert_says_so
         ("FAILED", NAME),
         ("COMPLETED_WITH_ISSUES", NAME),
     ]
+
+
+def test_what_fails_is_reported_to_a_person_as_the_vendors(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = LocalRuns(world.platform, world.definitions, world.instance)
+    published(world)
+    (tmp_path / NAME).write_bytes(CONTENT + b"\r\n")
+    monkeypatch.setattr(LocalRuns, "_run", lambda *_, **__: _Failure("no room", is_by_check=False))
+    with pytest.raises(AdvisoryPerfError, match=rf"^{VENDOR}, {NAME}: the ingestion failed: no room$"):
+        runs.ingest(tmp_path / NAME, None)
+    assert f"incoming/{FEED}/{NAME}" in paths(world)
 
 
 def test_a_missing_file_is_the_feeds_until_it_comes_into_its_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,5 +76,5 @@ def test_windows_of_an_earlier_version_say_what_has_to_be_run(tmp_path: Path, wa
         feed, stored = world.platform.feeds["acme"], lake.read_partitions(TWRR_SERIES.name, "acme", "window", [str(day)])
         for name in STATE:
             lake.write_partitions(TWRR_SERIES.name, "acme", "window", {str(day): stored.drop(name)})
-            with pytest.raises(LakeError, match=f"stored up to 2025-03-03 before {name} was kept; materialise the vendor's pipeline"):
+            with pytest.raises(LakeError, match=f"stored up to 2025-03-03 before {name} was kept; materialise the feed's pipeline"):
                 opening_states(world.platform, feed, WindowRange(date(2025, 3, 4), date(2025, 3, 4), feed.cadence))
