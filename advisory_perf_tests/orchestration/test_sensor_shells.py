@@ -87,7 +87,7 @@ def test_each_request_names_its_subject_and_prints_what_the_installation_says(
         abandoned = next(one for one in world.tick("arrivals").run_requests if one.job_name == "abandon_delivery")
         subject = abandoning_subject(delivery_id)
         assert (abandoned.run_key, abandoned.tags, abandoned.partition_key) == (f"{subject}:1", {SUBJECT_TAG: subject}, None)
-        reported = {"config": {"vendor": "acme", "delivery_id": delivery_id}}
+        reported = {"config": {"feed": "acme", "delivery_id": delivery_id}}
         assert abandoned.run_config == {"ops": {"abandon": reported}, **printing("CRITICAL")}
         world.platform.lake.delete([file.path, strange.path])
         assert world.ingest("acme_1.csv", csv(A_THIRD)).success
@@ -97,7 +97,7 @@ def test_each_request_names_its_subject_and_prints_what_the_installation_says(
         assert pipeline.tags == {SUBJECT_TAG: pipeline.tags[SUBJECT_TAG], **span}
 
 
-def test_no_more_than_fifty_ingestions_of_a_vendor_are_asked_for_at_once(world: World) -> None:
+def test_no_more_than_fifty_ingestions_of_a_feed_are_asked_for_at_once(world: World) -> None:
     for number in range(52):
         world.put(f"acme_{number}.csv", csv(A_THIRD))
     asked = world.tick("arrivals")
