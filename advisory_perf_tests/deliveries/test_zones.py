@@ -39,9 +39,9 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def arrives(lake: Lake, path: str = "x.csv", content: bytes = ROWS, *, delivery_id: str = "x-1", **others: Any) -> Arrival:
-    """A file of alpha that was put into incoming/ and listed there."""
+    """A file of the vendor acme's feed alpha that was put into incoming/ and listed there."""
     lake.write(f"incoming/alpha/{path}", content)
-    return Arrival(delivery_id, "alpha", "alpha", lake.head(f"incoming/alpha/{path}"), CAME, **others)
+    return Arrival(delivery_id, "alpha", "acme", lake.head(f"incoming/alpha/{path}"), CAME, **others)
 
 
 def a_feed(name: str, *, path_is_name: bool = False) -> PositionsFeed:
@@ -78,7 +78,7 @@ def test_what_was_put_in_its_place_meanwhile_stays_in_incoming(lake: Lake, conte
 @pytest.mark.parametrize("zone", ["archive", "error"])
 def test_a_delivery_that_is_ingested_again_from_where_it_is_kept_stays_there(lake: Lake, zone: str) -> None:
     lake.write(f"{zone}/alpha/x-1/x.csv", ROWS)
-    clear_incoming(lake, Arrival("x-1", "alpha", "alpha", lake.head(f"{zone}/alpha/x-1/x.csv"), CAME))
+    clear_incoming(lake, Arrival("x-1", "alpha", "acme", lake.head(f"{zone}/alpha/x-1/x.csv"), CAME))
     assert paths(lake) == [f"{zone}/alpha/x-1/x.csv"]
 
 
@@ -135,7 +135,7 @@ def test_the_reason_beside_a_rejected_file_says_what_it_was_and_how_often_it_was
     keep_in_error(lake, arrival, ROWS, code="E_FORMAT", sentence="no CSV")
     reported = {
         "feed": "alpha",
-        "vendor": "alpha",
+        "vendor": "acme",
         "file_name": "deep/x.csv",
         "delivery_id": "x-1",
         "sha256": sha256_of(ROWS),
@@ -175,7 +175,7 @@ def test_the_folders_of_a_file_are_a_part_of_its_name_only_where_its_feed_says_s
     lake: Lake, zone: str, name: str, *, path_is_name: bool
 ) -> None:
     lake.write(f"{zone}/deep/x.csv", ROWS)
-    arrival = Arrival("x-1", "alpha", "alpha", lake.head(f"{zone}/deep/x.csv"), CAME, path_is_name)
+    arrival = Arrival("x-1", "alpha", "acme", lake.head(f"{zone}/deep/x.csv"), CAME, path_is_name)
     assert (arrival.path, arrival.name) == ("deep/x.csv", name)
 
 
@@ -189,7 +189,7 @@ def test_the_folders_of_a_file_are_a_part_of_its_name_only_where_its_feed_says_s
 def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
     lake: Lake, ledger: Ledger, status: str, *, is_forgotten: bool
 ) -> None:
-    bytes_of_x: dict[str, Any] = {"file_name": "x.csv", "sha256": sha256_of(ROWS)}
+    bytes_of_x: dict[str, Any] = {"file_name": "x.csv", "sha256": sha256_of(ROWS), "feed": "alpha", "vendor": "acme"}
     ingest(ledger, "x-0", january(31), january(31), **bytes_of_x)
     with ledger.warehouse.connect() as connection:
         connection.execute("UPDATE etl_processing_log SET status = %s", [status])
@@ -197,7 +197,7 @@ def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
     for path in [*left, "archive/alpha/x-00/x.csv", "archive/beta/x-0/x.csv"]:
         lake.write(path, ROWS)
     before, arrival = paths(lake), arrives(lake)
-    own = Arrival("x-0", "alpha", "alpha", arrival.file, CAME)
+    own = Arrival("x-0", "alpha", "acme", arrival.file, CAME)
     for other, content in ((arrival, b"other bytes"), (arrives(lake, "y.csv"), ROWS), (own, ROWS)):
         forget_failed(lake, ledger, other, sha256_of(content))
         assert set(before) <= set(paths(lake))
@@ -209,7 +209,7 @@ def test_only_what_a_failed_arrival_of_the_same_file_left_is_forgotten(
 def test_a_delivery_is_found_where_it_lies_with_the_time_at_which_it_came(lake: Lake, ledger: Ledger) -> None:
     with pytest.raises(LakeError, match=r"x-1 of acme is neither in incoming/, archive/ nor error/ .*; put the file into incoming/alpha/"):
         find_arrival(lake, ledger, a_feed("alpha"), "x-1")
-    ledger.claim(**identity("x-1", received_at=CAME))
+    ledger.claim(**identity("x-1", feed="alpha", vendor="acme", received_at=CAME))
     for path in ("x.csv.reason.json", "x.csv.reason.json.reason.json"):
         lake.write(f"error/alpha/x-1/{path}", ROWS)
     assert find_arrival(lake, ledger, a_feed("alpha"), "x-1").file.name == "x.csv.reason.json", "as the vendor has called it"
