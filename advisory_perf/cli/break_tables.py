@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from advisory_perf.cli.cells import add_row, titled
-from advisory_perf.cli.tables import amount
+from advisory_perf.cli.tables import amount, cause
 from advisory_perf.contracts.enums import BreakStatus
 from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.warehouse.conditions import Condition
@@ -24,7 +24,7 @@ def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
             table,
             *(row["break_id"], row["data_source"], account, row["field_name"]),
             *(row["first_as_of_date"], row["last_as_of_date"], row["valuations"], row["age_days"]),
-            *(amount(row), row["likely_cause"], _stands(row)),
+            *(amount(row), cause(row), _stands(row)),
         )
     return table
 

@@ -66,7 +66,12 @@ def vendors_table(warehouse: Warehouse) -> Table:
 
 def _break_line(found: Mapping[str, object]) -> str:
     subject = found["account_id"] or f"{found['accounts']:,} accounts"
-    return f"{subject} {found['as_of_date']} {found['field_name']} {amount(found)} ({found['likely_cause']})"
+    return f"{subject} {found['as_of_date']} {found['field_name']} {amount(found)} ({cause(found)})"
+
+
+def cause(found: Mapping[str, object]) -> str:
+    """The likely cause, with what it is said to be in the feed or in words."""
+    return f"{found['likely_cause']}: {found['explained_by']}" if found["explained_by"] else str(found["likely_cause"])
 
 
 def amount(found: Mapping[str, object]) -> str:

@@ -275,6 +275,9 @@ _ENTRIES = (
     Column("tolerance_threshold", Kind.FIGURE, "the largest variance that passes", at_least=0),
     Column("within_tolerance", Kind.FLAG, "passes; null where the vendor gives no figure", nullable=True),
     Column("likely_cause", Kind.TEXT, "why it breaks, as far as is known", nullable=True, allowed=tuple(Cause)),
+    Column("explained_value", Kind.FIGURE, "what our figure would be if the likely cause were put right", nullable=True),
+    Column("explained_by", Kind.TEXT, "the likely cause in words, or the key of the feed that would close the break", nullable=True),
+    Column("other_causes", Kind.TEXT, "further causes that would give the vendor's figure too, the simplest first", nullable=True),
     Column(
         "factor",
         Kind.FIGURE,

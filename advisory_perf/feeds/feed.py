@@ -29,6 +29,7 @@ def _source(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
+_RESERVED = {"unknown": "files that no feed claims", "all": "alerts of the platform itself"}
 _NAME = r"^[a-z][a-z0-9_]{0,39}$"
 
 
@@ -74,8 +75,8 @@ class Feed(FrozenModel):
     @field_validator("vendor", "name")
     @classmethod
     def _not_reserved(cls, value: str) -> str:
-        if value == "unknown":
-            raise ValueError("the name unknown is kept for files that no feed claims")
+        if value in _RESERVED:
+            raise ValueError(f"the name {value} is kept for {_RESERVED[value]}")
         return value
 
     @field_validator("first_window")

@@ -10,7 +10,7 @@ import polars as pl
 
 from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.contracts.enums import Cadence
-from advisory_perf.contracts.tables import TWRR_SERIES, WHO_AND_WHEN, Table
+from advisory_perf.contracts.tables import NET_FLOWS, TWRR_SERIES, WHO_AND_WHEN, Table
 from advisory_perf.contracts.windows import WindowRange, last_day_of, next_window, window_of
 from advisory_perf.errors import LakeError, LakeOutageError
 from advisory_perf.feeds.feed import Feed
@@ -19,6 +19,8 @@ from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import latest_states
 
 _DAY = timedelta(days=1)
+_LOOKED_BACK = 5
+"""Windows that are read at once to find the last one with rows: a long weekend."""
 _PUBLISHED_BEFORE: LiteralString = "SELECT DISTINCT as_of_date FROM daily_vendor_totals WHERE data_source = %s AND as_of_date < %s"
 
 
@@ -39,6 +41,17 @@ def opening_states(platform: Platform, feed: Feed, windows: WindowRange) -> pl.D
         )
     missing = [column for column in TWRR_SERIES.columns if column.name not in rows.columns]
     return latest_states(rows.with_columns(pl.lit(None, column.kind.polars).alias(column.name) for column in missing))
+
+
+def flows_before(platform: Platform, feed: Feed, windows: WindowRange) -> pl.DataFrame | None:
+    """NET_FLOWS of the last day before the windows on which the feed has any row; None where there is none."""
+    stored = stored_before(platform, feed, NET_FLOWS, windows)
+    for last in range(len(stored), 0, -_LOOKED_BACK):
+        keys = [key.isoformat() for key in stored[max(0, last - _LOOKED_BACK) : last]]
+        rows = platform.lake.read_partitions(NET_FLOWS.name, feed.name, "window", keys)
+        if rows.height:
+            return rows.filter(pl.col("as_of_date") == pl.col("as_of_date").max())
+    return None
 
 
 def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening: pl.DataFrame | None) -> pl.DataFrame | None:

@@ -6,10 +6,8 @@ row's own sub-period is compared with ours of that period, where all of it is kn
 end, where we have none.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Self
 
 import polars as pl
 
@@ -27,34 +25,17 @@ from advisory_perf.contracts.enums import (
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS, WHO_AND_WHEN
 from advisory_perf.contracts.tolerance import Allowance, is_within
 from advisory_perf.contracts.windows import window_expr
-from advisory_perf.performance.returns import sub_period_returns
+from advisory_perf.reconciliation.causes import NOTHING_BEFORE, Before, explained
 from advisory_perf.reconciliation.delivery_factors import comparisons, scaled
+from advisory_perf.reconciliation.explanations import EXPLAINED, KEY
+from advisory_perf.reconciliation.return_causes import Conventions
 
-_KEY = (*WHO_AND_WHEN, "field_name")
+_BY_FACTOR = "one factor for the whole delivery: see delivery_factors"
 
 NOT_COMPARED = "not compared: the vendor gives no figure"
 NOTHING_INVESTED = "not compared: nothing was invested"
 OVER_GAP = "not compared: the period reaches over a valuation without a return"
 LATE_START = "not compared: the account's history begins within the period"
-
-
-@dataclass(frozen=True, slots=True)
-class _Conventions:
-    """What our own return was computed by."""
-
-    timing: FlowTiming
-    fee_basis: FeeBasis
-    weight: Decimal | None
-    residual_base: Decimal | None
-
-    def with_other_timings(self) -> Iterator[Self]:
-        for timing in FlowTiming:
-            if timing not in {self.timing, FlowTiming.WEIGHTED}:
-                yield replace(self, timing=timing)
-
-    def with_other_fee_basis(self) -> Iterator[Self]:
-        if self.timing is not FlowTiming.WEIGHTED or self.weight is not None:
-            yield replace(self, fee_basis=FeeBasis.GROSS if self.fee_basis is FeeBasis.NET else FeeBasis.NET)
 
 
 def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed by
@@ -67,6 +48,7 @@ def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed
     residual_base: Decimal | None = None,
     period: ReturnPeriod | None = None,
     cadence: Cadence = Cadence.DAILY,
+    before: Callable[[], Before] = lambda: NOTHING_BEFORE,
 ) -> pl.DataFrame:
     """RECONCILIATION_RESULTS for every field in ``allowances``, by field, account and day.
 
@@ -74,7 +56,8 @@ def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed
     compared exactly. ``timing``, ``fee_basis``, ``weight`` and ``residual_base`` are the feed's, so that a break can be tried under
     others; a fee basis of None is taken as net there. With ``period`` the vendor's returns cover so much, and ``figures`` has our
     linked ones with their gaps, inception_date and performance_start_date. They are compared where the latter, or the end of the window
-    before the inception by ``cadence``, is the close before the period.
+    before the inception by ``cadence``, is the close before the period. ``before`` gives what was valued
+    before ``figures``, and is asked where something breaks only.
     """
     ours = {
         ReconciledField.ENDING_MARKET_VALUE: ("calculated_ending_market_value", "ending_market_value", "vendor_value_half_unit"),
@@ -83,15 +66,13 @@ def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed
     }
     reasons = {ReconciledField.TWRR: _why_no_return_compares(period, cadence)}
     compared = [_compare(figures, field, *ours[field], allowance, reasons.get(field, {})) for field, allowance in allowances.items()]
-    results = pl.concat([RECONCILIATION_RESULTS.empty().drop("likely_cause"), *compared], how="diagonal")
-    conventions = _Conventions(timing, fee_basis or FeeBasis.NET, weight, residual_base) if period is None else None
-    causes = _causes(results.filter(~pl.col("within_tolerance")), figures, conventions)
+    results = pl.concat([RECONCILIATION_RESULTS.empty().drop(EXPLAINED.names()), *compared], how="diagonal")
+    conventions = Conventions(timing, fee_basis or FeeBasis.NET, weight, residual_base) if period is None else None
+    breaks = results.filter(~pl.col("within_tolerance"))
+    causes = explained(breaks, figures, conventions, before() if breaks.height else NOTHING_BEFORE)
     if causes.height:
         causes = _with_systematic(causes, results, figures, conventions)
-        results = results.join(causes, on=_KEY, how="left", maintain_order="left")
-    else:
-        results = results.with_columns(pl.lit(None, pl.String()).alias("likely_cause"))
-    return results.select(RECONCILIATION_RESULTS.column_names)
+    return results.join(causes, on=KEY, how="left", maintain_order="left").select(RECONCILIATION_RESULTS.column_names)
 
 
 def _our_return(period: ReturnPeriod | None) -> str:
@@ -118,25 +99,33 @@ def _why_no_return_compares(period: ReturnPeriod | None, cadence: Cadence) -> di
     return reasons
 
 
-def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:
+def _with_systematic(causes: pl.DataFrame, results: pl.DataFrame, figures: pl.DataFrame, conventions: Conventions | None) -> pl.DataFrame:
     """SYSTEMATIC for what one factor puts off in a whole delivery, and for the returns that agree with our ending values instead."""
     money = scaled(comparisons(results, figures))
     if money.is_empty():
         return causes
-    if conventions is None:
+    if conventions is None or not conventions.are_known:
         return _said_systematic(causes, money)
     values = money.filter(field_name=ReconciledField.ENDING_MARKET_VALUE.value).select(WHO_AND_WHEN)
     returns = results.filter(pl.col("field_name") == ReconciledField.TWRR.value, ~pl.col("within_tolerance")).join(
         values, on=WHO_AND_WHEN, how="semi"
     )
-    tried = _tried(returns, figures).with_columns(ending_market_value="calculated_ending_market_value")
-    return _said_systematic(causes, pl.concat([money.select(_KEY), tried.filter(_passes(tried, [conventions])).select(_KEY)]))
+    rows = returns.join(figures, on=WHO_AND_WHEN, how="left", suffix="_of_figures")
+    ours = pl.lit(conventions.returns(rows.with_columns(ending_market_value="calculated_ending_market_value"))).cast(FIGURE)
+    agrees = is_within(ours, pl.col("vendor_value"), pl.col("tolerance_threshold")).fill_null(value=False)
+    of_returns = rows.with_columns(ours.alias("explained_value")).filter(agrees).select(*KEY, "explained_value")
+    return _said_systematic(causes, pl.concat([money.select(*KEY, "explained_value"), of_returns]))
 
 
-def _said_systematic(causes: pl.DataFrame, explained: pl.DataFrame) -> pl.DataFrame:
-    marked = explained.select(_KEY).with_columns(is_systematic=pl.lit(value=True))
-    return causes.join(marked, on=_KEY, how="left", maintain_order="left").select(
-        *_KEY, likely_cause=pl.when("is_systematic").then(pl.lit(Cause.SYSTEMATIC.value)).otherwise("likely_cause")
+def _said_systematic(causes: pl.DataFrame, explained_by_factor: pl.DataFrame) -> pl.DataFrame:
+    marked = causes.join(explained_by_factor.rename({"explained_value": "of_factor"}), on=KEY, how="left", maintain_order="left")
+    is_systematic = pl.col("of_factor").is_not_null()
+    return marked.select(
+        *KEY,
+        pl.when(is_systematic).then(pl.lit(Cause.SYSTEMATIC.value)).otherwise("likely_cause").alias("likely_cause"),
+        pl.when(is_systematic).then("of_factor").otherwise("explained_value").alias("explained_value"),
+        pl.when(is_systematic).then(pl.lit(_BY_FACTOR)).otherwise("explained_by").alias("explained_by"),
+        pl.when(~is_systematic).then("other_causes").alias("other_causes"),
     )
 
 
@@ -166,56 +155,6 @@ def _compare(
     )
     within = is_within(pl.col("calculated_value"), pl.col("vendor_value"), pl.col("tolerance_threshold"))
     return values.with_columns(pl.when(pl.col("notes").is_null()).then(within.fill_null(value=False)).alias("within_tolerance"))
-
-
-def _causes(breaks: pl.DataFrame, figures: pl.DataFrame, conventions: _Conventions | None) -> pl.DataFrame:
-    """The likely cause of each break: the first explanation under which the variance would have passed.
-
-    ``conventions`` is None where the returns cover more than the rows' own sub-periods, which no single row computes anew.
-    """
-    if not breaks.height:
-        return breaks.select(*WHO_AND_WHEN, "field_name", pl.lit(None, pl.String()).alias("likely_cause"))
-    tried = _tried(breaks, figures)
-    is_twrr = pl.col("field_name") == ReconciledField.TWRR.value
-    variance, vendor, limit = pl.col("variance").abs(), pl.col("vendor_value"), pl.col("tolerance_threshold")
-    cause = (
-        pl.when(is_twrr & pl.col("calculated_value").is_null())
-        .then(pl.lit(Cause.UNDEFINED_BASE.value))
-        .when(variance <= 2 * limit)
-        .then(pl.lit(Cause.ROUNDING.value))
-        .when(is_twrr & _passes(tried, conventions.with_other_timings() if conventions else ()))
-        .then(pl.lit(Cause.FLOW_TIMING.value))
-        .when(is_twrr & _passes(tried, conventions.with_other_fee_basis() if conventions else ()))
-        .then(pl.lit(Cause.FEE_BASIS.value))
-        .when(is_twrr & ((pl.col("calculated_value") * 100 - vendor).abs() <= limit * 100))
-        .then(pl.lit(Cause.PERCENT_SCALE.value))
-        .when((pl.col("calculated_value") + vendor).abs() <= limit)
-        .then(pl.lit(Cause.SIGN.value))
-        .when(~is_twrr & (pl.col("net_flow") == 0) & (variance == vendor.abs()))
-        .then(pl.lit(Cause.MISSING_FLOW.value))
-        .otherwise(pl.lit(Cause.UNEXPLAINED.value))
-    )
-    return tried.select(*WHO_AND_WHEN, "field_name", cause.alias("likely_cause"))
-
-
-def _tried(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
-    """The breaks with what returns are computed from."""
-    inputs = ("beginning_market_value", "contributions", "distributions", "fees", "ending_market_value", "net_flow")
-    return breaks.select(*_KEY, "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
-        figures.select(*WHO_AND_WHEN, *inputs, "calculated_ending_market_value"), on=WHO_AND_WHEN, how="left"
-    )
-
-
-def _passes(tried: pl.DataFrame, others: Iterable[_Conventions]) -> pl.Series:
-    """Whether any other conventions give the vendor's return."""
-    passes = pl.Series(pl.repeat(value=False, n=tried.height, eager=True))
-    for other in others:
-        returns = sub_period_returns(
-            tried, timing=other.timing, fee_basis=other.fee_basis, weight=other.weight, residual_base=other.residual_base
-        )
-        variance = (pl.col("calculated_twrr").cast(FIGURE) - pl.col("vendor_value")).abs()
-        passes |= returns.select((variance <= pl.col("tolerance_threshold")).fill_null(value=False)).to_series()
-    return passes
 
 
 def incomparable(results: pl.DataFrame, allowed_share: float) -> pl.DataFrame:

@@ -64,9 +64,10 @@ def common_factors(compared: pl.DataFrame) -> pl.DataFrame:
 
 
 def scaled(compared: pl.DataFrame) -> pl.DataFrame:
-    """Account, day and field of each break that its delivery's factor explains."""
+    """Account, day and field of each break that its delivery's factor explains, with ours times the factor as explained_value."""
     _, rows = _searched(compared)
-    return rows.filter("is_break", "agrees").select(*WHO_AND_WHEN, "field_name")
+    times = (pl.col("calculated_value").cast(pl.Float64()) * pl.col("factor")).cast(FIGURE)
+    return rows.filter("is_break", "agrees").select(*WHO_AND_WHEN, "field_name", times.alias("explained_value"))
 
 
 def _searched(compared: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

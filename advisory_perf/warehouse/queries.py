@@ -10,8 +10,16 @@ QUARANTINE = "quarantine"
 
 
 def stored_breaks(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
-    """The rows of reconciliation_breaks for which the condition holds: whole deliveries first, then the oldest."""
-    statement = "SELECT * FROM reconciliation_breaks WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id"
+    """The rows of reconciliation_breaks for which the condition holds: whole deliveries first, then the oldest.
+
+    explained_value and explained_by are those of the latest valuation of an account's break.
+    """
+    statement = (
+        "SELECT b.*, r.explained_value, r.explained_by FROM (SELECT * FROM reconciliation_breaks WHERE {}) AS b"
+        " LEFT JOIN reconciliation_results AS r ON r.data_source = b.data_source AND r.account_id = b.account_id"
+        " AND r.as_of_date = b.last_as_of_date AND r.field_name = b.field_name"
+        " ORDER BY b.account_id IS NOT NULL, b.age_days DESC, b.break_id"
+    )
     return queried_where(warehouse, BREAKS, statement, where)
 
 
@@ -47,15 +55,18 @@ def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def largest_breaks(warehouse: Warehouse, vendor: str, count: int) -> pl.DataFrame:
-    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, and of a delivery accounts and factor.
+    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, explained_by, and of a delivery accounts
+    and factor.
 
     Whole deliveries first, each in place of its accounts. Money and returns are not comparable, so each is measured in its own
     tolerance.
     """
     return warehouse.query(
-        "(SELECT NULL AS account_id, as_of_date, field_name, NULL::numeric AS variance, 'SYSTEMATIC' AS likely_cause, accounts, factor"
+        "(SELECT NULL AS account_id, as_of_date, field_name, NULL::numeric AS variance, 'SYSTEMATIC' AS likely_cause,"
+        " NULL AS explained_by, accounts, factor"
         " FROM delivery_factors WHERE data_source = %(vendor)s ORDER BY accounts DESC, as_of_date, field_name LIMIT %(count)s)"
-        " UNION ALL (SELECT account_id, as_of_date, field_name, variance, likely_cause, NULL, NULL FROM reconciliation_results"
+        " UNION ALL (SELECT account_id, as_of_date, field_name, variance, likely_cause, explained_by, NULL, NULL"
+        " FROM reconciliation_results"
         " WHERE data_source = %(vendor)s AND within_tolerance IS FALSE AND likely_cause IS DISTINCT FROM 'SYSTEMATIC'"
         " ORDER BY abs(variance) / nullif(tolerance_threshold, 0) DESC NULLS FIRST, account_id, as_of_date LIMIT %(count)s)"
         " LIMIT %(count)s",

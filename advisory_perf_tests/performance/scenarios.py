@@ -38,6 +38,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "ending_market_value": 100,
     "data_source": "acme",
     "delivery_id": "d1",
+    "currency": "USD",
     "vendor_value_half_unit": None,
 }
 

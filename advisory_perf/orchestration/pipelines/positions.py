@@ -38,7 +38,7 @@ from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import with_carried_states
 from advisory_perf.positions.full_deliveries import without_withdrawn
-from advisory_perf.positions.openings import linking_states, opening_states
+from advisory_perf.positions.openings import flows_before, linking_states, opening_states
 from advisory_perf.positions.versions import without_replaced
 from advisory_perf.quality.rules import (
     accounts_in_two_cases,
@@ -53,6 +53,7 @@ from advisory_perf.quality.rules import (
     undefined_returns,
     with_unchanged_since,
 )
+from advisory_perf.reconciliation.causes import Before, common_causes
 from advisory_perf.reconciliation.compare import incomparable, reconcile
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards, scaled
 
@@ -72,6 +73,7 @@ RETURNS_DEFINED = Rule("returns_defined", "every valuation of an account that is
 CURRENCY_KEPT = Rule("currency_kept", "no account has another currency than at its valuation before", hard=False)
 FLOWS_IN_BOUNDS = Rule("flows_in_bounds", "no flow is larger than the agreed share of the base of its return", hard=False)
 PASS_RATE = Rule("reconciliation_pass_rate", "the share of compared figures within tolerance exceeds the agreed rate", hard=False)
+NO_KEY_CLOSES = Rule("no_key_closes_most_breaks", "no change of one key of the feed would close most breaks of a figure", hard=False)
 FIGURES_COMPARED = Rule("figures_compared", "no more of the vendor's figures than agreed compare with nothing", hard=False)
 
 
@@ -198,7 +200,7 @@ def _in_two_cases(feed: PositionsFeed, positions: pl.DataFrame, before: pl.DataF
     return accounts_in_two_cases(positions if feed.columns["account_id"].case is None else positions.clear(), before)
 
 
-def reconciliation(platform: Platform, feed: PositionsFeed, _windows: WindowRange, inputs: Inputs) -> Computed:
+def reconciliation(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Computed:
     """Our figures against those that the feed says the vendor gives; an ending value only where every part of it is given."""
     components = ("income", "appreciation", "fees", "other_adjustments")
     given = {
@@ -217,6 +219,7 @@ def reconciliation(platform: Platform, feed: PositionsFeed, _windows: WindowRang
         residual_base=feed.conventions.residual_base,
         period=feed.return_period,
         cadence=feed.cadence,
+        before=lambda: Before(opening_states(platform, feed, windows), flows_before(platform, feed, windows)),
     )
     found, rate = breaks(results), pass_rate(results)
     rates = {f"pass_rate_{field.value}": pass_rate(results, field) for field in allowances}
@@ -235,7 +238,9 @@ def reconciliation(platform: Platform, feed: PositionsFeed, _windows: WindowRang
     )
     unmet = incomparable(results, platform.settings.incomparable_share)
     compared = Finding(FIGURES_COMPARED, unmet, results.height, failed=int(unmet["not_compared"].sum()))
-    return Computed(results, [agreed, compared])
+    changes = common_causes(results)
+    closing = Finding(NO_KEY_CLOSES, changes, found.height, failed=changes.height, metadata={"says": "; ".join(changes["sentence"])})
+    return Computed(results, [agreed, compared, closing])
 
 
 POSITIONS_PIPELINE = Pipeline(
@@ -264,7 +269,7 @@ POSITIONS_PIPELINE = Pipeline(
         Stage(
             RECONCILIATION_RESULTS,
             (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES),
-            (PASS_RATE, FIGURES_COMPARED),
+            (PASS_RATE, FIGURES_COMPARED, NO_KEY_CLOSES),
             reconciliation,
             kinds=frozenset({"polars", "parquet", "postgres"}),
             is_published=True,

@@ -1,0 +1,123 @@
+"""Explanations of an ending market value or a net flow that breaks: a flow, fee or income that is missing or there twice, another value."""
+
+import polars as pl
+
+from advisory_perf.contracts.columns import FIGURE, MONEY
+from advisory_perf.contracts.enums import Cause
+from advisory_perf.contracts.tables import WHO_AND_WHEN
+from advisory_perf.reconciliation.explanations import Explanation, chosen, of
+
+_TERMS = 8
+"""Amounts of the market value identity, each of which the vendor may have rounded."""
+_LEAST_TIMES = 1000
+"""From so many times the tolerance on, two equal amounts are no coincidence."""
+_FAR = 10
+"""A value so many times ours, or so small a part of it, is of another order."""
+_FEWEST_OF_A_CURRENCY, _MOST_OF_A_CURRENCY, _SAME_RATE = 3, 0.8, 0.00001
+_OURS, _THEIRS, _LIMIT = pl.col("calculated_value"), pl.col("vendor_value"), pl.col("tolerance_threshold")
+_UNEXPLAINED = pl.lit(Cause.UNEXPLAINED.value)
+
+
+def of_values(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """KEY and EXPLAINED of breaks of ending market values, with what ``causes`` puts beside them; ``figures`` has all of their days."""
+    rows = _with_rate(_with_flows_of_others(breaks, figures), figures)
+    income, fees, into, out, net = (pl.col(name) for name in ("income", "fees", "contributions", "distributions", "net_flow"))
+    begin, before = pl.col("beginning_market_value"), pl.col("previous_ending_market_value")
+    rounded = pl.max_horizontal(2 * _LIMIT, _TERMS * pl.col("vendor_value_half_unit").cast(FIGURE))
+    explanations = [
+        _money(Cause.ROUNDING, "amounts that the vendor has rounded", _THEIRS, (_OURS - _THEIRS).abs() <= rounded),
+        _money(Cause.SIGN, "ours with the other sign: columns.ending_market_value.sign", -_OURS),
+        _money(Cause.STALE, "the ending market value of the valuation before", before),
+        _money(Cause.ROLL_FORWARD, "the ending market value of the valuation before as the beginning one", _OURS - begin + before),
+        _money(Cause.MISSING_FLOW, "without the day's contributions and distributions", _OURS - net),
+        _money(Cause.MISSING_FLOW, "without the day's contributions", _OURS - into),
+        _money(Cause.MISSING_FLOW, "without the day's distributions", _OURS + out),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's contributions and distributions", _OURS + net),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's contributions", _OURS + into),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's distributions", _OURS - out),
+        _money(Cause.DOUBLED_FEES, "with the fees taken twice", _OURS - fees),
+        _money(Cause.FEE_BASIS, "without the fees", _OURS + fees),
+        _money(Cause.INCOME, "without the income", _OURS - income),
+        _money(Cause.SIGN, "with the day's net flow the other way round", _OURS - 2 * net),
+        *_of_elsewhere(),
+        _money(Cause.MISSING_FLOW, "the whole value, which came without a flow", _THEIRS, _OURS == 0),
+        _money(Cause.CURRENCY_RATE, pl.format("{} times ours, as of others of its currency", "rate"), _OURS * pl.col("rate").cast(FIGURE)),
+    ]
+    ratio = _THEIRS.cast(pl.Float64()) / _OURS.cast(pl.Float64())
+    is_far = ((ratio >= _FAR) | ((ratio > 0) & (ratio <= 1 / _FAR))).fill_null(value=False) & (_OURS != 0)
+    return chosen(rows, explanations, pl.when(is_far).then(pl.lit(Cause.OUTLIER.value)).otherwise(_UNEXPLAINED))
+
+
+def of_net_flows(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """KEY and EXPLAINED of breaks of net flows, with what ``causes`` puts beside them; ``figures`` are all rows of their days."""
+    into, out = pl.col("contributions"), pl.col("distributions")
+    explanations = [
+        _money(Cause.ROUNDING, "the last digit that the vendor prints", _THEIRS, (_OURS - _THEIRS).abs() <= 2 * _LIMIT),
+        _money(Cause.SIGN, "ours with the other sign: columns.vendor_net_flow.sign", -_OURS),
+        _money(Cause.MISSING_FLOW, "a flow that the row does not have", _THEIRS, _OURS == 0),
+        _money(Cause.MISSING_FLOW, "without the day's contributions and distributions", pl.lit(0)),
+        _money(Cause.MISSING_FLOW, "without the day's distributions", into),
+        _money(Cause.MISSING_FLOW, "without the day's contributions", -out),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's contributions and distributions", 2 * _OURS),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's contributions", _OURS + into),
+        _money(Cause.DOUBLED_FLOW, "with twice the day's distributions", _OURS - out),
+        _money(Cause.DAY_SHIFT, "the net flow of the day before", pl.col("previous_net_flow"), pl.col("previous_net_flow") != 0),
+        *_of_elsewhere(),
+    ]
+    return chosen(_with_flows_of_others(breaks, figures), explanations, _UNEXPLAINED)
+
+
+def _money(cause: Cause, by: str | pl.Expr, value: pl.Expr, applies: pl.Expr | None = None) -> Explanation:
+    return of(cause, by, value, close=_LIMIT, applies=applies)
+
+
+def _of_elsewhere() -> list[Explanation]:
+    """Ours with a flow that stands in another row: the account's own of the day before, or another account's of the same day."""
+    own, other = pl.col("previous_net_flow"), pl.col("flow_of_other")
+    by = pl.format("with the flow of {} that {} has on the day", other, "other_account")
+    return [
+        _money(
+            Cause.MISSING_FLOW, pl.format("with the flow of {} of the day before", own), _OURS + own, own.abs() >= _LEAST_TIMES * _LIMIT
+        ),
+        _money(Cause.MISSING_FLOW, by, _OURS + other, other.abs() >= _LEAST_TIMES * _LIMIT),
+    ]
+
+
+def _with_flows_of_others(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """Adds flow_of_other and other_account: what the row lacks, where it is another account's net flow of the day, in or out.
+
+    Of several accounts the first by number; null where there is none.
+    """
+    flows = figures.join(breaks.select("as_of_date").unique(), on="as_of_date", how="semi").filter(pl.col("net_flow") != 0)
+    both = pl.concat(
+        [flows.select("as_of_date", other_account="account_id", lacking=sign * pl.col("net_flow").cast(MONEY)) for sign in (1, -1)]
+    ).unique()
+    lacking = breaks.select(*WHO_AND_WHEN, lacking=(_THEIRS - _OURS).cast(MONEY))
+    found = (
+        lacking.join(both, on=["as_of_date", "lacking"])
+        .filter(pl.col("other_account") != pl.col("account_id"))
+        .sort("other_account")
+        .unique(WHO_AND_WHEN, keep="first", maintain_order=True)
+        .rename({"lacking": "flow_of_other"})
+    )
+    return breaks.join(found, on=WHO_AND_WHEN, how="left", maintain_order="left")
+
+
+def _with_rate(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
+    """Adds rate: the vendor's value over ours, where most accounts of a currency are off by the same on a day; null elsewhere.
+
+    Counted are all accounts of the currency on the day that have a value, so that a rate is the currency's and not one account's.
+    """
+    group = ["as_of_date", "currency"]
+    quotient = _THEIRS.cast(pl.Float64()) / _OURS.cast(pl.Float64())
+    quotients = breaks.filter(_OURS != 0, _THEIRS != 0).select(*group, quotient.alias("rate"), _OURS.abs().alias("size"))
+    of_the_largest = quotients.sort("size").group_by(group).agg(pl.col("rate").last(), pl.col("rate").alias("rates"))
+    agreeing = ((pl.element() / pl.element().last() - 1).abs() <= _SAME_RATE).sum()
+    counted = figures.filter(pl.col("ending_market_value") != 0).group_by(group).len("accounts")
+    rates = (
+        of_the_largest.with_columns(pl.col("rates").list.eval(agreeing).list.first().alias("agree"))
+        .join(counted, on=group)
+        .filter(pl.col("agree") >= _FEWEST_OF_A_CURRENCY, pl.col("agree") >= _MOST_OF_A_CURRENCY * pl.col("accounts"))
+        .select(*group, "rate")
+    )
+    return breaks.join(rates, on=group, how="left", maintain_order="left")
