@@ -55,8 +55,7 @@ def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
 
 
 def largest_breaks(warehouse: Warehouse, vendor: str, count: int) -> pl.DataFrame:
-    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, explained_by, and of a delivery accounts
-    and factor.
+    """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, explained_by, accounts and factor.
 
     Whole deliveries first, each in place of its accounts. Money and returns are not comparable, so each is measured in its own
     tolerance.

@@ -187,6 +187,8 @@ def test_only_what_the_vendor_gives_is_compared_each_with_its_own_tolerance(
     asked = Mock(side_effect=StoppedError("compared"))
     monkeypatch.setattr(positions, "reconcile", asked)
     monkeypatch.setattr(positions, "figures", lambda _: pl.DataFrame())
+    for name in ("opening_states", "flows_before"):
+        monkeypatch.setattr(positions, name, lambda _, feed, windows, name=name: (name, feed.name, windows))
     feed = a_feed(cast("Any", columns))
     with pytest.raises(StoppedError, match="compared"):
         positions.reconciliation(Mock(), feed, of_days(THIRD, THIRD), {})
@@ -195,7 +197,11 @@ def test_only_what_the_vendor_gives_is_compared_each_with_its_own_tolerance(
     for field, allowance in allowances.items():
         assert (allowance.absolute, allowance.relative) == (feed.tolerances.of(field).absolute, feed.tolerances.of(field).relative)
     conventions = feed.conventions
-    assert asked.call_args.kwargs == {
+    others = dict(asked.call_args.kwargs)
+    before = others.pop("before")()
+    of_the_third = feed.name, of_days(THIRD, THIRD)
+    assert (before.states, before.flows) == (("opening_states", *of_the_third), ("flows_before", *of_the_third))
+    assert others == {
         "timing": conventions.flow_timing,
         "fee_basis": conventions.fee_basis,
         "weight": conventions.weight,

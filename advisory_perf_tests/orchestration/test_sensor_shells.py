@@ -14,7 +14,7 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration import run_history
 from advisory_perf.orchestration.definitions import build_definitions
-from advisory_perf.orchestration.run_config import printing
+from advisory_perf.orchestration.run_config import PATH_TAG, printing
 from advisory_perf.orchestration.run_history import (
     CAUSE_TAG,
     OUTAGE,
@@ -77,7 +77,8 @@ def test_each_request_names_its_subject_and_prints_what_the_installation_says(
         file, strange = world.put("acme_1.csv", csv(A_THIRD)), world.put("x.csv", "x", folder="nobody")
         delivery_id = delivery_id_of(file)
         ingestion, rejection = world.tick("arrivals").run_requests
-        assert (ingestion.run_key, ingestion.tags, ingestion.job_name) == (f"{delivery_id}:1", {SUBJECT_TAG: delivery_id}, "acme_ingestion")
+        tags = {SUBJECT_TAG: delivery_id, PATH_TAG: file.path}
+        assert (ingestion.run_key, ingestion.tags, ingestion.job_name) == (f"{delivery_id}:1", tags, "acme_ingestion")
         subject = delivery_id_of(strange)
         assert (rejection.run_key, rejection.tags, rejection.job_name) == (f"{subject}:1", {SUBJECT_TAG: subject}, "reject_unclaimed")
         reported = {"config": {"path": "incoming/nobody/x.csv"}}
