@@ -4,7 +4,7 @@ The figures are what a person with paper and patience would find in the position
 breaks at the default tolerances. Nothing here reads a file; each vendor's module says itself what it did to its lines.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +16,7 @@ from typing import Literal
 from advisory_perf.contracts.enums import FlowTiming
 from advisory_perf.samples.market import Position, dollars
 
+UNPLANTED = "UNEXPLAINED"
 _ENDING_TOLERANCE_CENTS = 1
 _TWRR_TOLERANCE = Fraction(1, 10_000)
 
@@ -62,11 +63,15 @@ class AccountTruth:
 
 @dataclass(frozen=True)
 class VendorTruth:
-    """One vendor after everything is processed: files by name, breaks by field, accounts by account id."""
+    """One vendor after everything is processed: files by name, breaks by field, accounts by account id.
+
+    ``causes`` has how many breaks were planted for a cause, by its name; those of UNPLANTED mean nothing.
+    """
 
     files: dict[str, FileTruth]
     breaks: dict[str, int]
     accounts: dict[str, AccountTruth]
+    causes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ class VendorSamples:
     truth: VendorTruth
 
 
-def vendor_truth(files: dict[str, FileTruth], positions: Iterable[Position], timing: FlowTiming) -> VendorTruth:
+def vendor_truth(
+    files: dict[str, FileTruth], positions: Iterable[Position], timing: FlowTiming, causes: Mapping[str, int] | None = None
+) -> VendorTruth:
     """The truth of the positions that count: one an account-date, restated ones already in place of the earlier."""
     ordered = sorted(positions, key=lambda row: (row.account.account_id, row.as_of_date))
     return VendorTruth(
@@ -87,6 +94,7 @@ def vendor_truth(files: dict[str, FileTruth], positions: Iterable[Position], tim
             "twrr": sum(_twrr_breaks(row, timing) for row in ordered),
         },
         accounts={account.account_id: _account_truth(tuple(rows), timing) for account, rows in groupby(ordered, key=attrgetter("account"))},
+        causes=dict(causes or {}),
     )
 
 

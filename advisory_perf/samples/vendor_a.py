@@ -6,15 +6,19 @@ read, come twice or contradict each other; some endings and returns are wrong. E
 
 import csv
 import io
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 from random import Random
+from typing import TypeVar
 
 from advisory_perf.contracts.enums import Cadence, FlowTiming
-from advisory_perf.samples.market import Book, Position, account_histories, dollars, misstated, with_vendor_return
-from advisory_perf.samples.truth import FileTruth, SampleFile, VendorSamples, vendor_truth
+from advisory_perf.samples.market import Book, Position, account_histories, dollars, misstated, rounded_return, with_vendor_return
+from advisory_perf.samples.truth import UNPLANTED, FileTruth, SampleFile, VendorSamples, vendor_truth
 
 VENDOR = "vendor_a"
 TIMING = FlowTiming.MID_DAY
@@ -42,6 +46,25 @@ _CONFLICT_CENTS = 10_000
 _WRONG_ENDING_CENTS = (57, -10_000, 450_027, -14_616)
 _AT_TOLERANCE_CENTS = 1
 _WRONG_TWRR = (Decimal("0.0250"), Decimal("-0.1400"), Decimal("0.0031"))
+_BREAKS = 2
+"""Cents, and ten-thousandths of a return, from which on a planted figure is surely another."""
+
+_Figure = TypeVar("_Figure", int, Fraction)
+
+_ENDINGS: tuple[tuple[str, Callable[[Position], int | None]], ...] = (
+    ("DOUBLED_FEES", lambda position: -position.fees),
+    ("INCOME", lambda position: -position.income),
+    ("DOUBLED_FLOW", lambda position: position.net_flow),
+    (UNPLANTED, lambda _: None),
+)
+"""What the vendor's ending is off by, by its cause; without one by an amount that means nothing."""
+_RETURNS: tuple[tuple[str, Callable[[Position], Fraction | None]], ...] = (
+    ("FEE_BASIS", lambda position: replace(position, ending=position.ending + position.fees).exact_return(TIMING)),
+    ("FLOW_TIMING", lambda position: position.exact_return(FlowTiming.START_OF_DAY)),
+    (UNPLANTED, lambda _: None),
+    ("SIGN", lambda position: -(position.exact_return(TIMING) or Fraction(0))),
+)
+"""What the vendor gives as the return, by its cause; without one it is off by an amount that means nothing."""
 
 _Place = tuple[int, int]
 
@@ -71,7 +94,7 @@ def make_vendor_a(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
     )
     histories = account_histories(random, dates, book)
     defects = _plan(random, [(a, i) for a, history in enumerate(histories) for i in range(len(history))])
-    rows = _reported(random, histories, defects)
+    rows, causes = _reported(random, histories, defects)
 
     lines: list[list[str]] = []
     accepted: list[Position] = []
@@ -101,7 +124,7 @@ def make_vendor_a(random: Random, accounts: int, dates: Sequence[date]) -> Vendo
         duplicates=len(defects.duplicated),
         quarantined={code: count for code, count in quarantined.items() if count},
     )
-    return VendorSamples((SampleFile(VENDOR, name, _csv(lines)),), vendor_truth({name: file}, accepted, TIMING))
+    return VendorSamples((SampleFile(VENDOR, name, _csv(lines)),), vendor_truth({name: file}, accepted, TIMING, causes))
 
 
 def _plan(random: Random, places: list[_Place]) -> _Defects:
@@ -123,22 +146,48 @@ def _plan(random: Random, places: list[_Place]) -> _Defects:
     )
 
 
-def _reported(random: Random, histories: list[list[Position]], defects: _Defects) -> dict[_Place, Position]:
-    """The positions as the vendor has them: wrong endings carried on, returns from the values reported, some wrong."""
+def _reported(random: Random, histories: list[list[Position]], defects: _Defects) -> tuple[dict[_Place, Position], Counter[str]]:
+    """The positions as the vendor has them: wrong endings carried on, returns from the values reported, some wrong; and why so many are."""
     rows: dict[_Place, Position] = {}
+    causes = Counter[str]()
+    endings, returns = deque(_ENDINGS), deque(_RETURNS)
     for number, original in enumerate(histories):
         history = original
         for index in range(len(history)):
             if (number, index) in defects.wrong_ending:
-                history = misstated(history, index, random.choice(_WRONG_ENDING_CENTS))
+                off = random.choice(_WRONG_ENDING_CENTS)
+                cause, planted = _dealt(endings, history[index], lambda off: abs(off) > _BREAKS)
+                causes[cause] += 1
+                history = misstated(history, index, off if planted is None else planted)
             elif (number, index) in defects.at_tolerance:
                 history = misstated(history, index, _AT_TOLERANCE_CENTS)
         for index, position in enumerate(history):
             reported = with_vendor_return(position, TIMING, _TWRR_DIGITS)
-            if (number, index) in defects.wrong_twrr and reported.vendor_twrr is not None:
-                reported = replace(reported, vendor_twrr=reported.vendor_twrr + random.choice(_WRONG_TWRR))
+            own = reported.vendor_twrr
+            if (number, index) in defects.wrong_twrr and own is not None:
+                by = random.choice(_WRONG_TWRR)
+                cause, other = _dealt(returns, position, partial(_differs, own))
+                causes[cause] += 1
+                reported = replace(reported, vendor_twrr=own + by if other is None else rounded_return(other, _TWRR_DIGITS))
             rows[number, index] = reported
-    return rows
+    return rows, causes
+
+
+def _differs(own: Decimal, other: Fraction) -> bool:
+    return abs(other - Fraction(own)) * 10_000 > _BREAKS
+
+
+def _dealt(
+    kinds: deque[tuple[str, Callable[[Position], _Figure | None]]], position: Position, breaks: Callable[[_Figure], bool]
+) -> tuple[str, _Figure | None]:
+    """The cause that has waited longest of those that the position can have, with what it gives; None is UNPLANTED, which any can have."""
+    for place, (cause, of_cause) in enumerate(kinds):
+        figure = of_cause(position)
+        if cause == UNPLANTED or (figure is not None and breaks(figure)):
+            kinds.append(kinds[place])
+            del kinds[place]
+            return cause, None if cause == UNPLANTED else figure
+    raise AssertionError("any position can have a break that was planted for no cause")
 
 
 def _cells(position: Position) -> list[str]:

@@ -134,6 +134,10 @@ def _assert_figures(warehouse: Warehouse, vendor: str, expected: VendorTruth) ->
         [vendor],
     )
     assert dict(breaks.iter_rows()) == expected.breaks
+    causes = warehouse.query(
+        "SELECT likely_cause, count(*) FROM reconciliation_results WHERE data_source = %s AND NOT within_tolerance GROUP BY 1", [vendor]
+    )
+    assert dict(causes.iter_rows()) == expected.causes
     accounts = warehouse.query(
         "SELECT account_id, count(*) AS rows, count(*) FILTER (WHERE calculated_twrr IS NULL) AS undefined,"
         " (array_agg(cumulative_twrr ORDER BY as_of_date DESC))[1] AS twrr,"

@@ -116,6 +116,9 @@ def test_the_csv_breaks_where_the_truth_counts_and_once_exactly_at_the_tolerance
     assert off.count(Decimal("0.01")) == 1
     assert sum(value > Decimal("0.01") for value in off) == breaks["ending_market_value"] > 1
     assert wrong_returns == breaks["twrr"] > 1
+    causes = samples.truth["vendor_a"].causes
+    assert sum(causes.values()) == sum(breaks.values())
+    assert causes.keys() >= {"DOUBLED_FEES", "INCOME", "DOUBLED_FLOW", "FEE_BASIS", "SIGN", "UNEXPLAINED"}
 
 
 def test_the_csv_ends_every_line_with_crlf_and_quotes_names(samples: Samples) -> None:
