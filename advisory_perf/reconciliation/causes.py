@@ -91,27 +91,39 @@ def common_causes(results: pl.DataFrame) -> pl.DataFrame:
 
 def _with_context(breaks: pl.DataFrame, figures: pl.DataFrame, before: Before) -> pl.DataFrame:
     """The breaks with what their figures are computed from, and what was valued before them."""
-    concerned = figures.join(breaks.select("account_id").unique(), on="account_id", how="semi")
-    rows = concerned.select(*WHO_AND_WHEN, *_FROM_ROWS, "calculated_twrr").sort(WHO_AND_WHEN)
-    earlier = pl.col(*_EARLIER).shift(1).over("account_id").name.prefix("previous_")
-    found = breaks.select(*KEY, "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
-        rows.with_columns(earlier).drop("calculated_twrr"), on=WHO_AND_WHEN, how="left", maintain_order="left"
+    keys = breaks.select(WHO_AND_WHEN).unique()
+    own = figures.join(keys, on=WHO_AND_WHEN, how="semi").select(*WHO_AND_WHEN, *_FROM_ROWS)
+    rows = _with_flows_before(_with_values_before(own, figures, before), figures, before)
+    return breaks.select(*KEY, "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
+        rows, on=WHO_AND_WHEN, how="left", maintain_order="left"
     )
-    if before.states is not None:
-        stated = before.states.select("account_id", pl.col(*_EARLIER).name.prefix("stated_"))
-        found = found.join(stated, on="account_id", how="left", maintain_order="left").with_columns(
-            pl.coalesce(f"previous_{name}", f"stated_{name}").alias(f"previous_{name}") for name in _EARLIER
-        )
-    flows = _flows_before(figures.select("as_of_date"), concerned, before)
-    return found.join(flows, on=WHO_AND_WHEN, how="left", maintain_order="left")
 
 
-def _flows_before(days: pl.DataFrame, figures: pl.DataFrame, before: Before) -> pl.DataFrame:
-    """For each account and day its net flow of the last earlier day on which the feed has any row: previous_net_flow."""
-    following = days.unique().sort("as_of_date").with_columns(pl.col("as_of_date").shift(-1).alias("following"))
-    own = figures.select("account_id", "as_of_date", "net_flow").join(following, on="as_of_date").drop_nulls("following")
-    moved = own.select("account_id", as_of_date="following", previous_net_flow="net_flow")
-    if before.flows is None or following.is_empty():
-        return moved
-    first = before.flows.select("account_id", pl.lit(following["as_of_date"][0]).alias("as_of_date"), previous_net_flow="net_flow")
-    return pl.concat([moved, first])
+def _with_values_before(own: pl.DataFrame, figures: pl.DataFrame, before: Before) -> pl.DataFrame:
+    """Adds what the account's valuation before had: previous_ending_market_value and previous_calculated_twrr."""
+    earlier = figures.select(*WHO_AND_WHEN, pl.col(*_EARLIER).name.prefix("previous_")).sort("as_of_date")
+    rows = own.sort("as_of_date").join_asof(
+        earlier,
+        on="as_of_date",
+        by="account_id",
+        strategy="backward",
+        allow_exact_matches=False,
+        check_sortedness=False,  # both are sorted just above, which Polars cannot see within groups
+    )
+    if before.states is None:
+        return rows
+    stated = before.states.select("account_id", pl.col(*_EARLIER).name.prefix("stated_"))
+    return rows.join(stated, on="account_id", how="left").with_columns(
+        pl.coalesce(f"previous_{name}", f"stated_{name}").alias(f"previous_{name}") for name in _EARLIER
+    )
+
+
+def _with_flows_before(own: pl.DataFrame, figures: pl.DataFrame, before: Before) -> pl.DataFrame:
+    """Adds previous_net_flow: the account's net flow of the last earlier day on which the feed has any row; null where that is none."""
+    days = figures.select("as_of_date").unique().sort("as_of_date").with_columns(pl.col("as_of_date").shift(1).alias("previous_day"))
+    flowing = figures.filter(pl.col("net_flow") != 0).select("account_id", previous_day="as_of_date", previous_net_flow="net_flow")
+    if before.flows is not None and days.height:
+        eve = pl.lit(days["as_of_date"][0]).dt.offset_by("-1d")  # stands for whatever day it was
+        days = days.with_columns(pl.coalesce("previous_day", eve).alias("previous_day"))
+        flowing = pl.concat([flowing, before.flows.select("account_id", eve.alias("previous_day"), previous_net_flow="net_flow")])
+    return own.join(days, on="as_of_date", how="left").join(flowing, on=["account_id", "previous_day"], how="left")

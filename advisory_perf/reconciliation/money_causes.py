@@ -88,7 +88,7 @@ def _with_flows_of_others(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.Dat
 
     Of several accounts the first by number; null where there is none.
     """
-    flows = figures.join(breaks.select("as_of_date").unique(), on="as_of_date", how="semi").filter(pl.col("net_flow") != 0)
+    flows = figures.filter(pl.col("net_flow") != 0).join(breaks.select("as_of_date").unique(), on="as_of_date", how="semi")
     both = pl.concat(
         [flows.select("as_of_date", other_account="account_id", lacking=sign * pl.col("net_flow").cast(MONEY)) for sign in (1, -1)]
     ).unique()
@@ -111,13 +111,16 @@ def _with_rate(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
     group = ["as_of_date", "currency"]
     quotient = _THEIRS.cast(pl.Float64()) / _OURS.cast(pl.Float64())
     quotients = breaks.filter(_OURS != 0, _THEIRS != 0).select(*group, quotient.alias("rate"), _OURS.abs().alias("size"))
-    of_the_largest = quotients.sort("size").group_by(group).agg(pl.col("rate").last(), pl.col("rate").alias("rates"))
-    agreeing = ((pl.element() / pl.element().last() - 1).abs() <= _SAME_RATE).sum()
-    counted = figures.filter(pl.col("ending_market_value") != 0).group_by(group).len("accounts")
+    by_size = quotients.sort("size").with_columns(pl.col("rate").last().over(group).alias("common"))
+    agreeing = ((pl.col("rate") / pl.col("common") - 1).abs() <= _SAME_RATE).sum()
+    of_the_largest = (
+        by_size.group_by(group)
+        .agg(pl.col("common").first().alias("rate"), agreeing.alias("agree"))
+        .filter(pl.col("agree") >= _FEWEST_OF_A_CURRENCY)
+    )
+    of_these = figures.filter(pl.col("ending_market_value") != 0).join(of_the_largest, on=group, how="semi")
+    counted = of_these.group_by(group).len("accounts")
     rates = (
-        of_the_largest.with_columns(pl.col("rates").list.eval(agreeing).list.first().alias("agree"))
-        .join(counted, on=group)
-        .filter(pl.col("agree") >= _FEWEST_OF_A_CURRENCY, pl.col("agree") >= _MOST_OF_A_CURRENCY * pl.col("accounts"))
-        .select(*group, "rate")
+        of_the_largest.join(counted, on=group).filter(pl.col("agree") >= _MOST_OF_A_CURRENCY * pl.col("accounts")).select(*group, "rate")
     )
     return breaks.join(rates, on=group, how="left", maintain_order="left")
