@@ -31,14 +31,14 @@ _STYLES: Mapping[str, str] = {
 def deliveries_table(handed: "Sequence[Handed]", rates: Mapping[str, float | None]) -> Table:
     """One line a delivery: status, rows and the share of compared rows without a break."""
     counted = ("read", "accepted", "quarantined", "duplicate", "footer", "pass rate")
-    table = titled("Deliveries", ("file", "vendor", "status"), numbers=counted)
+    table = titled("Deliveries", ("file", "feed", "status"), numbers=counted)
     table.caption, table.caption_justify = "pass rate: compared rows without a break", "left"
     for one in handed:
         entry, status = one.entry, one.status
         counts = (entry.records_read, entry.records_processed, entry.records_failed, entry.records_duplicate, entry.records_footer)
         rate = "" if status == DeliveryStatus.DUPLICATE or entry.delivery_id not in rates else _rate(rates[entry.delivery_id])
         cells = [""] * len(counts) if status in {DeliveryStatus.DUPLICATE, DeliveryStatus.FAILED} else [f"{count:,}" for count in counts]
-        add_row(table, one.name, entry.vendor, status, *cells, rate, styles=("", "", _STYLES.get(status, "")))
+        add_row(table, one.name, entry.feed, status, *cells, rate, styles=("", "", _STYLES.get(status, "")))
     return table
 
 
@@ -103,12 +103,12 @@ def findings_table(findings: Iterable[HealthFinding]) -> Table:
 
 def alerts_table(alerts: Sequence[KeptAlert]) -> Table:
     """One line an alert: since when, what and why, and whether a channel has taken it."""
-    headings = ("id", "severity", "code", "vendor", "since", "what broke, why, and what to do", "sent")
+    headings = ("id", "severity", "code", "feed", "since", "what broke, why, and what to do", "sent")
     table = titled(f"Alerts: {len(alerts):,}", headings, lines=True)
     for alert in alerts:
         sent = f"{alert.sent_at:%Y-%m-%d %H:%M}" if alert.sent_at else alert.last_error or "no"
         over = f" (over since {alert.resolved_at:%Y-%m-%d %H:%M})" if alert.resolved_at else ""
-        cells = (alert.severity, alert.code, alert.vendor, f"{alert.since:%Y-%m-%d %H:%M}", f"{alert.message}{over}", sent)
+        cells = (alert.severity, alert.code, alert.feed, f"{alert.since:%Y-%m-%d %H:%M}", f"{alert.message}{over}", sent)
         add_row(table, alert.id, *cells)
     return table
 

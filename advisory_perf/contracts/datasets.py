@@ -43,17 +43,22 @@ class Dataset:
     half_units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """ValueError where a row could be without what it is known by."""
+        """ValueError where a row could be without what it is known by, or a name is that of no delivered column."""
         needed = {*self.key, self.day, *self.figures}
         if not needed <= {*self.required}:
             raise ValueError(f"{self.name}: {', '.join(sorted(needed - {*self.required}))} has to be required")
+        of_one = {name for name in (self.account, self.vendor_return) if name is not None}
+        replaced = [name for names in self.instead_of.values() for name in names]
+        named = {*of_one, *self.identifiers, *self.required, *self.unsigned, *self.of_account, *replaced, *self.half_units}
+        unknown = sorted(named - {*self.delivered.column_names})
+        if unknown:
+            raise ValueError(f"{self.name}: {', '.join(unknown)} is no column of {self.delivered.name}")
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """What a column of a file may be mapped to: the delivered columns, and behind those they replace the fields in their place."""
         own = [name for name in self.delivered.column_names if name not in (*PROVENANCE, *self.half_units)]
-        after = {replaced[-1]: name for name, replaced in self.instead_of.items()}
-        return tuple(name for one in own for name in (one, after.get(one)) if name is not None)
+        return tuple(name for one in own for name in (one, *(new for new, replaced in self.instead_of.items() if replaced[-1] == one)))
 
     @cached_property
     def money(self) -> tuple[str, ...]:

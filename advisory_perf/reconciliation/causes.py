@@ -27,6 +27,7 @@ _FROM_ROWS = (
     "currency",
     "vendor_value_half_unit",
     "vendor_twrr_half_unit",
+    "return_status",
 )
 _NAMES_A_KEY = r"(?:^|: |, )(?:columns|conventions)\."
 _EARLIER = ("ending_market_value", "calculated_twrr")
@@ -37,7 +38,7 @@ class Before:
     """What was valued before the days that are explained; None where nothing was.
 
     ``states`` has the latest valuation of each account: account_id, ending_market_value, calculated_twrr. ``flows`` has the rows of the
-    last window that holds any: account_id, net_flow.
+    last day on which the feed has any, one an account: account_id, net_flow.
     """
 
     states: pl.DataFrame | None = None
@@ -71,21 +72,21 @@ def explained(
 
 
 def common_causes(results: pl.DataFrame) -> pl.DataFrame:
-    """Changes of the feed that would close most breaks of a figure: field_name, explained_by, closes, breaks, sentence; the largest first.
+    """Changes of the feed that would close most breaks of a figure on a day, the latest day and the largest first.
 
-    At least ``FEWEST`` breaks; those of one factor for a whole delivery and of figures of ours that are undefined are no key's.
+    as_of_date, field_name, explained_by, closes, breaks, sentence. At least ``FEWEST`` breaks; those of one factor for a whole delivery
+    and of figures of ours that are undefined are no key's. Counted by day, so that it is the same however days are put into runs.
     """
     breaks = results.filter(~pl.col("within_tolerance"))
-    total = breaks.group_by("field_name").agg(pl.len().alias("breaks"))
-    by_key = breaks.filter(pl.col("explained_by").str.contains(_NAMES_A_KEY)).group_by("field_name", "explained_by").agg(closes=pl.len())
+    figure = ("as_of_date", "field_name")
+    total = breaks.group_by(figure).agg(pl.len().alias("breaks"))
+    by_key = breaks.filter(pl.col("explained_by").str.contains(_NAMES_A_KEY)).group_by(*figure, "explained_by").agg(closes=pl.len())
+    sentence = pl.format("on {}, {} of {} breaks of {} close with {}", "as_of_date", "closes", "breaks", "field_name", "explained_by")
     return (
-        by_key.join(total, on="field_name")
+        by_key.join(total, on=figure)
         .filter(pl.col("closes") >= FEWEST, 2 * pl.col("closes") > pl.col("breaks"))
-        .with_columns(
-            sentence=pl.format("{} of {} breaks of {} close with {}", "closes", "breaks", "field_name", "explained_by"),
-        )
-        .select("field_name", "explained_by", "closes", "breaks", "sentence")
-        .sort("closes", "field_name", descending=[True, False])
+        .select(*figure, "explained_by", "closes", "breaks", sentence.alias("sentence"))
+        .sort("as_of_date", "closes", "field_name", descending=[True, True, False])
     )
 
 
@@ -95,13 +96,15 @@ def _with_context(breaks: pl.DataFrame, figures: pl.DataFrame, before: Before) -
     own = figures.join(keys, on=WHO_AND_WHEN, how="semi").select(*WHO_AND_WHEN, *_FROM_ROWS)
     rows = _with_flows_before(_with_values_before(own, figures, before), figures, before)
     return breaks.select(*KEY, "calculated_value", "vendor_value", "variance", "tolerance_threshold").join(
-        rows, on=WHO_AND_WHEN, how="left", maintain_order="left"
+        rows, on=WHO_AND_WHEN, how="left", maintain_order="left", validate="m:1"
     )
 
 
 def _with_values_before(own: pl.DataFrame, figures: pl.DataFrame, before: Before) -> pl.DataFrame:
     """Adds what the account's valuation before had: previous_ending_market_value and previous_calculated_twrr."""
-    earlier = figures.select(*WHO_AND_WHEN, pl.col(*_EARLIER).name.prefix("previous_")).sort("as_of_date")
+    earlier = figures.select(*WHO_AND_WHEN, pl.col("as_of_date").alias("valued_before"), pl.col(*_EARLIER).name.prefix("previous_")).sort(
+        "as_of_date"
+    )
     rows = own.sort("as_of_date").join_asof(
         earlier,
         on="as_of_date",
@@ -113,8 +116,9 @@ def _with_values_before(own: pl.DataFrame, figures: pl.DataFrame, before: Before
     if before.states is None:
         return rows
     stated = before.states.select("account_id", pl.col(*_EARLIER).name.prefix("stated_"))
-    return rows.join(stated, on="account_id", how="left").with_columns(
-        pl.coalesce(f"previous_{name}", f"stated_{name}").alias(f"previous_{name}") for name in _EARLIER
+    return rows.join(stated, on="account_id", how="left", validate="m:1").with_columns(
+        pl.when(pl.col("valued_before").is_null()).then(f"stated_{name}").otherwise(f"previous_{name}").alias(f"previous_{name}")
+        for name in _EARLIER
     )
 
 
@@ -126,4 +130,4 @@ def _with_flows_before(own: pl.DataFrame, figures: pl.DataFrame, before: Before)
         eve = pl.lit(days["as_of_date"][0]).dt.offset_by("-1d")  # stands for whatever day it was
         days = days.with_columns(pl.coalesce("previous_day", eve).alias("previous_day"))
         flowing = pl.concat([flowing, before.flows.select("account_id", eve.alias("previous_day"), previous_net_flow="net_flow")])
-    return own.join(days, on="as_of_date", how="left").join(flowing, on=["account_id", "previous_day"], how="left")
+    return own.join(days, on="as_of_date", how="left").join(flowing, on=["account_id", "previous_day"], how="left", validate="m:1")

@@ -72,7 +72,7 @@ def reconcile(  # noqa: PLR0913 - what the vendor's return and ours are computed
     causes = explained(breaks, figures, conventions, before() if breaks.height else NOTHING_BEFORE)
     if causes.height:
         causes = _with_systematic(causes, results, figures, conventions)
-    return results.join(causes, on=KEY, how="left", maintain_order="left").select(RECONCILIATION_RESULTS.column_names)
+    return results.join(causes, on=KEY, how="left", maintain_order="left", validate="m:1").select(RECONCILIATION_RESULTS.column_names)
 
 
 def _our_return(period: ReturnPeriod | None) -> str:

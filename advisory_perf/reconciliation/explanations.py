@@ -45,10 +45,11 @@ def of(
     return Explanation(cause, pl.lit(by) if isinstance(by, str) else by, value.cast(FIGURE), close, loose, applies)
 
 
-def chosen(rows: pl.DataFrame, explanations: Sequence[Explanation], otherwise: pl.Expr) -> pl.DataFrame:
+def chosen(rows: pl.DataFrame, explanations: Sequence[Explanation], otherwise: pl.Expr, why: pl.Expr | None = None) -> pl.DataFrame:
     """KEY and EXPLAINED of the rows: of the explanations that close a break the first, and the causes of the others in their order.
 
-    ``rows`` are breaks with calculated_value, vendor_value and what the explanations ask for. ``otherwise`` is the cause where none does.
+    ``rows`` are breaks with calculated_value, vendor_value and what the explanations ask for. ``otherwise`` is the cause where none
+    does, and ``why`` its words.
     """
     figures = rows.with_columns(one.value.alias(f"value_{place}") for place, one in enumerate(explanations))
     marked = figures.with_columns(_closes(one, f"value_{place}").alias(f"closes_{place}") for place, one in enumerate(explanations))
@@ -63,12 +64,13 @@ def chosen(rows: pl.DataFrame, explanations: Sequence[Explanation], otherwise: p
         )
         for place, one in enumerate(explanations)
     )
-    found = marked.select(*KEY, first.alias("first"), causes.alias("causes"), otherwise.alias("otherwise"))
+    words = pl.lit(None, pl.String()) if why is None else why
+    found = marked.select(*KEY, first.alias("first"), causes.alias("causes"), otherwise.alias("otherwise"), words.alias("why"))
     return found.select(
         *KEY,
         pl.coalesce(pl.col("first").struct.field("likely_cause"), "otherwise").alias("likely_cause"),
         pl.col("first").struct.field("explained_value"),
-        pl.col("first").struct.field("explained_by"),
+        pl.coalesce(pl.col("first").struct.field("explained_by"), "why").alias("explained_by"),
         pl.when(pl.col("causes").list.len() > 1).then(pl.col("causes").list.slice(1).list.join(", ")).alias("other_causes"),
     )
 
@@ -77,11 +79,10 @@ def _closes(one: Explanation, value: str) -> pl.Expr:
     """Whether the explanation closes the row's break. A figure that is ours to the tolerance explains nothing, nor one that we lack."""
     off = (pl.col(value) - _THEIRS).abs()
     bears = ((pl.col(value) - _OURS).abs() > pl.col("tolerance_threshold")).fill_null(value=False)
-    if one.applies is not None:
-        bears &= one.applies.fill_null(value=False)
-    closes = (off <= one.close) & bears
+    counts = bears if one.applies is None else bears & one.applies.fill_null(value=False)
+    closes = (off <= one.close) & counts
     if one.loose is not None:
-        nearly = (off <= one.loose) & bears
+        nearly = (off <= one.loose) & counts
         of_the_day = nearly.sum().over("as_of_date")
         is_common = (of_the_day >= FEWEST) & (2 * of_the_day > bears.sum().over("as_of_date"))
         closes |= nearly & is_common

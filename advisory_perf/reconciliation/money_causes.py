@@ -4,7 +4,6 @@ import polars as pl
 
 from advisory_perf.contracts.columns import FIGURE, MONEY
 from advisory_perf.contracts.enums import Cause
-from advisory_perf.contracts.tables import WHO_AND_WHEN
 from advisory_perf.reconciliation.explanations import Explanation, chosen, of
 
 _TERMS = 8
@@ -13,6 +12,7 @@ _LEAST_TIMES = 1000
 """From so many times the tolerance on, two equal amounts are no coincidence."""
 _FAR = 10
 """A value so many times ours, or so small a part of it, is of another order."""
+_ITSELF_AND_ONE = 2
 _FEWEST_OF_A_CURRENCY, _MOST_OF_A_CURRENCY, _SAME_RATE = 3, 0.8, 0.00001
 _OURS, _THEIRS, _LIMIT = pl.col("calculated_value"), pl.col("vendor_value"), pl.col("tolerance_threshold")
 _UNEXPLAINED = pl.lit(Cause.UNEXPLAINED.value)
@@ -84,33 +84,44 @@ def _of_elsewhere() -> list[Explanation]:
 
 
 def _with_flows_of_others(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
-    """Adds flow_of_other and other_account: what the row lacks, where it is another account's net flow of the day, in or out.
+    """Adds flow_of_other and other_account: what the row lacks, where it is one other account's net flow of the day, in or out.
 
-    Of several accounts the first by number; null where there is none.
+    Null where there is none, or several have such a flow: which of them is meant nothing tells.
     """
     flows = figures.filter(pl.col("net_flow") != 0).join(breaks.select("as_of_date").unique(), on="as_of_date", how="semi")
-    both = pl.concat(
-        [flows.select("as_of_date", other_account="account_id", lacking=sign * pl.col("net_flow").cast(MONEY)) for sign in (1, -1)]
-    ).unique()
-    lacking = breaks.select(*WHO_AND_WHEN, lacking=(_THEIRS - _OURS).cast(MONEY))
-    found = (
-        lacking.join(both, on=["as_of_date", "lacking"])
-        .filter(pl.col("other_account") != pl.col("account_id"))
-        .sort("other_account")
-        .unique(WHO_AND_WHEN, keep="first", maintain_order=True)
-        .rename({"lacking": "flow_of_other"})
+    both = pl.concat([flows.select("as_of_date", "account_id", lacking=sign * pl.col("net_flow").cast(MONEY)) for sign in (1, -1)])
+    account = pl.col("account_id")
+    by_amount = both.group_by("as_of_date", "lacking").agg(
+        account.n_unique().alias("flowing"), account.min().alias("first_flowing"), account.max().alias("last_flowing")
     )
-    return breaks.join(found, on=WHO_AND_WHEN, how="left", maintain_order="left")
+    rows = breaks.with_columns(lacking=(_THEIRS - _OURS).cast(MONEY)).join(
+        by_amount, on=["as_of_date", "lacking"], how="left", maintain_order="left", validate="m:1"
+    )
+    first, last = pl.col("first_flowing"), pl.col("last_flowing")
+    is_own = (account == first) | (account == last)
+    other = (
+        pl.when((pl.col("flowing") == 1) & ~is_own)
+        .then(first)
+        .when((pl.col("flowing") == _ITSELF_AND_ONE) & is_own)
+        .then(pl.when(account == first).then(last).otherwise(first))
+    )
+    return rows.with_columns(other_account=other, flow_of_other=pl.when(other.is_not_null()).then("lacking"))
 
 
 def _with_rate(breaks: pl.DataFrame, figures: pl.DataFrame) -> pl.DataFrame:
-    """Adds rate: the vendor's value over ours, where most accounts of a currency are off by the same on a day; null elsewhere.
+    """Adds rate: the vendor's value over ours, where most accounts of one of a day's currencies are off by the same; null elsewhere.
 
-    Counted are all accounts of the currency on the day that have a value, so that a rate is the currency's and not one account's.
+    Counted are all accounts of the currency on the day that have a value, so that a rate is the currency's and not one account's. On a
+    day of one currency nothing tells a rate from a unit.
     """
+    several = figures.group_by("as_of_date").agg(pl.col("currency").n_unique().alias("currencies")).filter(pl.col("currencies") > 1)
     group = ["as_of_date", "currency"]
     quotient = _THEIRS.cast(pl.Float64()) / _OURS.cast(pl.Float64())
-    quotients = breaks.filter(_OURS != 0, _THEIRS != 0).select(*group, quotient.alias("rate"), _OURS.abs().alias("size"))
+    quotients = (
+        breaks.join(several, on="as_of_date", how="semi")
+        .filter(_OURS != 0, _THEIRS != 0)
+        .select(*group, quotient.alias("rate"), _OURS.abs().alias("size"))
+    )
     by_size = quotients.sort("size").with_columns(pl.col("rate").last().over(group).alias("common"))
     agreeing = ((pl.col("rate") / pl.col("common") - 1).abs() <= _SAME_RATE).sum()
     of_the_largest = (

@@ -7,12 +7,15 @@ from typing import Self
 
 import polars as pl
 
-from advisory_perf.contracts.columns import FIGURE
+from advisory_perf.contracts.columns import FIGURE, LARGEST_RETURN
 from advisory_perf.contracts.enums import Cause, FeeBasis, FlowTiming
+from advisory_perf.performance.ordering import has_return
 from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.reconciliation.explanations import Explanation, chosen, of
 
 _SCALES = (Decimal(100), Decimal("0.01"), Decimal(10_000), Decimal("0.0001"))
+_PRINTED_UNITS = 20
+"""Half units that a return in another scale has to show, so that no single digit decides it."""
 _TERMS = 4
 """Amounts of a return, each of which the vendor may have rounded before it was printed, and not before it was computed with."""
 _OTHER_FLOWS = (
@@ -62,36 +65,59 @@ def of_returns(breaks: pl.DataFrame, conventions: Conventions | None) -> pl.Data
     )
     tried = _tried(breaks, conventions)
     rows = breaks.with_columns(
-        pl.when(half_unit.is_null()).then(limit).otherwise(pl.min_horizontal(limit, half_unit + _of_amounts())).alias("close"),
+        pl.when(half_unit.is_null())
+        .then(limit)
+        .when(half_unit < limit)  # what is printed more coarsely than that is the figure of many a cause
+        .then(pl.min_horizontal(limit, half_unit + _of_amounts()))
+        .alias("close"),
         *(pl.Series(f"tried_{place}", values) for place, (_, _, values) in enumerate(tried)),
     )
     close, rounding = pl.col("close"), pl.when(half_unit.is_null()).then(2 * limit).otherwise(2 * half_unit)
     explanations = [
-        of(Cause.ROUNDING, "the last digit that the vendor prints", theirs, close=limit, applies=(ours - theirs).abs() <= rounding),
+        of(
+            Cause.ROUNDING,
+            "the last digit that the vendor prints",
+            theirs,
+            close=close,
+            loose=limit,
+            applies=(ours - theirs).abs() <= rounding,
+        ),
         *(_scale(times, half_unit) for times in _SCALES),
         of(Cause.SIGN, "ours with the other sign: columns.vendor_twrr.sign", -ours, close=close, loose=limit),
-        *(of(cause, by, pl.col(f"tried_{place}"), close=close, loose=limit) for place, (cause, by, _) in enumerate(tried)),
-        of(Cause.STALE, "nothing earned, as if its value were the one before", pl.lit(0), close=close),
-        of(Cause.DAY_SHIFT, "our return of the valuation before", pl.col("previous_calculated_twrr"), close=close, loose=limit),
+        *(of(cause, by, _possible(pl.col(f"tried_{place}")), close=close, loose=limit) for place, (cause, by, _) in enumerate(tried)),
     ]
+    if conventions is not None:  # a return of several sub-periods is no row's
+        earlier = _possible(pl.col("previous_calculated_twrr"))
+        explanations += [
+            of(Cause.STALE, "nothing earned, as if its value were the one before", pl.lit(0), close=close, loose=limit),
+            of(Cause.DAY_SHIFT, "our return of the valuation before", earlier, close=close, loose=limit),
+        ]
     otherwise = pl.when(ours.is_null()).then(pl.lit(Cause.UNDEFINED_BASE.value)).otherwise(pl.lit(Cause.UNEXPLAINED.value))
-    return chosen(rows, explanations, otherwise)
+    why = pl.when(ours.is_null() & ~has_return(pl.col("return_status"))).then(pl.format("our return is {}", "return_status"))
+    return chosen(rows, explanations, otherwise, why)
+
+
+def _possible(value: pl.Expr) -> pl.Expr:
+    """A return that is one at all; null else, such as of a base of nearly nothing."""
+    return pl.when(value.is_finite() & (value.abs() <= LARGEST_RETURN)).then(value)
 
 
 def _of_amounts() -> pl.Expr:
     """By how much a return may be off because the amounts were rounded when they were printed."""
     base = pl.max_horizontal(pl.col("beginning_market_value", "ending_market_value").cast(pl.Float64()).abs())
     share = _TERMS * pl.col("vendor_value_half_unit").cast(pl.Float64()) / base
-    return pl.when(share.is_finite()).then(share).otherwise(0.0).fill_null(0.0).cast(FIGURE)
+    return pl.when(share.is_finite()).then(pl.min_horizontal(share, 1.0)).otherwise(0.0).fill_null(0.0).cast(FIGURE)
 
 
 def _scale(times: Decimal, half_unit: pl.Expr) -> Explanation:
     """Ours in another scale, to the digits that are printed, or where these are not known to the tolerance in that scale."""
-    value = pl.col("calculated_value") * times
+    ours = pl.col("calculated_value")
+    value = pl.when(ours.abs() <= LARGEST_RETURN).then(ours) * times
     allowed = pl.col("tolerance_threshold") * times
-    close = pl.when(half_unit.is_null()).then(allowed).otherwise(half_unit + (_of_amounts() * times))
+    close = pl.when(half_unit.is_null()).then(allowed).otherwise(pl.min_horizontal(allowed, half_unit + (_of_amounts() * times)))
+    several_units = value.abs() > _PRINTED_UNITS * pl.max_horizontal(half_unit, close / 10)
     by = f"{times.normalize():f} times ours: columns.vendor_twrr.scale"
-    return of(Cause.PERCENT_SCALE, by, value, close=close, loose=allowed, applies=value.abs() > 2 * close)
+    return of(Cause.PERCENT_SCALE, by, value, close=close, loose=allowed, applies=several_units)
 
 
 def _tried(rows: pl.DataFrame, conventions: Conventions | None) -> Sequence[tuple[Cause, str, pl.Series]]:
@@ -115,5 +141,6 @@ def _money_weighted(rows: pl.DataFrame) -> pl.Series:
     Source: Bacon, Practical Portfolio Performance Measurement and Attribution, ch. 2 (internal rate of return).
     """
     begin, flow, end = (pl.col(name).cast(pl.Float64()) for name in ("beginning_market_value", "net_flow", "ending_market_value"))
-    root = (-flow + (flow * flow + 4 * begin * end).sqrt()) / (2 * begin)
+    square = (flow * flow + 4 * begin * end).sqrt()
+    root = pl.when(flow > 0).then(2 * end / (flow + square)).otherwise((square - flow) / (2 * begin))  # no two like amounts are subtracted
     return rows.select(pl.when((begin > 0) & (end > 0)).then(root * root - 1).alias("rate"))["rate"]

@@ -36,10 +36,10 @@ def shown(vendor: Vendor, status: str | None = None) -> list[list[str]]:
 def test_whole_deliveries_come_first_and_each_line_says_since_when_and_how_it_stands(vendor: Vendor) -> None:
     of_delivery, of_account = shown(vendor)
     assert of_delivery[2:] == [
-        *("5,000 accounts", "ending_market_value", str(JUNE), str(JUNE), "1", "0", "times 1.0837", "SYSTEMATIC"),
+        *("5,000 accounts", "ending_market_value", str(JUNE), "1", "0", "times 1.0837", "SYSTEMATIC"),
         f"RESOLVED on {JULY} by file of {JULY}",
     ]
-    assert of_account[2:] == ["A", "ending_market_value", str(MAY), str(JULY), "2", "61", "-1,250.50", "UNEXPLAINED", "OPEN"]
+    assert of_account[2:] == ["A", "ending_market_value", f"{MAY}\nto {JULY}", "2", "61", "-1,250.50", "UNEXPLAINED", "OPEN"]
     assert [row[2] for row in shown(vendor, "OPEN")] == ["A"]
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -160,11 +161,26 @@ def test_the_feeds_dataset_picks_its_model(tmp_path: Path) -> None:
         read_feed(path)
 
 
-@pytest.mark.parametrize("changes", [{"required": ("price",)}, {"key": ("valued_on", "account_id")}, {"figures": ("fees",)}])
-def test_a_dataset_requires_what_it_is_known_by(changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"required": ("price",)}, "x: valued_on has to be required"),
+        ({"key": ("valued_on", "account_id")}, "x: account_id has to be required"),
+        ({"figures": ("fees",)}, "x: fees has to be required"),
+        ({"account": "who"}, "x: who is no column of delivered_prices"),
+        ({"identifiers": ("who",)}, "x: who is no column of delivered_prices"),
+        ({"instead_of": {"net": ("in", "out")}}, "x: in, out is no column of delivered_prices"),
+    ],
+)
+def test_a_dataset_requires_what_it_is_known_by_and_names_its_columns(changes: dict[str, Any], says: str) -> None:
     whole = {"name": "x", "row": "x", "delivered": prices.DELIVERED, "key": ("valued_on",), "day": "valued_on"}
-    with pytest.raises(ValueError, match="has to be required"):
+    with pytest.raises(ValueError, match=says):
         Dataset(**{**whole, "required": ("valued_on", "price"), **changes})
+
+
+def test_several_fields_may_stand_in_the_place_of_the_same_others() -> None:
+    two = replace(prices.DATASET, instead_of={"bid": ("price",), "ask": ("price",)})
+    assert two.fields == ("valued_on", "price", "bid", "ask")
 
 
 def test_reading_and_validation_name_no_field_of_a_position() -> None:

@@ -61,6 +61,7 @@ def test_a_clean_run_reports_every_check_with_nothing_failing(loaded: tuple[Worl
         "reconciliation_results_schema",
         "reconciliation_pass_rate",
         "figures_compared",
+        "no_key_closes_most_breaks",
         "performance_data_schema",
         "every_position_is_published",
         "accounts_schema",

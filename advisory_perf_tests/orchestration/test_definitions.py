@@ -41,7 +41,7 @@ WARNING = {
         "returns_in_bounds",
         "returns_defined",
     },
-    "reconciliation_results": {"reconciliation_pass_rate", "figures_compared"},
+    "reconciliation_results": {"reconciliation_pass_rate", "figures_compared", "no_key_closes_most_breaks"},
 }
 
 

@@ -105,7 +105,7 @@ def test_fewer_than_ten_accounts_keep_their_own_causes() -> None:
     assert len(factors_of([account(number, "1.1") for number in range(10)])) == 1
     nine = [account(number, "1.1") for number in range(9)]
     assert factors_of(nine) == []
-    assert causes(reconciled(nine)[0]) == ["CURRENCY_RATE"] * 9
+    assert causes(reconciled(nine)[0]) == ["UNEXPLAINED"] * 9
 
 
 def test_one_account_in_twenty_may_break_for_a_reason_of_its_own_and_keeps_it() -> None:

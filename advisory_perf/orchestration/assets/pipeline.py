@@ -29,11 +29,11 @@ def pipeline_assets(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
 
 def pipeline_job(feed: Feed, pipeline: Pipeline[Any], *, log_level: str) -> dg.JobDefinition:
     """The job that brings a range of a feed's windows to the warehouse, and the register of accounts up to date."""
-    keys = [dg.AssetKey([feed.name, stage.table.name]) for stage in pipeline.stages]
+    tables = [stage.table.name for stage in pipeline.stages]
     return dg.define_asset_job(  # type: ignore[return-value]
         pipeline_job_name(feed.name),
-        selection=dg.AssetSelection.assets(*keys, *map(dg.AssetKey, pipeline.across)),
-        description=f"normalized positions to published performance of {feed.name}, for a range of windows in one pass",
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([feed.name, table]) for table in tables), *map(dg.AssetKey, pipeline.across)),
+        description=f"{pipeline.dataset.name} of {feed.name}, {tables[0]} to {tables[-1]}, for a range of windows in one pass",
         config=printing(log_level),
         tags={"feed": feed.name, "vendor": feed.vendor, "pipeline": feed.name},
     )

@@ -58,6 +58,8 @@ from advisory_perf.reconciliation.compare import incomparable, reconcile
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, gathered, roll_forwards, scaled
 
 NOTHING_COMPARED = "nothing compared"
+_SENTENCES = 3
+"""That stand with a check; its failing rows have them all."""
 
 ONE_VALUATION = Rule("one_valuation_a_window", "no valuation is set aside for one of another day of its window", hard=False)
 ROLL_FORWARD = Rule("roll_forward", "each beginning market value is the ending market value of the valuation before", hard=False)
@@ -239,7 +241,8 @@ def reconciliation(platform: Platform, feed: PositionsFeed, windows: WindowRange
     unmet = incomparable(results, platform.settings.incomparable_share)
     compared = Finding(FIGURES_COMPARED, unmet, results.height, failed=int(unmet["not_compared"].sum()))
     changes = common_causes(results)
-    closing = Finding(NO_KEY_CLOSES, changes, found.height, failed=changes.height, metadata={"says": "; ".join(changes["sentence"])})
+    says = "; ".join(changes["sentence"].head(_SENTENCES))
+    closing = Finding(NO_KEY_CLOSES, changes, found.height, failed=changes.height, metadata={"says": says} if says else {})
     return Computed(results, [agreed, compared, closing])
 
 
