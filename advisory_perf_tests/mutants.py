@@ -27,7 +27,7 @@ from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
 
-ROOMS = ("contracts", "feeds", "ingestion", "feed_detection", "performance", "quality")
+ROOMS = ("contracts", "feeds", "ingestion", "feed_detection", "performance", "analytics", "quality")
 COPIED = ("advisory_perf", "advisory_perf_tests", "sql", "docs", "bench", "docker")
 _PATIENCE_SECONDS = 1200
 _SAME = re.compile("_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)$")

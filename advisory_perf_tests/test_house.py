@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "advisory_perf"
-WITHOUT_SQL = ("cli", "orchestration", "contracts", "feeds", "ingestion", "feed_detection", "performance", "quality")
+WITHOUT_SQL = ("cli", "orchestration", "contracts", "feeds", "ingestion", "feed_detection", "performance", "analytics", "quality")
 _STATEMENT = re.compile(
     r"^\s*\(?(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+(TABLE|VIEW|FUNCTION))\s", re.DOTALL
 )

@@ -139,6 +139,55 @@ WITH_RETURN = (ReturnStatus.OK, ReturnStatus.LARGE_FLOW)
 """The statuses of a sub-period that has a return."""
 
 
+class TransferNetting(_Convention):
+    """What becomes of flows between two accounts of a group: those that match without doubt are netted, or none is."""
+
+    MATCHED = "matched"
+    NONE = "none"
+
+
+class Weighting(_Convention):
+    """How a composite's return is made of its members: weighted by their beginning values, or of the sum of their money."""
+
+    BEGINNING_VALUE = "beginning_value"
+    AGGREGATE = "aggregate"
+
+
+class RollUpStatus(StrEnum):
+    """Whether a day of a group of accounts has a sum; every status but OK goes with null amounts.
+
+    MISSING_MEMBERS: a member that held a value has no valuation. SEVERAL_CURRENCIES: the members' amounts are in more than one currency.
+    MISSING_VALUE: a member's amount is null.
+    """
+
+    OK = "OK"
+    MISSING_MEMBERS = "MISSING_MEMBERS"
+    SEVERAL_CURRENCIES = "SEVERAL_CURRENCIES"
+    MISSING_VALUE = "MISSING_VALUE"
+
+
+class ConversionStatus(StrEnum):
+    """Whether a row's amounts could be converted; every status but OK goes with null amounts.
+
+    MISSING_RATE: no rate of the very day that is needed. MISSING_DATE: the row does not say of which day an amount is.
+    """
+
+    OK = "OK"
+    MISSING_RATE = "MISSING_RATE"
+    MISSING_DATE = "MISSING_DATE"
+
+
+class LinkStatus(StrEnum):
+    """Why figures that were linked over a period are what they are; every status but OK goes with null figures.
+
+    UNDEFINED_RETURN: a sub-period of the period has no return. TOTAL_LOSS: everything was lost in it, so that logarithms end.
+    """
+
+    OK = "OK"
+    UNDEFINED_RETURN = "UNDEFINED_RETURN"
+    TOTAL_LOSS = "TOTAL_LOSS"
+
+
 class DeliveryStatus(StrEnum):
     """Where a delivery stands in the ledger.
 
