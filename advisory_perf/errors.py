@@ -20,6 +20,10 @@ class FeedError(AdvisoryPerfError):
     """A feed file is not a valid contract."""
 
 
+class CompositeError(AdvisoryPerfError):
+    """A composite's file is no valid declaration."""
+
+
 class DeliveryRejectedError(AdvisoryPerfError):
     """A delivery cannot be read as its feed says.
 

@@ -66,8 +66,8 @@ def linked_contributions(daily: Frame, *, group: str, period: ReturnPeriod) -> F
     - linked contribution = sum of c(t) · k(t) / k. Over all accounts they add up to R, without a residual.
 
     contribution is null, with UNDEFINED_RETURN, where a sub-period of the period has no return (portfolio_return is then null too), and
-    with TOTAL_LOSS where one has -1, which has no logarithm. An account that was a member for a part of the period contributes by that part. A period that is cut short is linked as far
-    as its sub-periods go.
+    with TOTAL_LOSS where one has -1, which has no logarithm. An account that was a member for a part of the period contributes by that
+    part. A period that is cut short is linked as far as its sub-periods go.
 
     Raises ValueError where a column is missing. Source: Carino, Combining Attribution Effects Over Time, Journal of Performance
     Measurement 3 (1999), no. 4.

@@ -13,10 +13,10 @@ def linked_over(rows: pl.DataFrame, key: Sequence[str], *names: str) -> pl.DataF
     Rows are linked in their order, so that the same rows in the same order give the same bits. Null where any of the returns is.
     Source: GIPS Standards 2020, section 2.A (geometric linking).
     """
-    numbers = rows.select(key).unique().sort(key).with_row_index("account_id")
-    numbered = rows.join(numbers, on=key, how="left", maintain_order="left")
+    numbers = rows.select(key).unique().sort(key).with_row_index("_number")
+    numbered = rows.select(*key, *names).join(numbers, on=key, how="left", maintain_order="left")
     found = numbers
     for name in names:
-        linked = linked_by_account(numbered.select("account_id", calculated_twrr=name))
-        found = found.join(linked.rename({"linked_return": name}), on="account_id", how="left")
-    return found.drop("account_id").sort(key)
+        linked = linked_by_account(numbered.select(account_id="_number", calculated_twrr=name))
+        found = found.join(linked.rename({"account_id": "_number", "linked_return": name}), on="_number", how="left")
+    return found.drop("_number").sort(key)
