@@ -123,8 +123,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
             raise _NoCompositeError(f"line {line} repeats by *{event.anchor} what stands elsewhere; write it out")
         return super().compose_node(parent, index)
 

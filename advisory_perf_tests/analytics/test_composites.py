@@ -214,8 +214,8 @@ def history(account: str, figures: Sequence[tuple[Decimal, Decimal, Decimal, int
 
 def agrees(found: float | None, expected: Fraction | None) -> bool:
     if found is None or expected is None:
-        return found is expected
-    return abs(Fraction(found) - expected) <= LIMIT * max(1, abs(expected))
+        return found is None and expected is None
+    return abs(Fraction(found) - expected) <= LIMIT * max(Fraction(1), abs(expected))
 
 
 @accepts_at_least(0.3)

@@ -202,5 +202,5 @@ def test_every_effect_is_within_one_in_a_million_million_in_any_order(
         effect = None if local is None or base is None or local == -1 else (1 + base) / (1 + local) - 1
         for name, value in (("calculated_twrr", local), ("reporting_return", base), ("currency_effect", effect)):
             assert (one[name] is None) == (value is None), name
-            assert value is None or abs(Fraction(one[name]) - value) <= LIMIT * max(1, abs(value)), name
+            assert value is None or abs(Fraction(one[name]) - value) <= LIMIT * max(Fraction(1), abs(value)), name
         counted("effects", effect is not None)
