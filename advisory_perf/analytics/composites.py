@@ -5,6 +5,7 @@ no return leaves the month without one: a composite never leaves a member out in
 """
 
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 
@@ -33,7 +34,7 @@ def member_months(membership: pl.DataFrame, months: pl.DataFrame) -> pl.DataFram
     require(membership, "a composite", "composite", "account_id", "from_date", "to_date")
     require(months, "a composite", "account_id", "month", "beginning_market_value", "ending_market_value", "currency", *BASES.values())
     _check(membership)
-    last = months["month"].max()
+    last = months.select(pl.col("month").max().fill_null(date.min)).item()
     first_day, last_day = pl.col("from_date"), pl.col("to_date").fill_null(last)
     begins = month_number(first_day) + (first_day != first_day.dt.month_start()).cast(pl.Int64())
     ends = pl.min_horizontal(

@@ -10,6 +10,7 @@ from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.analytics.members import missing_members, with_presence
 from advisory_perf.contracts.enums import FeeBasis, RollUpStatus, TransferNetting
 from advisory_perf.performance.currencies import with_previous_currency, without_changed_currencies
+from advisory_perf.performance.net_flow import has_own_timing
 from advisory_perf.performance.ordering import Frame, finite, require
 
 _AMOUNTS = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
@@ -37,11 +38,14 @@ def rolled_up(positions: Frame, *, group: str, transfers: TransferNetting, depar
 
     ``departures`` (account_id, the group, as_of_date of its last valuation in it) says which accounts have left while they held a value.
 
-    Raises ValueError where a column is missing, an amount is no Decimal, a row has no currency, an account has two rows on one day, or a
-    departure has no valuation. Source: GIPS Standards 2020, section 2.A (external cash flows: what enters or leaves the portfolio).
+    Raises ValueError where a column is missing, an amount is no Decimal, a row has no currency, an account has two rows on one day, a
+    departure has no valuation, or the frame says by bod_flow and eod_flow when money crossed, which a sum of accounts cannot.
+    Source: GIPS Standards 2020, section 2.A (external cash flows: what enters or leaves the portfolio).
     """
     netting = TransferNetting(transfers)
     columns: list[str] = require(positions, "a roll-up", "account_id", group, "as_of_date", *_AMOUNTS, "currency")
+    if has_own_timing(positions):
+        raise ValueError("a roll-up adds contributions and distributions; of bod_flow and eod_flow make these, and drop both columns")
     amounts: list[str] = [*_AMOUNTS, *(["fees"] if "fees" in columns else [])]
     rows = positions.lazy().select("account_id", group, "as_of_date", *(_exact(name, positions) for name in amounts), "currency").collect()
     if rows["currency"].null_count():

@@ -169,9 +169,9 @@ def _with_other_basis(months: pl.DataFrame, rows: pl.DataFrame, conventions: Ret
     months = months.with_columns(pl.col("cumulative_twrr").alias(si))
     if "fees" not in rows.columns:
         return months.with_columns(pl.lit(None, pl.Float64()).alias(name) for name in (other, other_si))
-    with_fees = rows.select(name for name in _OF_RETURNS if name in rows.columns).filter(
-        ((pl.col("fees") != 0) | pl.col("fees").is_null()) & has_return(pl.col("return_status"))
-    )
+    with_fees = rows.select(name for name in _OF_RETURNS if name in rows.columns)
+    # the few days with fees first: a status, which is text, is looked at for them alone
+    with_fees = with_fees.filter(pl.col("fees").ne_missing(0)).filter(has_return(pl.col("return_status")))
     computed = replace(conventions, fee_basis=FeeBasis.NET if conventions.fee_basis is FeeBasis.GROSS else FeeBasis.GROSS)
     own_factor = with_fees.select(pl.col("growth_factor") if "growth_factor" in rows.columns else 1 + pl.col("calculated_twrr")).to_series()
     ratio = (

@@ -19,13 +19,13 @@ moves = st.integers(-5_000, 5_000).map(lambda units: 1 + Decimal(units) / 100_00
 
 @st.composite
 def accounts(
-    draw: st.DrawFn, name: str, days: int, *, portfolios: Sequence[str | None] = ("P",), currencies: Sequence[str] = ("EUR",)
+    draw: st.DrawFn, name: str, days: int, *, portfolios: Sequence[str | None], currencies: Sequence[str], is_steady: bool
 ) -> list[Row]:
-    """The valuations of an account, which may begin late, miss days, go elsewhere, be emptied and filled again."""
-    first, last = draw(st.integers(0, 3)), draw(st.integers(days - 2, days - 1))
+    """The valuations of an account, which may begin late, be emptied and filled again; unless it is steady miss days and stop."""
+    first, last = draw(st.integers(0, 3)), days - 1 if is_steady else draw(st.integers(days - 2, days - 1))
     value, found = draw(flows), []
     for place in range(first, last + 1):
-        if draw(st.integers(0, 11)) == 0:
+        if not is_steady and draw(st.integers(0, 11)) == 0:
             continue
         into, out = draw(flows), draw(flows)
         end = ((value + into) * draw(moves)).quantize(CENT) - out
@@ -44,10 +44,13 @@ def books(
     days: int = 8,
     portfolios: Sequence[str | None] = ("P", "P", "P", "P", "Q", None),
     currencies: Sequence[str] = ("EUR",) * 9 + ("USD",),
+    is_steady: bool = False,
 ) -> list[Row]:
     """The valuations of two to four accounts in any order."""
     names = ["A", "B", "C", "D"][: draw(st.integers(2, 4))]
-    rows = [each for name in names for each in draw(accounts(name, days, portfolios=portfolios, currencies=currencies))]
+    rows = [
+        each for name in names for each in draw(accounts(name, days, portfolios=portfolios, currencies=currencies, is_steady=is_steady))
+    ]
     return draw(st.permutations(rows))
 
 

@@ -150,16 +150,14 @@ def base_of(day: Row, said: Conventions, gain: Fraction) -> Fraction:
     return Fraction(begin + at_start)
 
 
-def moving(rows: list[Row]) -> list[Row]:
-    """Without the days on which everything is lost or missing: what is left has a return mostly."""
-    return [{**each, "portfolio_id": "P", "currency": "EUR"} for each in rows]
-
-
 @accepts_at_least(0.2)
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(books(days=4), st.sampled_from([FlowTiming.START_OF_DAY, FlowTiming.END_OF_DAY, FlowTiming.MID_DAY]), st.sampled_from(FeeBasis))
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    books(days=4, portfolios=("P",), currencies=("EUR",), is_steady=True),
+    st.sampled_from([FlowTiming.START_OF_DAY, FlowTiming.END_OF_DAY, FlowTiming.MID_DAY]),
+    st.sampled_from(FeeBasis),
+)
 def test_every_linked_contribution_is_within_one_in_a_million_million(rows: list[Row], timing: FlowTiming, fee_basis: FeeBasis) -> None:
-    rows = moving(rows)
     if not rows:
         return
     found = linked(*rows, timing=timing, fee_basis=fee_basis)
@@ -170,7 +168,7 @@ def test_every_linked_contribution_is_within_one_in_a_million_million(rows: list
     counted("contributions", found["contribution"].drop_nulls().len(), found.height)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(books(), st.integers(0, 99))
 def test_the_order_of_rows_changes_nothing(rows: list[Row], seed: int) -> None:
     if not rows:

@@ -98,6 +98,13 @@ def test_nobody_misses_an_account_that_is_closed_or_not_open_yet() -> None:
     assert column(found, "joined_value") == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("away", "joined"), [(False, [0, 0, 0]), (True, [0, 0, 5])])
+def test_an_account_that_held_nothing_joins_again_only_after_it_stayed_away(away: bool, joined: list[int]) -> None:
+    rows = [row("A", place, 100, 100) for place in range(3)] + [row("B", 0, 50, 0, out=50), row("B", 2, 5, 5)]
+    between = [] if away else [row("B", 1, 0, 0)]
+    assert column(rolled_up(book(*rows, *between)), "joined_value") == joined
+
+
 def test_money_in_two_currencies_is_never_added() -> None:
     found = portfolio_returns(
         book(row("A", 0, 100, 100), row("B", 0, 100, 100, currency="USD"), row("A", 1, 100, 101), row("C", 1, 5, 5)),
@@ -186,6 +193,7 @@ def test_an_empty_book_has_no_groups() -> None:
     [
         (book(*JOINED).with_columns(pl.col("ending_market_value").cast(pl.Float64())), None, "ending_market_value holds floats"),
         (book(*JOINED).with_columns(currency=pl.lit(None, pl.String())), None, "a row has no currency"),
+        (book(*JOINED).with_columns(bod_flow=pl.lit(0), eod_flow=pl.lit(0)), None, "of bod_flow and eod_flow make these"),
         (book(*JOINED).drop("portfolio_id"), None, "a roll-up needs the column portfolio_id"),
         (book(*JOINED, JOINED[0]), None, "account A has two rows on 2024-06-03"),
         (book(*JOINED), left("B", 0), "account B is to leave P after 2024-06-03, and has no valuation there on that day"),

@@ -19,7 +19,7 @@ DEPARTURES = {"account_id": pl.String(), "portfolio_id": pl.String(), "as_of_dat
 
 
 @accepts_at_least(0.3)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(books(), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), st.sampled_from([3, 7, 100]))
 def test_every_sum_and_return_of_a_group_is_within_one_in_a_million_million(
     rows: list[Row], timing: FlowTiming, fee_basis: FeeBasis, share: int
@@ -49,7 +49,7 @@ def test_every_sum_and_return_of_a_group_is_within_one_in_a_million_million(
     counted("days with a return", found["calculated_twrr"].drop_nulls().len(), found.height)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(books(), st.integers(0, 99))
 def test_the_order_of_rows_and_the_names_of_accounts_change_nothing(rows: list[Row], seed: int) -> None:
     if not rows:

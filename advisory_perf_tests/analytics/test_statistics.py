@@ -175,7 +175,7 @@ def test_months_of_one_account_never_reach_into_another() -> None:
         assert_frame_equal(together.filter(pl.col("account_id") == name), alone, check_exact=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 99))
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     rows = [*history("A", growing(30, seed=1), fees=3), *history("B", growing(13, seed=2), fees=1)]
