@@ -26,6 +26,7 @@ TABLES = {
     "reconciliation_breaks": "created_at,updated_at",
     "delivery_factors": "",
     "delivered_days": "etl_log_id",
+    "delivery_profiles": "etl_log_id,created_at",
     "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",

@@ -1,7 +1,8 @@
 """The readers' part of `make bench`: the same rows as a file of every format, read to positions, beside a plain Polars read.
 
 Each format is measured in a process of its own, so that its peak memory is its own, and plain reads alternate with ours, so that
-the ratio holds on a noisy machine. The plain read infers types, checks nothing and keeps no text; it is the floor, not a rival.
+the ratio holds on a noisy machine. The plain read infers types, checks nothing and keeps no text; it is the floor, not a rival. The
+profile of what was read is measured beside both: it may cost a tenth of reading to positions.
 """
 
 import json
@@ -19,6 +20,7 @@ import xlsxwriter
 import yaml
 
 from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.ingestion.profile import profile_of
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
@@ -45,7 +47,7 @@ def compare_readers(accounts: int, days: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _write_files(Path(folder), bulk_csv(accounts=accounts, days=days, last_day=LAST_DAY, seed=1))
         print(f"\n{'file':<10}{'rows':>11}{'MB':>7}{'read s':>8}{'validate s':>9}{'rows/s':>11}{'plain s':>9}", end="")
-        print(f"{'read/plain':>12}{'all/plain':>11}{'read peak':>11}{'all peak':>10}   (peaks in file sizes)")
+        print(f"{'read/plain':>12}{'all/plain':>11}{'read peak':>11}{'all peak':>10}{'profile/all':>13}   (peaks in file sizes)")
         for name in FORMATS:
             program = [sys.executable, "-m", "bench.reading", name, str(Path(folder) / f"bulk.{name}")]
             cost = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True, text=True).stdout)
@@ -58,7 +60,8 @@ def compare_readers(accounts: int, days: int) -> None:
                 f"{cost['rows'] / both:>11,.0f}{cost['plain']:>9.2f}{cost['read'] / cost['plain']:>12.1f}{both / cost['plain']:>11.1f}",
                 end="",
             )
-            print(f"{cost['read_peak'] / cost['megabytes']:>11.1f}{cost['validate_peak'] / cost['megabytes']:>10.1f}")
+            print(f"{cost['read_peak'] / cost['megabytes']:>11.1f}{cost['validate_peak'] / cost['megabytes']:>10.1f}", end="")
+            print(f"{cost['profile'] / both:>13.2f}")
 
 
 def measure(name: str, path: Path) -> dict[str, float]:
@@ -67,7 +70,7 @@ def measure(name: str, path: Path) -> dict[str, float]:
     feed = PositionsFeed.model_validate({**yaml.safe_load(FEED.read_text()), "files": {"patterns": ["bulk*"], **files}})
     before = _peak()
     cost: dict[str, float] = {"megabytes": path.stat().st_size / 1e6}
-    seconds: dict[str, list[float]] = {"read": [], "validate": [], "plain": []}
+    seconds: dict[str, list[float]] = {"read": [], "validate": [], "profile": [], "plain": []}
     for _ in range(ROUNDS):
         begin = time.perf_counter()
         raw = read_raw_rows(path.read_bytes(), feed, path.name)
@@ -77,6 +80,9 @@ def measure(name: str, path: Path) -> dict[str, float]:
         validated = validate(raw, feed, DELIVERY, POSITION_RULES)
         seconds["validate"].append(time.perf_counter() - begin)
         cost.setdefault("validate_peak", _peak() - before)
+        begin = time.perf_counter()
+        profile_of(raw, validated, feed)
+        seconds["profile"].append(time.perf_counter() - begin)
         cost["rows"] = raw.height
         if validated.accepted.height != raw.height:
             raise ValueError(f"{path.name}: {raw.height - validated.accepted.height} rows of a clean file were not accepted")

@@ -126,6 +126,9 @@ _NOTICE_CODES = (
         Severity.MEDIUM,
         "returns or amounts may be printed in another scale than the feed has; percent may be read as fractions, thousands as units",
     ),
+    Code("W_PROFILE_ROWS", Severity.MEDIUM, "the number of rows is far from that of the feed's last deliveries"),
+    Code("W_PROFILE_BLANKS", Severity.MEDIUM, "a column is blank far more or less often than in the feed's last deliveries"),
+    Code("W_PROFILE_SUM", Severity.MEDIUM, "the sum of an amount is far from that of the feed's last deliveries"),
 )
 
 STALE_VALUE = Code("DQ_STALE_VALUE", Severity.MEDIUM, "the ending market value has not changed, and nothing flowed; the prices may be old")

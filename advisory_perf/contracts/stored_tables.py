@@ -78,6 +78,14 @@ DELIVERED_DAYS = _table(
     ("as_of_date", _DATE, "one of its days"),
 )
 
+PROFILES = _table(
+    "delivery_profiles",
+    "what an ingested delivery looks like: its rows, days and columns, bounded in size",
+    ("etl_log_id", _COUNT, "the delivery's id in the ledger"),
+    ("profile", "jsonb", "its columns with types, blanks, distinct values, least, most, total and frequent values"),
+    ("created_at", _INSTANT, "when it was made or last changed"),
+)
+
 ISSUES = _table(
     "data_quality_issues",
     "what is wrong in a delivery: quarantined rows, whole, and without line_number what its pipeline has found",
@@ -212,6 +220,7 @@ SQL_FUNCTIONS = _table(
 STORED = (
     LEDGER,
     DELIVERED_DAYS,
+    PROFILES,
     ISSUES,
     BREAKS,
     SIGN_OFFS,

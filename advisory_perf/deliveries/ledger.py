@@ -19,6 +19,8 @@ from advisory_perf.deliveries.delivered_days import INGESTED, replace_days
 from advisory_perf.deliveries.entries import SELECT, LedgerEntry, composed, entries_of
 from advisory_perf.deliveries.ingestion_writes import end_ingestion
 from advisory_perf.deliveries.issues import replace_issues
+from advisory_perf.deliveries.profiles import replace_profile
+from advisory_perf.ingestion.profile import DeliveryProfile
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
 from advisory_perf.warehouse.locks import Locks
@@ -102,9 +104,10 @@ class Ledger:
         footer: int,
         as_of_dates: Collection[date],
         issues: pl.DataFrame,
+        profile: DeliveryProfile | None = None,
         also: Collection[date] = (),
     ) -> None:
-        """The delivery's rows are stored: PROCESSING with its counts; its days and issues in place of any earlier ones.
+        """The delivery's rows are stored: PROCESSING with its counts; its days, issues and profile in place of any earlier ones.
 
         ``as_of_dates`` are the days on which it has a position; an alert about its rejection is over. What the pipeline has still to
         compute are the days it has now, those it had at an earlier ingestion, and those of ``also``, on which other versions of the file
@@ -143,6 +146,7 @@ class Ledger:
                 raise unknown(delivery_id)
             replace_issues(connection, issues, etl_log_id=found[0])
             replace_days(connection, found[0], as_of_dates)
+            replace_profile(connection, found[0], profile)
             end_ingestion(connection, delivery_id)
             resolve_rejection(connection, found[0])
             note_empty(connection, found[0])

@@ -191,8 +191,8 @@ def test_a_delivery_without_positions_waits_for_no_pipeline(ledger: Ledger) -> N
 
 def test_a_delivery_without_positions_waits_for_the_days_of_other_versions(ledger: Ledger) -> None:
     ledger.claim(**identity("one"))
-    counts = {"read": 0, "accepted": 0, "quarantined": 0, "duplicate": 0, "footer": 0}
-    ledger.mark_ingested("one", **counts, as_of_dates=[], issues=NO_ISSUES, also=[january(5), january(3)])
+    none = dict.fromkeys(("read", "accepted", "quarantined", "duplicate", "footer"), 0)
+    ledger.mark_ingested("one", **none, as_of_dates=[], issues=NO_ISSUES, also=[january(5), january(3)])  # type: ignore[arg-type]
     (entry,) = ledger.pending("alpha")
     assert (entry.status, entry.processing_end_time) == ("PROCESSING", None)
     assert (entry.pending_first_date, entry.pending_last_date) == (january(3), january(5))

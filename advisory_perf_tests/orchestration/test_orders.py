@@ -85,8 +85,8 @@ def clear(world: World) -> None:
     """As before any delivery, so that one installation serves several orders."""
     with world.administrator.connect() as connection:
         connection.execute(
-            "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, alerts, accounts, performance_data,"
-            " performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
+            "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, delivery_profiles, alerts, accounts,"
+            " performance_data, performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
         )
         connection.execute("SELECT refresh_daily_vendor_totals()")
     world.platform.lake.delete(file.path for file in world.platform.lake.files(""))

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import DELIVERED_POSITIONS, PERFORMANCE_DATA, QUARANTINED_ROWS, RECONCILIATION_RESULTS
 from advisory_perf.deliveries.zones import Arrival
+from advisory_perf.ingestion.profile import profile_of
 from advisory_perf.ingestion.reader import read_raw_rows
 from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.ingestion.validation.rows import Delivery, validate
@@ -87,13 +88,12 @@ def ingest(platform: Platform, vendor: str, name: str, content: str, *, later: i
     feed, came = of_positions(platform.feeds[vendor]), CAME + timedelta(hours=later)
     arrival = Arrival(name, feed.name, feed.vendor, LakeFile(f"{ARCHIVE}/{vendor}/{name}/{vendor}_{name}.csv", 1, came, "tag"), came)
     claimed(platform, arrival, f"bytes of {name}", "run")
-    validated = validate(
-        read_raw_rows(content.encode(), feed, f"{name}.csv"), feed, Delivery(name, f"{vendor}_{name}.csv", came), POSITION_RULES
-    )
+    raw = read_raw_rows(content.encode(), feed, f"{name}.csv")
+    validated = validate(raw, feed, Delivery(name, f"{vendor}_{name}.csv", came), POSITION_RULES)
     for table, frame in ((DELIVERED_POSITIONS, validated.accepted), (QUARANTINED_ROWS, validated.quarantined)):
         output = Output(AssetKey([vendor, table.name]), delivery_partitions(feed), [name])
         PublishingIOManager(platform, Locks(platform.warehouse)).handle_output(cast("dg.OutputContext", output), frame)
-    ingested(platform, arrival, validated)
+    ingested(platform, arrival, validated, profile_of(raw, validated, feed))
 
 
 def publish(platform: Platform, vendor: str, first: date, last: date, *, blocked: str | None = None) -> Published:
@@ -126,7 +126,7 @@ def platform(tmp_path: Path, warehouse_url: str) -> Platform:
 
 
 OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "feed", "ingestion_writes": "feed"}
-OF_ENTRIES = ("data_quality_issues", "delivered_days")
+OF_ENTRIES = ("data_quality_issues", "delivered_days", "delivery_profiles")
 
 
 def tables(warehouse: Warehouse) -> list[str]:
@@ -165,6 +165,7 @@ SHOWN = {
     "data_quality_issues": ("delivery_id", "account_id", "as_of_date", "issue_type", "line_number"),
     "delivered_days": ("delivery_id", "as_of_date"),
     "delivery_factors": ("delivery_id", "as_of_date", "field_name", "factor"),
+    "delivery_profiles": ("delivery_id",),
     "etl_processing_log": (
         *("delivery_id", "status", "records_read", "records_processed", "records_failed", "records_inserted", "records_updated"),
         *("pending_first_date", "pending_last_date"),
@@ -226,6 +227,7 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
             *unreadable[:quarantined],
         ],
         "delivered_days": [(delivery, third), (delivery, fifth)],
+        "delivery_profiles": [(delivery,)],
         "etl_processing_log": [(delivery, "COMPLETED_WITH_ISSUES", 3 + quarantined, 3, quarantined, 3, 0, None, None)],
         "performance_data": [
             ("A", third, delivery, "COMPLETED_WITH_ISSUES"),
@@ -260,6 +262,7 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
         ],
         "data_quality_issues": [("a1", "A", fifth, "DQ_LARGE_FLOW", None)],
         "delivered_days": [("a1", third), ("a1", fifth), ("a2", third), ("a2", fifth)],
+        "delivery_profiles": [("a1",), ("a2",)],
         "etl_processing_log": [("a1", "COMPLETED", 3, 3, 0, 3, 0, None, None), ("a2", status, 3, 3, 0, *counts)],
         "performance_data": [
             ("A", third, "a2", "COMPLETED"),

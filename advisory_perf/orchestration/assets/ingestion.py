@@ -15,6 +15,7 @@ import polars as pl
 from advisory_perf.contracts.tables import QUARANTINED_ROWS, RAW_VENDOR_FILE, Table
 from advisory_perf.deliveries.claims import Claim, ClaimOutcome, unknown
 from advisory_perf.deliveries.precedence import versions_of_the_same
+from advisory_perf.deliveries.profiles import profiles_before
 from advisory_perf.deliveries.zones import (
     Arrival,
     clear_incoming,
@@ -29,6 +30,8 @@ from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.ingestion.limits import Bounds, Limits
 from advisory_perf.ingestion.notices import Notice
+from advisory_perf.ingestion.profile import DeliveryProfile, profile_of
+from advisory_perf.ingestion.profile_drift import LOOKED_BACK, drift_from
 from advisory_perf.ingestion.raw_frame import cell_columns, unmapped_columns
 from advisory_perf.ingestion.reading_apart import read_apart
 from advisory_perf.ingestion.validation.rows import Delivery, Validated, validate
@@ -160,16 +163,18 @@ def _validated_rows(feed: Feed, pipeline: Pipeline[Any], platform: Platform) -> 
         try:
             delivery = Delivery(arrival.delivery_id, arrival.name, arrival.received_at)
             validated = validate(raw_vendor_file, feed, delivery, pipeline.rules, known_accounts(platform, feed))
+            profile = profile_of(raw_vendor_file, validated, feed)
         except DeliveryRejectedError as error:
             yield from unvalidated(rules, reject(own, arrival, read_whole(platform, arrival.file), error, DELIVERY_PLAUSIBLE))
             return
-        findings = {delivered: of_delivered(validated, tables[0]), quarantined: of_quarantined(validated)}
+        notices = [*validated.notices, *drifted(own, feed, arrival, profile)]
+        findings = {delivered: of_delivered(validated, tables[0], notices), quarantined: of_quarantined(validated)}
         yield from (finding.result(key) for key, of_key in findings.items() for finding in of_key)
         if is_blocked([*findings[delivered], *findings[quarantined]]):
             return
         yield dg.Output(validated.accepted, tables[0].name, metadata=output_metadata(validated.accepted))
         yield dg.Output(validated.quarantined, QUARANTINED_ROWS.name, metadata=output_metadata(validated.quarantined))
-        ingested(own, arrival, validated)
+        ingested(own, arrival, validated, profile)
 
     return validated_rows
 
@@ -296,7 +301,13 @@ def known_accounts(platform: Platform, feed: Feed) -> pl.DataFrame | None:
     return registered_accounts(platform.warehouse, feed.vendor).select("account_id")
 
 
-def of_delivered(validated: Validated, table: Table) -> list[Finding]:
+def drifted(platform: Platform, feed: Feed, arrival: Arrival, profile: DeliveryProfile) -> list[Notice]:
+    """What the deliveries of the feed before this one do not look like."""
+    earlier = profiles_before(platform.warehouse, arrival.delivery_id, LOOKED_BACK)
+    return drift_from(earlier, profile, feed, arrival.name)
+
+
+def of_delivered(validated: Validated, table: Table, notices: Sequence[Notice]) -> list[Finding]:
     """What the accepted rows have to keep."""
     counts = {
         "read": validated.read,
@@ -310,7 +321,7 @@ def of_delivered(validated: Validated, table: Table) -> list[Finding]:
         Finding(DELIVERY_PLAUSIBLE, pl.DataFrame(), 1),
         schema_finding(validated.accepted, table),
         conserved,
-        noticed(validated.notices),
+        noticed(notices),
     ]
 
 
@@ -320,7 +331,7 @@ def of_quarantined(validated: Validated) -> list[Finding]:
     return [schema_finding(validated.quarantined, QUARANTINED_ROWS), Finding(ROWS_ACCEPTED, cases, validated.read)]
 
 
-def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None:
+def ingested(platform: Platform, arrival: Arrival, validated: Validated, profile: DeliveryProfile) -> None:
     """Both outputs are stored: the ledger counts the rows, and the file leaves incoming."""
     platform.ledger.mark_ingested(
         arrival.delivery_id,
@@ -331,6 +342,7 @@ def ingested(platform: Platform, arrival: Arrival, validated: Validated) -> None
         footer=validated.footer,
         as_of_dates=validated.accepted[platform.feeds[arrival.feed].contract.day].unique().to_list(),
         issues=validated.quarantined,
+        profile=profile,
         also=days_of_other_versions(platform, arrival),
     )
     clear_incoming(platform.lake, arrival)

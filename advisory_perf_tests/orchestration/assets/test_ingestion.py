@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from advisory_perf.deliveries.zones import find_arrival
+from advisory_perf.deliveries.zones import delivery_id_of, find_arrival
 from advisory_perf.ingestion import reading_apart
 from advisory_perf.ingestion.reading_apart import end_idle_readers
 from advisory_perf.ingestion.validation.rows import Validated, validate
@@ -224,3 +224,24 @@ def test_the_folder_of_a_file_is_part_of_its_name_where_it_says_the_day(world: W
     assert again.name == "2025-03-04/acme_1.csv"
     assert not stated.ingest("acme_1.csv", csv(A_THIRD)).success
     assert "E_MAPPING" in {entry.error_code for entry in stated.platform.ledger.entries("acme")}
+
+
+def test_a_delivery_that_does_not_look_like_the_last_ones_is_taken_with_a_notice_each_time(world: World) -> None:
+    usual = [f"{account}{number},2025-03-03,100.00,0.00,0.00,10.00,110.00,0.10000" for account in "AB" for number in range(10)]
+    for number in range(6):
+        result = world.ingest(f"acme_{number}.csv", csv(*usual).replace("2025-03-03", f"2025-03-0{number + 1}"))
+        assert profile_codes(result) == []
+    path = world.put("acme_7.csv", csv(*usual[:12]).replace("2025-03-03", "2025-03-07"))
+    for _ in range(2):
+        result = world.ingest_again(delivery_id_of(path))
+        assert result.success
+        assert profile_codes(result) == ["W_PROFILE_ROWS", "W_PROFILE_SUM"]
+    kept = world.platform.warehouse.query("SELECT (profile ->> 'read')::int AS read FROM delivery_profiles ORDER BY etl_log_id")
+    assert kept["read"].to_list() == [20] * 6 + [12]
+
+
+def profile_codes(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What an ingestion noticed of a delivery beside the others of its feed."""
+    found = result.get_asset_check_evaluations()
+    (rows,) = (one for one in found if one.check_name == "nothing_to_notice" and one.asset_key.path[-1] == "delivered_positions")
+    return [code for code in value(rows.metadata, "codes").split(", ") if code.startswith("W_PROFILE")]
