@@ -66,6 +66,14 @@ class Settings(BaseSettings):
     missing_share: float = Field(
         default=0.1, ge=0, le=1, description="share of the usual accounts or rows that a delivery may lack; beyond it an alert is raised"
     )
+    weight_completeness: int = Field(
+        default=20, ge=0, le=100, description="weight of the accounts that are there in the quality score; the six weights are relative"
+    )
+    weight_validity: int = Field(default=20, ge=0, le=100, description="weight of the rows that are not quarantined")
+    weight_uniqueness: int = Field(default=10, ge=0, le=100, description="weight of the rows that come once")
+    weight_consistency: int = Field(default=20, ge=0, le=100, description="weight of the market value identity and the roll-forward")
+    weight_timeliness: int = Field(default=10, ge=0, le=100, description="weight of the days that came by their deadline")
+    weight_accuracy: int = Field(default=20, ge=0, le=100, description="weight of the figures within tolerance of the vendor's")
     settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is ingested when it has not changed for so long")
     max_bytes: int = Field(
         default=2 << 30, ge=1, description="the largest delivery that is read; reading takes about four times as much memory"

@@ -27,6 +27,8 @@ TABLES = {
     "delivery_factors": "",
     "delivered_days": "etl_log_id",
     "delivery_profiles": "etl_log_id,created_at",
+    "delivery_day_counts": "etl_log_id",
+    "data_quality_scores": "updated_at",
     "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from advisory_perf.quality.scores import DIMENSIONS
 from advisory_perf.settings import Settings, _share_of_the_memory
 
 DEFAULTS: dict[str, Any] = {
@@ -17,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "pass_rate": 0.95,
     "incomparable_share": 0.2,
     "missing_share": 0.1,
+    **{f"weight_{name}": 20 for name in ("completeness", "validity", "consistency", "accuracy")},
+    **{f"weight_{name}": 10 for name in ("uniqueness", "timeliness")},
     "settle_seconds": 5,
     "max_bytes": 2 << 30,
     "max_expanded_bytes": 4 << 30,
@@ -35,6 +38,7 @@ INSIDE_AND_OUTSIDE: dict[str, tuple[list[Any], list[Any]]] = {
     "pass_rate": ([0, 1], [-0.01, 1.01]),
     "incomparable_share": ([0, 1], [-0.01, 1.01]),
     "missing_share": ([0, 1], [-0.01, 1.01]),
+    **{f"weight_{dimension.lower()}": ([0, 100], [-1, 101, 0.5]) for dimension in DIMENSIONS},
     "settle_seconds": ([0, 0.5], [-0.1]),
     **{name: ([1], [0, 1.5]) for name in ("max_bytes", "max_expanded_bytes", "max_rows", "max_columns", "max_cell_chars")},
     "max_nesting": ([2, 200], [1, 201]),

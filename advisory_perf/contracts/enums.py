@@ -261,3 +261,15 @@ class ReconciledField(StrEnum):
     ENDING_MARKET_VALUE = "ending_market_value"
     NET_FLOW = "net_flow"
     TWRR = "twrr"
+
+
+class QualityDimension(StrEnum):
+    """What a quality score is about, and the weighted total of the others."""
+
+    COMPLETENESS = "COMPLETENESS"
+    VALIDITY = "VALIDITY"
+    UNIQUENESS = "UNIQUENESS"
+    CONSISTENCY = "CONSISTENCY"
+    TIMELINESS = "TIMELINESS"
+    ACCURACY = "ACCURACY"
+    TOTAL = "TOTAL"

@@ -86,6 +86,29 @@ PROFILES = _table(
     ("created_at", _INSTANT, "when it was made or last changed"),
 )
 
+DAY_COUNTS = _table(
+    "delivery_day_counts",
+    "how many rows of each day an ingested delivery has, and what became of them",
+    ("etl_log_id", _COUNT, "the delivery's id in the ledger"),
+    ("as_of_date", _DATE, "the day"),
+    ("accepted", _COUNT, "rows that became positions"),
+    ("quarantined", _COUNT, "quarantined rows; one whose day cannot be read counts where the delivery has one day only"),
+    ("conflicting", _COUNT, "those of them whose key two different rows claim"),
+    ("duplicate", _COUNT, "rows that repeat another row of the file"),
+)
+
+QUALITY_SCORES = _table(
+    "data_quality_scores",
+    "how good the rows of a feed's day are, by dimension and in total",
+    ("feed", _TEXT, "the name of the feed"),
+    ("as_of_date", _DATE, "the day"),
+    ("dimension", _TEXT, "COMPLETENESS, VALIDITY, UNIQUENESS, CONSISTENCY, TIMELINESS, ACCURACY or TOTAL"),
+    ("numerator", _COUNT, "what is as it should be; null of the total", _NULL),
+    ("denominator", _COUNT, "out of how much; null of the total", _NULL),
+    ("score", "double precision", "100 times the one by the other, or the weighted total; null where there is nothing to count", _NULL),
+    ("updated_at", _INSTANT, "when it was published or changed last"),
+)
+
 ISSUES = _table(
     "data_quality_issues",
     "what is wrong in a delivery: quarantined rows, whole, and without line_number what its pipeline has found",
@@ -221,6 +244,8 @@ STORED = (
     LEDGER,
     DELIVERED_DAYS,
     PROFILES,
+    DAY_COUNTS,
+    QUALITY_SCORES,
     ISSUES,
     BREAKS,
     SIGN_OFFS,

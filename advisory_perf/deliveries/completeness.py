@@ -52,12 +52,16 @@ _FORGET_EMPTY: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class MissingFindings:
-    """Issues in the layout of ``ISSUES``: all that windows from first to last have, and all that the feed's files have."""
+    """Issues in the layout of ``ISSUES``: all that windows from first to last have, and all that the feed's files have.
+
+    ``present`` has the ``accounts`` that have a position, by ``as_of_date``, on the days of these windows.
+    """
 
     of_windows: pl.DataFrame
     of_files: pl.DataFrame
     first: date
     last: date
+    present: pl.DataFrame
 
 
 def publish_missing(connection: psycopg.Connection, feed: str, found: MissingFindings) -> list[int]:

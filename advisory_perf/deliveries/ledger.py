@@ -15,11 +15,13 @@ import psycopg
 from advisory_perf.deliveries.alerts import follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import Claim, Identity, claim, claim_rejection, reject, unknown
 from advisory_perf.deliveries.completeness import note_empty
+from advisory_perf.deliveries.day_counts import replace_day_counts
 from advisory_perf.deliveries.delivered_days import INGESTED, replace_days
 from advisory_perf.deliveries.entries import SELECT, LedgerEntry, composed, entries_of
 from advisory_perf.deliveries.ingestion_writes import end_ingestion
 from advisory_perf.deliveries.issues import replace_issues
 from advisory_perf.deliveries.profiles import replace_profile
+from advisory_perf.ingestion.day_counts import DAY_COUNTS
 from advisory_perf.ingestion.profile import DeliveryProfile
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
@@ -105,9 +107,10 @@ class Ledger:
         as_of_dates: Collection[date],
         issues: pl.DataFrame,
         profile: DeliveryProfile | None = None,
+        of_days: pl.DataFrame | None = None,
         also: Collection[date] = (),
     ) -> None:
-        """The delivery's rows are stored: PROCESSING with its counts; its days, issues and profile in place of any earlier ones.
+        """The delivery's rows are stored: PROCESSING with its counts; its days, issues, profile and DAY_COUNTS in place of earlier ones.
 
         ``as_of_dates`` are the days on which it has a position; an alert about its rejection is over. What the pipeline has still to
         compute are the days it has now, those it had at an earlier ingestion, and those of ``also``, on which other versions of the file
@@ -147,6 +150,7 @@ class Ledger:
             replace_issues(connection, issues, etl_log_id=found[0])
             replace_days(connection, found[0], as_of_dates)
             replace_profile(connection, found[0], profile)
+            replace_day_counts(connection, found[0], DAY_COUNTS.to_frame() if of_days is None else of_days)
             end_ingestion(connection, delivery_id)
             resolve_rejection(connection, found[0])
             note_empty(connection, found[0])

@@ -79,6 +79,20 @@ def late_and_missing(
     return Deadlines(alerts, over)
 
 
+def met_deadlines(feed: Feed, arrivals: Sequence[FirstArrival], began: Beginning | None) -> dict[date, bool]:
+    """Of each day that came and had a deadline, whether the first file of its window came by it; a vendor owes what alerts say it does."""
+    deadline, first = feed.deadline, _first_owed(feed, began)
+    if deadline is None or first is None:
+        return {}
+    came: dict[date, datetime] = {}
+    for arrival in arrivals:
+        window = window_of(arrival.day, feed.cadence)
+        came[window] = min(came.get(window, arrival.received_at), arrival.received_at)
+    owed = {window for window in came if window >= first and feed.schedule.expects(window) and _is_owed(feed, deadline, window, began)}
+    windows = {arrival.day: window_of(arrival.day, feed.cadence) for arrival in arrivals}
+    return {day: came[window] <= deadline.instant(window, feed.schedule) for day, window in windows.items() if window in owed}
+
+
 def _first_owed(feed: Feed, began: Beginning | None) -> date | None:
     """The earliest window that may be looked at; None where nothing is expected yet."""
     if feed.deadline is not None and feed.deadline.first_window is not None:

@@ -56,14 +56,18 @@ def range_metadata(frame: pl.DataFrame) -> dict[str, Any]:
     return {"preview": _markdown(frame.head(_PREVIEW_ROWS))}
 
 
-def add_partition_metadata(context: dg.AssetExecutionContext, frame: pl.DataFrame, window: pl.Expr, keys: Iterable[str]) -> None:
-    """Row counts and sums of each window, so that the UI plots them over time; a window without rows says 0."""
+def add_partition_metadata(
+    context: dg.AssetExecutionContext, frame: pl.DataFrame, window: pl.Expr, keys: Iterable[str], numbers: pl.DataFrame | None = None
+) -> None:
+    """Row counts and sums of each window, so that the UI plots them over time; a window without rows says 0. ``numbers`` as they are."""
     totals = frame.group_by(window.alias("window")).agg(pl.len().alias(_ROW_COUNT), *_sum_expressions(frame))
+    if numbers is not None:
+        totals = totals.join(numbers, on="window", how="left")
     by_key = {str(row.pop("window")): row for row in totals.iter_rows(named=True)}
     nothing = {_ROW_COUNT: 0, **_sums(frame.clear())}
     for key in keys:
-        numbers = by_key.get(key, nothing)
-        context.add_asset_metadata({name: value for name, value in numbers.items() if value is not None}, partition_key=key)
+        of_window = by_key.get(key, nothing)
+        context.add_asset_metadata({name: value for name, value in of_window.items() if value is not None}, partition_key=key)
 
 
 def _sum_expressions(frame: pl.DataFrame) -> list[pl.Expr]:

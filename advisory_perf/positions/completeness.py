@@ -40,8 +40,10 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
     if history:
         positions = pl.concat([_valued(*_stored(platform, feed, [window.isoformat() for window in history])), positions])
     of_files = file_issues(feed, entries, share)
+    in_windows = positions.filter(pl.col("as_of_date").is_between(first, windows.last_day))
+    present = in_windows.group_by("as_of_date").agg(pl.len().cast(pl.Int64()).alias("accounts")).sort("as_of_date")
     if positions.is_empty():
-        return MissingFindings(ISSUES.clear(), of_files, first, windows.last_day)
+        return MissingFindings(ISSUES.clear(), of_files, first, windows.last_day, present)
     window = window_expr(pl.col("as_of_date"), feed.cadence).alias("window")
     files = {name: feed.unversioned(name) for name in positions["file_name"].unique().to_list()}
     rows = positions.with_columns(window, pl.col("file_name").replace_strict(files, return_dtype=pl.String()).alias("file"))
@@ -52,7 +54,7 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
         is_latest_over=any(entry.last_as_of_date > windows.last_day for entry in entries if entry.last_as_of_date is not None),
     )
     of_windows = _window_issues(found, _latest_deliveries(rows, entries)).filter(pl.col("window") >= first).select(ISSUES.columns)
-    return MissingFindings(of_windows, of_files, first, windows.last_day)
+    return MissingFindings(of_windows, of_files, first, windows.last_day, present)
 
 
 def _stored(platform: Platform, feed: Feed, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -25,12 +25,17 @@ def net_flow_failures(flows: pl.DataFrame) -> pl.DataFrame:
     return flows.filter(pl.col("net_flow").ne_missing(expected)).select(*WHO_AND_WHEN, "contributions", "distributions", "net_flow")
 
 
-def market_value_failures(flows: pl.DataFrame, allowance: Allowance) -> pl.DataFrame:
-    """Rows whose calculated ending market value is not the vendor's, as reconciliation finds it; without a calculated one none."""
+def market_value_holds(allowance: Allowance) -> pl.Expr:
+    """Whether the calculated ending market value of a row is the vendor's, as reconciliation finds it; null where there is none."""
     ours, theirs = pl.col("calculated_ending_market_value"), pl.col("ending_market_value")
-    threshold = allowance.threshold(ours, theirs, pl.col("vendor_value_half_unit"))
-    return flows.filter(~is_within(ours, theirs, threshold)).select(
-        *WHO_AND_WHEN, "calculated_ending_market_value", "ending_market_value", (ours - theirs).alias("difference")
+    return is_within(ours, theirs, allowance.threshold(ours, theirs, pl.col("vendor_value_half_unit")))
+
+
+def market_value_failures(flows: pl.DataFrame, allowance: Allowance) -> pl.DataFrame:
+    """Rows whose calculated ending market value is not the vendor's; without a calculated one none."""
+    difference = pl.col("calculated_ending_market_value") - pl.col("ending_market_value")
+    return flows.filter(~market_value_holds(allowance)).select(
+        *WHO_AND_WHEN, "calculated_ending_market_value", "ending_market_value", difference.alias("difference")
     )
 
 

@@ -18,6 +18,8 @@ from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publication, counted, ingest, january, publish, status
 from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
 
+NOBODY = pl.DataFrame(schema={"as_of_date": pl.Date(), "accounts": pl.Int64()})
+
 pytestmark = pytest.mark.slow
 
 
@@ -106,7 +108,7 @@ def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(wareh
     seen = []
     for issues in (pl.DataFrame([lacking], schema=ISSUES.schema, orient="row"), ISSUES):
         with warehouse.connect() as connection:
-            touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6)))
+            touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6), NOBODY))
             published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched)
             follow_issues(connection, published.changed)
         seen.append((status(ledger, "one"), [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]))
@@ -127,7 +129,7 @@ def test_a_delivery_whose_finding_is_over_is_looked_at_once_more(warehouse: Ware
     (number,) = warehouse.query("SELECT id FROM etl_processing_log")["id"]
     with warehouse.connect() as connection:
         looked_at = [
-            publish_missing(connection, "alpha", MissingFindings(nothing, of_files, january(20), january(21)))
+            publish_missing(connection, "alpha", MissingFindings(nothing, of_files, january(20), january(21), NOBODY))
             for of_files in (found, nothing, nothing)
         ]
     assert looked_at == [[number], [number], []]

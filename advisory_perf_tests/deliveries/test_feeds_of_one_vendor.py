@@ -20,6 +20,8 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite
 from advisory_perf_tests.deliveries.test_ledger import STAGE, identity, ingest, january, publish, status
 
+NOBODY = pl.DataFrame(schema={"as_of_date": pl.Date(), "accounts": pl.Int64()})
+
 pytestmark = pytest.mark.slow
 
 TRADES: dict[str, Any] = {"feed": "alpha_trades", "vendor": "alpha"}
@@ -139,7 +141,7 @@ def test_what_a_publication_no_longer_finds_goes_from_its_own_feeds_deliveries_o
             issue(connection, delivery, STALE_VALUE.name)
             issue(connection, delivery, INCOMPLETE.name)
         publish_found(connection, "alpha", {STALE_VALUE: pl.DataFrame(schema=STALE)}, first=january(1), last=january(9))
-        touched = publish_missing(connection, "alpha", MissingFindings(ISSUES, ISSUES, january(1), january(9)))
+        touched = publish_missing(connection, "alpha", MissingFindings(ISSUES, ISSUES, january(1), january(9), NOBODY))
     (positions,) = both.entries("alpha")
     assert touched == [positions.id]
     left = both.warehouse.query("SELECT account_id, issue_type FROM data_quality_issues ORDER BY 2")

@@ -222,8 +222,8 @@ def test_what_is_noticed_follows_from_median_and_deviation_whatever_the_order(ro
     blank = of_day(0)
     earlier = [blank.model_copy(update={"read": count}) for count in rows]
     middle = Fraction(median(map(Fraction, rows)))
-    spread: Fraction = median([abs(Fraction(count) - middle) for count in rows])
-    expected = abs(own - middle) > max(SPREADS * spread, middle / 5, 5)
+    spread = Fraction(median([abs(Fraction(count) - middle) for count in rows]))
+    expected = abs(own - middle) > max(SPREADS * spread, middle / 5, Fraction(5))
     found = drifts(earlier, blank.model_copy(update={"read": own}))
     assert ("W_PROFILE_ROWS" in found) == expected
     random.shuffle(earlier)

@@ -6,7 +6,7 @@ import pytest
 
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival
 from advisory_perf.feeds.positions_feed import PositionsFeed
-from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, windows_in_question
+from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, met_deadlines, windows_in_question
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import days
 
@@ -164,3 +164,24 @@ def test_what_the_feed_expects_no_more_is_missing_no_more(changes: dict[str, Any
     feed = a_feed(**changes)
     found = validated(asked(feed, missing=[THURSDAY]), in_time(*asked(feed)), feed=feed, missing=[THURSDAY])
     assert (found.alerts, found.over) == ([], ["MISSING_FILE acme 2025-03-13"])
+
+
+# which days met their deadline ----------------------------------------------------------------------------------------
+
+
+def test_a_day_meets_its_deadline_up_to_the_minute_and_only_days_that_were_owed_count() -> None:
+    due = datetime(2025, 3, 11, 22, tzinfo=UTC)
+    for late, expected in ((timedelta(0), True), (timedelta(microseconds=1), False)):
+        assert met_deadlines(DAILY, [arrived(MONDAY, due + late)], LONG_AGO) == {MONDAY: expected}
+    assert met_deadlines(a_feed(), in_time(MONDAY), LONG_AGO) == {}, "without a deadline"
+    assert met_deadlines(DAILY, in_time(date(2025, 3, 9)), LONG_AGO) == {}, "a Sunday"
+    began = Beginning(datetime(2025, 3, 12, 23, tzinfo=UTC), MONDAY)
+    history = [arrived(day, began.received_at) for day in (MONDAY, TUESDAY, WEDNESDAY)]
+    assert met_deadlines(DAILY, history, began) == {WEDNESDAY: True}, "the history it began with was not owed"
+
+
+def test_all_days_of_a_month_met_its_deadline_if_the_first_file_of_it_did() -> None:
+    first, second = date(2025, 1, 30), date(2025, 1, 31)
+    arrivals = [arrived(first, datetime(2025, 2, 5, tzinfo=UTC)), arrived(second, datetime(2025, 3, 5, tzinfo=UTC))]
+    assert met_deadlines(MONTHLY, arrivals, LONG_AGO) == {first: True, second: True}
+    assert met_deadlines(MONTHLY, arrivals[1:], LONG_AGO) == {second: False}

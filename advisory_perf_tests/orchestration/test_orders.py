@@ -85,7 +85,8 @@ def clear(world: World) -> None:
     """As before any delivery, so that one installation serves several orders."""
     with world.administrator.connect() as connection:
         connection.execute(
-            "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, delivery_profiles, alerts, accounts,"
+            "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, delivery_profiles, delivery_day_counts,"
+            " data_quality_scores, alerts, accounts,"
             " performance_data, performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
         )
         connection.execute("SELECT refresh_daily_vendor_totals()")

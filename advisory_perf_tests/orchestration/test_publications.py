@@ -125,8 +125,14 @@ def platform(tmp_path: Path, warehouse_url: str) -> Platform:
     return open_platform(settings)
 
 
-OWNER = {"etl_processing_log": "vendor", "alerts": "vendor", "lake_writes": "feed", "ingestion_writes": "feed"}
-OF_ENTRIES = ("data_quality_issues", "delivered_days", "delivery_profiles")
+OWNER = {
+    "etl_processing_log": "vendor",
+    "alerts": "vendor",
+    "lake_writes": "feed",
+    "ingestion_writes": "feed",
+    "data_quality_scores": "feed",
+}
+OF_ENTRIES = ("data_quality_issues", "delivered_days", "delivery_profiles", "delivery_day_counts")
 
 
 def tables(warehouse: Warehouse) -> list[str]:
@@ -166,6 +172,8 @@ SHOWN = {
     "delivered_days": ("delivery_id", "as_of_date"),
     "delivery_factors": ("delivery_id", "as_of_date", "field_name", "factor"),
     "delivery_profiles": ("delivery_id",),
+    "delivery_day_counts": ("delivery_id", "as_of_date", "accepted", "quarantined", "conflicting", "duplicate"),
+    "data_quality_scores": ("as_of_date", "dimension", "numerator", "denominator"),
     "etl_processing_log": (
         *("delivery_id", "status", "records_read", "records_processed", "records_failed", "records_inserted", "records_updated"),
         *("pending_first_date", "pending_last_date"),
@@ -208,12 +216,19 @@ def stands_as_computed(warehouse: Warehouse, vendor: str, made: Published) -> bo
     )
 
 
+def quality(day: str, **of_dimensions: tuple[int, int]) -> list[tuple[Any, ...]]:
+    """The scores of a day without deadline, which have a whole day's rows of two accounts unless said otherwise."""
+    shares = {"completeness": (2, 2), "validity": (2, 2), "uniqueness": (2, 2), "timeliness": (0, 0), **of_dimensions}
+    return sorted([(day, name.upper(), *share) for name, share in shares.items()] + [(day, "TOTAL", None, None)], key=str)
+
+
 def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """What a vendor has whose file of two breaks is published."""
     third, fifth = "2025-03-03", "2025-03-05"
     of_b = (None, None, "-0.275000000000", signed)
     accepted = {"break_sign_offs": [("B", "twrr", "-0.275000000000", signed)]}
     unreadable = [(delivery, "C", third, "E_NUMBER", 5)]
+    rows = (2, 2 + quarantined)
     return {
         "accounts": [("A", "USD", third, fifth, True), ("B", "USD", third, third, True)],
         "alerts": [("DELIVERY_WITH_ISSUES", "LOW", delivery, False, None)],
@@ -228,6 +243,11 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
         ],
         "delivered_days": [(delivery, third), (delivery, fifth)],
         "delivery_profiles": [(delivery,)],
+        "delivery_day_counts": [(delivery, third, 2, quarantined, 0, 0), (delivery, fifth, 1, 0, 0, 0)],
+        "data_quality_scores": [
+            *quality(third, validity=rows, uniqueness=(rows[1], rows[1]), consistency=(2, 2), accuracy=(2, 4)),
+            *quality(fifth, completeness=(1, 2), validity=(1, 1), uniqueness=(1, 1), consistency=(2, 2), accuracy=(2, 2)),
+        ],
         "etl_processing_log": [(delivery, "COMPLETED_WITH_ISSUES", 3 + quarantined, 3, quarantined, 3, 0, None, None)],
         "performance_data": [
             ("A", third, delivery, "COMPLETED_WITH_ISSUES"),
@@ -263,6 +283,11 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
         "data_quality_issues": [("a1", "A", fifth, "DQ_LARGE_FLOW", None)],
         "delivered_days": [("a1", third), ("a1", fifth), ("a2", third), ("a2", fifth)],
         "delivery_profiles": [("a1",), ("a2",)],
+        "delivery_day_counts": [("a1", third, 2, 0, 0, 0), ("a1", fifth, 1, 0, 0, 0), ("a2", third, 2, 0, 0, 0), ("a2", fifth, 1, 0, 0, 0)],
+        "data_quality_scores": [
+            *quality(third, validity=(4, 4), uniqueness=(4, 4), consistency=(2, 2), accuracy=(4, 4)),
+            *quality(fifth, consistency=(4, 4), accuracy=(4, 4)),
+        ],
         "etl_processing_log": [("a1", "COMPLETED", 3, 3, 0, 3, 0, None, None), ("a2", status, 3, 3, 0, *counts)],
         "performance_data": [
             ("A", third, "a2", "COMPLETED"),

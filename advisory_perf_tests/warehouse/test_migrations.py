@@ -11,6 +11,7 @@ from advisory_perf.contracts.enums import (
     BreakStatus,
     Cause,
     DeliveryStatus,
+    QualityDimension,
     ReconciledField,
     ReconciliationStatus,
     ReturnStatus,
@@ -277,6 +278,7 @@ def test_the_history_has_every_column_of_performance_data(shared_warehouse: Ware
         ("reconciliation_results", "field_name", ReconciledField),
         ("reconciliation_results", "likely_cause", Cause),
         ("reconciliation_breaks", "status", BreakStatus),
+        ("data_quality_scores", "dimension", QualityDimension),
     ],
 )
 def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:

@@ -4,8 +4,9 @@ read = accepted + quarantined + duplicate + footer holds by construction, becaus
 left over. A delivery's rows are independent of any other delivery: what a later one changes is decided by the windows.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import reduce
 from operator import xor
 
@@ -47,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """What became of a delivery's rows."""
+    """What became of a delivery's rows; ``duplicate_days`` has the duplicates of each day."""
 
     accepted: pl.DataFrame
     quarantined: pl.DataFrame
@@ -55,6 +56,7 @@ class Validated:
     duplicate: int
     footer: int
     notices: tuple[Notice, ...] = ()
+    duplicate_days: tuple[tuple[date, int], ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -102,7 +104,7 @@ def validate(raw: pl.DataFrame, feed: F, delivery: Delivery, rules: RowRules[F],
     in_scale = rules.in_scale(plausible.good, feed, delivery.file_name)
     notices += in_scale.notices
     bad = pl.concat([bad, plausible.refused, in_scale.refused], how="diagonal")
-    good, repeated, conflicting = _by_key(in_scale.good, bad, [field.name for field in made], key)
+    good, repeated, conflicting = _by_key(in_scale.good, bad, [field.name for field in made], feed.contract)
     rules.refuse_contradictions(good, conflicting, feed, delivery.file_name)
     together, code = rules.refused_together(good, pl.concat([bad.select(key), conflicting.select(key)]), feed)
     of_these = refused(good.filter(together), code, _key_text(feed.contract))
@@ -112,9 +114,10 @@ def validate(raw: pl.DataFrame, feed: F, delivery: Delivery, rules: RowRules[F],
             pl.concat([bad, _with_conflict(conflicting, bad, feed.contract), of_these], how="diagonal"), raw, feed, delivery
         ),
         read=raw.height,
-        duplicate=repeated,
+        duplicate=sum(repeated.values()),
         footer=footers.height + dropped,
         notices=tuple(notices),
+        duplicate_days=tuple(sorted(repeated.items())),
     )
 
 
@@ -218,11 +221,14 @@ def _rounding_notices(recovered: pl.DataFrame, made: list[Field], feed: Feed, te
     return [Notice("W_ROUNDED", f"{where}, as numbers: round_to in the feed has it: {', '.join(found)}")] if found else []
 
 
-def _by_key(good: pl.DataFrame, bad: pl.DataFrame, names: list[str], key: tuple[str, ...]) -> tuple[pl.DataFrame, int, pl.DataFrame]:
-    """One row a key; how many rows only repeat another; the rows of keys that two different rows claim.
+def _by_key(
+    good: pl.DataFrame, bad: pl.DataFrame, names: list[str], contract: Dataset
+) -> tuple[pl.DataFrame, dict[date, int], pl.DataFrame]:
+    """One row a key; how many rows of each day only repeat another; the rows of keys that two different rows claim.
 
     A row that cannot be read claims its key like any other: it may be the one that the vendor means, or reverse the other.
     """
+    key, day = contract.key, contract.day
     unread = bad.select(key).drop_nulls().unique()
     claimed = good.join(unread, on=key, how="semi") if unread.height else good.clear()
     if claimed.height:
@@ -230,7 +236,7 @@ def _by_key(good: pl.DataFrame, bad: pl.DataFrame, names: list[str], key: tuple[
     # As many hashes as rows leave no room for two equal keys; only fewer are worth a look at the keys themselves.
     hashes = reduce(xor, (pl.col(name).hash(seed=seed) for seed, name in enumerate(key)))
     if good.select(hashes.n_unique()).item() == good.height:
-        return good, 0, claimed
+        return good, {}, claimed
     is_repeated = good.select(pl.struct(key).is_duplicated()).to_series()
     several = good.filter(is_repeated)
     first_of_each = several.unique(names, keep="first", maintain_order=True)
@@ -238,7 +244,8 @@ def _by_key(good: pl.DataFrame, bad: pl.DataFrame, names: list[str], key: tuple[
     conflicting = several.join(conflicting_keys, on=key, how="semi")
     equal = first_of_each.join(conflicting_keys, on=key, how="anti")
     kept = pl.concat([good.filter(~is_repeated), equal]).sort(LINE_NUMBER)
-    return kept, several.height - conflicting.height - equal.height, pl.concat([claimed, conflicting])
+    all_rows, in_conflict, first = (Counter(dict(rows[day].value_counts().iter_rows())) for rows in (several, conflicting, equal))
+    return kept, dict(all_rows - in_conflict - first), pl.concat([claimed, conflicting])
 
 
 def _key_text(contract: Dataset) -> pl.Expr:

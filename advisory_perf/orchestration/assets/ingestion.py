@@ -28,6 +28,7 @@ from advisory_perf.deliveries.zones import (
 )
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.ingestion.day_counts import day_counts
 from advisory_perf.ingestion.limits import Bounds, Limits
 from advisory_perf.ingestion.notices import Notice
 from advisory_perf.ingestion.profile import DeliveryProfile, profile_of
@@ -343,6 +344,7 @@ def ingested(platform: Platform, arrival: Arrival, validated: Validated, profile
         as_of_dates=validated.accepted[platform.feeds[arrival.feed].contract.day].unique().to_list(),
         issues=validated.quarantined,
         profile=profile,
+        of_days=day_counts(validated, platform.feeds[arrival.feed].contract),
         also=days_of_other_versions(platform, arrival),
     )
     clear_incoming(platform.lake, arrival)

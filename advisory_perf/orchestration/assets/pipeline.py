@@ -74,7 +74,7 @@ def _asset(stage: Stage[Any], dataset: Dataset, feed: Feed, platform: Platform) 
         frame = computed.rows
         findings = [schema_finding(frame, stage.table), *computed.findings]
         window = pl.col("window") if "window" in frame.columns else window_expr(pl.col("as_of_date"), feed.cadence)
-        add_partition_metadata(context, frame, window, context.partition_keys)
+        add_partition_metadata(context, frame, window, context.partition_keys, computed.numbers)
         origin = lineage(stage.table, [(upstream[table.name], table) for table in stage.inputs])
         metadata = {**range_metadata(frame), "dagster/column_lineage": origin}
         yield from audited(findings, dg.Output(computed, metadata=metadata), key)

@@ -31,11 +31,15 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What a stage has made of its inputs; the last one also what is to be published."""
+    """What a stage has made of its inputs; the last one also what is to be published.
+
+    ``numbers`` are figures of each window besides (``window``, and a column a figure), which the UI plots.
+    """
 
     rows: pl.DataFrame
     findings: Sequence[Finding]
     publication: Publication | None = None
+    numbers: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Publication
+from advisory_perf.orchestration.pipelines.positions_quality import counted_of_days, plotted, publish_scores
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
@@ -52,6 +53,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     )
     found = found_in_windows(platform, feed, windows, inputs)
     missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name])
+    counted = counted_of_days(platform, feed, windows, inputs, full, missing)
     days = {"first": windows.first_day, "last": windows.last_day}
 
     def along(connection: psycopg.Connection) -> None:
@@ -60,6 +62,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched)
         publish_breaks(connection, feed.vendor, found.factors, **days)
         publish_found(connection, feed.name, found.of_valuations, **days)
+        publish_scores(connection, platform, feed, counted, windows)
         refresh_daily_totals(connection)
         follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
 
@@ -67,6 +70,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         rows,
         [Finding(ROWS_PUBLISHED, strangers, positions.height)],
         Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, rows)], along),
+        plotted(platform, feed, counted, windows),
     )
 
 

@@ -1,0 +1,89 @@
+"""The quality scores of a feed of positions: what is counted of the windows of a run, and what of it is published and plotted."""
+
+from datetime import date
+
+import polars as pl
+import psycopg
+
+from advisory_perf.contracts.enums import QualityDimension, ReconciledField
+from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING
+from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
+from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.deliveries.completeness import MissingFindings
+from advisory_perf.deliveries.day_counts import counts_of_days
+from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
+from advisory_perf.deliveries.quality_scores import replace_scores, stored_shares
+from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.monitoring.deadlines import met_deadlines
+from advisory_perf.orchestration.pipelines.model import Inputs
+from advisory_perf.platform import Platform
+from advisory_perf.positions.openings import opening_states
+from advisory_perf.quality.scores import (
+    DIMENSIONS,
+    accuracy,
+    completeness,
+    consistency,
+    scores,
+    timeliness,
+    uniqueness,
+    validity,
+    with_stored,
+)
+from advisory_perf.settings import Settings
+
+_BY_DAY = ("as_of_date",)
+
+
+def weights(settings: Settings) -> dict[QualityDimension, int]:
+    """What each dimension weighs in this installation."""
+    return {dimension: getattr(settings, f"weight_{dimension.lower()}") for dimension in DIMENSIONS}
+
+
+def counted_of_days(
+    platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs, flows: pl.DataFrame, missing: MissingFindings
+) -> pl.DataFrame:
+    """The shares of each day of the windows, and of the days of the window before them that of completeness alone.
+
+    ``flows`` are the windows' positions with their calculated ending market value.
+    """
+    days = {"first": windows.first_day, "last": windows.last_day}
+    rows = counts_of_days(platform.warehouse, feed.name, **days)
+    came = met_deadlines(feed, first_arrivals(platform.warehouse, feed.name, **days), beginning(platform.warehouse, feed.name))
+    arrivals = pl.DataFrame({"as_of_date": list(came), "is_in_time": list(came.values())}, schema=_ARRIVALS)
+    gone = missing.of_windows.filter(issue_type=ACCOUNT_MISSING.name).group_by(_BY_DAY).agg(accounts=pl.len().cast(pl.Int64()))
+    allowance = feed.tolerances.of(ReconciledField.ENDING_MARKET_VALUE)
+    return pl.concat(
+        [
+            completeness(missing.present, gone, _BY_DAY),
+            validity(rows, _BY_DAY),
+            uniqueness(rows, _BY_DAY),
+            consistency(flows, opening_states(platform, feed, windows), allowance, _BY_DAY),
+            timeliness(arrivals, _BY_DAY),
+            accuracy(inputs[RECONCILIATION_RESULTS.name], _BY_DAY),
+        ]
+    )
+
+
+_ARRIVALS = {"as_of_date": pl.Date(), "is_in_time": pl.Boolean()}
+
+
+def publish_scores(
+    connection: psycopg.Connection, platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange
+) -> None:
+    """In the transaction of the publication: the scores of the run's days, and of the days before whose completeness is known only now."""
+    earlier = pl.col("as_of_date") < own.first_day
+    first: date = min(own.first_day, counted["as_of_date"].min() or own.first_day)  # type: ignore[assignment]
+    stored = stored_shares(connection, feed.name, first, own.first_day).filter(earlier)
+    whole = pl.concat([with_stored(counted.filter(earlier), stored, _BY_DAY), counted.filter(~earlier)])
+    scored = scores(whole, weights(platform.settings), _BY_DAY)
+    replace_scores(connection, feed.name, scored, first=own.first_day, last=own.last_day)
+
+
+def plotted(platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange) -> pl.DataFrame:
+    """The scores of each of the run's windows, a column each: ``quality_score`` and one by the name of each dimension."""
+    window = window_expr(pl.col("as_of_date"), feed.cadence).alias("window")
+    of_windows = counted.filter(pl.col("as_of_date") >= own.first_day).with_columns(window)
+    scored = scores(of_windows, weights(platform.settings), ["window"])
+    named = {dimension.value: f"quality_{dimension.lower()}" for dimension in DIMENSIONS} | {"TOTAL": "quality_score"}
+    of_dimension = (pl.col("score").filter(dimension=value).first().alias(name) for value, name in named.items())
+    return scored.group_by("window").agg(of_dimension)
