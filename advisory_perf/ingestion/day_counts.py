@@ -15,12 +15,12 @@ def day_counts(validated: Validated, contract: Dataset) -> pl.DataFrame:
     A quarantined row whose day cannot be read counts to the delivery's day where it has one, and else to no day.
     """
     quarantined = validated.quarantined.select("as_of_date", conflicting=pl.col("code") == KEY_CONFLICT)
-    dated = [
-        validated.accepted.select(as_of_date=contract.day, accepted=1),
-        quarantined.drop_nulls("as_of_date").select("as_of_date", quarantined=1, conflicting=pl.col("conflicting").cast(pl.Int64())),
+    parts = [
+        validated.accepted.group_by(as_of_date=pl.col(contract.day)).agg(accepted=pl.len()),
+        quarantined.drop_nulls("as_of_date").group_by("as_of_date").agg(pl.col("conflicting").sum(), quarantined=pl.len()),
         pl.DataFrame(validated.duplicate_days, schema={"as_of_date": pl.Date(), "duplicate": pl.Int64()}, orient="row"),
     ]
-    rows = pl.concat([DAY_COUNTS.to_frame(), *(frame.cast({"as_of_date": pl.Date()}) for frame in dated)], how="diagonal_relaxed")
-    counts = rows.group_by("as_of_date").agg(pl.exclude("as_of_date").sum()).sort("as_of_date").match_to_schema(DAY_COUNTS)
+    rows = pl.concat([DAY_COUNTS.to_frame(), *parts], how="diagonal_relaxed")
+    counts = rows.group_by("as_of_date").agg(pl.exclude("as_of_date").sum()).sort("as_of_date").cast(DAY_COUNTS)
     undated = quarantined["as_of_date"].null_count()
     return counts.with_columns(pl.col("quarantined") + undated) if counts.height == 1 else counts
