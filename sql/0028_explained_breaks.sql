@@ -1,4 +1,4 @@
--- depends: 0025_feeds
+-- depends: 0027_data_quality_scores
 -- A break is explained: the figure that its likely cause gives, how that is said in the feed or in words, and other causes that give it too.
 
 ALTER TABLE reconciliation_results
