@@ -1,7 +1,8 @@
 """Settings, feeds and stores put together: what assets, sensors, commands and the API work with. Nothing here decides anything."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import SettingsError
@@ -15,15 +16,21 @@ from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.roles import Role
 
 
+def right_now() -> datetime:
+    """The time, by the clock of the machine."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Settings, feeds and stores of one installation."""
+    """Settings, feeds and stores of one installation, and the clock by which it acts."""
 
     settings: Settings
     feeds: Mapping[str, Feed]
     lake: Lake
     warehouse: Warehouse
     ledger: Ledger
+    clock: Callable[[], datetime] = right_now
 
     def under(self, locks: Locks) -> "Platform":
         """The same for a run that holds locks: ledger and lake change nothing once one of them is lost."""
@@ -45,7 +52,9 @@ def bytes_lock(feed: str, sha256: str) -> str:
     return f"bytes {feed} {sha256}"
 
 
-def open_platform(settings: Settings, *, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Platform:
+def open_platform(
+    settings: Settings, *, models: Mapping[str, type[Feed]] = FEED_MODELS, clock: Callable[[], datetime] = right_now
+) -> Platform:
     """Feeds and stores of an installation. The warehouse needs an address: the command gives the embedded server's.
 
     ``models`` has the model of each dataset's feeds.
@@ -58,4 +67,4 @@ def open_platform(settings: Settings, *, models: Mapping[str, type[Feed]] = FEED
         check_endpoint(settings.s3_endpoint_url)
     warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
     lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    return Platform(settings, load_feeds(settings.feeds_dir, models=models), lake, warehouse, Ledger(warehouse))
+    return Platform(settings, load_feeds(settings.feeds_dir, models=models), lake, warehouse, Ledger(warehouse), clock)

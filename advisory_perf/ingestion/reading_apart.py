@@ -51,6 +51,8 @@ class _AnswerTooLongError(Exception):
 class ReaderFaultError(AdvisoryPerfError):
     """The reader has a mistake; the message is its traceback."""
 
+    code = "READER_FAULT"
+
 
 @dataclass(frozen=True, slots=True)
 class Death:

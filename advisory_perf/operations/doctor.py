@@ -20,9 +20,8 @@ from advisory_perf.operations.health import (
     reported,
     warehouse_health,
 )
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.sensors.pulse import heartbeat_path
-from advisory_perf.platform import open_platform
+from advisory_perf.platform import open_platform, right_now
 from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

@@ -4,7 +4,8 @@
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import dagster as dg
 
@@ -23,22 +24,26 @@ from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run,
 from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
 from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.sensors.pulse import pulse_sensor
-from advisory_perf.platform import Platform, open_platform
+from advisory_perf.platform import Platform, open_platform, right_now
 from advisory_perf.settings import Settings
 
 
 def build_definitions(
-    settings: Settings, *, pipelines: Pipelines = PIPELINES, models: Mapping[str, type[Feed]] = FEED_MODELS
+    settings: Settings,
+    *,
+    pipelines: Pipelines = PIPELINES,
+    models: Mapping[str, type[Feed]] = FEED_MODELS,
+    clock: Callable[[], datetime] = right_now,
 ) -> dg.Definitions:
     """Every asset, check, job and sensor of an installation.
 
-    ``models`` and ``pipelines`` say of each dataset what its feeds declare and what is done with its rows.
+    ``models`` and ``pipelines`` say of each dataset what its feeds declare and what is done with its rows; sensors act by ``clock``.
     """
     with warnings.catch_warnings():
         # pinned, and covered by tests: backfill policies, column schemas, partition mappings
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _definitions(open_platform(settings, models=models), pipelines)
+        return _definitions(open_platform(settings, models=models, clock=clock), pipelines)
 
 
 def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +124,30 @@ DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH)
 
 
 @dataclass
+class Clock:
+    """The clock of an installation: the machine's, until it is set or put ahead."""
+
+    now: datetime | None = None
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return (self.now or datetime.now(UTC)) + self.ahead
+
+
+@dataclass
 class World:
-    """A whole installation of definitions, stores and a Dagster instance of its own."""
+    """A whole installation of definitions, stores and a Dagster instance of its own, and the clock it acts by."""
 
     platform: Platform
     definitions: dg.Definitions
     instance: dg.DagsterInstance
+    clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def of(cls, settings: Settings, instance: dg.DagsterInstance, *, pipelines: Pipelines = PIPELINES) -> "World":
+        """The installation with the settings, by a clock that tests can set."""
+        clock = Clock()
+        return cls(open_platform(settings, clock=clock), build_definitions(settings, pipelines=pipelines, clock=clock), instance, clock)
 
     @property
     def administrator(self) -> Warehouse:
@@ -187,7 +205,7 @@ class World:
     def with_feed(self, folder: Path, **changes: Any) -> "World":
         """The same stores and runs, after acme's feed was fixed."""
         settings = self.platform.settings.model_copy(update={"feeds_dir": add_feed(folder, **changes)})
-        return World(open_platform(settings), build_definitions(settings), self.instance)
+        return World.of(settings, self.instance)
 
     def reject_unclaimed(self, run_config: dict[str, Any]) -> dg.ExecuteInProcessResult:
         """One run of the job for files that no feed claims."""
@@ -227,7 +245,7 @@ def a_world(
     """An installation in a folder, on a database with the schema, that prints nothing of its runs; ``recording`` what they make."""
     chosen = settings_with_acme(folder, warehouse_url, log_level="CRITICAL", **settings)
     with dg.DagsterInstance.ephemeral() if recording else forgetful() as instance:
-        yield World(open_platform(chosen), build_definitions(chosen, pipelines=pipelines), instance)
+        yield World.of(chosen, instance, pipelines=pipelines)
 
 
 def noted_waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -106,10 +106,10 @@ def test_two_files_of_one_day_are_both_loaded(world: World) -> None:
 
 @case("ev-019")
 def test_a_file_that_comes_three_days_after_its_day_is_missing_at_the_deadline_late_on_arrival_and_loaded_as_any_other(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, warehouse_url: str
 ) -> None:
     def watch(now: datetime) -> list[tuple[str, object, bool]]:
-        monkeypatch.setattr("advisory_perf.orchestration.sensors.monitoring.right_now", lambda: now)
+        world.clock.now = now
         world.tick("watch")
         alerts = Outbox(world.platform.warehouse).alerts(only_open=False)
         return [(alert.code, alert.window_start, alert.resolved_at is None) for alert in alerts]

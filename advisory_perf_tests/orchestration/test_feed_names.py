@@ -17,9 +17,8 @@ from advisory_perf.deliveries.ingestion_writes import note_ingestion
 from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.feeds.registry import PACKAGE_FEEDS
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
-from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.sensors import monitoring
-from advisory_perf.platform import open_platform, pipeline_lock
+from advisory_perf.platform import pipeline_lock
 from advisory_perf.runtime.in_process import LocalRuns, _Failure
 from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.settings import Settings
@@ -54,7 +53,7 @@ def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
         home=tmp_path / "home", feeds_dir=add_alpha(tmp_path / "feeds"), warehouse_url=warehouse_url, settle_seconds=0, log_level="CRITICAL"
     )
     with dg.DagsterInstance.ephemeral() as instance:
-        yield World(open_platform(settings), build_definitions(settings), instance)
+        yield World.of(settings, instance)
 
 
 def launched(world: World, sensor: str) -> list[dg.ExecuteInProcessResult]:
@@ -248,7 +247,7 @@ def test_files_that_come_again_for_a_feed_with_a_new_name_are_published_as_its_o
     (old,) = world.platform.ledger.entries(FEED)
     before = world.platform.warehouse.query(f"SELECT {WHAT} FROM performance_data ORDER BY account_id, as_of_date")
     settings = world.platform.settings.model_copy(update={"feeds_dir": add_alpha(tmp_path / "renamed", name="alpha_month_ends")})
-    renamed = World(open_platform(settings), build_definitions(settings), world.instance)
+    renamed = World.of(settings, world.instance)
     assert renamed.ingest(NAME, world.platform.lake.read(f"archive/{FEED}/{old.delivery_id}/{NAME}"), "alpha_month_ends").success
     renamed.run_pending_pipeline("alpha_month_ends")
     (new,) = renamed.platform.ledger.entries("alpha_month_ends")
@@ -294,8 +293,8 @@ def test_what_fails_is_reported_to_a_person_as_the_vendors(world: World, tmp_pat
     assert f"incoming/{FEED}/{NAME}" in paths(world)
 
 
-def test_a_missing_file_is_the_feeds_until_it_comes_into_its_folder(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advisory_perf.orchestration.sensors.monitoring.right_now", lambda: datetime(2025, 4, 8, tzinfo=UTC))
+def test_a_missing_file_is_the_feeds_until_it_comes_into_its_folder(world: World) -> None:
+    world.clock.now = datetime(2025, 4, 8, tzinfo=UTC)
     world.tick("watch")
     (alert,) = alerts(world, "MISSING_FILE")
     assert (alert.feed, alert.vendor, alert.subject) == (FEED, VENDOR, f"MISSING_FILE {FEED} 2025-03")

@@ -13,7 +13,6 @@ from advisory_perf.errors import AdvisoryPerfError, LakeError, LakeOutageError, 
 from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, rest_after
 from advisory_perf.orchestration.planning import LONGEST_WAIT, MOST_PENDING, waits_for_ingestions
 from advisory_perf.orchestration.run_history import CAUSE_TAG, SUBJECT_TAG, tries_for
-from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import a_world, an_entry, days
 
 pytestmark = pytest.mark.slow
@@ -127,15 +126,14 @@ def test_rests_grow_twofold_up_to_the_longest() -> None:
     assert rest_after(10**6, timedelta(seconds=7)) == timedelta(seconds=7)
 
 
-def test_the_longest_rest_is_a_setting(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_rest_is_a_setting(tmp_path: Path, warehouse_url: str) -> None:
     """Ten ingestions met an outage, the last one half a minute ago."""
     with a_world(tmp_path, warehouse_url, longest_rest_seconds=20) as world:
         delivery_id = delivery_id_of(world.put("acme_1.csv", "x"))
         for _ in range(10):
             run_that_raises(world.instance, LakeOutageError("no room"), subject=delivery_id)
         assert not world.tick("arrivals").run_requests
-        later = datetime.now(UTC) + timedelta(seconds=30)
-        monkeypatch.setattr(arrivals, "right_now", lambda: later)
+        world.clock.ahead = timedelta(seconds=30)
         assert [request.partition_key for request in world.tick("arrivals").run_requests] == [delivery_id]
 
 

@@ -25,7 +25,6 @@ from advisory_perf.orchestration.run_history import (
     latest_failure,
     tries_for,
 )
-from advisory_perf.orchestration.sensors import arrivals
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, NOWHERE, World, a_world, csv, settings_with_acme
 
 pytestmark = pytest.mark.slow
@@ -70,9 +69,7 @@ def test_everything_runs_in_one_process_and_reads_what_it_reads_of_every_partiti
 # requests -------------------------------------------------------------------------------------------------------------
 
 
-def test_each_request_names_its_subject_and_prints_what_the_installation_says(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_request_names_its_subject_and_prints_what_the_installation_says(tmp_path: Path, warehouse_url: str) -> None:
     with a_world(tmp_path, warehouse_url) as world:
         file, strange = world.put("acme_1.csv", csv(A_THIRD)), world.put("x.csv", "x", folder="nobody")
         delivery_id = delivery_id_of(file)
@@ -109,13 +106,12 @@ def test_no_more_than_fifty_ingestions_of_a_feed_are_asked_for_at_once(world: Wo
 
 @pytest.mark.parametrize("sensor", ["arrivals", "pipelines"])
 def test_a_file_whose_time_lies_ahead_is_remembered_by_the_cursor_and_taken_when_it_has_settled(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch, sensor: str
+    tmp_path: Path, warehouse_url: str, sensor: str
 ) -> None:
-    now = [datetime.now(UTC)]
-    monkeypatch.setattr(arrivals, "right_now", lambda: now[0])
+    began = datetime.now(UTC)
     with a_world(tmp_path, warehouse_url, settle_seconds=60) as world:
         file = world.put("acme_1.csv", csv(A_THIRD))
-        ahead = (now[0] + DAY).timestamp()
+        ahead = (began + DAY).timestamp()
         os.utime(Path(world.platform.lake.address) / file.path, (ahead, ahead))
         delivery_id = delivery_id_of(world.platform.lake.head(file.path))
         repository = world.definitions.get_repository_def()
@@ -123,10 +119,8 @@ def test_a_file_whose_time_lies_ahead_is_remembered_by_the_cursor_and_taken_when
         cursor = None
         for seconds, asked in ((0, 0), (59, 0), (60, 1)):
             with dg.build_sensor_context(instance=world.instance, repository_def=repository, cursor=cursor) as context:
-                began = now[0]
-                now[0] = began + seconds * SECOND
+                world.clock.now = began + seconds * SECOND
                 result = definition(context)
-                now[0] = began
             assert isinstance(result, dg.SensorResult)
             cursor = result.cursor or ""
             assert list(json.loads(cursor)) == [delivery_id]
@@ -134,7 +128,7 @@ def test_a_file_whose_time_lies_ahead_is_remembered_by_the_cursor_and_taken_when
             assert len(result.run_requests or []) == (asked if sensor == "arrivals" else 0)
 
 
-def test_a_file_that_is_being_written_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_being_written_is_not_taken(world: World) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD))
     with (Path(world.platform.lake.address) / file.path).open("a"):
         assert world.tick("arrivals").run_requests == []

@@ -11,9 +11,9 @@ import pytest
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.errors import DeliveryRejectedError
 from advisory_perf.lake.store import Lake
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
 from advisory_perf.orchestration.sensors.monitoring import look_at, odd_names_of
+from advisory_perf.platform import right_now
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def test_a_file_that_may_not_be_read_is_reported_and_tried_no_more(world: World,
         return opened(path, *arguments, **further)
 
     monkeypatch.setattr(os, "open", barred)
-    monkeypatch.setattr("advisory_perf.orchestration.sensors.arrivals.right_now", lambda: closed.modified + timedelta(hours=1))
+    world.clock.now = closed.modified + timedelta(hours=1)
     assert world.tick("arrivals").run_requests == []
     (alert,) = odd_names_of(world.platform, [], look_at(world.platform, world.instance, now=right_now()))[0]
     assert "incoming/acme/acme_1.csv (it may not be read; let the user that runs the platform read it)" in alert.message

@@ -21,7 +21,6 @@ from advisory_perf.orchestration.sensors import monitoring
 from advisory_perf.orchestration.sensors.pulse import sensors_of, tell
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import A_THIRD, World, a_world, csv
-from advisory_perf_tests.orchestration.sensors.test_monitoring import at
 from advisory_perf_tests.orchestration.test_long_attempts import an_outage
 
 pytestmark = pytest.mark.slow
@@ -40,13 +39,13 @@ def open_alerts(world: World) -> list[tuple[str, str]]:
     return [(alert.code, alert.vendor) for alert in Outbox(world.platform.warehouse).alerts(only_open=True)]
 
 
-def test_a_lock_that_is_held_for_an_hour_is_reported_once_until_it_is_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_held_for_an_hour_is_reported_once_until_it_is_free(world: World) -> None:
     with Locks(world.platform.warehouse) as locks:
         assert locks.take("pipeline acme")
         now = datetime.now(UTC)
-        at(monkeypatch, now + HOUR - MINUTE)
+        world.clock.now = now + HOUR - MINUTE
         assert reported(world) == "nothing new"
-        at(monkeypatch, now + HOUR + MINUTE)
+        world.clock.now = now + HOUR + MINUTE
         assert reported(world).startswith("pipeline acme: the process ")
         assert reported(world) == "nothing new"
         assert open_alerts(world) == [("TURN_HELD", "acme")]
@@ -54,9 +53,9 @@ def test_a_lock_that_is_held_for_an_hour_is_reported_once_until_it_is_free(world
     assert open_alerts(world) == []
 
 
-def test_what_is_left_alone_in_incoming_is_reported_once_until_it_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_alone_in_incoming_is_reported_once_until_it_is_gone(world: World) -> None:
     nested, open_file = world.put("sub/acme_1.csv", csv(A_THIRD)), world.put("x.csv", "x", folder="nobody")
-    at(monkeypatch, datetime.now(UTC) + HOUR + MINUTE)
+    world.clock.now = datetime.now(UTC) + HOUR + MINUTE
     with (Path(world.platform.lake.address) / open_file.path).open("a"):
         messages = reported(world)
         assert "incoming/acme/sub/acme_1.csv (it lies in a sub-folder, which its feed does not read)" in messages
@@ -93,9 +92,7 @@ def test_pipelines_ingestions_and_rejections_that_are_tried_in_vain_are_reported
     assert open_alerts(world) == [("TRIED_FOR_LONG", "acme")]
 
 
-def test_a_window_waits_for_what_lies_in_its_own_vendors_folder_since_before_the_deadline(
-    tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_waits_for_what_lies_in_its_own_vendors_folder_since_before_the_deadline(tmp_path: Path, warehouse_url: str) -> None:
     due = datetime(2025, 3, 4, 18, tzinfo=UTC)
     deadline = {"days": 1, "business_days": True, "time": "18:00", "time_zone": "UTC", "first_window": "2025-03-03"}
     with a_world(tmp_path, warehouse_url, feed={"deadline": deadline}) as world:
@@ -179,7 +176,7 @@ def test_the_sensor_sends_what_is_as_severe_as_the_installation_wants(
     with a_world(tmp_path, warehouse_url, alerts_url="https://hooks.example.com/x", alerts_severity=least) as world:
         severities = [Severity(one) for one in ("LOW", "MEDIUM", "HIGH", "CRITICAL")]
         Outbox(world.platform.warehouse).update(raised=[an_alert(number, severity) for number, severity in enumerate(severities)])
-        at(monkeypatch, datetime.now(UTC) + MINUTE)
+        world.clock.now = datetime.now(UTC) + MINUTE
         assert world.tick("alerts").skip_message == f"sent {len(sent)} alerts to a channel"
         was_sent = {alert.severity for alert in Outbox(world.platform.warehouse).alerts(only_open=False) if alert.sent_at}
         assert (was_sent, chosen.call_args.args) == (set(sent), ("https://hooks.example.com/x",))

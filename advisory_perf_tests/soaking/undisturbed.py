@@ -5,9 +5,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_config
-from advisory_perf.platform import Platform, open_platform
+from advisory_perf.platform import Platform
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
@@ -48,7 +47,7 @@ def undisturbed(folder: Path, feeds: Path, deliveries: Sequence[Delivery], *, on
         warnings.simplefilter("ignore")
         migrate(server.url())
         settings = Settings(home=folder / "home", feeds_dir=feeds, warehouse_url=server.url(), log_level="CRITICAL")
-        world = World(open_platform(settings), build_definitions(settings), instance)
+        world = World.of(settings, instance)
         for delivery in deliveries:
             _hand_over(world, delivery)
             if one_by_one:

@@ -16,7 +16,6 @@ from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.partitions import delivery_partitions
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.planning import pipeline_subject
@@ -164,7 +163,7 @@ def upkeep_job(platform: Platform) -> dg.JobDefinition:
 
     @dg.op(name="keep_up", description="removes old runs, their events and the partitions of old deliveries")
     def keep_up_op(context: dg.OpExecutionContext) -> None:
-        removed = keep_up(platform, context.instance, now=right_now())
+        removed = keep_up(platform, context.instance, now=platform.clock())
         context.log.info(says_what_went(removed, days=platform.settings.run_days))
 
     @dg.job(name=JOB_NAME, description=f"removes what Dagster has kept for more than {platform.settings.run_days} days")

@@ -13,7 +13,6 @@ from advisory_perf.monitoring.attempts import LONGEST_REST, Tries, abandoning_su
 from advisory_perf.monitoring.unread_files import why_unread
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.jobs.abandon_delivery import JOB_NAME as ABANDONING
 from advisory_perf.orchestration.jobs.abandon_delivery import abandoning_config
 from advisory_perf.orchestration.jobs.reject_unknown import JOB_NAME, unclaimed_config
@@ -55,7 +54,7 @@ def arrivals_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg.
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         attempts = platform.settings.attempts
-        now = right_now()
+        now = platform.clock()
 
         def to_request(feed: str, files: Sequence[LakeFile]) -> list[IngestionRequest]:
             return ingestions_to_request(feed, files, tries_of, attempts=attempts, at_most=_INGESTIONS_UNDER_WAY)
@@ -93,7 +92,7 @@ def pipelines_sensor(platform: Platform, jobs: Sequence[dg.JobDefinition]) -> dg
         description="runs the pipeline of ingested deliveries, from their first day to the pipeline's latest",
     )
     def pipelines(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now, attempts = right_now(), platform.settings.attempts
+        now, attempts = platform.clock(), platform.settings.attempts
         found = arrived_files(platform, context.cursor, now=now)
         doubt_unfinished_writes(platform, context.instance)
         pending_of = {feed: pending for feed in platform.feeds if (pending := platform.ledger.pending(feed))}

@@ -30,7 +30,6 @@ from advisory_perf.monitoring.held_locks import LONG, held_lock_alert, no_longer
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
 from advisory_perf.monitoring.unread_files import why_unread
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.planning import pipeline_subject, waiting_by_feed
 from advisory_perf.orchestration.run_history import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.sensors.arrivals import tries_of_files
@@ -55,7 +54,7 @@ def watch_sensor(platform: Platform) -> dg.SensorDefinition:
         description="looks at deadlines, failed pipelines and files that are stuck in incoming/, and raises alerts",
     )
     def watch(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        now, reported = right_now(), []
+        now, reported = platform.clock(), []
         for feed in platform.feeds.values():
             found = deadlines_of(platform, feed, now=now)
             failed, published = pipeline_of(platform, feed, context.instance)
@@ -90,7 +89,7 @@ def pipeline_of(platform: Platform, feed: Feed, instance: dg.DagsterInstance) ->
     pending = platform.ledger.pending(feed.name)
     if not pending:
         return [], [pipeline_alert_key(feed.name)]
-    subject, now = pipeline_subject(feed.name, pending), right_now()
+    subject, now = pipeline_subject(feed.name, pending), platform.clock()
     if not pipeline_has_failed(tries_for(instance, subject, now=now), attempts=platform.settings.attempts):
         return [], []
     return [pipeline_alert(feed, pending, failed_attempts(instance, subject, now=now))], []
@@ -186,7 +185,7 @@ def alerts_sensor(platform: Platform) -> dg.SensorDefinition:
             return dg.SkipReason("no channel is set: alerts are only kept in the table alerts")
         channel = channel_of(platform.settings.alerts_url)
         least = Severity(platform.settings.alerts_severity)
-        sent, refused = send_due(Outbox(platform.warehouse), channel, least=least, now=right_now())
+        sent, refused = send_due(Outbox(platform.warehouse), channel, least=least, now=platform.clock())
         if refused:
             context.log.warning(refused)
         return dg.SkipReason(f"sent {sent} alerts to {channel.place}" if sent else "nothing is due")

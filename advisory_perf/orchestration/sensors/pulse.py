@@ -16,7 +16,6 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import WarehouseError
 from advisory_perf.monitoring.heartbeat import Heartbeat, write_heartbeat
 from advisory_perf.monitoring.red_sensors import RedSensor, Sensor, Tick, red_sensors, sensor_alerts
-from advisory_perf.orchestration.clock import right_now
 from advisory_perf.orchestration.outages import causes_of
 from advisory_perf.orchestration.run_history import reported_by
 from advisory_perf.platform import Platform
@@ -43,7 +42,7 @@ def pulse_sensor(platform: Platform, watched: Iterable[dg.SensorDefinition]) -> 
         description="sees that the other sensors work, and writes the heartbeat that a monitor outside may watch",
     )
     def pulse(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        now = right_now()
+        now = platform.clock()
         sensors = sensors_of(context.instance)
         red = [one for one in red_sensors(sensors, now=now) if one.name in names]
         kept = tell(platform, red)

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -157,11 +157,6 @@ def test_while_the_warehouse_does_not_answer_no_ingestion_is_asked_for_and_no_at
             tick(world, "arrivals")
 
 
-def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
-    """The sensors' clock stands so much later."""
-    monkeypatch.setattr("advisory_perf.orchestration.sensors.arrivals.right_now", lambda: datetime.now(UTC) + timedelta(minutes=minutes))
-
-
 def test_an_ingestion_that_fails_for_the_lake_says_so_and_the_delivery_is_picked_up_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +173,7 @@ def test_an_ingestion_that_fails_for_the_lake_says_so_and_the_delivery_is_picked
             assert (request.job_name, (request.run_key or "")[-2:]) == ("acme_ingestion", f":{number + 1}")
             result = world.run_request(request)
             assert number or asked(world, "arrivals") == [], "it rests"
-            later(monkeypatch, minutes=6 * (number + 1))
+            world.clock.ahead = timedelta(minutes=6 * (number + 1))
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert reason_of(failure).endswith("fails at writing (no room); check its address and rights")
     (last,) = asked(world, "arrivals")
@@ -186,7 +181,7 @@ def test_an_ingestion_that_fails_for_the_lake_says_so_and_the_delivery_is_picked
     assert [entry.status for entry in world.platform.ledger.entries("acme")] == ["PROCESSING"]
 
 
-def test_a_file_whose_ingestion_runs_elsewhere_is_left_to_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_whose_ingestion_runs_elsewhere_is_left_to_it(world: World) -> None:
     file = world.put("acme_1.csv", csv(A_THIRD))
     (request,) = asked(world, "arrivals")
     with Locks(world.platform.warehouse) as elsewhere:
@@ -194,7 +189,7 @@ def test_a_file_whose_ingestion_runs_elsewhere_is_left_to_it(world: World, monke
         assert world.run_request(request).success
         assert world.platform.ledger.entries("acme") == []
     assert asked(world, "arrivals") == [], "not at every tick"
-    later(monkeypatch, minutes=0.1)
+    world.clock.ahead = timedelta(minutes=0.1)
     assert len(asked(world, "arrivals")) == 1, "it is asked for again if the other was killed"
 
 

@@ -48,28 +48,21 @@ def skipped(world: World, sensor: str) -> str:
     return said.skip_message or ""
 
 
-def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    """Sets the sensors' clock."""
-    monkeypatch.setattr("advisory_perf.orchestration.sensors.monitoring.right_now", lambda: now)
-
-
 # sending --------------------------------------------------------------------------------------------------------------
 
 
-def test_what_the_channel_does_not_take_makes_the_sensor_red_and_is_sent_again_until_it_does(
-    noisy: World, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_channel_does_not_take_makes_the_sensor_red_and_is_sent_again_until_it_does(noisy: World, webhook: Webhook) -> None:
     now = datetime.now(UTC) + timedelta(minutes=1)
     noisy.ingest("acme_1.csv", "no,header\n1,2\n")
     for wait in (30, 60):
-        at(monkeypatch, now)
+        noisy.clock.now = now
         with pytest.raises(ChannelError, match="answered 500"):
             noisy.tick("alerts")
         (alert,) = alerts(noisy)
         assert (alert.sent_at, alert.last_error) == (None, NO_ANSWER.format(webhook.port))
         assert skipped(noisy, "alerts") == "nothing is due", "it waits before it is tried again"
         now += timedelta(seconds=wait)
-    at(monkeypatch, now)
+    noisy.clock.now = now
     assert skipped(noisy, "alerts") == f"sent 1 alerts to http://127.0.0.1:{webhook.port}"
     assert skipped(noisy, "alerts") == "nothing is due"
     (alert,) = alerts(noisy)
@@ -77,11 +70,11 @@ def test_what_the_channel_does_not_take_makes_the_sensor_red_and_is_sent_again_u
     assert webhook.ids == [[alert.id]] * 3, "a receiver that took it twice could tell by its id"
 
 
-def test_a_bad_day_is_one_message(noisy: World, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_day_is_one_message(noisy: World, webhook: Webhook) -> None:
     webhook.answers.clear()
     for number in range(4):
         noisy.ingest(f"acme_{number}.csv", f"no,header\n{number},2\n")
-    at(monkeypatch, datetime.now(UTC) + timedelta(minutes=1))
+    noisy.clock.now = datetime.now(UTC) + timedelta(minutes=1)
     skipped(noisy, "alerts")
     (body,) = webhook.bodies
     assert body["text"].startswith("*4 alerts: E_HEADER_MISSING acme (4)*\n")
@@ -178,7 +171,7 @@ def test_while_the_lake_does_not_answer_nothing_is_called_missing(
 
     deadline = {"days": 1, "business_days": True, "time": "18:00", "time_zone": "UTC", "first_window": "2025-03-03"}
     with a_world(tmp_path, warehouse_url, feed={"deadline": deadline}) as world:
-        at(monkeypatch, datetime(2025, 3, 4, 18, tzinfo=UTC))
+        world.clock.now = datetime(2025, 3, 4, 18, tzinfo=UTC)
         with monkeypatch.context() as patched:
             patched.setattr(Lake, "files", unreachable)
             with pytest.raises(LakeError, match="fails at listing"):
@@ -189,13 +182,13 @@ def test_while_the_lake_does_not_answer_nothing_is_called_missing(
         assert [(alert.code, alert.window_start) for alert in alerts(world)] == [("MISSING_FILE", THIRD)]
 
 
-def test_months_have_deadlines_too(tmp_path: Path, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_months_have_deadlines_too(tmp_path: Path, warehouse_url: str) -> None:
     deadline = {"days": 5, "business_days": True, "time": "18:00", "time_zone": "America/New_York", "first_window": "2025-01-01"}
     with a_world(tmp_path, warehouse_url, feed={"cadence": "monthly", "deadline": deadline}) as world:
         assert world.ingest("acme_1.csv", csv("A,2025-01-31,100.00,0.00,0.00,10.00,110.00,0.10000", A_THIRD)).success
-        at(monkeypatch, datetime(2025, 3, 7, 22, 59, tzinfo=UTC))
+        world.clock.now = datetime(2025, 3, 7, 22, 59, tzinfo=UTC)
         assert "acme, acme_1.csv: came " in skipped(world, "watch"), "January's file came with March's, long after 7 February"
-        at(monkeypatch, datetime(2025, 3, 7, 23, tzinfo=UTC))
+        world.clock.now = datetime(2025, 3, 7, 23, tzinfo=UTC)
         assert skipped(world, "watch").startswith("acme: nothing has been ingested for 2025-02, which was due by 2025-03-07 18:00 ")
         assert [(alert.code, str(alert.window_start)) for alert in alerts(world)] == [
             ("LATE_FILE", "2025-01-01"),

@@ -18,8 +18,6 @@ from advisory_perf.errors import LakeOutageError, WarehouseOutageError
 from advisory_perf.lake.store import Lake
 from advisory_perf.monitoring.heartbeat import read_heartbeat
 from advisory_perf.operations.daemon_health import daemon_health
-from advisory_perf.orchestration.definitions import build_definitions
-from advisory_perf.platform import open_platform
 from advisory_perf_tests.orchestration.scenarios import World, settings_with_acme
 
 pytestmark = pytest.mark.slow
@@ -32,7 +30,7 @@ def watched(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
     """An installation with an instance that keeps ticks, as the daemon's does."""
     chosen = settings_with_acme(tmp_path, warehouse_url, log_level="CRITICAL")
     with dg.instance_for_test() as instance:
-        yield World(open_platform(chosen), build_definitions(chosen), instance)
+        yield World.of(chosen, instance)
 
 
 def state(name: str, status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE) -> InstigatorState:
