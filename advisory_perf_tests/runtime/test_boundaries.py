@@ -310,13 +310,13 @@ def test_by_how_much_a_break_is_off(figures: dict[str, object], says: str) -> No
 
 def test_an_alert_shows_whether_it_was_sent_and_whether_it_is_over() -> None:
     at = datetime(2025, 4, 1, 9, 30, tzinfo=UTC)
-    common = {"severity": "HIGH", "code": "C", "vendor": "acme", "since": at, "message": "it broke"}
+    common = {"severity": "HIGH", "code": "C", "feed": "acme_prices", "vendor": "acme", "since": at, "message": "it broke"}
     alerts = [
         SimpleNamespace(id=1, sent_at=at, last_error="x", resolved_at=at, **common),
         SimpleNamespace(id=2, sent_at=None, last_error="it answered 500", resolved_at=None, **common),
         SimpleNamespace(id=3, sent_at=None, last_error=None, resolved_at=None, **common),
     ]
-    head = ["HIGH", "C", "acme", "2025-04-01 09:30"]
+    head = ["HIGH", "C", "acme_prices", "2025-04-01 09:30"]
     table = alerts_table(cast("Any", alerts))
     assert lines(table) == [
         ["1", *head, "it broke (over since 2025-04-01 09:30)", "2025-04-01 09:30"],
