@@ -21,17 +21,22 @@ moves = st.integers(-5_000, 5_000).map(lambda units: 1 + Decimal(units) / 100_00
 def accounts(
     draw: st.DrawFn, name: str, days: int, *, portfolios: Sequence[str | None], currencies: Sequence[str], is_steady: bool
 ) -> list[Row]:
-    """The valuations of an account, which may begin late, be emptied and filled again; unless it is steady miss days and stop."""
+    """The valuations of an account, which may begin late, be emptied and filled again; unless it is steady miss days and stop.
+
+    A steady one pays out no more than half of what it has, and a hundredth in fees, so that its returns are mostly defined.
+    """
     first, last = draw(st.integers(0, 3)), days - 1 if is_steady else draw(st.integers(days - 2, days - 1))
     value, found = draw(flows), []
     for place in range(first, last + 1):
         if not is_steady and draw(st.integers(0, 11)) == 0:
             continue
-        into, out = draw(flows), draw(flows)
+        into, out, fees = draw(flows), draw(flows), draw(flows)
+        if is_steady:
+            out, fees = (min(amount, ((value + into) / share).quantize(CENT)) for amount, share in ((out, 2), (fees, 100)))
         end = ((value + into) * draw(moves)).quantize(CENT) - out
         if draw(st.integers(0, 9)) == 0:
             out, end = out + max(end, Decimal(0)), Decimal(0)
-        more = {"portfolio_id": draw(st.sampled_from(portfolios)), "currency": draw(st.sampled_from(currencies)), "fees": draw(flows)}
+        more = {"portfolio_id": draw(st.sampled_from(portfolios)), "currency": draw(st.sampled_from(currencies)), "fees": fees}
         found.append(row(name, place, value, end, into=into, out=out, **more))
         value = max(end, Decimal(0))
     return found

@@ -188,6 +188,6 @@ def test_reading_and_validation_name_no_field_of_a_position() -> None:
     of_positions = PACKAGE / "ingestion" / "validation" / "positions"
     texts = {file: file.read_text(encoding="utf-8") for file in (PACKAGE / "ingestion").rglob("*.py") if of_positions not in file.parents}
     named = [(file.name, name) for file, text in texts.items() for name in re.findall(r"""["']([a-z_]+)["']""", text) if name in own]
-    of_the_quarantine = ("rows.py", "account_id"), ("rows.py", "account_id"), ("rows.py", "as_of_date")
-    assert sorted(named) == [*of_the_quarantine]  # whose columns are called so for every dataset, as is that of known accounts
+    # the quarantine has columns that are called so for every dataset, as have known accounts and what is counted by day
+    assert set(named) == {("rows.py", "account_id"), ("rows.py", "as_of_date"), ("day_counts.py", "as_of_date")}
     assert not [file.name for file, text in texts.items() if "feeds.fields" in text or "validation.positions" in text]

@@ -65,6 +65,7 @@ def test_the_check_of_market_values_fails_where_the_reconciliation_finds_a_break
     value = ReconciledField.ENDING_MARKET_VALUE
     rows = net_flows(positions({"appreciation": off, "vendor_value_half_unit": half_unit}))
     rows = sub_period_returns(rows, timing=FlowTiming.END_OF_DAY, fee_basis=FeeBasis.NET)
+    rows = rows.with_columns(vendor_twrr_half_unit=pl.lit(None, pl.Float64()))
     found = reconcile(rows, {value: allowance}, timing=FlowTiming.END_OF_DAY)
     assert found["within_tolerance"].to_list() == [market_value_failures(rows, allowance).is_empty()]
 
