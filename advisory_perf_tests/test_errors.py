@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, OutageError
 from advisory_perf.ingestion.reading_apart import ReaderFaultError
+from advisory_perf.runtime.supervisor import SupervisionError
 
 
 def family(of: type[AdvisoryPerfError]) -> Iterator[type[AdvisoryPerfError]]:
@@ -15,7 +16,7 @@ def family(of: type[AdvisoryPerfError]) -> Iterator[type[AdvisoryPerfError]]:
 
 def test_every_error_has_a_code_of_its_own() -> None:
     kinds = {one for one in family(AdvisoryPerfError) if one is not DeliveryRejectedError}
-    assert ReaderFaultError in kinds
+    assert {ReaderFaultError, SupervisionError} <= kinds
     assert len({one.code for one in kinds}) == len(kinds), sorted((one.code, one.__name__) for one in kinds)
     assert DeliveryRejectedError("E_EMPTY", "a file").code == "E_EMPTY"
 

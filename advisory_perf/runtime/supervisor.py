@@ -15,6 +15,8 @@ from advisory_perf.errors import AdvisoryPerfError
 class SupervisionError(AdvisoryPerfError):
     """A part that keeps dying."""
 
+    code = "SUPERVISION"
+
 
 class Step(StrEnum):
     """What to do with a part now."""
