@@ -51,7 +51,7 @@ def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
     level = platform.settings.log_level
     ingestion_jobs = [ingestion_job(feed, log_level=level) for feed in feeds]
     pipeline_jobs = [pipeline_job(feed, pipelines[feed.dataset], log_level=level) for feed in feeds]
-    rejecting, abandoning, upkeep = unclaimed_job(platform), abandoning_job(platform), upkeep_job(platform)
+    rejecting, abandoning, upkeep = unclaimed_job(platform), abandoning_job(platform), upkeep_job(platform, pipelines)
     sensors = [
         arrivals_sensor(platform, [*ingestion_jobs, rejecting, abandoning]),
         pipelines_sensor(platform, pipeline_jobs),

@@ -87,6 +87,12 @@ def test_its_stages_are_assets_of_its_feed(world: World) -> None:
     ]
 
 
+def test_its_assets_are_kept_up_like_any_other(world: World) -> None:
+    assert world.ingest("prices_1.csv", PRICES, FEED).success
+    job = world.definitions.resolve_job_def("upkeep")
+    assert job.execute_in_process(instance=world.instance, raise_on_error=False).success
+
+
 def test_the_vendors_positions_are_published_as_if_there_were_no_prices(world: World) -> None:
     assert world.ingest("prices_1.csv", PRICES, FEED).success
     assert world.ingest("acme_1.csv", DELIVERY).success

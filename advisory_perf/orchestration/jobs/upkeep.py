@@ -17,6 +17,7 @@ from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import abandoning_subject
 from advisory_perf.orchestration.assets.accounts import ACCOUNTS_KEY
 from advisory_perf.orchestration.partitions import delivery_partitions
+from advisory_perf.orchestration.pipelines.model import Pipelines
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.planning import pipeline_subject
 from advisory_perf.orchestration.run_config import printing
@@ -80,7 +81,9 @@ def _is_over(entry: LedgerEntry, before: datetime) -> bool:
     return entry.status not in _UNDER_WAY and entry.pending_first_date is None and ended < before
 
 
-def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, at_most: int = _AT_MOST) -> Removed:
+def keep_up(
+    platform: Platform, instance: dg.DagsterInstance, *, now: datetime, pipelines: Pipelines = PIPELINES, at_most: int = _AT_MOST
+) -> Removed:
     """Removes what is older than agreed, at most so many runs; the same again changes nothing."""
     before = now - timedelta(days=platform.settings.run_days)
     needed = needed_subjects(
@@ -89,14 +92,12 @@ def keep_up(platform: Platform, instance: dg.DagsterInstance, *, now: datetime, 
     )
     sweep_locks(platform.warehouse, now)
     platform.lake.sweep_staging(now - _STAGED_FOR)
-    runs, kept, is_complete = _remove_runs(platform, instance, before, needed, at_most)
+    shown = _latest_of_windows(platform, pipelines, instance)
+    runs, kept, is_complete = _remove_runs(instance, before, needed, shown, at_most)
     return Removed(runs, kept, _remove_partitions(platform, instance, before, needed), is_complete)
 
 
-def _remove_runs(
-    platform: Platform, instance: dg.DagsterInstance, before: datetime, needed: set[str], at_most: int
-) -> tuple[int, int, bool]:
-    latest = _latest_of_windows(platform, instance)
+def _remove_runs(instance: dg.DagsterInstance, before: datetime, needed: set[str], latest: set[int], at_most: int) -> tuple[int, int, bool]:
     old = instance.get_run_ids(dg.RunsFilter(statuses=list(FINISHED), updated_before=before))[::-1]
     removed = kept = 0
     for start in range(0, len(old), _PAGE):
@@ -115,11 +116,11 @@ def _remove_runs(
     return removed, kept, True
 
 
-def _latest_of_windows(platform: Platform, instance: dg.DagsterInstance) -> set[int]:
+def _latest_of_windows(platform: Platform, pipelines: Pipelines, instance: dg.DagsterInstance) -> set[int]:
     """The events by which the page shows each window, and the accounts, as materialised."""
     latest: set[int] = set()
     for name, feed in platform.feeds.items():
-        for stage in PIPELINES[feed.dataset].stages:
+        for stage in pipelines[feed.dataset].stages:
             latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([name, stage.table.name]), _MATERIALIZED).values())
     return latest | {record.storage_id for record in instance.fetch_materializations(ACCOUNTS_KEY, limit=1).records}
 
@@ -158,12 +159,12 @@ def says_what_went(removed: Removed, *, days: int) -> str:
     )
 
 
-def upkeep_job(platform: Platform) -> dg.JobDefinition:
+def upkeep_job(platform: Platform, pipelines: Pipelines) -> dg.JobDefinition:
     """The job that removes what Dagster keeps and nobody needs."""
 
     @dg.op(name="keep_up", description="removes old runs, their events and the partitions of old deliveries")
     def keep_up_op(context: dg.OpExecutionContext) -> None:
-        removed = keep_up(platform, context.instance, now=platform.clock())
+        removed = keep_up(platform, context.instance, now=platform.clock(), pipelines=pipelines)
         context.log.info(says_what_went(removed, days=platform.settings.run_days))
 
     @dg.job(name=JOB_NAME, description=f"removes what Dagster has kept for more than {platform.settings.run_days} days")
