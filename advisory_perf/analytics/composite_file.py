@@ -3,22 +3,28 @@
 One YAML file a composite. It is read as it is written: what it leaves open is refused with a sentence, never guessed.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import polars as pl
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from advisory_perf.contracts.currencies import ACTIVE
 from advisory_perf.contracts.enums import Weighting
+from advisory_perf.declarations import Declaration, read_declaration, validated
 from advisory_perf.errors import CompositeError
 
-_MOST_BYTES = 4 << 20
-"""Of a file: some fifty thousand members."""
+_COMPOSITE = Declaration(
+    called="composite",
+    first_key="composite",
+    error=CompositeError,
+    says_of_values="holds a day or a value that there is not, such as 2025-02-30; correct it",
+    most_bytes=4 << 20,
+    most_nodes=1_000_000,
+)
+"""Some fifty thousand members."""
 
 MEMBERSHIP = {
     "composite": pl.String(),
@@ -84,26 +90,7 @@ class Composite(_Part):
 
 def read_composite(path: Path) -> Composite:
     """One file as a validated declaration; CompositeError names the file, the key and what would make it right."""
-    try:
-        with path.open("rb") as file:
-            written = file.read(_MOST_BYTES + 1)
-        if len(written) > _MOST_BYTES:
-            raise CompositeError(f"{path}: has more than {_MOST_BYTES:,} bytes, which no composite needs; see that it is one")
-        content = yaml.load(written.decode(), Loader=_Loader)  # noqa: S506 - a safe loader
-    except OSError as error:
-        raise CompositeError(f"{path}: cannot be read; see that the file exists and may be opened") from error
-    except UnicodeDecodeError as error:
-        raise CompositeError(f"{path}: is not UTF-8 at byte {error.start + 1}; save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise CompositeError(f"{path}: cannot be read as YAML: {_why_no_yaml(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise CompositeError(f"{path}: holds a day or a value that there is not, such as 2025-02-30; correct it") from error
-    if not isinstance(content, dict):
-        raise CompositeError(f"{path}: must be a mapping that starts with 'composite: …'")
-    try:
-        return Composite.model_validate(content)
-    except ValidationError as error:
-        raise CompositeError(f"{path}: {'; '.join(map(_said, error.errors()))}") from error
+    return validated(path, read_declaration(path, _COMPOSITE), Composite, _COMPOSITE)
 
 
 def membership_of(composites: Iterable[Composite]) -> pl.DataFrame:
@@ -112,41 +99,3 @@ def membership_of(composites: Iterable[Composite]) -> pl.DataFrame:
         (one.composite, stay.account, stay.first, stay.last, stay.reason, stay.left_because) for one in composites for stay in one.members
     ]
     return pl.DataFrame(stays, schema=MEMBERSHIP, orient="row").sort("composite", "account_id", "from_date")
-
-
-class _NoCompositeError(yaml.YAMLError):
-    """What no declaration has, in our own words."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values, lists and mappings; refuses a key that stands twice, of which YAML would keep the last, and aliases."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            raise _NoCompositeError(f"line {line} repeats by *{event.anchor} what stands elsewhere; write it out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - yaml's own
-        seen = set[str]()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise _NoCompositeError(f"the key {str(key.value)[:80]} stands twice, again in line {key.start_mark.line + 1}; keep one")
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-def _why_no_yaml(error: yaml.YAMLError) -> str:
-    if isinstance(error, _NoCompositeError):
-        return str(error)
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else "its end"
-    return f"it goes wrong before {where}; put texts with marks in quotes, close every quote and bracket, and indent with spaces"
-
-
-def _said(problem: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "composite"
-    what = problem["msg"].removeprefix("Value error, ")
-    is_no_text = problem["type"] == "string_type" and problem["input"] is not None
-    return f"{key}: {what}" + (f"; YAML reads it as {problem['input']!r}, so put it in quotes" if is_no_text else "")

@@ -4,15 +4,10 @@ A folder's feed takes the place of the package's feed of the same name, so that 
 release. Reads YAML files; nothing here looks at deliveries.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
+from advisory_perf.declarations import Declaration, read_declaration, validated
 from advisory_perf.errors import DeliveryRejectedError, FeedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.positions_feed import PositionsFeed
@@ -22,47 +17,15 @@ FEED_MODELS: Mapping[str, type[Feed]] = {"positions": PositionsFeed}
 """The model of each dataset's feeds; a feed without ``dataset`` is one of positions."""
 _USUAL_DATASET = "positions"
 
-_MOST_BYTES, _DEEPEST, _MOST_NODES = 256 << 10, 20, 20_000
-"""Of a feed: a hundred times what the longest one has."""
-
-
-class _NoFeedError(yaml.YAMLError):
-    """What no feed has, in our own words."""
-
-
-class _FeedLoader(yaml.SafeLoader):
-    """Plain values, lists and mappings, of bounded depth and number.
-
-    Refuses a key that stands twice in a mapping, of which YAML would keep the last, and aliases, by which a few lines grow without end.
-    """
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._depth = self._nodes = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            raise _NoFeedError(f"line {line} repeats by *{event.anchor} what stands elsewhere; write it out")
-        self._depth, self._nodes = self._depth + 1, self._nodes + 1
-        if self._depth > _DEEPEST:
-            raise _NoFeedError(f"line {line} is nested in more than {_DEEPEST} levels, which no feed needs; see that it is a feed")
-        if self._nodes > _MOST_NODES:
-            raise _NoFeedError(f"from line {line} on it holds more than {_MOST_NODES:,} values, which no feed needs; see that it is a feed")
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - yaml's own
-        seen = set[str]()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise _NoFeedError(f"line {key.start_mark.line + 1} has a list or mapping in the place of a key; write a name")
-            if key.value in seen:
-                raise _NoFeedError(f"the key {key.value[:80]} stands twice, again in line {key.start_mark.line + 1}; keep one of them")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+_FEED = Declaration(
+    called="feed",
+    first_key="vendor",
+    error=FeedError,
+    says_of_values="holds a day, time or number that there is not; look for such as 2025-02-30, and put texts in quotes",
+    most_bytes=256 << 10,
+    most_nodes=20_000,
+)
+"""Of its bounds a hundredth is what the longest feed has."""
 
 
 def read_feed(path: Path, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Feed:
@@ -70,53 +33,12 @@ def read_feed(path: Path, models: Mapping[str, type[Feed]] = FEED_MODELS) -> Fee
 
     ``models`` has the model of each dataset's feeds.
     """
-    try:
-        with path.open("rb") as file:
-            written = file.read(_MOST_BYTES + 1)
-        if len(written) > _MOST_BYTES:
-            raise FeedError(f"{path}: has more than {_MOST_BYTES:,} bytes, which no feed needs; see that it is a feed")
-        content = yaml.load(written.decode(), Loader=_FeedLoader)  # noqa: S506 - a safe loader
-    except OSError as error:
-        raise FeedError(f"{path}: cannot be read; see that the file exists and may be opened") from error
-    except UnicodeDecodeError as error:
-        raise FeedError(f"{path}: is not UTF-8 at byte {error.start + 1}; save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise FeedError(f"{path}: cannot be read as YAML: {_why_no_yaml(error)}") from error
-    except (ValueError, OverflowError) as error:
-        raise FeedError(
-            f"{path}: holds a day, time or number that there is not; look for such as 2025-02-30, and put texts in quotes"
-        ) from error
-    if not isinstance(content, dict):
-        raise FeedError(f"{path}: must be a mapping that starts with 'vendor: …'")
+    content = read_declaration(path, _FEED)
     dataset = content.get("dataset", _USUAL_DATASET)
     model = models.get(dataset) if isinstance(dataset, str) else None
     if model is None:
         raise FeedError(f"{path}: dataset: {dataset!r} is no dataset that feeds have; set one of {', '.join(models)}")
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise FeedError(f"{path}: {'; '.join(map(_said, error.errors()))}") from error
-
-
-def _why_no_yaml(error: yaml.YAMLError) -> str:
-    """Where the text stops being YAML, and what mostly makes it so; the parser's own words are the cause only."""
-    if isinstance(error, _NoFeedError):
-        return str(error)
-    mark = getattr(error, "problem_mark", None)
-    if isinstance(error, yaml.reader.ReaderError):
-        return f"character {error.position + 1} is a control character, which no YAML holds; remove it"
-    if isinstance(error, yaml.constructor.ConstructorError) and mark is not None:
-        return f"line {mark.line + 1} holds a value of a kind that no feed has; write it as plain text, a number or a list"
-    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else "its end"
-    return f"it goes wrong before {where}; put texts with marks in quotes, close every quote and bracket, and indent with spaces"
-
-
-def _said(problem: ErrorDetails) -> str:
-    """The key and what is wrong with it; where YAML made something else of a text, that too."""
-    key = ".".join(str(part) for part in problem["loc"]) or "feed"
-    what = problem["msg"].removeprefix("Value error, ")
-    is_no_text = problem["type"] == "string_type" and isinstance(problem["input"], bool | int | float | date | None)
-    return f"{key}: {what}" + (f"; YAML reads it as {problem['input']!r}, so put it in quotes" if is_no_text else "")
+    return validated(path, content, model, _FEED)
 
 
 def load_feeds(further: Path | None = None, *, models: Mapping[str, type[Feed]] = FEED_MODELS) -> dict[str, Feed]:
