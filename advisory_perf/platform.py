@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import SettingsError
 from advisory_perf.feeds.feed import Feed
@@ -31,6 +32,11 @@ class Platform:
     warehouse: Warehouse
     ledger: Ledger
     clock: Callable[[], datetime] = right_now
+
+    @property
+    def materiality(self) -> Materiality:
+        """From which size on a difference matters to the firm."""
+        return Materiality(self.settings.material_amount, self.settings.material_return)
 
     def under(self, locks: Locks) -> "Platform":
         """The same for a run that holds locks: ledger and lake change nothing once one of them is lost."""

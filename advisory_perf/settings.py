@@ -6,6 +6,7 @@ sets ADVISORY_PERF_LAKE_URL and ADVISORY_PERF_WAREHOUSE_URL; nothing else differ
 
 import os
 import re
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -74,6 +75,15 @@ class Settings(BaseSettings):
     weight_consistency: int = Field(default=20, ge=0, le=100, description="weight of the market value identity and the roll-forward")
     weight_timeliness: int = Field(default=10, ge=0, le=100, description="weight of the days that came by their deadline")
     weight_accuracy: int = Field(default=20, ge=0, le=100, description="weight of the figures within tolerance of the vendor's")
+    least_quality: float = Field(
+        default=90, ge=0, le=100, description="quality score that a feed's latest day has to reach, or an alert is raised"
+    )
+    material_amount: Decimal = Field(
+        default=Decimal(1000), ge=0, description="a break or restatement of so much money, in the account's currency, is material"
+    )
+    material_return: Decimal = Field(
+        default=Decimal("0.001"), ge=0, description="a break or restatement of a return by so much is material; 0.001 is 10 basis points"
+    )
     settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is ingested when it has not changed for so long")
     max_bytes: int = Field(
         default=2 << 30, ge=1, description="the largest delivery that is read; reading takes about four times as much memory"

@@ -1,6 +1,7 @@
 """Every default of the settings, and every bound with what lies just inside and just outside of it."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ DEFAULTS: dict[str, Any] = {
     "missing_share": 0.1,
     **{f"weight_{name}": 20 for name in ("completeness", "validity", "consistency", "accuracy")},
     **{f"weight_{name}": 10 for name in ("uniqueness", "timeliness")},
+    "least_quality": 90,
+    "material_amount": 1000,
+    "material_return": Decimal("0.001"),
     "settle_seconds": 5,
     "max_bytes": 2 << 30,
     "max_expanded_bytes": 4 << 30,
@@ -39,6 +43,8 @@ INSIDE_AND_OUTSIDE: dict[str, tuple[list[Any], list[Any]]] = {
     "incomparable_share": ([0, 1], [-0.01, 1.01]),
     "missing_share": ([0, 1], [-0.01, 1.01]),
     **{f"weight_{dimension.lower()}": ([0, 100], [-1, 101, 0.5]) for dimension in DIMENSIONS},
+    "least_quality": ([0, 100], [-0.1, 100.1]),
+    **{name: ([0, Decimal("0.5")], [Decimal("-0.1")]) for name in ("material_amount", "material_return")},
     "settle_seconds": ([0, 0.5], [-0.1]),
     **{name: ([1], [0, 1.5]) for name in ("max_bytes", "max_expanded_bytes", "max_rows", "max_columns", "max_cell_chars")},
     "max_nesting": ([2, 200], [1, 201]),

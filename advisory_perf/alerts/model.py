@@ -24,6 +24,8 @@ DELIVERY_WITH_ISSUES = Code(
     "DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine, with breaks or incomplete"
 )
 INCOMPLETE_DELIVERY = Code("INCOMPLETE_DELIVERY", Severity.HIGH, "a delivery lacks more of what its feed usually holds than agreed")
+LOW_QUALITY = Code("LOW_QUALITY", Severity.MEDIUM, "the quality score of a feed's latest day is below the agreed one")
+RESTATED = Code("RESTATED", Severity.HIGH, "published figures have changed by more than the agreed materiality")
 
 ALERT_CODES: dict[str, Code] = {
     code.name: code
@@ -38,6 +40,8 @@ ALERT_CODES: dict[str, Code] = {
         SENSOR_RED,
         DELIVERY_WITH_ISSUES,
         INCOMPLETE_DELIVERY,
+        LOW_QUALITY,
+        RESTATED,
     )
 }
 

@@ -1,24 +1,63 @@
-"""Breaks as a person meets them: what is open, since when, by how much, and what a sign-off says."""
+"""Breaks as a person meets them: what is open, since when, by how much, who has it, and what was done."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import polars as pl
+from rich.console import Group
 from rich.table import Table
 
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import amount, cause
-from advisory_perf.contracts.enums import BreakStatus
+from advisory_perf.contracts.datasets import POSITIONS
+from advisory_perf.contracts.enums import BreakStatus, ReconciledField
+from advisory_perf.contracts.materiality import Materiality
+from advisory_perf.contracts.schedules import Schedule
+from advisory_perf.errors import WarehouseError
+from advisory_perf.feeds.registry import load_feeds
+from advisory_perf.platform import right_now
+from advisory_perf.reconciliation.break_measures import with_measures
+from advisory_perf.reconciliation.break_work import history_of
 from advisory_perf.reconciliation.breaks import Break
-from advisory_perf.warehouse.conditions import Condition
+from advisory_perf.settings import Settings
+from advisory_perf.warehouse.conditions import Condition, condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import stored_breaks
 
 
-def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
-    """One line a break: whole deliveries first, then the oldest."""
-    rows = stored_breaks(warehouse, where)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """By what ages and sizes of breaks are measured: each vendor's calendar, what is material, and what time it is."""
+
+    schedules: Mapping[str, Schedule]
+    materiality: Materiality
+    now: datetime
+
+    @classmethod
+    def by(cls, settings: Settings) -> "Seen":
+        """By an installation's settings and feeds, now."""
+        feeds = load_feeds(settings.feeds_dir).values()
+        schedules = {feed.vendor: feed.schedule for feed in feeds if feed.dataset == POSITIONS.name}
+        return cls(schedules, Materiality(settings.material_amount, settings.material_return), right_now())
+
+    def measured(self, breaks: pl.DataFrame) -> pl.DataFrame:
+        """The breaks with their measures."""
+        return with_measures(breaks, self.schedules, self.materiality, self.now)
+
+
+def breaks_table(warehouse: Warehouse, where: Condition, seen: Seen) -> Table:
+    """One line a break: whole deliveries first, then the oldest. The caption counts what is material, and what came and went today."""
+    rows = seen.measured(stored_breaks(warehouse, where))
     reported = ("break", "vendor", "account", "figure", "since")
-    table = titled(f"Breaks: {rows.height:,}", reported, numbers=("valuations", "days", "amount"))
-    for heading in ("cause", "status"):
+    table = titled(f"Breaks: {rows.height:,}", reported, numbers=("valuations", "business days", "amount"))
+    for heading in ("cause", "status", "owner"):
         table.add_column(heading, overflow="fold")
     table.columns[0].no_wrap = True  # it is what a sign-off asks for
+    counts = {what: int(rows[name].sum()) for what, name in _COUNTED.items()}
+    table.caption = ", ".join(f"{what}: {count:,}" for what, count in counts.items()) + "; ! is material"
+    table.caption_justify = "left"
     for row in rows.iter_rows(named=True):
         account = row["account_id"] or f"{row['accounts']:,} accounts"
         first, last = row["first_as_of_date"], row["last_as_of_date"]
@@ -26,13 +65,63 @@ def breaks_table(warehouse: Warehouse, where: Condition) -> Table:
             table,
             *(row["break_id"], row["data_source"], account, row["field_name"]),
             [first] if first == last else [first, f"to {last}"],
-            *(row["valuations"], row["age_days"]),
-            *(amount(row), cause(row), _stands(row)),
+            *(row["valuations"], row["business_days"]),
+            f"{'! ' if row['is_material'] else ''}{amount(row)}",
+            *(cause(row), _stands(row), row["owner"] or ""),
         )
     return table
 
 
-def _stands(row: dict[str, object]) -> str:
+_COUNTED = {"material": "is_material", "new today": "is_new_today", "closed today": "is_closed_today"}
+
+
+def break_page(warehouse: Warehouse, break_id: str, seen: Seen) -> Group:
+    """All that is known of one break, and what happened to it; WarehouseError where there is none of that name."""
+    rows = seen.measured(stored_breaks(warehouse, condition({"break_id": break_id})))
+    if rows.is_empty():
+        raise WarehouseError(f"there is no break {break_id}; `advisory-perf breaks list` names them")
+    row = rows.row(0, named=True)
+    about = titled(f"Break {break_id}", ("", ""))
+    for name, says in _facts(row).items():
+        add_row(about, name, says)
+    events = titled("What happened", ("when", "what", "who", "says"))
+    for at, event, who, owner, words in history_of(warehouse, break_id).iter_rows():
+        says = f"to {owner or 'nobody'}" if event == "ASSIGNED" else words or ""
+        add_row(events, f"{at:%Y-%m-%d %H:%M} UTC", event, who or "a publication", says)
+    return Group(about, events)
+
+
+def _facts(row: Mapping[str, object]) -> dict[str, str]:
+    """What is said of a break, line by line; a line that says nothing is left out."""
+    of_return = row["field_name"] == ReconciledField.TWRR
+    others = str(row["other_causes"] or "")
+    lines = {
+        "vendor": row["data_source"],
+        "account": row["account_id"] or f"{row['accounts']:,} accounts of a whole delivery",
+        "figure": row["field_name"],
+        "status": _stands(row),
+        "owner": row["owner"] or "nobody",
+        "since": f"{row['first_as_of_date']}, {row['business_days']} business days, {row['valuations']} valuations",
+        "latest": row["last_as_of_date"],
+        "ours": _figure(row["calculated_value"], of_return=of_return),
+        "vendor's": _figure(row["vendor_value"], of_return=of_return),
+        "amount": f"{amount(row)}, {'material' if row['is_material'] else 'not material'}",
+        "allowed": _figure(row["tolerance_threshold"], of_return=of_return) if row["factor"] is None else "",
+        "likely cause": cause(row),
+        "which gives": _figure(row["explained_value"], of_return=of_return),
+        "others that give it": others,
+        "delivery": row["delivery_id"],
+    }
+    return {name: str(says) for name, says in lines.items() if says not in {None, ""}}
+
+
+def _figure(value: object, *, of_return: bool) -> str:
+    if not isinstance(value, Decimal):
+        return ""
+    return f"{value * 100:.6f} %" if of_return else f"{value:,.4f}"
+
+
+def _stands(row: Mapping[str, object]) -> str:
     """The status, with who or what it comes from."""
     match row["status"]:
         case BreakStatus.SIGNED_OFF:

@@ -265,9 +265,10 @@ def quarantine_list(
 ) -> None:
     """Prints the rows in quarantine: line, code, why, and their cells as they came."""
     from advisory_perf.cli.quarantine_tables import quarantine_table
+    from advisory_perf.warehouse.conditions import condition
     from advisory_perf.warehouse.queries import QUARANTINE
 
-    chosen = {"vendor": vendor, "delivery_id": delivery, "code": code}
+    chosen = condition({"vendor": vendor, "delivery_id": delivery, "code": code})
     print_or_export(settings_of(context, home), QUARANTINE, chosen, form, quarantine_table)
 
 

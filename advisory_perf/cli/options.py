@@ -1,7 +1,7 @@
 """What several commands have in common: whose home it is, and rows as a table or as an export."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,20 +36,18 @@ def settings_of(context: typer.Context, home: Path | None) -> Settings:
 def print_or_export(
     settings: Settings,
     relation: str,
-    chosen: Mapping[str, str | None],
+    where: "Condition",
     form: str,
     table: "Callable[[Warehouse, Condition], Table]",
 ) -> None:
     """Prints the chosen rows of a relation as a table, or exports them; BadParameter for another form."""
     from advisory_perf.cli.tables import console
     from advisory_perf.runtime.installation import open_installation
-    from advisory_perf.warehouse.conditions import condition
     from advisory_perf.warehouse.export import ExportFormat, export_relation
     from advisory_perf.warehouse.roles import Role
 
     if form not in {"table", *ExportFormat}:
         raise typer.BadParameter(f"{form} is not one of table, {', '.join(ExportFormat)}", param_hint="--format")
-    where = condition(chosen)
     with open_installation(settings) as installation:
         warehouse = installation.warehouse(Role.READER)
         if form == "table":

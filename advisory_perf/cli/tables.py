@@ -29,10 +29,10 @@ _STYLES: Mapping[str, str] = {
 
 
 def deliveries_table(handed: "Sequence[Handed]", rates: Mapping[str, float | None]) -> Table:
-    """One line a delivery: status, rows and the share of compared rows without a break."""
+    """One line a delivery: status, rows and the share of compared figures within tolerance."""
     counted = ("read", "accepted", "quarantined", "duplicate", "footer", "pass rate")
     table = titled("Deliveries", ("file", "feed", "status"), numbers=counted)
-    table.caption, table.caption_justify = "pass rate: compared rows without a break", "left"
+    table.caption, table.caption_justify = "pass rate: compared figures within tolerance", "left"
     for one in handed:
         entry, status = one.entry, one.status
         counts = (entry.records_read, entry.records_processed, entry.records_failed, entry.records_duplicate, entry.records_footer)

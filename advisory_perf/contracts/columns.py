@@ -286,6 +286,9 @@ _ENTRIES = (
     ),
     Column("accounts", Kind.COUNT, "how many accounts break because of the factor", at_least=1),
     Column("accounts_compared", Kind.COUNT, "how many accounts of the delivery have both figures", at_least=1),
+    Column("results", Kind.COUNT, "figures that the vendor's feed gives", at_least=1),
+    Column("compared", Kind.COUNT, "of these, figures that could be compared", at_least=0),
+    Column("breaks", Kind.COUNT, "of these, figures outside their tolerance", at_least=0),
     Column("notes", Kind.TEXT, "what a person should know about the comparison", nullable=True),
     # quarantine
     Column("code", Kind.TEXT, "why the row could not become a position", allowed=tuple(sorted(ROW_CODES))),

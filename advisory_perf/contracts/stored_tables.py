@@ -69,6 +69,7 @@ LEDGER = _table(
     ("ingestion_no", _COUNT, "raised by whatever gives the pipeline something to compute"),
     ("taken_up_no", _COUNT, "the ingestion_no that taken_up_by is about", _NULL),
     ("taken_up_by", "text[]", "the stages of the pipeline whose rows hold what that ingestion wrote"),
+    ("records_restated", _COUNT, "of records_updated those that gave another figure than the row before"),
 )
 
 DELIVERED_DAYS = _table(
@@ -97,16 +98,61 @@ DAY_COUNTS = _table(
     ("duplicate", _COUNT, "rows that repeat another row of the file"),
 )
 
-QUALITY_SCORES = _table(
-    "data_quality_scores",
-    "how good the rows of a feed's day are, by dimension and in total",
-    ("feed", _TEXT, "the name of the feed"),
-    ("as_of_date", _DATE, "the day"),
+_SCORED = (
     ("dimension", _TEXT, "COMPLETENESS, VALIDITY, UNIQUENESS, CONSISTENCY, TIMELINESS, ACCURACY or TOTAL"),
     ("numerator", _COUNT, "what is as it should be; null of the total", _NULL),
     ("denominator", _COUNT, "out of how much; null of the total", _NULL),
     ("score", "double precision", "100 times the one by the other, or the weighted total; null where there is nothing to count", _NULL),
     ("updated_at", _INSTANT, "when it was published or changed last"),
+)
+
+QUALITY_SCORES = _table(
+    "data_quality_scores",
+    "how good the rows of a feed's day are, by dimension and in total",
+    ("feed", _TEXT, "the name of the feed"),
+    ("as_of_date", _DATE, "the day"),
+    *_SCORED,
+)
+
+QUALITY_SHARES = _table(
+    "delivery_quality_shares",
+    "what the quality scores of a feed's days and deliveries are counted from",
+    ("feed", _TEXT, "the name of the feed"),
+    ("as_of_date", _DATE, "the day"),
+    ("delivery_id", _TEXT, "the delivery; empty where it was counted by day only, before there were scores of deliveries"),
+    ("dimension", _TEXT, "COMPLETENESS, VALIDITY, UNIQUENESS, CONSISTENCY, TIMELINESS or ACCURACY"),
+    ("numerator", _COUNT, "what is as it should be"),
+    ("denominator", _COUNT, "out of how much"),
+)
+
+DELIVERY_SCORES = _table(
+    "delivery_quality_scores",
+    "how good the rows of a delivery are, by dimension and in total, over all its days",
+    ("feed", _TEXT, "the name of the feed"),
+    ("delivery_id", _TEXT, "the delivery"),
+    *_SCORED,
+)
+
+RESTATEMENTS = _table(
+    "restatements",
+    "what a publication changed of figures that were published before, by delivery and field; only ever added to",
+    ("id", _COUNT, "counts the rows"),
+    ("data_source", _TEXT, "the vendor"),
+    ("delivery_id", _TEXT, "the delivery whose rows took the place of others; null where a row changed and stayed in its delivery", _NULL),
+    ("field_name", _TEXT, "the published column"),
+    ("first_as_of_date", _DATE, "the first day on which it changed"),
+    ("last_as_of_date", _DATE, "the last one"),
+    ("changed", _COUNT, "at how many account-dates"),
+    ("accounts", _COUNT, "of how many accounts"),
+    (
+        "largest_change",
+        _FIGURE,
+        "new figure less old one where that is largest; null where one of both is null or no number",
+        _NULL,
+    ),
+    ("largest_account_id", _TEXT, "the account of that change"),
+    ("largest_as_of_date", _DATE, "its day"),
+    ("published_at", _INSTANT, "when"),
 )
 
 ISSUES = _table(
@@ -158,6 +204,22 @@ BREAKS = _table(
     ("named_on", _DATE, "the as-of date that break_id is made from"),
     ("created_at", _INSTANT, "when it was found first"),
     ("updated_at", _INSTANT, "when anything of it changed last"),
+    ("closed_at", _INSTANT, "when the publication that resolved it was made; null while it is not resolved", _NULL),
+)
+
+BREAK_EVENTS = _table(
+    "break_events",
+    "who was given which break, and what was said of it; only ever added to",
+    ("id", _COUNT, "counts the events"),
+    ("break_id", _TEXT, "the break"),
+    ("data_source", _TEXT, "the vendor"),
+    ("account_id", _TEXT, "the account; null for a whole delivery", _NULL),
+    ("field_name", _TEXT, "the figure"),
+    ("event", _TEXT, "ASSIGNED or COMMENTED"),
+    ("made_by", _TEXT, "who did it"),
+    ("owner", _TEXT, "of ASSIGNED: who has it from then on; null where nobody has", _NULL),
+    ("comment", _TEXT, "of COMMENTED: what was said", _NULL),
+    ("made_at", _INSTANT, "when"),
 )
 
 SIGN_OFFS = _table(
@@ -246,8 +308,12 @@ STORED = (
     PROFILES,
     DAY_COUNTS,
     QUALITY_SCORES,
+    QUALITY_SHARES,
+    DELIVERY_SCORES,
+    RESTATEMENTS,
     ISSUES,
     BREAKS,
+    BREAK_EVENTS,
     SIGN_OFFS,
     ALERTS,
     LOCKS,

@@ -47,12 +47,13 @@ class PublishedTable:
     """A stage's table as the warehouse has it: by month of ``as_of_date``, one vendor's days replaced at a time.
 
     ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
-    was last found to be so.
+    was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated.
     """
 
     table: Table
     history: str | None = None
     renewed: str | None = None
+    restated: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -186,6 +187,13 @@ DELIVERY_FACTORS = Table(
     ("data_source", "as_of_date", "field_name", "delivery_id"),
 )
 
+RECONCILIATION_TOTALS = Table(
+    "reconciliation_totals",
+    "how many figures of a delivery's day were compared with the vendor's, and how many break",
+    ("data_source", "as_of_date", "field_name", "delivery_id", "results", "compared", "breaks"),
+    ("data_source", "as_of_date", "field_name", "delivery_id"),
+)
+
 PERFORMANCE_DATA = Table(
     "performance_data",
     "the published performance of each account-date",
@@ -230,7 +238,27 @@ ACCOUNTS = Table(
 )
 
 PUBLISHED_RESULTS = PublishedTable(RECONCILIATION_RESULTS, renewed="reconciliation_date")
-PUBLISHED_PERFORMANCE = PublishedTable(PERFORMANCE_DATA, history="performance_data_history")
+RESTATED_BY_DELIVERIES = (
+    "beginning_market_value",
+    "contributions",
+    "distributions",
+    "income",
+    "appreciation",
+    "fees",
+    "other_adjustments",
+    "ending_market_value",
+    "vendor_net_flow",
+    "vendor_twrr",
+    "benchmark_return",
+    "currency",
+)
+"""What a delivery says of an account-date beside names; a row that has another of these restates it."""
+
+PUBLISHED_PERFORMANCE = PublishedTable(
+    PERFORMANCE_DATA,
+    history="performance_data_history",
+    restated=(*RESTATED_BY_DELIVERIES, "net_flow", "calculated_twrr", "cumulative_net_flow", "cumulative_twrr"),
+)
 PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PERFORMANCE)
 """Every published table, in the order in which a publication writes them."""
 

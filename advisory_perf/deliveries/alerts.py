@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from advisory_perf.alerts.model import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, Alert
+from advisory_perf.alerts.model import DELIVERY_WITH_ISSUES, INCOMPLETE_DELIVERY, RESTATED, Alert
 from advisory_perf.alerts.outbox import hold_alerts, write_alerts
 from advisory_perf.contracts.enums import DeliveryStatus, Severity
 from advisory_perf.contracts.issue_codes import COMPLETENESS_CODES, INCOMPLETE, SHORT_RESTATEMENT
@@ -19,6 +19,7 @@ _FIELDS = sql.SQL("id, feed, vendor, file_name, delivery_id, sha256, received_at
 _REPORTED = 3
 """So many of a delivery's issues stand in its alert."""
 _ALERTED = [INCOMPLETE.name, SHORT_RESTATEMENT.name]
+_OF_PUBLICATIONS = [DELIVERY_WITH_ISSUES.name, INCOMPLETE_DELIVERY.name, RESTATED.name]
 _WITH_THEIR_REMEDY = {"E_POISONED", "E_UNKNOWN_VENDOR"}
 
 _OF_DELIVERIES: LiteralString = "etl_log_id = ANY(%(ids)s)"
@@ -32,6 +33,13 @@ _RESOLVE_REJECTIONS: LiteralString = """
     FROM etl_processing_log AS affected, etl_processing_log AS ingested
     WHERE alerts.resolved_at IS NULL AND alerts.code <> ALL(%(others)s) AND affected.id = alerts.etl_log_id AND ingested.id = %(id)s
     AND affected.sha256 = ingested.sha256 AND affected.feed IN (ingested.feed, 'unknown')
+"""
+
+_ENDED: LiteralString = """
+    SELECT status, records_failed, (
+        SELECT (sum(compared - breaks) / nullif(sum(compared), 0))::float8 FROM reconciliation_totals AS t
+        WHERE t.data_source = log.vendor AND t.delivery_id = log.delivery_id
+    ), {} FROM etl_processing_log AS log WHERE id = ANY(%s) ORDER BY id
 """
 
 
@@ -91,7 +99,7 @@ def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
     A file of the same name with other bytes resolves nothing: some vendors give every day's file the same name.
     """
     hold_alerts(connection, _OF_THE_SAME_BYTES, {"id": etl_log_id})
-    connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "others": [DELIVERY_WITH_ISSUES.name, INCOMPLETE_DELIVERY.name]})
+    connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "others": _OF_PUBLICATIONS})
 
 
 def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) -> None:
@@ -99,7 +107,7 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
 
     One that is incomplete has an alert of that, and another only where rows are in quarantine besides.
     """
-    statement = sql.SQL("SELECT status, records_failed, {} FROM etl_processing_log WHERE id = ANY(%s) ORDER BY id").format(_FIELDS)
+    statement = sql.SQL(_ENDED).format(_FIELDS)
     found = connection.execute(statement, [list(etl_log_ids)]).fetchall()
     incomplete = {
         etl_log_id: ("; ".join(says[:_REPORTED]) + (f"; and {len(says) - _REPORTED} more" if len(says) > _REPORTED else ""), is_alerted)
@@ -111,7 +119,7 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
     }
     hold_alerts(connection, _OF_DELIVERIES, {"ids": list(etl_log_ids)})
     good, raised = [], []
-    for status, quarantined, *fields in found:
+    for status, quarantined, share, *fields in found:
         one = _Delivery(*fields)
         says, is_alerted = incomplete.get(one.etl_log_id, (None, False))
         if is_alerted:
@@ -125,7 +133,7 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
         if quarantined:
             why, look = f"{quarantined:,} of its rows are in quarantine", f"quarantine list --delivery {one.delivery_id}"
         else:
-            why = says or "figures differ from the vendor's beyond tolerance"
+            why = says or f"of its compared figures only {share:.2%} are within tolerance of the vendor's"
         message = f"{one.vendor}, {one.name}: {why}; look at them by `advisory-perf {look}`"
         raised.append(one.alert(DELIVERY_WITH_ISSUES.name, DELIVERY_WITH_ISSUES.severity, message))
     write_alerts(connection, raised=raised, resolved=good)

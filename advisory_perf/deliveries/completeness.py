@@ -54,7 +54,7 @@ _FORGET_EMPTY: LiteralString = """
 class MissingFindings:
     """Issues in the layout of ``ISSUES``: all that windows from first to last have, and all that the feed's files have.
 
-    ``present`` has the ``accounts`` that have a position, by ``as_of_date``, on the days of these windows.
+    ``present`` has the ``accounts`` that have a position, by ``as_of_date`` and ``delivery_id``, on the days of these windows.
     """
 
     of_windows: pl.DataFrame

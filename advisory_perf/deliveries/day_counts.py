@@ -26,12 +26,12 @@ def replace_day_counts(connection: psycopg.Connection, etl_log_id: int, counts: 
 
 
 def counts_of_days(warehouse: Warehouse, feed: str, first: date, last: date) -> pl.DataFrame:
-    """DAY_COUNTS of all ingested deliveries of the feed together, for the days from first to last that any of them has."""
+    """DAY_COUNTS of each ingested delivery of the feed, with its delivery_id, for the days from first to last that it has."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT day.as_of_date, sum(accepted)::bigint, sum(quarantined)::bigint, sum(conflicting)::bigint, sum(duplicate)::bigint"
+            "SELECT day.as_of_date, accepted, quarantined, conflicting, duplicate, log.delivery_id"
             " FROM delivery_day_counts AS day JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
-            " WHERE log.feed = %s AND log.status = ANY(%s) AND day.as_of_date BETWEEN %s AND %s GROUP BY 1 ORDER BY 1",
+            " WHERE log.feed = %s AND log.status = ANY(%s) AND day.as_of_date BETWEEN %s AND %s ORDER BY 1, log.id",
             [feed, INGESTED, first, last],
         ).fetchall()
-    return pl.DataFrame(rows, schema=DAY_COUNTS, orient="row")
+    return pl.DataFrame(rows, schema={**DAY_COUNTS, "delivery_id": pl.String()}, orient="row")

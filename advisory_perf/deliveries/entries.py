@@ -32,6 +32,7 @@ class LedgerEntry:
     records_processed: int
     records_inserted: int
     records_updated: int
+    records_restated: int
     records_failed: int
     records_duplicate: int
     records_footer: int
@@ -54,16 +55,16 @@ class LedgerEntry:
 
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
 SELECT: LiteralString = "SELECT {columns} FROM etl_processing_log WHERE "
-_OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR EXISTS (
-    SELECT FROM performance_data AS p WHERE p.data_source = log.vendor AND p.delivery_id = log.delivery_id
-    AND p.as_of_date BETWEEN log.first_as_of_date AND log.last_as_of_date AND p.reconciliation_status = 'COMPLETED_WITH_ISSUES'
+_OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR (
+    SELECT sum(breaks) > 0 AND sum(compared - breaks) <= %(pass_rate)s::numeric * sum(compared) FROM reconciliation_totals AS t
+    WHERE t.data_source = log.vendor AND t.delivery_id = log.delivery_id
 ) OR EXISTS (
     SELECT FROM data_quality_issues AS issue WHERE issue.etl_log_id = log.id AND issue.issue_type IN ({})
 ) THEN 'COMPLETED_WITH_ISSUES' ELSE 'COMPLETED' END""").format(sql.SQL(", ").join(code.name for code in COMPLETENESS_CODES))
 
 
 def composed(statement: LiteralString) -> sql.Composed:
-    """The statement with {columns}, those of an entry, and {outcome}, the final status of a delivery, filled in."""
+    """The statement with {columns}, those of an entry, and {outcome}, the final status of a delivery by %(pass_rate)s, filled in."""
     return sql.SQL(statement).format(columns=_COLUMNS, outcome=_OUTCOME)
 
 

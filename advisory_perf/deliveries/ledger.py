@@ -11,7 +11,9 @@ from typing import Any, LiteralString, Unpack
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
+from advisory_perf.contracts.tables import RESTATED_BY_DELIVERIES
 from advisory_perf.deliveries.alerts import follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import Claim, Identity, claim, claim_rejection, reject, unknown
 from advisory_perf.deliveries.completeness import note_empty
@@ -24,6 +26,7 @@ from advisory_perf.deliveries.profiles import replace_profile
 from advisory_perf.ingestion.day_counts import DAY_COUNTS
 from advisory_perf.ingestion.profile import DeliveryProfile
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.lake_writes import LakeWrite, strike_off
 from advisory_perf.warehouse.locks import Locks
 
@@ -47,10 +50,24 @@ _COUNT_PUBLISHED: LiteralString = """
         SELECT DISTINCT account_id, as_of_date FROM performance_data_history
         WHERE data_source = %(vendor)s AND superseded_by_delivery_id = %(delivery_id)s
     ),
+    own_rows AS (
+        SELECT account_id, as_of_date, {figures} FROM performance_data
+        WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND EXISTS (SELECT FROM taken_over)
+        UNION
+        SELECT account_id, as_of_date, {figures} FROM performance_data_history
+        WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND superseded_by_delivery_id IS NOT NULL
+    ),
+    restated AS (
+        SELECT DISTINCT own_rows.account_id, own_rows.as_of_date
+        FROM own_rows JOIN performance_data_history AS h USING (account_id, as_of_date)
+        WHERE h.data_source = %(vendor)s AND h.superseded_by_delivery_id = %(delivery_id)s AND ({of_own}) IS DISTINCT FROM ({of_before})
+    ),
     counted AS (
-        SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING (account_id, as_of_date)) AS updated
+        SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING (account_id, as_of_date)) AS updated,
+            (SELECT count(*) FROM restated) AS restated
     )
-    UPDATE etl_processing_log SET records_inserted = counted.all_own - counted.updated, records_updated = counted.updated
+    UPDATE etl_processing_log SET records_inserted = counted.all_own - counted.updated, records_updated = counted.updated,
+        records_restated = counted.restated
     FROM counted WHERE delivery_id = %(delivery_id)s AND status NOT IN ('FAILED', 'DUPLICATE', 'RECEIVED')
 """
 """From what the warehouse holds and held, not from what one run changed: a run may have been cut short, or have had nothing to do."""
@@ -199,17 +216,26 @@ class Ledger:
             strike_off(connection, write.number)
 
     def published(
-        self, connection: psycopg.Connection, feed: str, *, of: Sequence[str], first: date, last: date, also: Collection[int] = ()
+        self,
+        connection: psycopg.Connection,
+        feed: str,
+        *,
+        of: Sequence[str],
+        first: date,
+        last: date,
+        pass_rate: float,
+        also: Collection[int] = (),
     ) -> Publication:
         """Closes the pending deliveries whose rows each stage in ``of`` has taken up, and whose days are all published.
 
         In the transaction of the publication, so that neither is seen without the other. One that ends before the feed's latest
         day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
-        that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows the breaks
-        that its rows have now, and so does that of ``also``, entries of other days whose issues have changed. The transaction is to end
-        with ``follow_issues`` of those that changed.
+        that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows what its rows
+        are now, and so does that of ``also``, entries of other days whose issues have changed: COMPLETED_WITH_ISSUES where rows are in
+        quarantine, where it is incomplete, or where no more than the share ``pass_rate`` of its compared figures is within tolerance,
+        by the totals that the transaction has written before. It is to end with ``follow_issues`` of those that changed.
         """
-        place = {"feed": feed, "of": list(of), "first": first, "last": last, "ingested": INGESTED}
+        place = {"feed": feed, "of": list(of), "first": first, "last": last, "ingested": INGESTED, "pass_rate": pass_rate}
         closed = entries_of(
             connection,
             "UPDATE etl_processing_log AS log SET status = CASE WHEN status = ANY(%(ingested)s) THEN {outcome} ELSE status END,"
@@ -220,8 +246,13 @@ class Ledger:
             " RETURNING {columns}",
             place,
         )
+        count = sql.SQL(_COUNT_PUBLISHED).format(
+            figures=names(RESTATED_BY_DELIVERIES),
+            of_own=names(RESTATED_BY_DELIVERIES, "own_rows"),
+            of_before=names(RESTATED_BY_DELIVERIES, "h"),
+        )
         for entry in closed:
-            connection.execute(_COUNT_PUBLISHED, {"vendor": entry.vendor, "delivery_id": entry.delivery_id})
+            connection.execute(count, {"vendor": entry.vendor, "delivery_id": entry.delivery_id})
         changed = connection.execute(
             composed(
                 "UPDATE etl_processing_log AS log SET status = {outcome} WHERE feed = %(feed)s"

@@ -82,7 +82,7 @@ class PublishingIOManager(LakeIOManager):
             confirm=self._locks.confirm,
             along=publication.along,
         )
-        counted = {f"{name}_by_run": getattr(changes[stage], name) for name in ("inserted", "updated", "deleted", "unchanged")}
+        counted = {f"{name}_by_run": getattr(changes[stage], name) for name in ("inserted", "updated", "restated", "deleted", "unchanged")}
         context.add_output_metadata(counted)
 
 

@@ -41,7 +41,7 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
         positions = pl.concat([_valued(*_stored(platform, feed, [window.isoformat() for window in history])), positions])
     of_files = file_issues(feed, entries, share)
     in_windows = positions.filter(pl.col("as_of_date").is_between(first, windows.last_day))
-    present = in_windows.group_by("as_of_date").agg(pl.len().cast(pl.Int64()).alias("accounts")).sort("as_of_date")
+    present = in_windows.group_by("as_of_date", "delivery_id").agg(pl.len().cast(pl.Int64()).alias("accounts"))
     if positions.is_empty():
         return MissingFindings(ISSUES.clear(), of_files, first, windows.last_day, present)
     window = window_expr(pl.col("as_of_date"), feed.cadence).alias("window")

@@ -16,6 +16,7 @@ from psycopg import sql
 from advisory_perf.contracts.tables import PublishedTable, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
+from advisory_perf.positions.restatements import record_restatements
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 
@@ -24,12 +25,13 @@ _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
 
 @dataclass(frozen=True, slots=True)
 class SliceChange:
-    """What the replacement of a slice did, in rows."""
+    """What the replacement of a slice did, in rows; ``restated`` are those of the updated rows that have another figure."""
 
     inserted: int
     updated: int
     deleted: int
     unchanged: int
+    restated: int = 0
 
 
 def publish_slices(
@@ -105,7 +107,7 @@ def _apply_difference(
     table = published.table
     has_delivery = "delivery_id" in table.column_names
     values = [name for name in table.column_names if name not in table.key]
-    parts = {
+    parts: dict[str, sql.Composable] = {
         "table": sql.Identifier(table.name),
         "slice": sql.SQL("stored.data_source = %(vendor)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s"),
         "key": names(table.key),
@@ -136,6 +138,9 @@ def _apply_difference(
         "WHERE stored.id IS NULL OR incoming.is_incoming IS NULL OR ({incoming}) IS DISTINCT FROM ({stored})"
     )
     connection.execute("ANALYZE difference")
+    counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
+    counts |= dict(run("SELECT change, count(*) FROM difference GROUP BY change").fetchall())
+    restated = record_restatements(connection, published, parts, place) if published.restated and counts["updated"] else 0
     if published.history is not None:
         run(
             "INSERT INTO {history} ({kept}, superseded_by_delivery_id) "
@@ -151,11 +156,9 @@ def _apply_difference(
         "INSERT INTO {table} ({all}) SELECT {all_of_incoming} FROM incoming JOIN difference USING ({key}) "
         "WHERE difference.change = 'inserted'"
     )
-    counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
-    counts |= dict(run("SELECT change, count(*) FROM difference GROUP BY change").fetchall())
     connection.execute("DROP TABLE incoming, difference")
     unchanged = rows.height - counts["inserted"] - counts["updated"]
-    return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged)
+    return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged, restated)
 
 
 def _slice_holds_rows(connection: psycopg.Connection, table: Table, place: Mapping[str, Any]) -> bool:

@@ -53,9 +53,9 @@ def timeliness(arrivals: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     return _tested(arrivals, by, QualityDimension.TIMELINESS, pl.col("is_in_time"))
 
 
-def accuracy(results: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Figures within tolerance of the vendor's, among those compared, of RECONCILIATION_RESULTS."""
-    return _tested(results, by, QualityDimension.ACCURACY, pl.col("within_tolerance"))
+def accuracy(totals: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Figures within tolerance of the vendor's, among those compared, of RECONCILIATION_TOTALS."""
+    return _counted(totals, by, QualityDimension.ACCURACY, pl.col("compared") - pl.col("breaks"), pl.col("compared"))
 
 
 def _tested(rows: pl.DataFrame, by: Sequence[str], dimension: QualityDimension, passes: pl.Expr) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Breaks in the warehouse: brought up to date with a publication, and signed off by a person.
+"""Breaks in the warehouse, brought up to date with a publication; what people do with them is in ``break_work``.
 
 What a break is and how it goes on is said once, in ``break_runs``; ``break_store`` reads what it has to know and writes what it gives.
 """
@@ -10,13 +10,10 @@ from functools import partial
 
 import polars as pl
 import psycopg
-from psycopg.rows import class_row
 
 from advisory_perf.contracts.tables import DELIVERY_FACTORS
-from advisory_perf.errors import WarehouseError
 from advisory_perf.reconciliation.break_runs import followed
 from advisory_perf.reconciliation.break_store import apply_difference, read_known, taken_among
-from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import copy_frame, with_the_columns_of
 
 
@@ -53,22 +50,3 @@ def bring_breaks_up_to_date(connection: psycopg.Connection, vendor: str, *, firs
     known = read_known(connection, vendor, first=first, last=last)
     if known is not None:
         apply_difference(connection, vendor, followed(known, vendor, partial(taken_among, connection)))
-
-
-def sign_off(warehouse: Warehouse, break_id: str, *, by: str, reason: str) -> Break:
-    """Accepts a break at its present amount, and gives it as it is then; the SQL function ``sign_off_break`` does it, for the desk.
-
-    The sign-off holds as long as the amount stays equal within the tolerance of the latest comparison, also for a later break of the
-    same figure; with another amount the break is open again. Raises ``WarehouseError`` for a break that is unknown, signed off
-    already or resolved, and where name or reason is blank.
-    """
-    with warehouse.connect() as connection, connection.cursor(row_factory=class_row(Break)) as cursor:
-        try:
-            (found,) = cursor.execute(
-                "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor,"
-                " signed_off_by FROM sign_off_break(%s, %s, %s)",
-                [break_id, by, reason],
-            ).fetchall()
-        except psycopg.errors.RaiseException as error:
-            raise WarehouseError(str(error.diag.message_primary)) from error
-    return found

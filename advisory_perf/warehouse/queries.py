@@ -5,21 +5,13 @@ import polars as pl
 from advisory_perf.warehouse.conditions import Condition, queried_where
 from advisory_perf.warehouse.connection import Warehouse
 
-BREAKS = "reconciliation_breaks"
+BREAKS = "break_work"
 QUARANTINE = "quarantine"
 
 
 def stored_breaks(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
-    """The rows of reconciliation_breaks for which the condition holds: whole deliveries first, then the oldest.
-
-    explained_value and explained_by are those of the latest valuation of an account's break.
-    """
-    statement = (
-        "SELECT b.*, r.explained_value, r.explained_by FROM (SELECT * FROM reconciliation_breaks WHERE {}) AS b"
-        " LEFT JOIN reconciliation_results AS r ON r.data_source = b.data_source AND r.account_id = b.account_id"
-        " AND r.as_of_date = b.last_as_of_date AND r.field_name = b.field_name"
-        " ORDER BY b.account_id IS NOT NULL, b.age_days DESC, b.break_id"
-    )
+    """The rows of break_work for which the condition holds: whole deliveries first, then the oldest."""
+    statement = "SELECT * FROM break_work WHERE {} ORDER BY account_id IS NOT NULL, age_days DESC, break_id"
     return queried_where(warehouse, BREAKS, statement, where)
 
 
@@ -30,14 +22,13 @@ def quarantined(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
 
 
 def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float | None]:
-    """Of each delivery's published rows with a figure that was compared, the share without a break (0 to 1).
+    """Of each delivery's published figures that were compared with the vendor's, the share within tolerance (0 to 1).
 
-    None where nothing was compared; deliveries without rows are left out.
+    None where nothing was compared; deliveries without published figures are left out. Counted as ``reconciliation_totals`` has it.
     """
     rates = warehouse.query(
-        "SELECT delivery_id, (avg((reconciliation_status <> 'COMPLETED_WITH_ISSUES')::int)"
-        " FILTER (WHERE reconciliation_status <> 'PENDING'))::float8 AS rate"
-        " FROM performance_data WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
+        "SELECT delivery_id, (sum(compared - breaks) / nullif(sum(compared), 0))::float8 AS rate"
+        " FROM reconciliation_totals WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
         [delivery_ids],
     )
     return dict(rates.iter_rows())
@@ -48,8 +39,8 @@ def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
     return warehouse.query(
         "SELECT accounts.data_source, count(*) AS accounts, max(accounts.last_as_of_date) AS latest,"
         " (SELECT count(*) FROM performance_data AS p WHERE p.data_source = accounts.data_source) AS rows,"
-        " (SELECT count(*) FROM reconciliation_results AS r"
-        "  WHERE r.data_source = accounts.data_source AND r.within_tolerance IS FALSE) AS breaks"
+        " (SELECT coalesce(sum(t.breaks), 0)::bigint FROM reconciliation_totals AS t"
+        "  WHERE t.data_source = accounts.data_source) AS breaks"
         " FROM accounts GROUP BY accounts.data_source ORDER BY accounts.data_source"
     )
 

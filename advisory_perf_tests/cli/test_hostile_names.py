@@ -23,6 +23,7 @@ from advisory_perf.runtime.in_process import Handed
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.export import ExportFormat, export_relation
+from advisory_perf_tests.cli.test_break_tables import SEEN
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES
 from advisory_perf_tests.orchestration.scenarios import HEADER, World, a_world
 
@@ -78,7 +79,7 @@ def test_every_list_draws_the_names_as_they_are(world: World) -> None:
     Outbox(warehouse).update(raised=alerts)
     handed = [Handed(name, entries[0], is_repeated=False) for name in NAMES]
     assert_inert(drawn(quarantine_table(warehouse, EVERYTHING)), holds=len(NAMES))
-    assert_inert(drawn(breaks_table(warehouse, EVERYTHING)), holds=0)
+    assert_inert(drawn(breaks_table(warehouse, EVERYTHING, SEEN)), holds=0)
     assert_inert(drawn(alerts_table(Outbox(warehouse).alerts(only_open=True))), holds=len(NAMES))
     assert_inert(drawn(summary(warehouse, handed)), holds=len(NAMES))
     assert_inert(drawn(findings_table(HealthFinding(name, is_good=False, says=name) for name in NAMES)), holds=len(NAMES))

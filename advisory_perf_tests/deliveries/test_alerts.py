@@ -4,18 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
-import polars as pl
 import pytest
 
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
-from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.claims import ClaimOutcome
 from advisory_perf.deliveries.delivered_days import Beginning, FirstArrival, beginning, first_arrivals
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
 from advisory_perf_tests.deliveries.test_ledger import ARRIVAL, identity, ingest, january, publish, status
-from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
+from advisory_perf_tests.warehouse.scenarios import put_totals
 from advisory_perf_tests.warehouse.waiting import until_blocked
 
 pytestmark = pytest.mark.slow
@@ -157,17 +155,13 @@ def test_a_delivery_of_quarantined_rows_only_waits_for_no_pipeline_and_is_report
 def test_breaks_are_reported_while_they_last(ledger: Ledger) -> None:
     day = date(2024, 1, 31)
     ingest(ledger, "first", january(1), day)
-    put(ledger.warehouse, rows_of_status("COMPLETED_WITH_ISSUES", day))
+    put_totals(ledger.warehouse, "first", day, compared=40, breaks=3)
     publish(ledger, january(1), date(2024, 2, 29))
     (alert,) = alerts(ledger)
-    assert alert.message.startswith("alpha, first.csv: figures differ from the vendor's beyond tolerance; ")
-    put(ledger.warehouse, rows_of_status("COMPLETED", day))
+    assert alert.message.startswith("alpha, first.csv: of its compared figures only 92.50% are within tolerance of the vendor's; ")
+    put_totals(ledger.warehouse, "first", day, compared=40, breaks=0)
     publish(ledger, january(1), date(2024, 2, 29))
     assert (status(ledger, "first"), alerts(ledger)) == ("COMPLETED", [])
-
-
-def rows_of_status(reconciliation_status: str, day: date) -> pl.DataFrame:
-    return rows_of(PERFORMANCE_DATA, valuation("A-1", day, reconciliation_status=reconciliation_status))
 
 
 def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_other_in_one_order(ledger: Ledger) -> None:

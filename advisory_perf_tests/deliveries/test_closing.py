@@ -16,16 +16,16 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.lake_writes import LakeWrite, note_write, noted_writes
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.deliveries.test_ledger import STAGE, closed_by_publication, counted, ingest, january, publish, status
-from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, replace_slice, rows_of, valuation
+from advisory_perf_tests.warehouse.scenarios import FEBRUARY, JANUARY, put, put_totals, replace_slice, rows_of, valuation
 
 NOBODY = pl.DataFrame(schema={"as_of_date": pl.Date(), "accounts": pl.Int64()})
 
 pytestmark = pytest.mark.slow
 
 
-def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str, outcome: str = "COMPLETED") -> pl.DataFrame:
+def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str) -> pl.DataFrame:
     """Beta's published rows of the first of January, in place of all others."""
-    of_it: dict[str, Any] = {"data_source": "beta", "delivery_id": delivery_id, "reconciliation_status": outcome}
+    of_it: dict[str, Any] = {"data_source": "beta", "delivery_id": delivery_id}
     rows = rows_of(PERFORMANCE_DATA, *(valuation(account, january(1), **of_it) for account in accounts))
     replace_slice(warehouse, PERFORMANCE_DATA, rows, vendor="beta", first=JANUARY, last=FEBRUARY)
     return rows
@@ -33,7 +33,7 @@ def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str, outcome: str
 
 def closed_of_beta(ledger: Ledger, day: date) -> list[str]:
     with ledger.warehouse.connect() as connection:
-        published = ledger.published(connection, "beta", of=[STAGE], first=day, last=day)
+        published = ledger.published(connection, "beta", of=[STAGE], first=day, last=day, pass_rate=0.95)
     return [entry.delivery_id for entry in published.closed]
 
 
@@ -52,7 +52,7 @@ def test_a_publication_follows_the_breaks_of_no_other_vendor(warehouse: Warehous
     ingest(ledger, "of beta", january(1), january(1), vendor="beta")
     ledger.taken_up(ledger.pending("beta"), by=STAGE, after=[], first=january(1), last=january(1))
     assert closed_of_beta(ledger, january(1)) == ["of beta"]
-    of_beta(warehouse, "of beta", "A-1", outcome="COMPLETED_WITH_ISSUES")
+    put_totals(warehouse, "of beta", january(1), compared=9, breaks=9, vendor="beta")
     assert publish(ledger, january(1), january(1)) == []
     assert status(ledger, "of beta") == "COMPLETED"
     assert closed_of_beta(ledger, january(1)) == []
@@ -109,7 +109,7 @@ def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(wareh
     for issues in (pl.DataFrame([lacking], schema=ISSUES.schema, orient="row"), ISSUES):
         with warehouse.connect() as connection:
             touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6), NOBODY))
-            published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched)
+            published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched, pass_rate=0.95)
             follow_issues(connection, published.changed)
         seen.append((status(ledger, "one"), [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]))
     assert seen == [("COMPLETED_WITH_ISSUES", ["INCOMPLETE_DELIVERY"]), ("COMPLETED", [])]

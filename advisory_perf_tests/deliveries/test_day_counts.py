@@ -34,17 +34,18 @@ def ingest(ledger: Ledger, delivery_id: str, *rows: Counts, vendor: str = "alpha
 
 def counts(warehouse: Warehouse, first: int, last: int) -> list[tuple[object, ...]]:
     found = counts_of_days(warehouse, "alpha", january(first), january(last))
-    assert found.schema == DAY_COUNTS
+    assert found.schema == {**DAY_COUNTS, "delivery_id": pl.String()}
     return found.rows()
 
 
-def test_the_deliveries_of_a_day_are_counted_together_and_those_of_other_feeds_are_not(warehouse: Warehouse, ledger: Ledger) -> None:
+def test_each_delivery_of_a_day_is_counted_and_those_of_other_feeds_are_not(warehouse: Warehouse, ledger: Ledger) -> None:
     ingest(ledger, "one", (january(1), 5, 1, 0, 2), (january(2), 4, 0, 0, 0))
     ingest(ledger, "two", (january(2), 3, 2, 2, 1), (january(4), 1, 0, 0, 0))
     ingest(ledger, "other", (january(2), 9, 9, 9, 9), vendor="beta")
-    assert counts(warehouse, 1, 3) == [(january(1), 5, 1, 0, 2), (january(2), 7, 2, 2, 1)]
+    of_one, of_two = (january(2), 4, 0, 0, 0, "one"), (january(2), 3, 2, 2, 1, "two")
+    assert counts(warehouse, 1, 3) == [(january(1), 5, 1, 0, 2, "one"), of_one, of_two]
     ledger.rejected("two", code="E_FORMAT", sentence="it is none")
-    assert counts(warehouse, 1, 9) == [(january(1), 5, 1, 0, 2), (january(2), 4, 0, 0, 0)]
+    assert counts(warehouse, 1, 9) == [(january(1), 5, 1, 0, 2, "one"), of_one]
 
 
 def test_an_ingestion_that_is_repeated_writes_nothing_and_another_takes_its_place(warehouse: Warehouse, ledger: Ledger) -> None:
@@ -54,4 +55,4 @@ def test_an_ingestion_that_is_repeated_writes_nothing_and_another_takes_its_plac
     ingest(ledger, "one", (january(1), 5, 1, 0, 2), (january(2), 4, 0, 0, 0))
     assert warehouse.query(version).rows() == before
     ingest(ledger, "one", (january(2), 4, 0, 0, 1), (january(3), 2, 0, 0, 0))
-    assert counts(warehouse, 1, 9) == [(january(2), 4, 0, 0, 1), (january(3), 2, 0, 0, 0)]
+    assert counts(warehouse, 1, 9) == [(january(2), 4, 0, 0, 1, "one"), (january(3), 2, 0, 0, 0, "one")]

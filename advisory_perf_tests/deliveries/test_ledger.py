@@ -10,7 +10,7 @@ from advisory_perf.deliveries.claims import ClaimOutcome, Identity
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
+from advisory_perf_tests.warehouse.scenarios import put, put_totals, rows_of, valuation
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def publish(ledger: Ledger, first: date, last: date) -> list[str]:
 def closed_by_publication(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that are closed by a publication of what was taken up before."""
     with ledger.warehouse.connect() as connection:
-        published = ledger.published(connection, "alpha", of=[STAGE], first=first, last=last)
+        published = ledger.published(connection, "alpha", of=[STAGE], first=first, last=last, pass_rate=0.95)
         follow_issues(connection, published.changed)
     return [entry.delivery_id for entry in published.closed]
 
@@ -100,13 +100,29 @@ def test_a_delivery_goes_from_received_to_completed_with_its_counts(warehouse: W
     assert ledger.pending("alpha") == []
 
 
-def put_row(warehouse: Warehouse, delivery_id: str, day: date, outcome: str) -> None:
-    """One published row of the delivery, in place of all others."""
-    put(warehouse, rows_of(PERFORMANCE_DATA, valuation("A-1", day, delivery_id=delivery_id, reconciliation_status=outcome)))
+@pytest.mark.parametrize(
+    ("compared", "breaks", "expected"),
+    [
+        (1000, 49, "COMPLETED"),
+        (1000, 50, "COMPLETED_WITH_ISSUES"),
+        (1000, 0, "COMPLETED"),
+        (1, 1, "COMPLETED_WITH_ISSUES"),
+        (0, 0, "COMPLETED"),
+    ],
+)
+def test_a_delivery_ends_with_issues_unless_more_than_the_agreed_share_of_its_figures_passes(
+    warehouse: Warehouse, ledger: Ledger, compared: int, breaks: int, expected: str
+) -> None:
+    put_totals(warehouse, "one", january(1), compared=compared, breaks=breaks)
+    put_totals(warehouse, "another", january(2), compared=9, breaks=9)
+    put_totals(warehouse, "one", january(3), compared=9, breaks=9, vendor="beta")
+    ingest(ledger, "one", january(1), january(1))
+    publish(ledger, january(1), january(1))
+    assert status(ledger, "one") == expected
 
 
 def test_quarantined_rows_or_breaks_complete_a_delivery_with_issues(warehouse: Warehouse, ledger: Ledger) -> None:
-    put_row(warehouse, "broken", january(1), "COMPLETED_WITH_ISSUES")
+    put_totals(warehouse, "broken", january(1), compared=2, breaks=1)
     ingest(ledger, "quarantined", january(1), january(1), quarantined=2)
     ingest(ledger, "broken", january(1), january(1))
     ingest(ledger, "clean", january(1), january(1))
@@ -225,10 +241,10 @@ def test_a_later_publication_follows_the_breaks_and_leaves_counts_and_times(ware
     ingest(ledger, "one", january(2), january(20))
     publish(ledger, january(1), january(31))
     before = ledger.entry("one")
-    put_row(warehouse, "one", january(12), "COMPLETED_WITH_ISSUES")
+    put_totals(warehouse, "one", january(12), compared=2, breaks=1)
     assert publish(ledger, january(10), january(31)) == []
     assert status(ledger, "one") == "COMPLETED_WITH_ISSUES"
-    put_row(warehouse, "one", january(12), "COMPLETED")
+    put_totals(warehouse, "one", january(12), compared=2, breaks=0)
     assert publish(ledger, january(10), january(31)) == []
     assert ledger.entry("one") == before
 

@@ -64,6 +64,7 @@ def an_entry(
         records_processed=1,
         records_inserted=0,
         records_updated=0,
+        records_restated=0,
         records_failed=0,
         records_duplicate=0,
         records_footer=0,

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.ingestion.cases import case
@@ -140,7 +140,7 @@ def test_a_break_of_three_months_is_one_break_that_ages(monthly: World) -> None:
 def test_an_accepted_break_stays_closed_at_its_amount_and_is_open_again_at_another(monthly: World, off: float, status: str) -> None:
     delivered(monthly, "acme_may.csv", month(MAY, off=7))
     ((name,),) = breaks(monthly, "break_id")
-    sign_off(Warehouse(monthly.platform.warehouse.url, Role.DESK), name, by="Ann", reason="accrued fees, ticket 12")
+    sign_off(Warehouse(monthly.platform.warehouse.url, Role.DESK), [name], by="Ann", reason="accrued fees, ticket 12")
     delivered(monthly, "acme_june.csv", month(JUNE, off=off))
     row = (name, status, 2, name, "Ann", Decimal(7), "accrued fees, ticket 12")
     columns = ("break_id", "status", "valuations", "signed_off_break_id", "signed_off_by", "signed_off_variance", "signed_off_reason")

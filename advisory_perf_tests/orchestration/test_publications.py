@@ -29,7 +29,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions, range_of
 from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
 from advisory_perf.platform import Platform, open_platform, pipeline_lock
 from advisory_perf.positions.publication import lock_publication
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.locks import Locks
@@ -336,7 +336,7 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
     assert of_vendor(warehouse, "acme") == published
     assert shown(warehouse, "beta") == after_the_first("b1", quarantined=1)
     (break_id,) = warehouse.query("SELECT break_id FROM reconciliation_breaks WHERE data_source = 'beta' AND account_id = 'B'").row(0)
-    sign_off(warehouse, break_id, by="Ann", reason="known")
+    sign_off(warehouse, [break_id], by="Ann", reason="known")
     assert of_vendor(warehouse, "acme") == published
     assert shown(warehouse, "beta") == after_the_first("b1", quarantined=1, signed="Ann")
 

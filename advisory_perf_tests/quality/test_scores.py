@@ -187,13 +187,13 @@ def test_consistency_counts_the_identity_and_the_roll_forward_of_each_row_that_h
 def test_timeliness_and_accuracy_count_what_was_due_and_what_was_compared() -> None:
     arrivals = pl.DataFrame({"as_of_date": [THIRD, FOURTH], "is_in_time": [True, None]}, schema_overrides={"is_in_time": pl.Boolean()})
     assert shares(timeliness(arrivals, BY)) == {THIRD: (1, 1), FOURTH: (0, 0)}
-    results = pl.DataFrame({"as_of_date": [THIRD] * 4, "within_tolerance": [True, False, None, True]})
-    assert shares(accuracy(results, BY)) == {THIRD: (2, 3)}
+    totals = pl.DataFrame({"as_of_date": [THIRD, THIRD], "compared": [2, 1], "breaks": [1, 0]})
+    assert shares(accuracy(totals, BY)) == {THIRD: (2, 3)}
 
 
 def test_a_delivery_is_scored_as_a_day_is_by_another_key() -> None:
-    results = pl.DataFrame({"delivery_id": ["one", "two", "one"], "within_tolerance": [True, False, False]})
-    found = scores(accuracy(results, ["delivery_id"]), EQUAL, ["delivery_id"]).filter(dimension="ACCURACY")
+    totals = pl.DataFrame({"delivery_id": ["one", "two", "one"], "compared": [1, 1, 1], "breaks": [0, 1, 1]})
+    found = scores(accuracy(totals, ["delivery_id"]), EQUAL, ["delivery_id"]).filter(dimension="ACCURACY")
     assert dict(found.select("delivery_id", "score").rows()) == {"one": 50.0, "two": 0.0}
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from advisory_perf.reconciliation.break_runs import break_id_of
-from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date, sign_off
+from advisory_perf.reconciliation.break_work import sign_off
+from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.reconciliation.histories import Published, Step, steps
@@ -46,7 +47,7 @@ def test_every_column_of_every_break_is_the_references_after_every_publication(s
         found = made.breaks()
         is_open = found.filter(status="OPEN")["break_id"]
         if step.signed is not None and step.signed < len(is_open):
-            assert sign_off(shared_warehouse, is_open[step.signed], by="Ann", reason="known").status == "SIGNED_OFF"
+            assert sign_off(shared_warehouse, [is_open[step.signed]], by="Ann", reason="known")[0].status == "SIGNED_OFF"
         counted("publications after which there are several breaks", found.height > 1)
     before = made.breaks()
     with shared_warehouse.connect() as connection:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisory_perf.errors import WarehouseError
-from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date, sign_off
+from advisory_perf.reconciliation.break_work import sign_off
+from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Outcome, Vendor, days_from, is_break, live, runs
@@ -206,7 +207,7 @@ def test_a_break_whose_valuation_is_withdrawn_is_closed_without_a_delivery(vendo
 
 def accept(vendor: Vendor, place: int = 0) -> str:
     name: str = vendor.breaks("break_id")[place][0]
-    assert sign_off(vendor.warehouse, name, by="Ann", reason="the vendor's fee accrual").status == "SIGNED_OFF"
+    assert sign_off(vendor.warehouse, [name], by="Ann", reason="the vendor's fee accrual")[0].status == "SIGNED_OFF"
     return name
 
 
@@ -252,10 +253,10 @@ def test_what_cannot_be_signed_off_is_refused_with_a_sentence(vendor: Vendor) ->
         (name, "Bob", f"{name} is signed off by Ann at this amount"),
     ):
         with pytest.raises(WarehouseError, match=says):
-            sign_off(vendor.warehouse, break_id, by=by, reason="because")
+            sign_off(vendor.warehouse, [break_id], by=by, reason="because")
     vendor.deliver({JUNE: "0"})
     with pytest.raises(WarehouseError, match="is RESOLVED; only an open break"):
-        sign_off(vendor.warehouse, name, by="Ann", reason="because")
+        sign_off(vendor.warehouse, [name], by="Ann", reason="because")
 
 
 # whole deliveries -----------------------------------------------------------------------------------------------------
@@ -373,7 +374,7 @@ def test_a_day_at_a_time_with_factors_and_withdrawals_says_what_reading_everythi
         made.publish(day, day)
         is_open = [name for name, status in made.breaks("break_id", "status") if status == "OPEN"]
         if is_signed and is_open:
-            sign_off(shared_warehouse, is_open[0], by="Ann", reason="known")
+            sign_off(shared_warehouse, [is_open[0]], by="Ann", reason="known")
     own = {day: None if day in made.factors and is_break(outcome) else outcome for day, outcome in made.outcomes.items()}
     assert of_subject(made, "A") == [row[:4] for row in runs(own)]
     assert of_subject(made, None) == [row[:4] for row in runs({day: "1" if day in made.factors else "0" for day in made.outcomes})]

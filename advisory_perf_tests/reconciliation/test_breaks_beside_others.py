@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date, sign_off
+from advisory_perf.reconciliation.break_work import sign_off
+from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Vendor
 
@@ -46,7 +47,7 @@ def test_a_sign_off_holds_for_its_figure_and_for_no_other_of_the_same_amount(war
     vendor = Vendor(warehouse, figures=("ending_market_value", "net_flow"))
     vendor.deliver({MAY: "7"})
     (accepted,) = (name for name, figure in vendor.breaks("break_id", "field_name") if figure == "net_flow")
-    sign_off(warehouse, accepted, by="desk", reason="known")
+    sign_off(warehouse, [accepted], by="desk", reason="known")
     vendor.deliver({JUNE: "7"})
     assert set(vendor.breaks("field_name", "status", "valuations")) == {("ending_market_value", "OPEN", 2), ("net_flow", "SIGNED_OFF", 2)}
     vendor.deliver({JULY: "0"})

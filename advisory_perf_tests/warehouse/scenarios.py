@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from advisory_perf.contracts.columns import Kind
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED, Table
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED, RECONCILIATION_TOTALS, Table
 from advisory_perf.positions.publication import SliceChange, publish_slices
+from advisory_perf.reconciliation.totals import publish_totals
 from advisory_perf.warehouse.connection import Warehouse
 
 JANUARY = date(2024, 1, 1)
@@ -65,6 +66,14 @@ def replace_slice(warehouse: Warehouse, table: Table, frame: pl.DataFrame, *, ve
     """Publishes one table alone."""
     (published,) = (one for one in PUBLISHED if one.table is table)
     return publish_slices(warehouse, [(published, frame)], vendor=vendor, first=first, last=last)[table.name]
+
+
+def put_totals(warehouse: Warehouse, delivery_id: str, day: date, *, compared: int, breaks: int, vendor: str = "alpha") -> None:
+    """So many of the delivery's returns of the day were compared, and break, in place of what there was of the day."""
+    key = {"data_source": vendor, "as_of_date": day, "field_name": "twrr", "delivery_id": delivery_id}
+    rows = rows_of(RECONCILIATION_TOTALS, {**key, "results": compared, "compared": compared, "breaks": breaks})
+    with warehouse.connect() as connection:
+        publish_totals(connection, vendor, rows, first=day, last=day)
 
 
 def everything(warehouse: Warehouse, relation: str = "performance_data") -> list[dict[str, Any]]:

@@ -18,7 +18,15 @@ from advisory_perf.contracts.enums import (
     Severity,
 )
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
-from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PERFORMANCE_DATA, PUBLISHED, RECONCILIATION_RESULTS, Table
+from advisory_perf.contracts.tables import (
+    ACCOUNTS,
+    DELIVERY_FACTORS,
+    PERFORMANCE_DATA,
+    PUBLISHED,
+    RECONCILIATION_RESULTS,
+    RECONCILIATION_TOTALS,
+    Table,
+)
 from advisory_perf.deliveries.ingestion_writes import IngestionWrite, noted_ingestions
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
@@ -220,7 +228,7 @@ def columns_of(warehouse: Warehouse, table: str) -> dict[str, tuple[str, bool]]:
     return {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
 
 
-IN_WAREHOUSE = (ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS)
+IN_WAREHOUSE = (ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, RECONCILIATION_TOTALS, DELIVERY_FACTORS)
 OWN = {column.name: (column.sql, column.nullable) for column in OWN_COLUMNS}
 
 
@@ -248,7 +256,7 @@ def test_no_table_is_without_an_entry(shared_warehouse: Warehouse) -> None:
     assert set(found["relname"]) == {table.name for table in (*IN_WAREHOUSE, *STORED)} | histories
 
 
-@pytest.mark.parametrize("table", [ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, DELIVERY_FACTORS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", IN_WAREHOUSE, ids=lambda table: table.name)
 def test_the_natural_key_is_the_primary_key(shared_warehouse: Warehouse, table: Table) -> None:
     found = shared_warehouse.query(
         "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)"

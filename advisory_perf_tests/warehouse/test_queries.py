@@ -12,7 +12,7 @@ from advisory_perf.positions.accounts_store import upsert_accounts
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
 from advisory_perf_tests.deliveries.test_ledger import identity, ingest, january, publish
-from advisory_perf_tests.warehouse.scenarios import JANUARY, put, replace_slice, rows_of, valuation
+from advisory_perf_tests.warehouse.scenarios import JANUARY, put, put_totals, replace_slice, rows_of, valuation
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +39,11 @@ def results(warehouse: Warehouse, *rows: dict[str, Any], vendor: str = "alpha") 
     replace_slice(warehouse, RECONCILIATION_RESULTS, frame, vendor=vendor, first=JANUARY, last=SECOND)
 
 
-def test_a_deliverys_pass_rate_is_that_of_its_rows_that_were_compared(warehouse: Warehouse) -> None:
-    states = ("COMPLETED", "COMPLETED", "COMPLETED", "COMPLETED_WITH_ISSUES", "PENDING")
-    rows = [valuation(f"A-{number}", JANUARY, reconciliation_status=state) for number, state in enumerate(states)]
-    uncompared = valuation("B", JANUARY, delivery_id="uncompared", reconciliation_status="PENDING")
-    put(warehouse, rows_of(PERFORMANCE_DATA, *rows, uncompared, valuation("C", JANUARY, delivery_id="not asked for")))
+def test_a_deliverys_pass_rate_is_that_of_its_figures_that_were_compared(warehouse: Warehouse) -> None:
+    put_totals(warehouse, "first", JANUARY, compared=3, breaks=1)
+    put_totals(warehouse, "first", SECOND, compared=1, breaks=0)
+    put_totals(warehouse, "uncompared", date(2024, 1, 3), compared=0, breaks=0)
+    put_totals(warehouse, "not asked for", date(2024, 1, 4), compared=1, breaks=1)
     assert pass_rates(warehouse, ["first", "uncompared", "none"]) == {"first": 0.75, "uncompared": None}
 
 
@@ -51,7 +51,7 @@ def test_each_vendor_has_its_accounts_rows_latest_day_and_breaks(warehouse: Ware
     put(warehouse, rows_of(PERFORMANCE_DATA, valuation("A", JANUARY), valuation("A", SECOND), valuation("B", JANUARY)))
     other = rows_of(PERFORMANCE_DATA, valuation("A", JANUARY, data_source="beta"))
     replace_slice(warehouse, PERFORMANCE_DATA, other, vendor="beta", first=JANUARY, last=SECOND)
-    results(warehouse, result("A", "5"), result("B", "0"), result("B", None, as_of_date=SECOND))
+    put_totals(warehouse, "first", JANUARY, compared=2, breaks=1)
     days = {"first_as_of_date": JANUARY, "currency": "USD", "is_open": True}
     accounts = [("alpha", "A", SECOND), ("alpha", "B", JANUARY), ("beta", "A", JANUARY)]
     with warehouse.connect() as connection:
@@ -102,10 +102,7 @@ def test_the_dashboard_counts_deliveries_rows_and_issues(warehouse: Warehouse, l
 
 def test_the_dashboards_pass_rate_is_that_of_the_figures_that_were_compared(warehouse: Warehouse, ledger: Ledger) -> None:
     ingest(ledger, "one", january(1), january(9))
-    place = {"account_id": "A-1", "as_of_date": january(1), "data_source": "alpha", "tolerance_threshold": Decimal(1)}
-    outcomes = {"net_flow": True, "twrr": False, "ending_market_value": None}
-    figures = [{**place, "field_name": field, "within_tolerance": within} for field, within in outcomes.items()]
-    put(warehouse, rows_of(RECONCILIATION_RESULTS, *figures), RECONCILIATION_RESULTS)
+    put_totals(warehouse, "one", january(1), compared=2, breaks=1)
     shown = warehouse.query("SELECT figures_compared, breaks, reconciliation_pass_rate FROM data_quality_dashboard")
     assert shown.rows() == [(2, 1, 0.5)]
 

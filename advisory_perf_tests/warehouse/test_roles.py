@@ -123,7 +123,13 @@ def test_functions_with_the_owners_rights_look_in_its_schema_first_and_are_not_t
         "SELECT proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') AS anybodys FROM pg_proc"
         " WHERE pronamespace = 'public'::regnamespace AND prosecdef ORDER BY 1"
     )
-    assert found["proname"].to_list() == ["create_monthly_partition", "refresh_daily_vendor_totals", "sign_off_break"]
+    assert found["proname"].to_list() == [
+        "assign_break",
+        "comment_on_break",
+        "create_monthly_partition",
+        "refresh_daily_vendor_totals",
+        "sign_off_break",
+    ]
     for _, settings, anybodys in found.iter_rows():
         assert "search_path=public, pg_temp" in settings
         assert not anybodys

@@ -19,7 +19,7 @@ from advisory_perf.deliveries.claims import ClaimOutcome, claim
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import LostLockError, WarehouseError, WarehouseOutageError
 from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.warehouse.conditions import Condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.export import ExportFormat, export_relation
@@ -118,7 +118,7 @@ def test_a_sign_off_waits_for_the_publication_that_may_resolve_what_it_accepts(w
     with warehouse.connect() as publication:
         lock_publication(publication, vendor.name)
         publication.execute("UPDATE reconciliation_breaks SET status = 'RESOLVED', resolved_on = %s", [JUNE])
-        person = pool.submit(sign_off, warehouse, name, by="Ann", reason="known")
+        person = pool.submit(sign_off, warehouse, [name], by="Ann", reason="known")
         until_blocked(warehouse, person)
     with pytest.raises(WarehouseError, match="is RESOLVED; only an open break"):
         person.result()

@@ -21,6 +21,7 @@ from advisory_perf.contracts.tables import (
 )
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.alerts import follow_issues
+from advisory_perf.deliveries.alerts_of_feeds import alert_restatements
 from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.feeds.positions_feed import PositionsFeed
@@ -38,6 +39,7 @@ from advisory_perf.quality.rules import large_flows, rolled_forward, stale_value
 from advisory_perf.reconciliation.breaks import publish_breaks
 from advisory_perf.reconciliation.compare import published
 from advisory_perf.reconciliation.delivery_factors import common_factors, comparisons, roll_forwards
+from advisory_perf.reconciliation.totals import publish_totals, totals
 
 ROWS_PUBLISHED = Rule("every_position_is_published", "one published row for each normalized position, and no other", hard=True)
 
@@ -53,16 +55,20 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     )
     found = found_in_windows(platform, feed, windows, inputs)
     missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name])
-    counted = counted_of_days(platform, feed, windows, inputs, full, missing)
+    compared = totals(results, inputs[NORMALIZED_POSITIONS.name])
+    counted = counted_of_days(platform, feed, windows, compared, full, missing)
     days = {"first": windows.first_day, "last": windows.last_day}
 
     def along(connection: psycopg.Connection) -> None:
         upsert_accounts(connection, account_register(latest_positions(connection, feed.vendor)))
         touched = publish_missing(connection, feed.name, missing)
-        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched)
+        publish_totals(connection, feed.vendor, compared, **days)
+        agreed = platform.settings.pass_rate
+        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched, pass_rate=agreed)
         publish_breaks(connection, feed.vendor, found.factors, **days)
         publish_found(connection, feed.name, found.of_valuations, **days)
         publish_scores(connection, platform, feed, counted, windows)
+        alert_restatements(connection, feed.name, feed.vendor, platform.materiality)
         refresh_daily_totals(connection)
         follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
 

@@ -7,15 +7,14 @@ import psycopg
 
 from advisory_perf.contracts.enums import QualityDimension, ReconciledField
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING
-from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.deliveries.alerts_of_feeds import alert_quality
 from advisory_perf.deliveries.completeness import MissingFindings
 from advisory_perf.deliveries.day_counts import counts_of_days
 from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
-from advisory_perf.deliveries.quality_scores import replace_scores, stored_shares
+from advisory_perf.deliveries.quality_scores import publish_scores_of, stored_shares
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.monitoring.deadlines import met_deadlines
-from advisory_perf.orchestration.pipelines.model import Inputs
 from advisory_perf.platform import Platform
 from advisory_perf.positions.openings import opening_states
 from advisory_perf.quality.scores import (
@@ -32,6 +31,7 @@ from advisory_perf.quality.scores import (
 from advisory_perf.settings import Settings
 
 _BY_DAY = ("as_of_date",)
+_BY = ("as_of_date", "delivery_id")
 
 
 def weights(settings: Settings) -> dict[QualityDimension, int]:
@@ -40,43 +40,47 @@ def weights(settings: Settings) -> dict[QualityDimension, int]:
 
 
 def counted_of_days(
-    platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs, flows: pl.DataFrame, missing: MissingFindings
+    platform: Platform, feed: PositionsFeed, windows: WindowRange, totals: pl.DataFrame, flows: pl.DataFrame, missing: MissingFindings
 ) -> pl.DataFrame:
-    """The shares of each day of the windows, and of the days of the window before them that of completeness alone.
+    """The shares of each day and delivery of the windows, and of the days of the window before them that of completeness alone.
 
-    ``flows`` are the windows' positions with their calculated ending market value.
+    ``totals`` are RECONCILIATION_TOTALS of the windows, ``flows`` their positions with their calculated ending market value.
     """
     days = {"first": windows.first_day, "last": windows.last_day}
     rows = counts_of_days(platform.warehouse, feed.name, **days)
-    came = met_deadlines(feed, first_arrivals(platform.warehouse, feed.name, **days), beginning(platform.warehouse, feed.name))
-    arrivals = pl.DataFrame({"as_of_date": list(came), "is_in_time": list(came.values())}, schema=_ARRIVALS)
-    gone = missing.of_windows.filter(issue_type=ACCOUNT_MISSING.name).group_by(_BY_DAY).agg(accounts=pl.len().cast(pl.Int64()))
+    arrived = first_arrivals(platform.warehouse, feed.name, **days)
+    came = met_deadlines(feed, arrived, beginning(platform.warehouse, feed.name))
+    arrivals = [(one.day, one.delivery_id, came[one.day]) for one in arrived if one.day in came]
+    gone = missing.of_windows.filter(issue_type=ACCOUNT_MISSING.name).group_by(_BY).agg(accounts=pl.len().cast(pl.Int64()))
     allowance = feed.tolerances.of(ReconciledField.ENDING_MARKET_VALUE)
     return pl.concat(
         [
-            completeness(missing.present, gone, _BY_DAY),
-            validity(rows, _BY_DAY),
-            uniqueness(rows, _BY_DAY),
-            consistency(flows, opening_states(platform, feed, windows), allowance, _BY_DAY),
-            timeliness(arrivals, _BY_DAY),
-            accuracy(inputs[RECONCILIATION_RESULTS.name], _BY_DAY),
+            completeness(missing.present, gone, _BY),
+            validity(rows, _BY),
+            uniqueness(rows, _BY),
+            consistency(flows, opening_states(platform, feed, windows), allowance, _BY),
+            timeliness(pl.DataFrame(arrivals, schema=_ARRIVALS, orient="row"), _BY),
+            accuracy(totals, _BY),
         ]
     )
 
 
-_ARRIVALS = {"as_of_date": pl.Date(), "is_in_time": pl.Boolean()}
+_ARRIVALS = {"as_of_date": pl.Date(), "delivery_id": pl.String(), "is_in_time": pl.Boolean()}
 
 
 def publish_scores(
     connection: psycopg.Connection, platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange
 ) -> None:
-    """In the transaction of the publication: the scores of the run's days, and of the days before whose completeness is known only now."""
+    """In the transaction of the publication: the scores of the run's days, and of the days before whose completeness is known only now.
+
+    Those of the deliveries of these days follow, and an alert where the feed's latest day falls short of the agreed score.
+    """
     earlier = pl.col("as_of_date") < own.first_day
     first: date = min(own.first_day, counted["as_of_date"].min() or own.first_day)  # type: ignore[assignment]
     stored = stored_shares(connection, feed.name, first, own.first_day).filter(earlier)
     whole = pl.concat([with_stored(counted.filter(earlier), stored, _BY_DAY), counted.filter(~earlier)])
-    scored = scores(whole, weights(platform.settings), _BY_DAY)
-    replace_scores(connection, feed.name, scored, first=own.first_day, last=own.last_day)
+    publish_scores_of(connection, feed.name, whole, weights(platform.settings), first=first, last=own.last_day)
+    alert_quality(connection, feed.name, feed.vendor, platform.settings.least_quality)
 
 
 def plotted(platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange) -> pl.DataFrame:
