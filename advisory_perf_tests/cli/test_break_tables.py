@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from rich.table import Table
 
-from advisory_perf.cli.break_tables import Seen, accepted, breaks_table
+from advisory_perf.cli.break_tables import Seen, accepted, break_page, breaks_table
 from advisory_perf.cli.tables import vendors_table
 from advisory_perf.contracts.materiality import Materiality
-from advisory_perf.reconciliation.break_work import sign_off
+from advisory_perf.errors import WarehouseError
+from advisory_perf.reconciliation.break_work import assign, comment, sign_off
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY, Vendor
@@ -73,3 +74,24 @@ def test_the_largest_breaks_of_a_vendor_have_one_line_for_a_whole_delivery(vendo
         f"A {JULY} ending_market_value -1,250.50 (UNEXPLAINED)",
         f"A {MAY} ending_market_value +7.00 (UNEXPLAINED)",
     ]
+
+
+def test_a_break_is_shown_with_its_amounts_its_cause_and_what_was_done(vendor: Vendor) -> None:
+    name = shown(vendor, "OPEN")[0][0]
+    assign(vendor.warehouse, [name], owner="Ann", by="Bob")
+    comment(vendor.warehouse, [name], by="Ann", words="asked the vendor")
+    about, events = (lines(part) for part in break_page(vendor.warehouse, name, SEEN).renderables if isinstance(part, Table))
+    facts = dict(about)
+    assert (facts["account"], facts["owner"], facts["since"]) == ("A", "Ann", f"{MAY}, 66 business days, 2 valuations")
+    assert (facts["amount"], facts["allowed"], facts["likely cause"]) == ("-1,250.50, material", "0.0100", "UNEXPLAINED")
+    assert [row[1:] for row in events] == [
+        ["FOUND", "a publication", ""],
+        ["ASSIGNED", "Bob", "to Ann"],
+        ["COMMENTED", "Ann", "asked the vendor"],
+    ]
+    assert shown(vendor, "OPEN")[0][-1] == "Ann"
+
+
+def test_a_break_that_is_not_there_is_refused_with_a_sentence(vendor: Vendor) -> None:
+    with pytest.raises(WarehouseError, match="there is no break B-none; `advisory-perf breaks list` names them"):
+        break_page(vendor.warehouse, "B-none", SEEN)

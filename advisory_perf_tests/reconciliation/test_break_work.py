@@ -1,0 +1,104 @@
+"""What people do with breaks: who has one, what was said, and sign-offs of several at once."""
+
+import pytest
+
+from advisory_perf.errors import WarehouseError
+from advisory_perf.reconciliation.break_work import assign, comment, history_of, sign_off
+from advisory_perf.warehouse.conditions import condition
+from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.queries import stored_breaks
+from advisory_perf_tests.reconciliation.breaking import JUNE, MAY, Vendor
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def vendors(warehouse: Warehouse) -> tuple[Vendor, Vendor]:
+    """Two vendors, one with a break of two figures and the other with one."""
+    alpha = Vendor(warehouse, figures=("ending_market_value", "net_flow"))
+    beta = Vendor(warehouse, name="beta")
+    for vendor in (alpha, beta):
+        vendor.deliver({MAY: "7"})
+    return alpha, beta
+
+
+def names(warehouse: Warehouse, status: str = "OPEN") -> list[str]:
+    found: list[str] = stored_breaks(warehouse, condition({"status": status}))["break_id"].to_list()
+    return found
+
+
+def events(warehouse: Warehouse, break_id: str) -> list[tuple[str | None, ...]]:
+    return history_of(warehouse, break_id).drop("made_at").rows()
+
+
+def test_the_latest_owner_has_a_break_and_what_was_said_stays(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
+    one, two, *_ = names(warehouse)
+    assign(warehouse, [one, two], owner="Ann", by="Bob")
+    assign(warehouse, [one], owner=" Cy ", by="Ann")
+    comment(warehouse, [one], by="Cy", words="asked the vendor")
+    comment(warehouse, [one], by="Cy", words="they answered")
+    assign(warehouse, [two], owner=" ", by="Bob")
+    owners = {row["break_id"]: row for row in stored_breaks(warehouse, condition({})).iter_rows(named=True)}
+    assert [(owners[name]["owner"], owners[name]["comments"], owners[name]["latest_comment"]) for name in (one, two)] == [
+        ("Cy", 2, "they answered"),
+        (None, 0, None),
+    ]
+    assert stored_breaks(warehouse, condition({"owner": "Cy"}))["break_id"].to_list() == [one]
+    assert events(warehouse, one) == [
+        ("FOUND", None, None, None),
+        ("ASSIGNED", "Bob", "Ann", None),
+        ("ASSIGNED", "Ann", "Cy", None),
+        ("COMMENTED", "Cy", None, "asked the vendor"),
+        ("COMMENTED", "Cy", None, "they answered"),
+    ]
+
+
+def test_owner_and_comments_stay_with_a_break_that_goes_on_and_its_end_is_said(warehouse: Warehouse) -> None:
+    vendor = Vendor(warehouse)
+    vendor.deliver({MAY: "7"})
+    (name,) = names(warehouse)
+    assign(warehouse, [name], owner="Ann", by="Bob")
+    vendor.deliver({JUNE: "8"})
+    assert stored_breaks(warehouse, condition({}))["owner"].to_list() == ["Ann"]
+    vendor.deliver({JUNE: "0"})
+    assert [event for event, *_ in events(warehouse, name)] == ["FOUND", "ASSIGNED", "RESOLVED"]
+    closed = stored_breaks(warehouse, condition({}))["closed_at"]
+    assert closed.null_count() == 0
+    vendor.publish(MAY, JUNE)
+    assert stored_breaks(warehouse, condition({}))["closed_at"].equals(closed), "a rerun says nothing new"
+    vendor.deliver({JUNE: "8"})
+    assert stored_breaks(warehouse, condition({})).select("status", "closed_at").rows() == [("OPEN", None)]
+
+
+def test_of_several_breaks_all_are_signed_off_or_none(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
+    every = names(warehouse)
+    assert len(every) == 3
+    with pytest.raises(WarehouseError, match="there is no break B-none"):
+        sign_off(warehouse, [*every, "B-none"], by="Ann", reason="known")
+    assert names(warehouse) == every
+    found = sign_off(warehouse, [every[2], every[0]], by="Ann", reason="known")
+    assert {one.break_id for one in found} == {every[0], every[2]}
+    assert names(warehouse) == [every[1]]
+    with pytest.raises(WarehouseError, match="is signed off by Ann"):
+        sign_off(warehouse, every, by="Bob", reason="known")
+    assert names(warehouse) == [every[1]]
+    assert events(warehouse, every[0])[-1] == ("SIGNED_OFF", "Ann", None, "known")
+
+
+@pytest.mark.parametrize(
+    ("does", "says"),
+    [
+        (lambda warehouse, name: assign(warehouse, [name, "B-none"], owner="Ann", by="Bob"), "there is no break B-none; `advisory-perf"),
+        (lambda warehouse, name: assign(warehouse, [name], owner="Ann", by=" "), "names nobody; say who assigns it"),
+        (lambda warehouse, name: comment(warehouse, [name, "B-none"], by="Ann", words="x"), "there is no break B-none; `advisory-perf"),
+        (lambda warehouse, name: comment(warehouse, [name], by="Ann", words=" "), "has no author or no words; give both"),
+        (lambda warehouse, name: comment(warehouse, [name], by="", words="x"), "has no author or no words; give both"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_sentence_and_leaves_no_trace(
+    warehouse: Warehouse, vendors: tuple[Vendor, Vendor], does: object, says: str
+) -> None:
+    name = names(warehouse)[0]
+    with pytest.raises(WarehouseError, match=says):
+        does(warehouse, name)  # type: ignore[operator]
+    assert warehouse.query("SELECT * FROM break_events").is_empty()
