@@ -20,7 +20,7 @@ from advisory_perf.cli.main import app
 from advisory_perf.contracts.columns import COLUMNS, Column
 from advisory_perf.contracts.issue_codes import CODES, Code
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
-from advisory_perf.contracts.tables import DELIVERY_FACTORS, TABLES, Table
+from advisory_perf.contracts.tables import DELIVERY_FACTORS, RECONCILIATION_TOTALS, TABLES, Table
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.settings import Settings
 
@@ -58,7 +58,7 @@ def listed(texts: Iterable[object]) -> str:
 
 def data_dictionary() -> str:
     """Every table with its columns, and where each column stands."""
-    tables = "\n".join(_table(one) for one in (*TABLES.values(), DELIVERY_FACTORS))
+    tables = "\n".join(_table(one) for one in (*TABLES.values(), RECONCILIATION_TOTALS, DELIVERY_FACTORS))
     rows = [
         (code(one.name), code(one.kind.sql), one.meaning, listed(one.derived_from), _values(one), _stands_in(one))
         for one in COLUMNS.values()

@@ -76,7 +76,8 @@ def published(world: World) -> list[tuple[object, ...]]:
         "SELECT (to_jsonb(p) - '{id,created_at,updated_at,delivery_id}'::text[])::text FROM performance_data AS p"
         " UNION ALL SELECT (to_jsonb(r) - '{id,created_at,updated_at}'::text[])::text FROM reconciliation_results AS r"
         " UNION ALL SELECT jsonb_build_array(account_id, field_name, first_as_of_date, last_as_of_date, valuations, variance, status,"
-        " resolved_on)::text FROM reconciliation_breaks WHERE status <> 'RESOLVED_BY_RESTATEMENT' ORDER BY 1"
+        " resolved_on)::text FROM reconciliation_breaks WHERE status <> 'RESOLVED_BY_RESTATEMENT'"
+        " UNION ALL SELECT (to_jsonb(t) - 'delivery_id')::text FROM reconciliation_totals AS t ORDER BY 1"
     )
     return world.platform.warehouse.query(statement).rows()
 
@@ -86,8 +87,8 @@ def clear(world: World) -> None:
     with world.administrator.connect() as connection:
         connection.execute(
             "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, delivery_profiles, delivery_day_counts,"
-            " data_quality_scores, alerts, accounts,"
-            " performance_data, performance_data_history, reconciliation_results, reconciliation_breaks, delivery_factors"
+            " data_quality_scores, delivery_quality_shares, delivery_quality_scores, alerts, accounts, performance_data, restatements,"
+            " performance_data_history, reconciliation_results, reconciliation_totals, reconciliation_breaks, delivery_factors"
         )
         connection.execute("SELECT refresh_daily_vendor_totals()")
     world.platform.lake.delete(file.path for file in world.platform.lake.files(""))

@@ -131,6 +131,8 @@ OWNER = {
     "lake_writes": "feed",
     "ingestion_writes": "feed",
     "data_quality_scores": "feed",
+    "delivery_quality_shares": "feed",
+    "delivery_quality_scores": "feed",
 }
 OF_ENTRIES = ("data_quality_issues", "delivered_days", "delivery_profiles", "delivery_day_counts")
 
@@ -163,6 +165,7 @@ def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any
 SHOWN = {
     "accounts": ("account_id", "currency", "first_as_of_date", "last_as_of_date", "is_open"),
     "alerts": ("code", "severity", "delivery_id", "is_over", "sent_at"),
+    "break_events": ("account_id", "event", "owner"),
     "break_sign_offs": ("account_id", "field_name", "variance", "signed_off_by"),
     "daily_vendor_totals": (
         *("as_of_date", "currency", "accounts", "accounts_with_breaks"),
@@ -174,8 +177,11 @@ SHOWN = {
     "delivery_profiles": ("delivery_id",),
     "delivery_day_counts": ("delivery_id", "as_of_date", "accepted", "quarantined", "conflicting", "duplicate"),
     "data_quality_scores": ("as_of_date", "dimension", "numerator", "denominator"),
+    "delivery_quality_scores": ("delivery_id", "dimension", "numerator", "denominator"),
+    "delivery_quality_shares": ("as_of_date", "delivery_id", "dimension", "numerator", "denominator"),
     "etl_processing_log": (
         *("delivery_id", "status", "records_read", "records_processed", "records_failed", "records_inserted", "records_updated"),
+        "records_restated",
         *("pending_first_date", "pending_last_date"),
     ),
     "lake_writes": ("run_id",),
@@ -187,6 +193,8 @@ SHOWN = {
         *("variance", "signed_off_by"),
     ),
     "reconciliation_results": ("account_id", "as_of_date", "field_name", "within_tolerance"),
+    "reconciliation_totals": ("as_of_date", "field_name", "delivery_id", "results", "compared", "breaks"),
+    "restatements": ("delivery_id", "field_name", "first_as_of_date", "last_as_of_date", "changed", "accounts", "largest_change"),
     "locks": ("subject",),
 }
 """Every table; those that are published have all their columns compared besides."""
@@ -222,6 +230,12 @@ def quality(day: str, **of_dimensions: tuple[int, int]) -> list[tuple[Any, ...]]
     return sorted([(day, name.upper(), *share) for name, share in shares.items()] + [(day, "TOTAL", None, None)], key=str)
 
 
+def of_a_delivery(delivery: str, **of_dimensions: tuple[int, int]) -> list[tuple[Any, ...]]:
+    """The scores of a delivery of a feed without deadline."""
+    shares = {"timeliness": (0, 0), **of_dimensions}
+    return sorted([(delivery, name.upper(), *share) for name, share in shares.items()] + [(delivery, "TOTAL", None, None)], key=str)
+
+
 def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None = None) -> dict[str, list[tuple[Any, ...]]]:
     """What a vendor has whose file of two breaks is published."""
     third, fifth = "2025-03-03", "2025-03-05"
@@ -231,7 +245,7 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
     rows = (2, 2 + quarantined)
     return {
         "accounts": [("A", "USD", third, fifth, True), ("B", "USD", third, third, True)],
-        "alerts": [("DELIVERY_WITH_ISSUES", "LOW", delivery, False, None)],
+        "alerts": [("DELIVERY_WITH_ISSUES", "LOW", delivery, False, None), ("LOW_QUALITY", "MEDIUM", None, False, None)],
         "daily_vendor_totals": [
             (third, "USD", 2, 2, "300.0000", "315.0000", "0.0000"),
             (fifth, "USD", 1, 0, "110.0000", "211.0000", "90.0000"),
@@ -248,7 +262,27 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
             *quality(third, validity=rows, uniqueness=(rows[1], rows[1]), consistency=(2, 2), accuracy=(2, 4)),
             *quality(fifth, completeness=(1, 2), validity=(1, 1), uniqueness=(1, 1), consistency=(2, 2), accuracy=(2, 2)),
         ],
-        "etl_processing_log": [(delivery, "COMPLETED_WITH_ISSUES", 3 + quarantined, 3, quarantined, 3, 0, None, None)],
+        "delivery_quality_shares": sorted(
+            [
+                (third, delivery, "VALIDITY", *rows),
+                (third, delivery, "UNIQUENESS", rows[1], rows[1]),
+                *((third, delivery, name, 2, 2) for name in ("COMPLETENESS", "CONSISTENCY")),
+                (third, delivery, "ACCURACY", 2, 4),
+                *((fifth, delivery, name, 1, 1) for name in ("VALIDITY", "UNIQUENESS")),
+                *((fifth, delivery, name, 2, 2) for name in ("CONSISTENCY", "ACCURACY")),
+                (fifth, delivery, "COMPLETENESS", 1, 2),
+            ],
+            key=str,
+        ),
+        "delivery_quality_scores": of_a_delivery(
+            delivery,
+            completeness=(3, 4),
+            validity=(3, 3 + quarantined),
+            uniqueness=(3 + quarantined,) * 2,
+            consistency=(4, 4),
+            accuracy=(4, 6),
+        ),
+        "etl_processing_log": [(delivery, "COMPLETED_WITH_ISSUES", 3 + quarantined, 3, quarantined, 3, 0, 0, None, None)],
         "performance_data": [
             ("A", third, delivery, "COMPLETED_WITH_ISSUES"),
             ("A", fifth, delivery, "COMPLETED"),
@@ -266,6 +300,11 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
             ("B", third, "ending_market_value", True),
             ("B", third, "twrr", False),
         ],
+        "reconciliation_totals": [
+            (third, "ending_market_value", delivery, 2, 2, 0),
+            (third, "twrr", delivery, 2, 2, 2),
+            *((fifth, name, delivery, 1, 1, 0) for name in ("ending_market_value", "twrr")),
+        ],
         **(accepted if signed else {}),
     }
 
@@ -275,7 +314,10 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
     third, fifth = "2025-03-03", "2025-03-05"
     return {
         "accounts": [("A", "USD", third, fifth, True), ("B", "USD", third, fifth, True)],
-        "alerts": [("DELIVERY_WITH_ISSUES", "LOW", "a1", True, None)],
+        "alerts": [
+            ("DELIVERY_WITH_ISSUES", "LOW", "a1", True, None),
+            ("LOW_QUALITY", "MEDIUM", None, True, None),
+        ],
         "daily_vendor_totals": [
             (third, "USD", 2, 0, "300.0000", "315.0000", "0.0000"),
             (fifth, "USD", 2, 0, "315.0000", "416.0000", "90.0000"),
@@ -288,7 +330,21 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
             *quality(third, validity=(4, 4), uniqueness=(4, 4), consistency=(2, 2), accuracy=(4, 4)),
             *quality(fifth, consistency=(4, 4), accuracy=(4, 4)),
         ],
-        "etl_processing_log": [("a1", "COMPLETED", 3, 3, 0, 3, 0, None, None), ("a2", status, 3, 3, 0, *counts)],
+        "delivery_quality_shares": sorted(
+            [
+                *((third, delivery, name, 2, 2) for delivery in ("a1", "a2") for name in ("VALIDITY", "UNIQUENESS")),
+                *((third, "a2", name, 2, 2) for name in ("COMPLETENESS", "CONSISTENCY")),
+                (third, "a2", "ACCURACY", 4, 4),
+                *((fifth, delivery, name, 1, 1) for delivery in ("a1", "a2") for name in ("COMPLETENESS", "VALIDITY", "UNIQUENESS")),
+                *((fifth, delivery, name, 2, 2) for delivery in ("a1", "a2") for name in ("CONSISTENCY", "ACCURACY")),
+            ],
+            key=str,
+        ),
+        "delivery_quality_scores": [
+            *of_a_delivery("a1", completeness=(1, 1), validity=(3, 3), uniqueness=(3, 3), consistency=(2, 2), accuracy=(2, 2)),
+            *of_a_delivery("a2", completeness=(3, 3), validity=(3, 3), uniqueness=(3, 3), consistency=(4, 4), accuracy=(6, 6)),
+        ],
+        "etl_processing_log": [("a1", "COMPLETED", 3, 3, 0, 3, 0, 0, None, None), ("a2", status, 3, 3, 0, *counts)],
         "performance_data": [
             ("A", third, "a2", "COMPLETED"),
             ("A", fifth, "a1", "COMPLETED"),
@@ -306,6 +362,11 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
         "reconciliation_results": [
             (account, day, name, True) for account in "AB" for day in (third, fifth) for name in ("ending_market_value", "twrr")
         ],
+        "reconciliation_totals": [
+            *((third, name, "a2", 2, 2, 0) for name in ("ending_market_value", "twrr")),
+            *((fifth, name, delivery, 1, 1, 0) for name in ("ending_market_value", "twrr") for delivery in ("a1", "a2")),
+        ],
+        "restatements": [("a2", "vendor_twrr", third, third, 2, 2, "-0.275000000000")],
     }
 
 
@@ -343,11 +404,11 @@ def test_a_publication_changes_all_that_is_its_vendors_and_nothing_else(platform
     ingest(platform, "acme", "a2", FIXED, later=1)
     signed = neighbour_under_way()
     second = publish(platform, "acme", THIRD, FIFTH, blocked="twrr_series")
-    assert shown(warehouse, "acme") == after_the_second("PROCESSING", 0, 0, "2025-03-03", "2025-03-05")
+    assert shown(warehouse, "acme") == after_the_second("PROCESSING", 0, 0, 0, "2025-03-03", "2025-03-05")
     assert stands_as_computed(warehouse, "acme", second)
     assert second.rows == [1, 2, 0, 1]
     assert publish(platform, "acme", THIRD, FIFTH).rows == [0, 0, 0, 4]
-    assert shown(warehouse, "acme") == after_the_second("COMPLETED", 1, 2, None, None)
+    assert shown(warehouse, "acme") == after_the_second("COMPLETED", 1, 2, 2, None, None)
     assert of_vendor(warehouse, "beta") == signed
 
 

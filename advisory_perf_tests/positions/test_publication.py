@@ -58,7 +58,7 @@ def test_a_restatement_updates_what_differs_and_keeps_what_was(warehouse: Wareho
     before = everything(warehouse)
     restated = valuation("A-2", date(2024, 2, 1), 105, delivery_id="second")
     frame = pl.concat([four_valuations().head(3), rows_of(PERFORMANCE_DATA, restated)])
-    assert put(warehouse, frame) == SliceChange(0, 1, 0, 3)
+    assert put(warehouse, frame) == SliceChange(0, 1, 0, 3, 1)
     after = everything(warehouse)
     assert after[:3] == before[:3]
     assert (after[3]["id"], after[3]["created_at"]) == (before[3]["id"], before[3]["created_at"])

@@ -92,8 +92,12 @@ def every_row(warehouse: Warehouse) -> dict[str, str]:
         "reconciliation_results",
         "etl_processing_log",
         "data_quality_issues",
+        "reconciliation_totals",
         "reconciliation_breaks",
         "delivery_factors",
+        "delivery_quality_shares",
+        "delivery_quality_scores",
+        "restatements",
     ):
         statement = sql.SQL("SELECT count(*) || ':' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS d FROM {} AS t")
         digests[name] = str(warehouse.query(statement.format(sql.Identifier(name))).item())
