@@ -27,6 +27,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf.warehouse.roles import Role, address_of
+from bench.additions import print_shares, timed
 from bench.causes import compare_causes
 from bench.reading import LAST_DAY, compare_readers
 
@@ -67,6 +68,8 @@ def compare(accounts: int, days: int) -> float:
     for name, seconds in pipeline["stages"].items():
         print(f"{name:<32}{seconds:>9.1f}")
     print(f"{'file to published, reconciled':<32}{pipeline['seconds']:>9.1f}   peak memory {pipeline['peak_mb']:,.0f} MB")
+    print_shares(pipeline["besides"], pipeline["seconds"])
+    print()
     for name, seconds in copy["tables"].items():
         print(f"{'bare COPY of ' + name:<32}{seconds:>9.1f}")
     print(f"{'bare COPY':<32}{copy['seconds']:>9.1f}")
@@ -87,15 +90,16 @@ def run_pipeline(home: Path) -> dict[str, object]:
         runs = LocalRuns(installation.platform(), installation.definitions(), instance)
         _settle(address_of(installation.settings, Role.OWNER))
         begin = time.perf_counter()
-        handed = runs.ingest(home / "bulk_all.csv", None)
-        runs.run_pipeline(handed.entry.feed)
+        with timed() as spent:
+            handed = runs.ingest(home / "bulk_all.csv", None)
+            runs.run_pipeline(handed.entry.feed)
         seconds = time.perf_counter() - begin
         stages = {}
         for record in reversed(instance.get_run_records()):
             for stats in instance.get_run_step_stats(record.dagster_run.run_id):
                 stages[stats.step_key.removeprefix(f"{VENDOR}__")] = (stats.end_time or 0) - (stats.start_time or 0)
     stages["between and around the stages"] = seconds - sum(stages.values())
-    return {"seconds": seconds, "stages": stages, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"seconds": seconds, "stages": stages, "besides": spent, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def run_copy(home: Path) -> dict[str, object]:
