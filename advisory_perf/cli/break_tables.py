@@ -51,12 +51,12 @@ def breaks_table(warehouse: Warehouse, where: Condition, seen: Seen) -> Table:
     """One line a break: whole deliveries first, then the oldest. The caption counts what is material, and what came and went today."""
     rows = seen.measured(stored_breaks(warehouse, where))
     reported = ("break", "vendor", "account", "figure", "since")
-    table = titled(f"Breaks: {rows.height:,}", reported, numbers=("valuations", "business days", "amount"))
-    for heading in ("cause", "status", "owner"):
+    table = titled(f"Breaks: {rows.height:,}", reported, numbers=("days", "amount"))
+    for heading in ("cause", "status"):
         table.add_column(heading, overflow="fold")
     table.columns[0].no_wrap = True  # it is what a sign-off asks for
     counts = {what: int(rows[name].sum()) for what, name in _COUNTED.items()}
-    table.caption = ", ".join(f"{what}: {count:,}" for what, count in counts.items()) + "; ! is material"
+    table.caption = ", ".join(f"{what}: {count:,}" for what, count in counts.items()) + "; days are business days, ! is material"
     table.caption_justify = "left"
     for row in rows.iter_rows(named=True):
         account = row["account_id"] or f"{row['accounts']:,} accounts"
@@ -65,9 +65,9 @@ def breaks_table(warehouse: Warehouse, where: Condition, seen: Seen) -> Table:
             table,
             *(row["break_id"], row["data_source"], account, row["field_name"]),
             [first] if first == last else [first, f"to {last}"],
-            *(row["valuations"], row["business_days"]),
+            row["business_days"],
             f"{'! ' if row['is_material'] else ''}{amount(row)}",
-            *(cause(row), _stands(row), row["owner"] or ""),
+            *(cause(row), [_stands(row), *([f"{row['owner']} has it"] if row["owner"] else [])]),
         )
     return table
 

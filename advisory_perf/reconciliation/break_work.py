@@ -11,10 +11,9 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.warehouse.connection import Warehouse
 
-_IN_ORDER: LiteralString = "SELECT break_id FROM reconciliation_breaks WHERE break_id = ANY(%s) ORDER BY data_source, break_id"
 _SIGN_OFF: LiteralString = (
     "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor, signed_off_by"
-    " FROM sign_off_break(%s, %s, %s)"
+    " FROM sign_off_breaks(%s, %s, %s)"
 )
 HISTORY = pl.Schema(
     {"made_at": pl.Datetime("us", "UTC"), "event": pl.String(), "made_by": pl.String(), "owner": pl.String(), "comment": pl.String()}
@@ -35,18 +34,15 @@ def comment(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, words: s
 
 
 def sign_off(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, reason: str) -> list[Break]:
-    """Accepts each break at its present amount, and gives them as they are then; the SQL function ``sign_off_break`` does it, for the desk.
+    """Accepts each break at its present amount, and gives them as they are then; the SQL function ``sign_off_breaks`` does it.
 
     A sign-off holds as long as the amount stays equal within the tolerance of the latest comparison, also for a later break of the
     same figure; with another amount the break is open again. Raises ``WarehouseError`` for a break that is unknown, signed off
     already or resolved, and where name or reason is blank; then none is signed off.
     """
     with warehouse.connect() as connection, connection.cursor(row_factory=class_row(Break)) as cursor:
-        # by vendor, since each takes its vendor's lock: two who do so in one order never wait for each other in a ring
-        known = [break_id for (break_id,) in connection.execute(_IN_ORDER, [list(break_ids)]).fetchall()]
-        unknown = [break_id for break_id in break_ids if break_id not in known]
         try:
-            return [row for break_id in (*known, *unknown) for row in cursor.execute(_SIGN_OFF, [break_id, by, reason]).fetchall()]
+            return cursor.execute(_SIGN_OFF, [list(break_ids), by, reason]).fetchall()
         except psycopg.errors.RaiseException as error:
             raise WarehouseError(str(error.diag.message_primary)) from error
 

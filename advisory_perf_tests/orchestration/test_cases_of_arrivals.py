@@ -124,7 +124,7 @@ def test_a_file_that_comes_three_days_after_its_day_is_missing_at_the_deadline_l
 
     fourth = days(4)[0]
     deadline = {"days": 1, "business_days": True, "time": "18:00", "time_zone": "America/New_York"}
-    with a_world(tmp_path, warehouse_url, feed={"deadline": deadline}) as world:
+    with a_world(tmp_path, warehouse_url, feed={"deadline": deadline}, least_quality=0) as world:
         arrive("acme_3.csv", csv(A_THIRD, B_THIRD), datetime(2025, 3, 4, 12, tzinfo=UTC))
         assert watch(datetime(2025, 3, 5, 22, 59, tzinfo=UTC)) == [], "a minute before six in the evening in New York"
         missing = [("MISSING_FILE", fourth, True)]
@@ -172,7 +172,7 @@ def test_a_file_in_no_vendors_folder_is_held_in_error_with_an_alert_and_nobody_i
 
 @case("ev-026")
 def test_while_the_channel_fails_loads_succeed_and_the_alert_waits_until_it_is_taken(tmp_path: Path, warehouse_url: str) -> None:
-    with a_webhook(500) as webhook, a_world(tmp_path, warehouse_url, alerts_url=webhook.url()) as world:
+    with a_webhook(500) as webhook, a_world(tmp_path, warehouse_url, alerts_url=webhook.url(), least_quality=0) as world:
         assert not world.ingest("acme_1.csv", "no,header\n1,2\n").success, "not what its feed says"
         outbox = Outbox(world.platform.warehouse)
         with pytest.raises(ChannelError, match="answered 500"):

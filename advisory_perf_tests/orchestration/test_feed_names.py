@@ -149,7 +149,7 @@ def test_no_row_is_kept_by_the_vendors_name(world: World) -> None:
         launched(world, "arrivals")
         note_ingestion(world.platform.warehouse, FEED, "d", run_id="of another installation", confirm=lambda _: None)
         keyed = values(world, "SELECT table_name::text FROM information_schema.columns WHERE column_name = 'feed' ORDER BY 1")
-        scores = ["data_quality_scores", "data_quality_trend"]
+        scores = ["data_quality_scores", "data_quality_trend", "delivery_quality_scores", "delivery_quality_shares"]
         assert keyed == ["alerts", *scores, "etl_processing_log", "ingestion_writes", "lake_writes"]
         found = {table: values(world, f"SELECT DISTINCT feed FROM {table}") for table in keyed}
         written = {"etl_processing_log": [FEED], "ingestion_writes": [FEED], "lake_writes": [FEED]}
@@ -157,7 +157,7 @@ def test_no_row_is_kept_by_the_vendors_name(world: World) -> None:
         assert values(world, "SELECT subject FROM locks") == [f"pipeline {FEED}"]
     (published,) = launched(world, "pipelines")
     assert published.success
-    assert [values(world, f"SELECT DISTINCT feed FROM {table}") for table in scores] == [[FEED], [FEED]]
+    assert [values(world, f"SELECT DISTINCT feed FROM {table}") for table in scores] == [[FEED]] * 4
 
 
 def test_every_lock_of_a_run_is_the_feeds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

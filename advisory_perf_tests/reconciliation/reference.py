@@ -15,6 +15,8 @@ from psycopg.rows import dict_row
 Row = dict[str, Any]
 _TABLES = ("reconciliation_results", "performance_data", "performance_data_history", "delivery_factors", "break_sign_offs")
 _LATEST = ("calculated_value", "vendor_value", "variance", "tolerance_threshold", "factor", "accounts", "likely_cause", "delivery_id")
+OF_THE_WAREHOUSE = {"age_days", "created_at", "updated_at", "closed_at"}
+"""Columns that follow from others, or say when."""
 _A_DAY = timedelta(days=1)
 
 
@@ -65,7 +67,7 @@ class Reference:
     def _rows(self, table: str) -> list[Row]:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(f"SELECT * FROM {table} WHERE data_source = %s".encode(), [self.vendor])
-            return [{key: value for key, value in row.items() if key not in {"age_days", "created_at", "updated_at"}} for row in cursor]
+            return [{key: value for key, value in row.items() if key not in OF_THE_WAREHOUSE} for row in cursor]
 
     def _touched(self, stored: dict[str, Row], first: date, last: date) -> set[tuple[str | None, str]]:
         found = {

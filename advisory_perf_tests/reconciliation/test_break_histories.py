@@ -16,7 +16,7 @@ from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.reconciliation.histories import Published, Step, steps
-from advisory_perf_tests.reconciliation.reference import Reference
+from advisory_perf_tests.reconciliation.reference import OF_THE_WAREHOUSE, Reference
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def rows_by_name(connection: psycopg.Connection, vendor: str) -> dict[str, dict[
     """The vendor's breaks without age and times."""
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SELECT * FROM reconciliation_breaks WHERE data_source = %s", [vendor])
-        return {row["break_id"]: {key: row[key] for key in row if key not in {"age_days", "created_at", "updated_at"}} for row in cursor}
+        return {row["break_id"]: {key: row[key] for key in row if key not in OF_THE_WAREHOUSE} for row in cursor}
 
 
 def follow_the_reference(connection: psycopg.Connection, vendor: str, first: date, last: date) -> None:

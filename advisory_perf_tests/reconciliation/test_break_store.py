@@ -56,8 +56,8 @@ def test_breaks_of_before_there_was_the_table_are_taken_up_by_its_migration(vend
     )
     before = vendor.breaks(*columns)
     with vendor.warehouse.connect() as connection:
-        connection.execute("DROP TABLE reconciliation_breaks, delivery_factors, break_sign_offs")
-        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id ~ '^00(08|10)'")
+        connection.execute("DROP TABLE reconciliation_breaks, delivery_factors, break_sign_offs CASCADE")
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id ~ '^00(08|10|29)'")
         connection.execute("ALTER TABLE reconciliation_results DROP CONSTRAINT reconciliation_results_cause")
         connection.execute(
             "ALTER TABLE reconciliation_results_2024_05 DROP CONSTRAINT IF EXISTS reconciliation_results_cause,"

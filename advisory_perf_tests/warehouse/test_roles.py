@@ -129,6 +129,7 @@ def test_functions_with_the_owners_rights_look_in_its_schema_first_and_are_not_t
         "create_monthly_partition",
         "refresh_daily_vendor_totals",
         "sign_off_break",
+        "sign_off_breaks",
     ]
     for _, settings, anybodys in found.iter_rows():
         assert "search_path=public, pg_temp" in settings
