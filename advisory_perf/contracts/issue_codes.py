@@ -152,10 +152,27 @@ ACCOUNT_MISSING = Code("DQ_ACCOUNT_MISSING", Severity.MEDIUM, "the account was i
 INCOMPLETE = Code("DQ_INCOMPLETE", Severity.HIGH, "the window holds far fewer accounts than those before it")
 SHORT_RESTATEMENT = Code("DQ_SHORT_RESTATEMENT", Severity.HIGH, "the restatement holds far fewer rows than what it restates")
 OLDER_VERSION = Code("DQ_OLDER_VERSION", Severity.MEDIUM, "an older version of the file came after a newer one, and does not count")
+TOTAL_BREAK = Code(
+    "DQ_TOTAL_BREAK", Severity.MEDIUM, "the total begins with another value than it ended with before, with who joined and without who left"
+)
+TOTAL_MOVE = Code("DQ_TOTAL_MOVE", Severity.MEDIUM, "the total moved by more than agreed, and no flow explains it")
+NEW_ACCOUNT = Code("DQ_NEW_ACCOUNT", Severity.LOW, "the account comes for the first time, though the feed goes back further")
+RENUMBERED = Code(
+    "DQ_RENUMBERED", Severity.HIGH, "the account begins with the very value of one that is gone; it may be the same under another number"
+)
+PORTFOLIO_DAYS = Code("DQ_PORTFOLIO_DAYS", Severity.MEDIUM, "the account is valued on another day than the others of its portfolio")
+TRANSFER_APART = Code(
+    "DQ_TRANSFER_APART", Severity.MEDIUM, "what looks like the other side of an internal transfer has another day or amount"
+)
+RETURN_OUTLIER = Code("DQ_RETURN_OUTLIER", Severity.MEDIUM, "the return lies far from those that it is held against")
+ACROSS_CODES = (TOTAL_BREAK, TOTAL_MOVE, NEW_ACCOUNT, RENUMBERED, PORTFOLIO_DAYS, TRANSFER_APART, RETURN_OUTLIER)
+"""What accounts tell of each other."""
 COMPLETENESS_CODES = (INCOMPLETE, SHORT_RESTATEMENT, OLDER_VERSION)
 """What makes a delivery one with issues; an account that is missing by itself does not."""
 _OF_VALUATIONS = (STALE_VALUE, LARGE_FLOW, CURRENCY_CHANGE, VALUE_JUMP)
-PIPELINE_CODES: dict[str, Code] = {code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES)}
+PIPELINE_CODES: dict[str, Code] = {
+    code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES, *ACROSS_CODES)
+}
 
 CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES, *PIPELINE_CODES.values())}
 NOTICE_CODES: frozenset[str] = frozenset(code.name for code in _NOTICE_CODES)

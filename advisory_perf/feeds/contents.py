@@ -68,6 +68,8 @@ class Plausibility(FrozenModel):
     ``scale``: returns are larger or smaller than the values by a hundred or more, as percent read as fractions are.
     ``subtotals``: rows with a day that are exactly the sum of others (``validation.subtotals``); ``drop`` counts them as footers.
     ``jump``: a value that is about ``jump_factor`` times the account's last one, or that part of it, without a flow (``validation.jumps``).
+    ``total_move``: the share of its value by which the total of a portfolio, or of a currency, may move in a window beside flows.
+    ``outlier``: the robust score beyond which a return is an outlier among its portfolio's or account's (``quality.outliers``).
     """
 
     identity: Literal["reject", "warn"] = "reject"
@@ -75,3 +77,5 @@ class Plausibility(FrozenModel):
     subtotals: Literal["reject", "drop", "warn"] = "warn"
     jump: Literal["quarantine", "warn"] = "quarantine"
     jump_factor: Decimal = Field(default=Decimal(1000), ge=10)
+    total_move: Decimal = Field(default=Decimal("0.2"), gt=0, le=100)
+    outlier: Decimal = Field(default=Decimal(8), ge=3, le=1000)

@@ -30,6 +30,7 @@ from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
+from advisory_perf.orchestration.pipelines.positions_across import ACROSS_RULES
 from advisory_perf.orchestration.pipelines.positions_publication import ROWS_PUBLISHED, figures, jumps, publication, stale, with_flows
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.linking import twrr_series
@@ -280,7 +281,7 @@ POSITIONS_PIPELINE = Pipeline(
         Stage(
             PERFORMANCE_DATA,
             (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS),
-            (ROWS_PUBLISHED,),
+            (ROWS_PUBLISHED, *ACROSS_RULES),
             publication,
             kinds=frozenset({"polars", "parquet", "postgres"}),
             is_published=True,

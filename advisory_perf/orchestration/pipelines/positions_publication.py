@@ -20,6 +20,7 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
 )
 from advisory_perf.contracts.windows import WindowRange
+from advisory_perf.deliveries.across_issues import publish_across
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.alerts_of_feeds import alert_restatements
 from advisory_perf.deliveries.completeness import publish_missing
@@ -27,6 +28,7 @@ from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Publication
+from advisory_perf.orchestration.pipelines.positions_across import found_across
 from advisory_perf.orchestration.pipelines.positions_quality import counted_of_days, plotted, publish_scores
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency
 from advisory_perf.platform import Platform
@@ -57,6 +59,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name])
     compared = totals(results, inputs[NORMALIZED_POSITIONS.name])
     counted = counted_of_days(platform, feed, windows, compared, full, missing)
+    across = found_across(platform, feed, windows, full)
     days = {"first": windows.first_day, "last": windows.last_day}
 
     def along(connection: psycopg.Connection) -> None:
@@ -67,6 +70,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched, pass_rate=agreed)
         publish_breaks(connection, feed.vendor, found.factors, **days)
         publish_found(connection, feed.name, found.of_valuations, **days)
+        publish_across(connection, feed.name, across.issues, **days)
         publish_scores(connection, platform, feed, counted, windows)
         alert_restatements(connection, feed.name, feed.vendor, platform.materiality)
         refresh_daily_totals(connection)
@@ -74,7 +78,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
 
     return Computed(
         rows,
-        [Finding(ROWS_PUBLISHED, strangers, positions.height)],
+        [Finding(ROWS_PUBLISHED, strangers, positions.height), *across.findings],
         Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, rows)], along),
         plotted(platform, feed, counted, windows),
     )

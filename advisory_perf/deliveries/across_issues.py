@@ -1,0 +1,161 @@
+"""What accounts of a feed tell of each other, as issues of the deliveries that it is seen in.
+
+They belong to the publication as those in ``issues`` do; one is of an account and a day, or of the total of a portfolio or currency.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import LiteralString, NamedTuple
+
+import polars as pl
+import psycopg
+
+from advisory_perf.contracts.issue_codes import (
+    ACROSS_CODES,
+    NEW_ACCOUNT,
+    PORTFOLIO_DAYS,
+    RENUMBERED,
+    RETURN_OUTLIER,
+    TOTAL_BREAK,
+    TOTAL_MOVE,
+    TRANSFER_APART,
+    Code,
+)
+from advisory_perf.deliveries.issues import replace_chosen, with_ledger
+
+_CHOSEN: LiteralString = (
+    "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
+    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
+)
+_PRINTED = 6
+"""Decimals of a return in a sentence."""
+
+
+def publish_across(connection: psycopg.Connection, feed: str, found: Mapping[Code, pl.DataFrame], *, first: date, last: date) -> None:
+    """Makes the feed's issues of ACROSS_CODES from first to last those that were found: by code, as ``quality`` gives them."""
+    issues = pl.concat([_issues(code, rows) for code, rows in found.items()])
+    place = {"feed": feed, "first": first, "last": last, "codes": [code.name for code in ACROSS_CODES]}
+    replace_chosen(connection, with_ledger(connection, issues), _CHOSEN, place, key=["etl_log_id", "issue_type", "as_of_date"])
+
+
+def _issues(code: Code, rows: pl.DataFrame) -> pl.DataFrame:
+    said = _SAID[code]
+    return rows.select(
+        "delivery_id",
+        pl.col("account_id") if "account_id" in rows.columns else pl.lit(None, pl.String()).alias("account_id"),
+        "as_of_date",
+        pl.lit(code.name).alias("issue_type"),
+        pl.format("{}: {}", pl.lit(code.sentence), said.sentence).alias("issue_description"),
+        said.field.alias("field_name"),
+        said.actual.alias("actual_value"),
+        said.expected.alias("expected_value"),
+        pl.lit(code.severity.value).alias("severity"),
+    )
+
+
+class _Said(NamedTuple):
+    """The field, its value, what it was expected to be, and the rest of the sentence."""
+
+    field: pl.Expr
+    actual: pl.Expr
+    expected: pl.Expr
+    sentence: pl.Expr
+
+
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String())
+
+
+def _figure(name: str, decimals: int = _PRINTED) -> pl.Expr:
+    return pl.col(name).round(decimals).cast(pl.String())
+
+
+_NOTHING = pl.lit(None, pl.String())
+_TOTAL = pl.format(
+    "{} in {}",
+    pl.when(pl.col("portfolio_id").is_null()).then(pl.lit("all accounts")).otherwise(pl.format("portfolio {}", "portfolio_id")),
+    pl.col("currency").fill_null("no currency"),
+)
+_SAID: Mapping[Code, _Said] = {
+    TOTAL_BREAK: _Said(
+        pl.lit("beginning_market_value"),
+        _text("total"),
+        _text("expected_total"),
+        pl.format(
+            "{} begins with {}; it ended with {} before, {} joined and {} left; see roll_forward for the accounts, and ask the vendor",
+            _TOTAL,
+            _text("total"),
+            _text("previous_total"),
+            _text("joined"),
+            _text("left"),
+        ),
+    ),
+    TOTAL_MOVE: _Said(
+        pl.lit("ending_market_value"),
+        _text("total"),
+        _text("previous_total"),
+        pl.format(
+            "{} moved by {} of its value, from {} to {} with a net flow of {}; ask the vendor, or set plausibility: total_move in the feed",
+            _TOTAL,
+            _figure("move", 4),
+            _text("previous_total"),
+            _text("total"),
+            _text("net_flow"),
+        ),
+    ),
+    NEW_ACCOUNT: _Said(
+        pl.lit("account_id"),
+        _text("account_id"),
+        _NOTHING,
+        pl.format("it begins with {}; nothing is to be done where it was opened then", _text("beginning_market_value")),
+    ),
+    RENUMBERED: _Said(
+        pl.lit("account_id"),
+        _text("account_id"),
+        _text("other_account_id"),
+        pl.format(
+            "{} seems to be {} since {}: it ended with {} on {}, and is gone{}; ask the vendor, nothing is linked",
+            _text("other_account_id"),
+            _text("account_id"),
+            _text("as_of_date"),
+            _text("beginning_market_value"),
+            _text("other_as_of_date"),
+            pl.when(pl.col("kept") == "").then(pl.lit("")).otherwise(pl.format(" (the same {})", "kept")),
+        ),
+    ),
+    PORTFOLIO_DAYS: _Said(
+        pl.lit("as_of_date"),
+        _text("own_date"),
+        _text("usual_date"),
+        pl.format(
+            "{} where portfolio {} has {}; ask the vendor for its valuation of that day",
+            _text("own_date"),
+            "portfolio_id",
+            _text("usual_date"),
+        ),
+    ),
+    TRANSFER_APART: _Said(
+        pl.col("field_name"),
+        _text("amount"),
+        _text("other_amount"),
+        pl.format(
+            "{} beside {} of account {} on {}; ask the vendor for one day and amount of both",
+            _text("amount"),
+            _text("other_amount"),
+            _text("other_account_id"),
+            _text("other_as_of_date"),
+        ),
+    ),
+    RETURN_OUTLIER: _Said(
+        pl.lit("calculated_twrr"),
+        _figure("calculated_twrr"),
+        _figure("usual"),
+        pl.format(
+            "{} where {} is the median of {}, {} robust deviations away; see its value and flows, or set plausibility: outlier in the feed",
+            _figure("calculated_twrr"),
+            _figure("usual"),
+            pl.when(pl.col("against") == "PORTFOLIO").then(pl.format("portfolio {}", "portfolio_id")).otherwise(pl.lit("its own returns")),
+            _figure("score", 1),
+        ),
+    ),
+}
