@@ -3,7 +3,7 @@
 They belong to the publication as those in ``issues`` do; one is of an account and a day, or of the total of a portfolio or currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import LiteralString, NamedTuple
 
@@ -22,11 +22,13 @@ from advisory_perf.contracts.issue_codes import (
     Code,
 )
 from advisory_perf.deliveries.issues import replace_chosen, with_ledger
+from advisory_perf.warehouse.connection import Warehouse
 
 _CHOSEN: LiteralString = (
     "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
     " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
 )
+
 _PRINTED = 6
 """Decimals of a return in a sentence."""
 
@@ -36,6 +38,16 @@ def publish_across(connection: psycopg.Connection, feed: str, found: Mapping[Cod
     issues = pl.concat([_issues(code, rows) for code, rows in found.items()])
     place = {"feed": feed, "first": first, "last": last, "codes": [code.name for code in ACROSS_CODES]}
     replace_chosen(connection, with_ledger(connection, issues), _CHOSEN, place, key=["etl_log_id", "issue_type", "as_of_date"])
+
+
+def first_quarantined(warehouse: Warehouse, feed: str, accounts: Sequence[str]) -> pl.DataFrame:
+    """Of those of the accounts that have a row of the feed in quarantine, the first day of one: account_id and first_quarantined."""
+    return warehouse.query(
+        "SELECT issue.account_id, min(issue.as_of_date) AS first_quarantined FROM data_quality_issues AS issue"
+        " JOIN etl_processing_log AS log ON log.id = issue.etl_log_id WHERE issue.account_id = ANY(%(accounts)s)"
+        " AND log.feed = %(feed)s AND issue.line_number IS NOT NULL AND issue.as_of_date IS NOT NULL GROUP BY issue.account_id",
+        {"feed": feed, "accounts": list(accounts)},
+    )
 
 
 def _issues(code: Code, rows: pl.DataFrame) -> pl.DataFrame:

@@ -8,37 +8,38 @@ import polars as pl
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT, Code
-from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, TWRR_SERIES, WHO_AND_WHEN
+from advisory_perf.contracts.tables import WHO_AND_WHEN
 from advisory_perf.contracts.windows import WindowRange, window_expr, window_of
 from advisory_perf.deliveries.completeness import ISSUES, MissingFindings
-from advisory_perf.deliveries.delivered_days import windows_before
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.issues import quarantined_keys
 from advisory_perf.deliveries.precedence import by_precedence
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.performance.completeness import LOOKED_BACK, Incomplete, incomplete_windows
 from advisory_perf.platform import Platform
-from advisory_perf.positions.openings import stored_before
+from advisory_perf.positions.looked_back import LookedBack
 
 _COLUMNS = ("account_id", "as_of_date", "ending_market_value", "delivery_id", "file_name")
 
 
-def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normalized: pl.DataFrame, series: pl.DataFrame) -> MissingFindings:
+def found_missing(
+    platform: Platform, feed: Feed, windows: WindowRange, normalized: pl.DataFrame, series: pl.DataFrame, looked: LookedBack
+) -> MissingFindings:
     """What is missing from the windows of a run and from the one before them, which may be over only now; and from any file.
 
-    ``normalized`` and ``series`` are the windows' NORMALIZED_POSITIONS and TWRR_SERIES. As many windows before are read as a window is
-    compared with, so that a day costs some days and never a history.
+    ``normalized`` and ``series`` are the windows' NORMALIZED_POSITIONS and TWRR_SERIES. As many windows before are looked at as a window is
+    compared with.
     """
     entries = platform.ledger.ingested_of(feed.name)
     share = platform.settings.missing_share
-    known = windows_before(platform.warehouse, feed.name, windows.first, feed.cadence, LOOKED_BACK + 1)
-    stored = set(stored_before(platform, feed, NORMALIZED_POSITIONS, windows))
-    history = sorted(window for window in known if window in stored)
+    known = [window for window in looked.delivered if window < windows.first][-(LOOKED_BACK + 1) :]
+    history = [window for window in known if window in looked.windows]
     first, earliest = (history[-1], history[0]) if history else (windows.first, windows.first)
     in_quarantine = quarantined_keys(platform.warehouse, feed.name, earliest, windows.last_day)
     positions = _valued(normalized, series)
     if history:
-        positions = pl.concat([_valued(*_stored(platform, feed, [window.isoformat() for window in history])), positions])
+        before = looked.positions.filter(window_expr(pl.col("as_of_date"), feed.cadence).is_in(history))
+        positions = pl.concat([_valued(before, looked.series), positions])
     of_files = file_issues(feed, entries, share)
     in_windows = positions.filter(pl.col("as_of_date").is_between(first, windows.last_day))
     present = in_windows.group_by("as_of_date", "delivery_id").agg(pl.len().cast(pl.Int64()).alias("accounts"))
@@ -55,14 +56,6 @@ def found_missing(platform: Platform, feed: Feed, windows: WindowRange, normaliz
     )
     of_windows = _window_issues(found, _latest_deliveries(rows, entries)).filter(pl.col("window") >= first).select(ISSUES.columns)
     return MissingFindings(of_windows, of_files, first, windows.last_day, present)
-
-
-def _stored(platform: Platform, feed: Feed, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    columns = {NORMALIZED_POSITIONS: _COLUMNS, TWRR_SERIES: (*WHO_AND_WHEN, "emptied_by", "is_valuation")}
-    normalized, series = (
-        platform.lake.read_partitions(table.name, feed.name, "window", keys, columns=names) for table, names in columns.items()
-    )
-    return normalized, series
 
 
 def _valued(normalized: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:

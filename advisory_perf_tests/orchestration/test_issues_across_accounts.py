@@ -39,9 +39,9 @@ def quiet(day: int, values: dict[str, float], names: Sequence[str]) -> list[tupl
 
 
 def files() -> tuple[dict[int, str], str]:
-    """Five days: on the fifth B1 becomes B9, C1 pays 640 out that come to C2 a day later, and a total begins elsewhere; D1 comes the sixth.
+    """Five days: on the fifth B1 becomes B9, C1 pays 640 out that come to C2 a day later, and a total begins elsewhere.
 
-    And a fifth on which nothing of it is so.
+    On the sixth D1 comes, and E1, in quarantine at first. And a fifth on which nothing of it is so.
     """
     names = ["A1", "A2", "B1", "C1", "C2", "C3"]
     values = {name: 1000.0 + 111 * place for place, name in enumerate(names)}
@@ -62,7 +62,9 @@ def files() -> tuple[dict[int, str], str]:
     values["C2"] = end + 640
     made[6] = file_of(6, *sixth, ("D1", "Q", 0.0, 500.0, 0.0, 500.0))
     values["D1"] = 500.0
-    made[7] = file_of(7, *quiet(7, values, ["A1", "A2", "B9", "C1", "C2", "C3", "D1"]))
+    made[6] += "E1,2025-03-06,1.0.0,0.00,0.00,0.00,70.00,0,Q\n"
+    values["E1"] = 70.0
+    made[7] = file_of(7, *quiet(7, values, ["A1", "A2", "B9", "C1", "C2", "C3", "D1", "E1"]))
     return made, restated
 
 

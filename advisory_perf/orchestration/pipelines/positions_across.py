@@ -16,10 +16,12 @@ from advisory_perf.contracts.issue_codes import (
     Code,
 )
 from advisory_perf.contracts.windows import WindowRange
+from advisory_perf.deliveries.across_issues import first_quarantined
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.platform import Platform
 from advisory_perf.positions.across import Across, across_accounts
+from advisory_perf.positions.looked_back import LookedBack
 from advisory_perf.quality.across_accounts import by_window, days_apart, new_accounts, renumbered_accounts
 from advisory_perf.quality.outliers import return_outliers
 from advisory_perf.quality.portfolio_totals import total_breaks, total_moves, with_previous
@@ -45,15 +47,16 @@ class FoundAcross:
     findings: Sequence[Finding]
 
 
-def found_across(platform: Platform, feed: PositionsFeed, windows: WindowRange, full: pl.DataFrame) -> FoundAcross:
+def found_across(platform: Platform, feed: PositionsFeed, windows: WindowRange, full: pl.DataFrame, looked: LookedBack) -> FoundAcross:
     """What the run's accounts tell of each other; ``full`` has their positions, flows and returns in one frame."""
-    across = across_accounts(platform, feed, windows, full)
+    across = across_accounts(platform, feed, windows, full, looked)
     issues = issues_across(feed, across)
+    issues = {**issues, NEW_ACCOUNT: _not_quarantined_before(platform, feed, issues[NEW_ACCOUNT])}
     findings = [Finding(rule, issues[code], full.height) for code, rule in _OF.items() if code is not NEW_ACCOUNT]
     return FoundAcross(issues, [*findings, _few_are_new(issues[NEW_ACCOUNT], full, platform.settings.missing_share)])
 
 
-def issues_across(feed: PositionsFeed, across: Across) -> Mapping[Code, pl.DataFrame]:
+def issues_across(feed: PositionsFeed, across: Across) -> dict[Code, pl.DataFrame]:
     """By code what is found; an account that seems to be another under a new number is not named as a new one besides."""
     rows = by_window(across.rows, several=feed.valuations == "all")
     totals = with_previous(rows)
@@ -68,6 +71,15 @@ def issues_across(feed: PositionsFeed, across: Across) -> Mapping[Code, pl.DataF
         TRANSFER_APART: transfers_apart(across.rows, neighbours=NEIGHBOURS[feed.cadence]),
         RETURN_OUTLIER: return_outliers(across.returns, bound=float(feed.plausibility.outlier)),
     }
+
+
+def _not_quarantined_before(platform: Platform, feed: PositionsFeed, new: pl.DataFrame) -> pl.DataFrame:
+    """Without accounts that came before, in quarantine."""
+    if new.is_empty():
+        return new
+    came = first_quarantined(platform.warehouse, feed.name, new["account_id"].unique().to_list())
+    is_first = pl.col("first_quarantined").is_null() | (pl.col("first_quarantined") >= pl.col("as_of_date"))
+    return new.join(came, on="account_id", how="left", maintain_order="left").filter(is_first)
 
 
 def _few_are_new(new: pl.DataFrame, full: pl.DataFrame, share: float) -> Finding:

@@ -35,6 +35,7 @@ from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
 from advisory_perf.positions.completeness import found_missing
+from advisory_perf.positions.looked_back import look_back
 from advisory_perf.positions.openings import opening_states
 from advisory_perf.positions.publication import refresh_daily_totals
 from advisory_perf.quality.rules import large_flows, rolled_forward, stale_values, value_jumps, with_unchanged_since
@@ -56,10 +57,11 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         [positions.join(rows, on=WHO_AND_WHEN, how="anti"), rows.select(WHO_AND_WHEN).join(positions, on=WHO_AND_WHEN, how="anti")]
     )
     found = found_in_windows(platform, feed, windows, inputs)
-    missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name])
+    looked = look_back(platform, feed, windows)
+    missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name], looked)
     compared = totals(results, inputs[NORMALIZED_POSITIONS.name])
     counted = counted_of_days(platform, feed, windows, compared, full, missing)
-    across = found_across(platform, feed, windows, full)
+    across = found_across(platform, feed, windows, full, looked)
     days = {"first": windows.first_day, "last": windows.last_day}
 
     def along(connection: psycopg.Connection) -> None:
