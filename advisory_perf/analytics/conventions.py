@@ -37,6 +37,8 @@ class ReturnConventions:
             large_flow=self.large_flow,
         )
 
-    def linked(self, returns: pl.DataFrame) -> pl.DataFrame:
-        """The series of ``twrr_series`` by these conventions; whole histories go in."""
-        return twrr_series(returns, schedule=self.schedule, reopening=self.reopening, residual_base=self.residual_base).series
+    def linked(self, returns: pl.DataFrame, opening_state: pl.DataFrame | None = None) -> pl.DataFrame:
+        """The series of ``twrr_series`` by these conventions; whole histories go in, or what follows on ``opening_state``."""
+        return twrr_series(
+            returns, schedule=self.schedule, opening_state=opening_state, reopening=self.reopening, residual_base=self.residual_base
+        ).series

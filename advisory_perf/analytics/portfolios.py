@@ -4,16 +4,25 @@ The return of a group is that of its money, by the one return equation (``perfor
 its accounts' returns. Money is added within one currency only: amounts in several are converted first (``currencies``), or have no sum.
 """
 
+from typing import NamedTuple
+
 import polars as pl
 
 from advisory_perf.analytics.conventions import ReturnConventions
-from advisory_perf.analytics.members import missing_members, with_presence
+from advisory_perf.analytics.members import GroupsBefore, missing_members, with_presence
 from advisory_perf.contracts.enums import FeeBasis, RollUpStatus, TransferNetting
 from advisory_perf.performance.currencies import with_previous_currency, without_changed_currencies
 from advisory_perf.performance.net_flow import has_own_timing
 from advisory_perf.performance.ordering import Frame, finite, require
 
 _AMOUNTS = ("beginning_market_value", "contributions", "distributions", "ending_market_value")
+
+
+class GroupSeries(NamedTuple):
+    """``series``: a row a group and day. ``leavers``: what accounts took along that left (see ``group_series``)."""
+
+    series: pl.DataFrame
+    leavers: pl.DataFrame
 
 
 def rolled_up(positions: Frame, *, group: str, transfers: TransferNetting, departures: pl.DataFrame | None) -> Frame:
@@ -42,44 +51,8 @@ def rolled_up(positions: Frame, *, group: str, transfers: TransferNetting, depar
     departure has no valuation, or the frame says by bod_flow and eod_flow when money crossed, which a sum of accounts cannot.
     Source: GIPS Standards 2020, section 2.A (external cash flows: what enters or leaves the portfolio).
     """
-    netting = TransferNetting(transfers)
-    columns: list[str] = require(positions, "a roll-up", "account_id", group, "as_of_date", *_AMOUNTS, "currency")
-    if has_own_timing(positions):
-        raise ValueError("a roll-up adds contributions and distributions; of bod_flow and eod_flow make these, and drop both columns")
-    amounts: list[str] = [*_AMOUNTS, *(["fees"] if "fees" in columns else [])]
-    rows = positions.lazy().select("account_id", group, "as_of_date", *(_exact(name, positions) for name in amounts), "currency").collect()
-    if rows["currency"].null_count():
-        raise ValueError("a row has no currency; amounts are added within one currency only, so each row has to say its own")
-    present = with_presence(rows, group=group, departures=departures)
-    key = [group, "as_of_date"]
-    sums = present.group_by(key).agg(
-        pl.col("place").first(),
-        pl.col("currency").min(),
-        *(_sum(name) for name in amounts),
-        joined_value=_sum("beginning_market_value", where="joins"),
-        members=pl.len().cast(pl.Int64()),
-        _currencies=pl.col("currency").n_unique(),
-    )
-    left = present.with_columns(pl.col("place") + 1).filter("leaves").group_by(group, "place")
-    went = left.agg(left_value=_sum("ending_market_value"), _went=pl.lit(value=True))
-    days = (
-        sums.join(went, on=[group, "place"], how="left")
-        .join(_transfers(present, key, netting), on=key, how="left")
-        .sort(key)
-        .with_columns(pl.when("_went").then("left_value").otherwise(0), pl.col("internal_transfers").fill_null(0))
-    )
-    if netting is TransferNetting.MATCHED:
-        days = days.with_columns(pl.col("ambiguous_transfers").fill_null(0))
-    days = days.with_columns(missing_members(present, days.select(group, "place"), group=group))
-    flows = (pl.col("contributions", "distributions") - pl.col("internal_transfers")).name.keep()
-    has_sum = pl.col("roll_up_status") == RollUpStatus.OK.value
-    summed = [*amounts, "net_flow", "internal_transfers", "joined_value", "left_value"]
-    found = (
-        days.with_columns(flows, roll_up_status=_status(amounts))
-        .with_columns(net_flow=pl.col("contributions") - pl.col("distributions"))
-        .with_columns(pl.when(has_sum).then(pl.col(summed)), currency=pl.when(pl.col("_currencies") == 1).then("currency"))
-        .select(*key, "currency", *summed, "ambiguous_transfers", "members", "missing_members", "roll_up_status")
-    )
+    rows = positions.lazy().collect()
+    found, _ = _rolled(rows, group=group, transfers=transfers, departures=departures, before=None)
     return found.lazy() if isinstance(positions, pl.LazyFrame) else found
 
 
@@ -96,14 +69,102 @@ def portfolio_returns(
     Errors as in ``rolled_up`` and ``sub_period_returns``; a gross return needs fees. Source: GIPS Standards 2020, section 2.A
     (time-weighted returns, adjusted for external cash flows, geometrically linked).
     """
+    rows = positions.lazy().collect()
+    series = group_series(rows, group=group, conventions=conventions, transfers=transfers, departures=departures, before=None).series
+    return series.lazy() if isinstance(positions, pl.LazyFrame) else series
+
+
+def group_series(
+    positions: pl.DataFrame,
+    *,
+    group: str,
+    conventions: ReturnConventions,
+    transfers: TransferNetting,
+    departures: pl.DataFrame | None,
+    before: GroupsBefore | None,
+) -> GroupSeries:
+    """``portfolio_returns`` of days that may follow on others: with what is known ``before`` them, as if all had been computed at once.
+
+    Besides the columns of ``portfolio_returns`` the series has last_currency, the currency of the group's latest day with one, which
+    the days to come have to know. leavers has the group, known_on, taken_on and ending_market_value: the value that an account which
+    left took along, the day of its next row (null where there is none yet, so that only a declaration says so; of what waited before, the
+    group's day before), and the day of the group at which it counts as left (null where there is none yet).
+
+    Errors as in ``portfolio_returns`` and ``with_presence``.
+    """
     if conventions.fee_basis is FeeBasis.GROSS:
         require(positions, "a gross return", "fees")
-    days = rolled_up(positions, group=group, transfers=transfers, departures=departures).lazy().collect()
+    days, leavers = _rolled(positions, group=group, transfers=transfers, departures=departures, before=before)
     as_accounts = with_previous_currency(days.rename({group: "account_id"}), None)
-    earlier = pl.col("currency").forward_fill().shift(1).over("account_id")
-    returns = without_changed_currencies(conventions.returns(as_accounts.with_columns(previous_currency=earlier)))
-    series = conventions.linked(returns.drop("previous_currency")).rename({"account_id": group})
-    return series.lazy() if isinstance(positions, pl.LazyFrame) else series
+    known = pl.lit(None, pl.String())
+    if before is not None:
+        latest = before.days.select(account_id=group, _known="last_currency")
+        as_accounts, known = as_accounts.join(latest, on="account_id", how="left", maintain_order="left"), pl.col("_known")
+    so_far = pl.coalesce(pl.col("currency").forward_fill().over("account_id"), known)
+    earlier = pl.coalesce(pl.col("currency").forward_fill().shift(1).over("account_id"), known)
+    returns = conventions.returns(as_accounts.with_columns(previous_currency=earlier, last_currency=so_far))
+    states = None if before is None or before.states is None else before.states.rename({group: "account_id"})
+    linked = conventions.linked(without_changed_currencies(returns).drop("previous_currency", "_known", strict=False), states)
+    return GroupSeries(linked.rename({"account_id": group}), leavers)
+
+
+def _rolled(
+    positions: pl.DataFrame, *, group: str, transfers: TransferNetting, departures: pl.DataFrame | None, before: GroupsBefore | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``rolled_up``, and the leavers of ``group_series``."""
+    netting = TransferNetting(transfers)
+    columns: list[str] = require(positions, "a roll-up", "account_id", group, "as_of_date", *_AMOUNTS, "currency")
+    if has_own_timing(positions):
+        raise ValueError("a roll-up adds contributions and distributions; of bod_flow and eod_flow make these, and drop both columns")
+    amounts: list[str] = [*_AMOUNTS, *(["fees"] if "fees" in columns else [])]
+    rows = positions.select("account_id", group, "as_of_date", *(_exact(name, positions) for name in amounts), "currency")
+    if rows["currency"].null_count():
+        raise ValueError("a row has no currency; amounts are added within one currency only, so each row has to say its own")
+    everyone = with_presence(rows, group=group, departures=departures, before=before)
+    present = everyone if before is None else everyone.filter(~pl.col("is_before"))
+    key = [group, "as_of_date"]
+    sums = present.group_by(key).agg(
+        pl.col("place").first(),
+        pl.col("currency").min(),
+        *(_sum(name) for name in amounts),
+        joined_value=_sum("beginning_market_value", where="joins"),
+        members=pl.len().cast(pl.Int64()),
+        _currencies=pl.col("currency").n_unique(),
+    )
+    leavers = _leavers(everyone, before, group)
+    went = leavers.group_by(group, "place").agg(left_value=_sum("ending_market_value"), _went=pl.lit(value=True))
+    days = (
+        sums.join(went, on=[group, "place"], how="left")
+        .join(_transfers(present, key, netting), on=key, how="left")
+        .sort(key)
+        .with_columns(pl.when("_went").then("left_value").otherwise(0), pl.col("internal_transfers").fill_null(0))
+    )
+    if netting is TransferNetting.MATCHED:
+        days = days.with_columns(pl.col("ambiguous_transfers").fill_null(0))
+    days = days.with_columns(missing_members(everyone, days.select(group, "place"), group=group))
+    flows = (pl.col("contributions", "distributions") - pl.col("internal_transfers")).name.keep()
+    has_sum = pl.col("roll_up_status") == RollUpStatus.OK.value
+    summed = [*amounts, "net_flow", "internal_transfers", "joined_value", "left_value"]
+    found = (
+        days.with_columns(flows, roll_up_status=_status(amounts))
+        .with_columns(net_flow=pl.col("contributions") - pl.col("distributions"))
+        .with_columns(pl.when(has_sum).then(pl.col(summed)), currency=pl.when(pl.col("_currencies") == 1).then("currency"))
+        .select(*key, "currency", *summed, "ambiguous_transfers", "members", "missing_members", "roll_up_status")
+    )
+    taken = leavers.join(days.select(group, "place", taken_on="as_of_date"), on=[group, "place"], how="left")
+    return found, taken.select(group, "known_on", "taken_on", "ending_market_value")
+
+
+def _leavers(everyone: pl.DataFrame, before: GroupsBefore | None, group: str) -> pl.DataFrame:
+    """group, place at which they count as left, known_on and ending_market_value of accounts that left, also before."""
+    is_over = (pl.col("is_before") & (pl.col("left_place") < 1)).fill_null(value=False)
+    left = everyone.filter(pl.col("leaves") & ~is_over).select(group, "known_on", "ending_market_value", place="left_place")
+    if before is None:
+        return left
+    value = pl.col("waiting_left_value").cast(left.schema["ending_market_value"])
+    waiting = before.days.filter((value != 0).fill_null(value=True))
+    first = pl.lit(1, pl.Int64()).alias("place")
+    return pl.concat([left, waiting.select(group, pl.col("as_of_date").alias("known_on"), value.alias("ending_market_value"), first)])
 
 
 def _exact(name: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:

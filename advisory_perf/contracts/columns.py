@@ -11,8 +11,10 @@ import polars as pl
 
 from advisory_perf.contracts.enums import (
     Cause,
+    GroupLevel,
     ReconciliationStatus,
     ReturnStatus,
+    RollUpStatus,
     Severity,
 )
 from advisory_perf.contracts.issue_codes import ROW_CODES
@@ -258,6 +260,42 @@ _ENTRIES = (
     ),
     Column("window", Kind.DATE, "first day of the pipeline's partition the row is stored in"),
     Column("is_valuation", Kind.FLAG, "false where the row only carries an account's state into a window without its valuation"),
+    # groups of accounts, whose amounts are sums over their members
+    Column("level", Kind.TEXT, "what the accounts are rolled up to", allowed=tuple(GroupLevel)),
+    Column("group_id", Kind.TEXT, "the portfolio or client, as its accounts name it", derived_from=("portfolio_id", "client_id")),
+    Column("members", Kind.COUNT, "the group's accounts that are valued on the day", at_least=1),
+    Column("missing_members", Kind.COUNT, "its accounts that hold a value and have no valuation on the day", at_least=0),
+    Column(
+        "roll_up_status",
+        Kind.TEXT,
+        "OK, or why the day has no sum: no amount of the group is shown then",
+        derived_from=("missing_members", "currency"),
+        allowed=tuple(RollUpStatus),
+    ),
+    _money(
+        "internal_transfers",
+        "flows between members, netted on either side",
+        nullable=True,
+        derived_from=("contributions", "distributions"),
+    ),
+    Column(
+        "ambiguous_transfers",
+        Kind.COUNT,
+        "amounts on both sides that may be a transfer, and stay flows; null where none is looked for",
+        nullable=True,
+        derived_from=("contributions", "distributions"),
+        at_least=0,
+    ),
+    _money("joined_value", "beginning values of accounts that were no members on the group's day before", nullable=True),
+    _money(
+        "left_value", "ending values, on their last day in the group, of accounts that have left it since the day before", nullable=True
+    ),
+    Column("last_currency", Kind.TEXT, "the currency of the group's latest day with one", nullable=True, derived_from=("currency",)),
+    _money(
+        "waiting_left_value",
+        "ending values of accounts that have left since the group's latest day, which count as left on its next",
+        derived_from=("ending_market_value",),
+    ),
     # against the vendor
     _return("twrr_variance", "our return of the period that vendor_twrr covers - vendor_twrr", ("calculated_twrr", "vendor_twrr")),
     Column("twrr_tolerance_check", Kind.FLAG, "the return is within tolerance; null if not compared", nullable=True),

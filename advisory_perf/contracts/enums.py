@@ -146,6 +146,18 @@ class TransferNetting(_Convention):
     NONE = "none"
 
 
+class GroupLevel(StrEnum):
+    """What accounts are rolled up to."""
+
+    PORTFOLIO = "PORTFOLIO"
+    CLIENT = "CLIENT"
+
+    @property
+    def column(self) -> str:
+        """The column of a position that names its account's group."""
+        return f"{self.value.lower()}_id"
+
+
 class Weighting(_Convention):
     """How a composite's return is made of its members: weighted by their beginning values, or of the sum of their money."""
 

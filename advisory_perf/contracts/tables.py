@@ -5,7 +5,7 @@ A table is a view of the data dictionary. Two kinds of column differ from their 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -36,6 +36,11 @@ class Table:
     def is_nullable(self, column: Column) -> bool:
         """Whether this table may leave the column empty."""
         return (column.nullable or column.name in self.also_nullable) and column.name not in self.key
+
+    def without(self, *names: str) -> "Table":
+        """The same table without some of its columns."""
+        left, key = (tuple(name for name in all_of if name not in names) for all_of in (self.column_names, self.key))
+        return replace(self, column_names=left, key=key)
 
     def empty(self) -> pl.DataFrame:
         """A frame of this table without rows."""
@@ -129,6 +134,8 @@ TWRR_SERIES = Table(
         "window",
         *WHO_AND_WHEN,
         "is_valuation",
+        "portfolio_id",
+        "client_id",
         "currency",
         "ending_market_value",
         "value_unchanged_since",
@@ -220,6 +227,56 @@ PERFORMANCE_DATA = Table(
     ("data_source", *WHO_AND_WHEN),
 )
 
+_SUMS = ("beginning_market_value", "contributions", "distributions", "net_flow", "fees", "ending_market_value")
+
+PORTFOLIO_PERFORMANCE = Table(
+    "portfolio_performance",
+    "each portfolio's and client's sums and return of a day; in the lake also the closing cross-section of every window",
+    (
+        "window",
+        "data_source",
+        "level",
+        "group_id",
+        "as_of_date",
+        "is_valuation",
+        "currency",
+        *_SUMS,
+        "internal_transfers",
+        "ambiguous_transfers",
+        "joined_value",
+        "left_value",
+        "members",
+        "missing_members",
+        "roll_up_status",
+        "calculated_twrr",
+        "return_status",
+        "growth_index",
+        "cumulative_net_flow",
+        "cumulative_twrr",
+        *_PERIODS,
+        "linked_over_gap",
+        "last_gap_date",
+        "windows_missing",
+        "linked_over_missing",
+        "last_missing_date",
+        "inception_date",
+        "performance_start_date",
+        "starts_within_window",
+        "mtd_base",
+        "qtd_base",
+        "ytd_base",
+        "mtd_base_date",
+        "qtd_base_date",
+        "ytd_base_date",
+        "is_closed",
+        "emptied_by",
+        "last_currency",
+        "waiting_left_value",
+    ),
+    ("window", "data_source", "level", "group_id", "as_of_date"),
+    also_nullable=frozenset({*_SUMS, "currency", "cumulative_net_flow"}),
+)
+
 ACCOUNTS = Table(
     "accounts",
     "every account of every vendor, as its latest position has it",
@@ -259,7 +316,20 @@ PUBLISHED_PERFORMANCE = PublishedTable(
     history="performance_data_history",
     restated=(*RESTATED_BY_DELIVERIES, "net_flow", "calculated_twrr", "cumulative_net_flow", "cumulative_twrr"),
 )
-PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PERFORMANCE)
+PUBLISHED_PORTFOLIOS = PublishedTable(
+    PORTFOLIO_PERFORMANCE.without(
+        "window",
+        "is_valuation",
+        "last_gap_date",
+        "last_missing_date",
+        *(f"{period}_base{part}" for period in ("mtd", "qtd", "ytd") for part in ("", "_date")),
+        "emptied_by",
+        "last_currency",
+        "waiting_left_value",
+    ),
+    history="portfolio_performance_history",
+)
+PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PERFORMANCE, PUBLISHED_PORTFOLIOS)
 """Every published table, in the order in which a publication writes them."""
 
 TABLES: dict[str, Table] = {
@@ -271,6 +341,7 @@ TABLES: dict[str, Table] = {
         NET_FLOWS,
         TWRR_SERIES,
         RECONCILIATION_RESULTS,
+        PORTFOLIO_PERFORMANCE,
         PERFORMANCE_DATA,
         ACCOUNTS,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from advisory_perf.contracts.datasets import POSITIONS, Dataset
-from advisory_perf.contracts.enums import Cadence, Reopening, ReturnPeriod
+from advisory_perf.contracts.enums import Cadence, GroupLevel, Reopening, ReturnPeriod, TransferNetting
 from advisory_perf.feeds.agreements import Conventions, Tolerances
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.fields import FLOWS, NET_FLOW
@@ -26,6 +26,7 @@ class PositionsFeed(Feed):
     negative_flows: Literal["quarantine", "net"] = "quarantine"
     conventions: Conventions
     reopening: Reopening = Reopening.NEW_EPISODE
+    transfers: TransferNetting = TransferNetting.MATCHED
     tolerances: Tolerances = Tolerances()
     stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 
@@ -56,6 +57,11 @@ class PositionsFeed(Feed):
     def source_of(self, field: str) -> Source:
         """The column that fills a field of a position; of a flow it may be the net flow."""
         return self.columns[NET_FLOW if field in FLOWS and NET_FLOW in self.columns else field]
+
+    @property
+    def group_levels(self) -> tuple[GroupLevel, ...]:
+        """What its accounts are rolled up to: what its files name of portfolios and clients."""
+        return tuple(level for level in GroupLevel if level.column in self.columns)
 
     @property
     def return_period(self) -> ReturnPeriod | None:

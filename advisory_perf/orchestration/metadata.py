@@ -72,7 +72,10 @@ def add_partition_metadata(
 
 def _sum_expressions(frame: pl.DataFrame) -> list[pl.Expr]:
     """Sums of flows and values, and how many rows are undefined, carried or breaks."""
-    names = [name for name in ("beginning_market_value", "ending_market_value", "net_flow") if name in frame.columns]
+    amounts = (
+        ("beginning_market_value", "ending_market_value", "net_flow") if "level" not in frame.columns else ()
+    )  # each stands there twice
+    names = [name for name in amounts if name in frame.columns]
     sums = [pl.col(name).sum().cast(pl.Float64()).alias(f"sum_{name}") for name in names]
     if "return_status" in frame.columns:
         owes_none = has_return(pl.col("return_status")) | (pl.col("return_status") == ReturnStatus.CLOSED.value)

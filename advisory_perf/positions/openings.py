@@ -55,23 +55,27 @@ def flows_before(platform: Platform, feed: Feed, windows: WindowRange) -> pl.Dat
 
 
 def linking_states(platform: Platform, feed: Feed, windows: WindowRange, opening: pl.DataFrame | None) -> pl.DataFrame | None:
-    """STATE of the opening cross-section, and of the valuations that trailing periods start from.
+    """STATE of the opening cross-section, and of the valuations that trailing periods start from."""
+    if opening is None:
+        return None
+    keys = linking_windows(stored_before(platform, feed, TWRR_SERIES, windows), feed, windows)
+    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.name, "window", keys, columns=STATE)
+    return rows.unique(WHO_AND_WHEN, keep="any")
+
+
+def linking_windows(stored: list[date], feed: Feed, windows: WindowRange) -> list[str]:
+    """Of the windows before the range those whose states linking has to know, in order: the latest one, and for trailing periods some more.
 
     For each trailing period the windows in which the range's anniversaries lie are read, with the one before them. What an account was
     at the end of the last anniversary's month, and of the month after, which shows that its valuation was the month's last, stands in
     the latest windows up to there.
     """
-    if opening is None:
-        return None
-    stored = stored_before(platform, feed, TWRR_SERIES, windows)
     wanted = {stored[-1]}
     for years in TRAILING_YEARS:
         first, last = (_years_before(day, years, feed) for day in (windows.first_day, windows.last_day))
         wanted |= {key for key in stored if first <= key <= last}
         wanted |= {latest for until in (first - _DAY, *_ends_of_months(last)) if (latest := _latest(stored, until)) is not None}
-    keys = [key.isoformat() for key in sorted(wanted)]
-    rows = platform.lake.read_partitions(TWRR_SERIES.name, feed.name, "window", keys, columns=STATE)
-    return rows.unique(WHO_AND_WHEN, keep="any")
+    return [key.isoformat() for key in sorted(wanted)]
 
 
 def _ends_of_months(window: date) -> tuple[date, date]:

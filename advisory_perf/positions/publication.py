@@ -13,7 +13,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.tables import PublishedTable, Table
+from advisory_perf.contracts.tables import ACCOUNTS, PublishedTable, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
 from advisory_perf.positions.restatements import record_restatements
@@ -90,8 +90,9 @@ def _months(rows: pl.DataFrame) -> list[date]:
 
 
 def _replace(connection: psycopg.Connection, published: PublishedTable, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
-    insert_missing_accounts(connection, rows)
     table = published.table
+    if set(ACCOUNTS.key) <= set(table.key):
+        insert_missing_accounts(connection, rows)
     if _slice_holds_rows(connection, table, place):
         return _apply_difference(connection, published, rows, place)
     for month in _months(rows):
@@ -116,6 +117,7 @@ def _apply_difference(
         "kept": names((*table.column_names, *_WAREHOUSE_COLUMNS)),
         "kept_of_stored": names((*table.column_names, *_WAREHOUSE_COLUMNS), "stored"),
         "delivery": sql.SQL("incoming.delivery_id" if has_delivery else "NULL::text"),
+        "superseding": sql.SQL("nullif(difference.delivery_id, stored.delivery_id)" if has_delivery else "NULL"),
         "incoming": names(values, "incoming"),
         "stored": names(values, "stored"),
         "assignments": assignments(values, "incoming"),
@@ -144,7 +146,7 @@ def _apply_difference(
     if published.history is not None:
         run(
             "INSERT INTO {history} ({kept}, superseded_by_delivery_id) "
-            "SELECT {kept_of_stored}, nullif(difference.delivery_id, stored.delivery_id) "
+            "SELECT {kept_of_stored}, {superseding} "
             "FROM {table} AS stored JOIN difference ON {same_row} WHERE {slice} AND difference.change <> 'inserted'"
         )
     run("DELETE FROM {table} AS stored USING difference WHERE {same_row} AND {slice} AND difference.change = 'deleted'")

@@ -30,10 +30,16 @@ class ExactBook:
         names = {row[group] for row in rows if row[group] is not None}
         self.days = {name: sorted({row["as_of_date"] for row in rows if row[group] == name}) for name in sorted(names)}
 
-    def _stays(self, row: Row, later: Row | None) -> bool:
-        """Whether the account is still a member after a row."""
-        departs = (row["account_id"], row[self.group], row["as_of_date"]) in self.departures
-        return not departs and (later is None or later[self.group] == row[self.group])
+    def _departs(self, row: Row) -> bool:
+        return (row["account_id"], row[self.group], row["as_of_date"]) in self.departures
+
+    def _left_on(self, name: str, row: Row, following: Row | None) -> date | None:
+        """The group's day at which the account of a row has left, by its next row."""
+        if self._departs(row):
+            return next((day for day in self.days[name] if day > row["as_of_date"]), None)
+        if following is None or following[self.group] == name:
+            return None
+        return next((day for day in self.days[name] if day >= following["as_of_date"]), None)
 
     def days_of(self, name: str) -> list[Row]:
         """The group day by day: sums, members, missing members, what joined and what left."""
@@ -42,22 +48,18 @@ class ExactBook:
             before = self.days[name][place - 1] if place else None
             valued, missing, joined, left = [], 0, Fraction(0), Fraction(0)
             for rows in self.of.values():
-                earlier = [row for row in rows if row["as_of_date"] < day]
+                last = next((row for row in reversed(rows) if row["as_of_date"] < day), None)
                 today = next((row for row in rows if row["as_of_date"] == day), None)
-                later = next((row for row in rows if row["as_of_date"] >= day), None)
-                last = earlier[-1] if earlier else None
-                was_here = last is not None and last[self.group] == name
-                stays = was_here and last is not None and self._stays(last, later)
-                there = next((row for row in rows if row["as_of_date"] == before and row[self.group] == name), None)
-                after = next((row for row in rows if before is not None and row["as_of_date"] > before), None)
-                if there is not None and not self._stays(there, after):
-                    left += Fraction(there["ending_market_value"])
+                is_member = last is not None and last[self.group] == name and not self._departs(last)
+                for row, following in zip(rows, [*rows[1:], None], strict=True):
+                    if row[self.group] == name and self._left_on(name, row, following) == day:
+                        left += Fraction(row["ending_market_value"])
                 if today is not None and today[self.group] == name:
                     valued.append(today)
-                    was_there = stays and last is not None and (last["ending_market_value"] != 0 or last["as_of_date"] == before)
+                    was_there = is_member and last is not None and (last["ending_market_value"] != 0 or last["as_of_date"] == before)
                     if before is not None and not was_there:
                         joined += Fraction(today["beginning_market_value"])
-                elif stays and last is not None and last["ending_market_value"] != 0:
+                elif today is None and is_member and last is not None and last["ending_market_value"] != 0:
                     missing += 1
             found.append(self._sums(name, day, valued, missing, joined, left))
         return found

@@ -13,9 +13,9 @@ BEGIN
     SELECT c.relname, n.nspname INTO parent, schema_name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid = table_name;
-    IF parent NOT IN ('performance_data', 'reconciliation_results') OR schema_name <> 'public' OR day IS NULL THEN
-        RAISE EXCEPTION USING MESSAGE = 'monthly partitions belong to performance_data and reconciliation_results, not to '
-            || parent || ', and need a day';
+    IF parent NOT IN ('performance_data', 'portfolio_performance', 'reconciliation_results') OR schema_name <> 'public' OR day IS NULL THEN
+        RAISE EXCEPTION USING MESSAGE = 'monthly partitions belong to performance_data, portfolio_performance and reconciliation_results, '
+            || 'not to ' || parent || ', and need a day';
     END IF;
     partition_name := parent || '_' || to_char(month_start, 'YYYY_MM');
     qualified_name := quote_ident(schema_name) || '.' || quote_ident(partition_name);

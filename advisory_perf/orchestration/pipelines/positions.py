@@ -15,6 +15,7 @@ from advisory_perf.contracts.tables import (
     NET_FLOWS,
     NORMALIZED_POSITIONS,
     PERFORMANCE_DATA,
+    PORTFOLIO_PERFORMANCE,
     QUARANTINED_ROWS,
     RECONCILIATION_RESULTS,
     TWRR_SERIES,
@@ -31,6 +32,7 @@ from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Stage
 from advisory_perf.orchestration.pipelines.positions_across import ACROSS_RULES
+from advisory_perf.orchestration.pipelines.positions_portfolios import PORTFOLIOS_HAVE_SUMS, portfolios
 from advisory_perf.orchestration.pipelines.positions_publication import ROWS_PUBLISHED, figures, jumps, publication, stale, with_flows
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
 from advisory_perf.performance.linking import twrr_series
@@ -279,8 +281,17 @@ POSITIONS_PIPELINE = Pipeline(
             is_published=True,
         ),
         Stage(
+            PORTFOLIO_PERFORMANCE,
+            (NORMALIZED_POSITIONS, TWRR_SERIES),
+            (PORTFOLIOS_HAVE_SUMS,),
+            portfolios,
+            kinds=frozenset({"polars", "parquet", "postgres"}),
+            looks_back=True,
+            is_published=True,
+        ),
+        Stage(
             PERFORMANCE_DATA,
-            (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS),
+            (NORMALIZED_POSITIONS, NET_FLOWS, TWRR_SERIES, RECONCILIATION_RESULTS, PORTFOLIO_PERFORMANCE),
             (ROWS_PUBLISHED, *ACROSS_RULES),
             publication,
             kinds=frozenset({"polars", "parquet", "postgres"}),

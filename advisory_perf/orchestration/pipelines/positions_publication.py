@@ -13,7 +13,9 @@ from advisory_perf.contracts.issue_codes import CURRENCY_CHANGE, LARGE_FLOW, STA
 from advisory_perf.contracts.tables import (
     NORMALIZED_POSITIONS,
     PERFORMANCE_DATA,
+    PORTFOLIO_PERFORMANCE,
     PUBLISHED_PERFORMANCE,
+    PUBLISHED_PORTFOLIOS,
     PUBLISHED_RESULTS,
     RECONCILIATION_RESULTS,
     TWRR_SERIES,
@@ -29,6 +31,7 @@ from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Publication
 from advisory_perf.orchestration.pipelines.positions_across import found_across
+from advisory_perf.orchestration.pipelines.positions_portfolios import published as published_groups
 from advisory_perf.orchestration.pipelines.positions_quality import counted_of_days, plotted, publish_scores
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency
 from advisory_perf.platform import Platform
@@ -52,6 +55,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     results = inputs[RECONCILIATION_RESULTS.name]
     full = figures(inputs)
     rows = published(full, results, period=feed.return_period).select(PERFORMANCE_DATA.column_names)
+    groups = published_groups(inputs[PORTFOLIO_PERFORMANCE.name])
     positions = inputs[NORMALIZED_POSITIONS.name].select(WHO_AND_WHEN)
     strangers = pl.concat(
         [positions.join(rows, on=WHO_AND_WHEN, how="anti"), rows.select(WHO_AND_WHEN).join(positions, on=WHO_AND_WHEN, how="anti")]
@@ -81,7 +85,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     return Computed(
         rows,
         [Finding(ROWS_PUBLISHED, strangers, positions.height), *across.findings],
-        Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, rows)], along),
+        Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, rows), (PUBLISHED_PORTFOLIOS, groups)], along),
         plotted(platform, feed, counted, windows),
     )
 
@@ -129,5 +133,6 @@ def with_flows(inputs: Inputs) -> pl.DataFrame:
 
 def figures(inputs: Inputs) -> pl.DataFrame:
     """Position, flows and returns of each account-date in one frame."""
-    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", "currency", "ending_market_value")
+    of_position = ("portfolio_id", "client_id", "currency", "ending_market_value")
+    valuations = inputs["twrr_series"].filter("is_valuation").drop("window", "is_valuation", *of_position, strict=False)
     return with_flows(inputs).join(valuations, on=WHO_AND_WHEN, how="left", maintain_order="left")
