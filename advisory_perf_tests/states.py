@@ -18,6 +18,8 @@ State = dict[str, list[str]]
 TABLES = {
     "performance_data": "id,created_at,updated_at",
     "performance_data_history": "id,created_at,updated_at,superseded_at",
+    "portfolio_performance": "id,created_at,updated_at",
+    "portfolio_performance_history": "id,created_at,updated_at,superseded_at",
     "reconciliation_results": "id,created_at,updated_at,reconciliation_date",
     "accounts": "created_at,updated_at",
     "etl_processing_log": "id,created_at,received_at,first_received_at,processing_start_time,processing_end_time,run_id,"

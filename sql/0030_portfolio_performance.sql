@@ -76,6 +76,9 @@ CREATE TABLE IF NOT EXISTS portfolio_performance (
 
 CREATE INDEX IF NOT EXISTS portfolio_performance_as_of_date ON portfolio_performance (as_of_date);
 
+CREATE OR REPLACE TRIGGER portfolio_performance_updated_at
+    BEFORE UPDATE ON portfolio_performance FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+
 COMMENT ON TABLE portfolio_performance IS 'each portfolio''s and client''s sums and return of a day; monthly partitions';
 COMMENT ON COLUMN portfolio_performance.roll_up_status IS 'OK, or why the day has no sum: no amount of the group is shown then';
 COMMENT ON COLUMN portfolio_performance.internal_transfers IS 'flows between members, netted on either side';

@@ -329,7 +329,7 @@ PUBLISHED_PORTFOLIOS = PublishedTable(
     ),
     history="portfolio_performance_history",
 )
-PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PERFORMANCE, PUBLISHED_PORTFOLIOS)
+PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PORTFOLIOS, PUBLISHED_PERFORMANCE)
 """Every published table, in the order in which a publication writes them."""
 
 TABLES: dict[str, Table] = {

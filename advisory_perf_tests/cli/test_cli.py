@@ -213,7 +213,10 @@ def test_an_export_as_reported_gives_the_rows_of_that_day_in_every_format(home: 
     [
         (["performance_data", "--as-reported", "yesterday"], "'yesterday' is neither a day nor an instant; write 2025-03-31 for"),
         (["performance_data", "--as-reported", "2999-12-31"], "what will be reported by 2999-12-31 nobody knows yet"),
-        (["accounts", "--as-reported", "2025-03-31"], "accounts keeps no superseded rows, so only performance_data can be"),
+        (
+            ["accounts", "--as-reported", "2025-03-31"],
+            "accounts keeps no superseded rows, so only portfolio_performance and performance_data can be",
+        ),
     ],
 )
 def test_what_cannot_be_exported_as_reported_is_one_sentence(home: Path, arguments: list[str], says: str) -> None:

@@ -157,6 +157,7 @@ def test_a_warehouse_without_rows_has_good_partitions(warehouse: Warehouse) -> N
     findings = partition_health(warehouse)
     assert [finding.subject for finding in findings] == [
         "partitions: performance_data",
+        "partitions: portfolio_performance",
         "partitions: reconciliation_results",
         "indexes",
         "constraints",
@@ -243,14 +244,14 @@ def test_a_warehouse_without_schema_gives_findings_and_no_error(empty_url: str) 
     bare = Warehouse(empty_url)
     (schema,) = bad(warehouse_health(bare))
     assert "0001_ledger" in schema.says
-    assert len(bad(partition_health(bare))) == 2
+    assert len(bad(partition_health(bare))) == 3
     (ledger,) = bad(ledger_health(bare, Ledger(bare)))
     assert "run `advisory-perf migrate`" in ledger.says
 
 
 def test_partitions_that_cannot_be_looked_at_are_findings() -> None:
     findings = partition_health(NOWHERE)
-    assert len(findings) == 4
+    assert len(findings) == 5
     assert all("cannot be reached" in finding.says for finding in bad(findings))
 
 

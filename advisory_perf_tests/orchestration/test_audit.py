@@ -62,6 +62,8 @@ def test_a_clean_run_reports_every_check_with_nothing_failing(loaded: tuple[Worl
         "reconciliation_pass_rate",
         "figures_compared",
         "no_key_closes_most_breaks",
+        "portfolio_performance_schema",
+        "portfolios_have_sums",
         "performance_data_schema",
         "every_position_is_published",
         "accounts_schema",
@@ -72,6 +74,7 @@ def test_a_clean_run_reports_every_check_with_nothing_failing(loaded: tuple[Worl
         "net_flows_schema": 3,
         "twrr_series_schema": 6,
         "reconciliation_results_schema": 6,
+        "portfolio_performance_schema": 0,
         "performance_data_schema": 3,
         "accounts_schema": 2,
     }

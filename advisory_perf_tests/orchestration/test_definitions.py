@@ -12,8 +12,8 @@ from advisory_perf_tests.orchestration.scenarios import NOWHERE, add_feed, setti
 
 VENDORS = ("acme", "vendor_a", "vendor_b", "vendor_c", "vendor_d")
 OF_DELIVERY = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
-OF_WINDOW = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "performance_data")
-PUBLISHED = ("reconciliation_results", "performance_data")
+OF_WINDOW = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance", "performance_data")
+PUBLISHED = ("reconciliation_results", "portfolio_performance", "performance_data")
 
 BLOCKING = {
     "raw_vendor_file": {"delivery_is_readable"},
@@ -23,6 +23,7 @@ BLOCKING = {
     "net_flows": {"net_flows_schema", "net_flow_identity"},
     "twrr_series": {"twrr_series_schema"},
     "reconciliation_results": {"reconciliation_results_schema"},
+    "portfolio_performance": {"portfolio_performance_schema"},
     "performance_data": {"performance_data_schema", "every_position_is_published"},
 }
 WARNING = {
@@ -41,6 +42,7 @@ WARNING = {
         "returns_in_bounds",
         "returns_defined",
     },
+    "portfolio_performance": {"portfolios_have_sums"},
     "reconciliation_results": {"reconciliation_pass_rate", "figures_compared", "no_key_closes_most_breaks"},
 }
 
@@ -143,12 +145,14 @@ def test_a_pipeline_reads_its_stages_in_order_and_looks_back_one_window(specs: d
         "net_flows": {"normalized_positions"},
         "twrr_series": {"normalized_positions", "net_flows", "twrr_series"},
         "reconciliation_results": {"normalized_positions", "net_flows", "twrr_series"},
-        "performance_data": {"normalized_positions", "net_flows", "twrr_series", "reconciliation_results"},
+        "portfolio_performance": {"normalized_positions", "twrr_series", "portfolio_performance"},
+        "performance_data": {"normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance"},
     }
-    mappings = {dep.asset_key.path[-1]: dep.partition_mapping for dep in specs["vendor_d/twrr_series"].deps}
-    before = mappings["twrr_series"]
-    assert isinstance(before, dg.TimeWindowPartitionMapping)
-    assert (before.start_offset, before.end_offset) == (-1, -1)
+    for stage in ("twrr_series", "portfolio_performance"):
+        mappings = {dep.asset_key.path[-1]: dep.partition_mapping for dep in specs[f"vendor_d/{stage}"].deps}
+        before = mappings[stage]
+        assert isinstance(before, dg.TimeWindowPartitionMapping)
+        assert (before.start_offset, before.end_offset) == (-1, -1)
 
 
 # partitions -----------------------------------------------------------------------------------------------------------

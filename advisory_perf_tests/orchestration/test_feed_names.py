@@ -34,7 +34,7 @@ NAME = "alpha_monthly_202503.csv"
 JANUARY, MARCH = date(2025, 1, 31), date(2025, 3, 31)
 (CONTENT,) = (file.content for file in make_samples(seed=1, accounts=6, last_month=MARCH, months=3).files if file.vendor == "vendor_a")
 DEADLINE = {"days": 5, "business_days": True, "time": "18:00", "time_zone": "UTC", "first_window": "2025-03-01"}
-STAGES = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "performance_data")
+STAGES = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance", "performance_data")
 
 
 def add_alpha(folder: Path, **changes: Any) -> Path:

@@ -19,6 +19,7 @@ from advisory_perf.orchestration.jobs import upkeep
 from advisory_perf.orchestration.jobs.upkeep import partitions_to_remove, run_may_go
 from advisory_perf.orchestration.pipelines import positions
 from advisory_perf.orchestration.pipelines.positions import POSITIONS_PIPELINE
+from advisory_perf.orchestration.pipelines.positions_portfolios import portfolios
 from advisory_perf.orchestration.pipelines.positions_publication import publication
 from advisory_perf.orchestration.run_history import FINISHED
 from advisory_perf.performance.linking import STATE
@@ -230,7 +231,13 @@ def test_what_a_pipeline_is_made_of_looks_back_and_is_published_where_it_should(
         ("net_flows", ["normalized_positions"], False, False),
         ("twrr_series", ["normalized_positions", "net_flows"], True, False),
         ("reconciliation_results", ["normalized_positions", "net_flows", "twrr_series"], False, True),
-        ("performance_data", ["normalized_positions", "net_flows", "twrr_series", "reconciliation_results"], False, True),
+        ("portfolio_performance", ["normalized_positions", "twrr_series"], True, True),
+        (
+            "performance_data",
+            ["normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance"],
+            False,
+            True,
+        ),
     ]
     computed = [one.compute for one in POSITIONS_PIPELINE.stages]
-    assert computed == [positions.normalize, positions.flows, positions.series, positions.reconciliation, publication]
+    assert computed == [positions.normalize, positions.flows, positions.series, positions.reconciliation, portfolios, publication]

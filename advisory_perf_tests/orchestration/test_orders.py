@@ -88,7 +88,8 @@ def clear(world: World) -> None:
         connection.execute(
             "TRUNCATE etl_processing_log, data_quality_issues, delivered_days, delivery_profiles, delivery_day_counts,"
             " data_quality_scores, delivery_quality_shares, delivery_quality_scores, alerts, accounts, performance_data, restatements,"
-            " performance_data_history, reconciliation_results, reconciliation_totals, reconciliation_breaks, delivery_factors"
+            " performance_data_history, reconciliation_results, reconciliation_totals, reconciliation_breaks, delivery_factors,"
+            " portfolio_performance, portfolio_performance_history"
         )
         connection.execute("SELECT refresh_daily_vendor_totals()")
     world.platform.lake.delete(file.path for file in world.platform.lake.files(""))

@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from advisory_perf.analytics.conventions import ReturnConventions
-from advisory_perf.analytics.portfolios import portfolio_returns
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, PORTFOLIO_PERFORMANCE, PUBLISHED_PORTFOLIOS, TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange, window_of
@@ -27,6 +25,7 @@ from advisory_perf_tests.accepting import accepts_at_least, counted
 from advisory_perf_tests.analytics.books import Row, books
 from advisory_perf_tests.analytics.scenarios import day, row
 from advisory_perf_tests.ingestion.scenarios import a_feed
+from advisory_perf_tests.positions.groups import all_at_once
 
 pytestmark = pytest.mark.slow
 
@@ -67,8 +66,9 @@ class Stored:
         """The stage, after the one that keeps the accounts' closing cross-section."""
         stored = [key for key in self.partition_keys(TWRR_SERIES.name) if key < windows.first.isoformat()]
         opening = latest_states(self.windows[TWRR_SERIES.name][stored[-1]]) if stored else None
-        place = {"cadence": windows.cadence, "first": windows.first, "last": windows.last}
-        accounts = with_carried_states(positions.select(OF_ACCOUNT), opening, **place)
+        accounts = with_carried_states(
+            positions.select(OF_ACCOUNT), opening, cadence=windows.cadence, first=windows.first, last=windows.last
+        )
         found = portfolios(self.platform, feed, windows, {NORMALIZED_POSITIONS.name: positions})
         self.write(TWRR_SERIES.name, accounts, windows)
         self.write(PORTFOLIO_PERFORMANCE.name, found.rows, windows)
@@ -82,27 +82,6 @@ def frame_of(rows: Sequence[Row], days: Sequence[date]) -> pl.DataFrame:
     frame = pl.DataFrame(list(rows), schema={**names, "as_of_date": pl.Date(), **money})
     dates = {day(place): real for place, real in enumerate(days)}
     return frame.with_columns(pl.col("as_of_date").replace_strict(dates, return_dtype=pl.Date())).sort("as_of_date", "account_id")
-
-
-def all_at_once(feed: PositionsFeed, positions: pl.DataFrame) -> pl.DataFrame:
-    """What is to be published, from whole histories."""
-    agreed = feed.conventions
-    conventions = ReturnConventions(
-        agreed.flow_timing,
-        agreed.fee_basis,
-        agreed.weight,
-        agreed.minimum_base,
-        agreed.residual_base,
-        agreed.large_flow,
-        feed.reopening,
-        feed.schedule,
-    )
-    parts = []
-    for level, name in (("CLIENT", "client_id"), ("PORTFOLIO", "portfolio_id")):
-        found = portfolio_returns(positions, group=name, conventions=conventions, transfers=feed.transfers, departures=None)
-        named = found.rename({name: "group_id"}).with_columns(level=pl.lit(level), data_source=pl.lit("acme"))
-        parts.append(named.select(PUBLISHED_PORTFOLIOS.table.column_names))
-    return pl.concat(parts)
 
 
 def in_pieces(feed: PositionsFeed, positions: pl.DataFrame, cuts: Sequence[int], stored: Stored | None = None) -> pl.DataFrame:
@@ -140,7 +119,7 @@ def test_days_in_any_pieces_give_the_bits_of_all_days_at_once(rows: list[Row], c
     positions = frame_of(rows, [day(place) for place in range(8)])
     whole = all_at_once(feed, positions)
     assert_frame_equal(in_pieces(feed, positions, cuts), whole, check_exact=True)
-    counted("days with a sum", (whole["roll_up_status"] == "OK").sum(), whole.height)
+    counted("days with a sum", whole.filter(roll_up_status="OK").height, whole.height)
 
 
 @settings(max_examples=12, deadline=None)
@@ -167,6 +146,18 @@ def test_what_left_while_nobody_was_valued_counts_on_the_groups_next_day(cuts: l
     assert of_portfolio.select("left_value", "joined_value", "missing_members").rows() == [(0, 0, 0), (110, 50, 0), (0, 0, 0)]
 
 
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3], [2], [3]])
+def test_who_stopped_or_was_emptied_before_a_piece_is_known_in_it(cuts: list[int]) -> None:
+    """B stops with money in it and is missed from then on, C holds nothing and stays away, D is missed until it turns up in Q."""
+    stay = [row("A", place, 100, 100) for place in range(4)]
+    gone = [row("B", 0, 50, 50, client_id="X"), row("C", 0, 5, 0, out=5), row("C", 3, 7, 7), row("D", 0, 60, 60)]
+    moved = [row("D", 2, 60, 61, portfolio_id="Q")]
+    found = in_pieces(a_feed_of_groups(), frame_of([*stay, *gone, *moved], [day(place) for place in range(4)]), cuts)
+    of_portfolio = found.filter(level="PORTFOLIO", group_id="P")
+    assert of_portfolio.select("members", "missing_members").rows() == [(4, 0), (1, 2), (1, 1), (2, 1)]
+    assert found.filter(level="CLIENT").select("group_id", "members", "missing_members").rows() == [("X", 1, 0)]
+
+
 def test_a_run_again_of_windows_in_the_middle_and_those_after_gives_what_the_first_gave() -> None:
     rows = [row(name, place, 100, 101, portfolio_id="P" if place % 3 else "Q") for place in range(6) for name in "AB" if place != 2]
     feed, stored, positions = a_feed_of_groups(), Stored(), frame_of(rows, [day(place) for place in range(6)])
@@ -184,7 +175,9 @@ def test_a_run_again_of_windows_in_the_middle_and_those_after_gives_what_the_fir
 
 
 def test_a_feed_whose_files_name_neither_portfolio_nor_client_has_no_rows_and_reads_nothing() -> None:
-    found = portfolios(Mock(lake=None), a_feed(), WindowRange(day(0), day(0), a_feed().cadence), {NORMALIZED_POSITIONS.name: pl.DataFrame()})
+    found = portfolios(
+        Mock(lake=None), a_feed(), WindowRange(day(0), day(0), a_feed().cadence), {NORMALIZED_POSITIONS.name: pl.DataFrame()}
+    )
     assert found.rows.equals(PORTFOLIO_PERFORMANCE.empty())
     assert [(one.rule.name, one.checked, one.is_good) for one in found.findings] == [("portfolios_have_sums", 0, True)]
 
@@ -193,8 +186,16 @@ def test_a_feed_whose_files_name_neither_portfolio_nor_client_has_no_rows_and_re
     ("stage", "column", "sentence"),
     [
         (TWRR_SERIES.name, "client_id", "twrr_series of acme was stored up to 2024-06-03 before client_id was kept; materialise"),
-        (PORTFOLIO_PERFORMANCE.name, "growth_index", "portfolio_performance of acme was stored up to 2024-06-03 before growth_index was kept"),
-        (PORTFOLIO_PERFORMANCE.name, None, "has twrr_series of acme up to 2024-06-03 and portfolio_performance up to no window; materialise"),
+        (
+            PORTFOLIO_PERFORMANCE.name,
+            "growth_index",
+            "portfolio_performance of acme was stored up to 2024-06-03 before growth_index was kept",
+        ),
+        (
+            PORTFOLIO_PERFORMANCE.name,
+            None,
+            "has twrr_series of acme up to 2024-06-03 and portfolio_performance up to no window; materialise",
+        ),
     ],
 )
 def test_windows_of_an_earlier_version_say_what_has_to_be_run(stage: str, column: str | None, sentence: str) -> None:

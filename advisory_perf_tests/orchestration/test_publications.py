@@ -188,6 +188,8 @@ SHOWN = {
     "ingestion_writes": ("run_id",),
     "performance_data": ("account_id", "as_of_date", "delivery_id", "reconciliation_status"),
     "performance_data_history": ("account_id", "as_of_date", "delivery_id", "superseded_by_delivery_id", "reconciliation_status"),
+    "portfolio_performance": ("level", "group_id", "as_of_date"),
+    "portfolio_performance_history": ("level", "group_id", "as_of_date"),
     "reconciliation_breaks": (
         *("account_id", "field_name", "first_as_of_date", "last_as_of_date", "status", "resolved_on", "resolved_by_delivery_id"),
         *("variance", "signed_off_by"),

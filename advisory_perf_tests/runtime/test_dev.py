@@ -28,7 +28,7 @@ from advisory_perf.warehouse.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "performance_data")
+STAGES = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance", "performance_data")
 SAMPLES = make_samples(seed=5, accounts=5, last_month=date(2025, 3, 31), months=3, days=5)
 PATIENCE_SECONDS = 900
 

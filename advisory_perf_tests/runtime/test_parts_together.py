@@ -60,7 +60,7 @@ def test_every_resource_and_the_pulses_sensors_are_there(tmp_path: Path) -> None
         key = made.resolve_assets_def(spec.key).get_io_manager_key_for_asset_key(spec.key)
         managers.setdefault(key, set()).add(spec.key.path[-1])
     assert managers == {
-        "published": {"reconciliation_results", "performance_data"},
+        "published": {"reconciliation_results", "portfolio_performance", "performance_data"},
         "accounts": {"accounts"},
         "lake": {"raw_vendor_file", "delivered_positions", "quarantined_rows", "normalized_positions", "net_flows", "twrr_series"},
     }
@@ -150,7 +150,14 @@ def test_the_doctor_looks_at_every_part_in_this_order(
     assert reported == {"waiting": 0, "is_embedded": True}
     assert list(found) == [
         *("feeds", "home", "lake: write", "lake: list", "lake: read", "lake: delete", "warehouse", "warehouse: schema"),
-        *("roles", "partitions: performance_data", "partitions: reconciliation_results", "indexes", "constraints"),
+        *(
+            "roles",
+            "partitions: performance_data",
+            "partitions: portfolio_performance",
+            "partitions: reconciliation_results",
+            "indexes",
+            "constraints",
+        ),
         *(f"ledger: {part}" for part in ("RECEIVED", "PROCESSING", "FAILED", "rows", "published rows", "ingestions")),
         *("alerts: channel", "alerts: waiting", "alerts: open", "daemon", "queue"),
     ]

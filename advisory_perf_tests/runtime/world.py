@@ -7,9 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+from polars.testing import assert_frame_equal
 from psycopg import sql
 
-from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS
+from advisory_perf.contracts.tables import ACCOUNTS, PERFORMANCE_DATA, PUBLISHED_PORTFOLIOS, RECONCILIATION_RESULTS
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import Platform, open_platform
@@ -18,7 +19,9 @@ from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.samples.truth import SampleFile, VendorTruth
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf_tests.feeds.known import known_feed
 from advisory_perf_tests.instances import forgetful
+from advisory_perf_tests.positions.groups import of_published_positions, published_groups
 
 PROVENANCE = ("delivery_id", "file_name")
 """Differs between two installations that got the same deliveries at different times."""
@@ -71,7 +74,7 @@ def run(installation: Installation | Passing, folder: Path, files: Sequence[Samp
 def content(warehouse: Warehouse, *, without: Sequence[str] = ()) -> dict[str, pl.DataFrame]:
     """The published tables, sorted by key, without the columns that only say when or whence."""
     tables = {}
-    for table in (PERFORMANCE_DATA, RECONCILIATION_RESULTS, ACCOUNTS):
+    for table in (PERFORMANCE_DATA, RECONCILIATION_RESULTS, PUBLISHED_PORTFOLIOS.table, ACCOUNTS):
         names = [name for name in table.column_names if name not in without]
         statement = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
             sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -89,6 +92,8 @@ def every_row(warehouse: Warehouse) -> dict[str, str]:
         "accounts",
         "performance_data",
         "performance_data_history",
+        "portfolio_performance",
+        "portfolio_performance_history",
         "reconciliation_results",
         "etl_processing_log",
         "data_quality_issues",
@@ -129,6 +134,10 @@ def assert_equals_truth(warehouse: Warehouse, truth: dict[str, VendorTruth]) -> 
             ), name
             assert {code: count for (log, code), count in issues.items() if log == entry.id} == file.quarantined, name
         _assert_figures(warehouse, vendor, expected)
+        feed = known_feed(vendor)
+        groups = of_published_positions(warehouse, feed)
+        assert groups.height > 0, vendor
+        assert_frame_equal(published_groups(warehouse, feed), groups, check_exact=True)
 
 
 def _assert_figures(warehouse: Warehouse, vendor: str, expected: VendorTruth) -> None:

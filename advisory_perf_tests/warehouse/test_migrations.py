@@ -11,22 +11,16 @@ from advisory_perf.contracts.enums import (
     BreakStatus,
     Cause,
     DeliveryStatus,
+    GroupLevel,
     QualityDimension,
     ReconciledField,
     ReconciliationStatus,
     ReturnStatus,
+    RollUpStatus,
     Severity,
 )
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
-from advisory_perf.contracts.tables import (
-    ACCOUNTS,
-    DELIVERY_FACTORS,
-    PERFORMANCE_DATA,
-    PUBLISHED,
-    RECONCILIATION_RESULTS,
-    RECONCILIATION_TOTALS,
-    Table,
-)
+from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PUBLISHED, RECONCILIATION_TOTALS, Table
 from advisory_perf.deliveries.ingestion_writes import IngestionWrite, noted_ingestions
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
@@ -228,7 +222,7 @@ def columns_of(warehouse: Warehouse, table: str) -> dict[str, tuple[str, bool]]:
     return {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
 
 
-IN_WAREHOUSE = (ACCOUNTS, PERFORMANCE_DATA, RECONCILIATION_RESULTS, RECONCILIATION_TOTALS, DELIVERY_FACTORS)
+IN_WAREHOUSE: tuple[Table, ...] = (ACCOUNTS, *(one.table for one in PUBLISHED), RECONCILIATION_TOTALS, DELIVERY_FACTORS)
 OWN = {column.name: (column.sql, column.nullable) for column in OWN_COLUMNS}
 
 
@@ -253,7 +247,7 @@ def test_no_table_is_without_an_entry(shared_warehouse: Warehouse) -> None:
         " AND relname NOT LIKE '%yoyo%'"
     )
     histories = {one.history for one in PUBLISHED if one.history}
-    assert set(found["relname"]) == {table.name for table in (*IN_WAREHOUSE, *STORED)} | histories
+    assert set(found["relname"]) == {*(table.name for table in IN_WAREHOUSE), *(table.name for table in STORED)} | histories
 
 
 @pytest.mark.parametrize("table", IN_WAREHOUSE, ids=lambda table: table.name)
@@ -266,12 +260,13 @@ def test_the_natural_key_is_the_primary_key(shared_warehouse: Warehouse, table: 
     assert tuple(found["attname"]) == table.key
 
 
-def test_the_history_has_every_column_of_performance_data(shared_warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("table", [one.name for one in PUBLISHED if one.history])
+def test_the_history_has_every_column_of_its_table(shared_warehouse: Warehouse, table: str) -> None:
     columns = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
-    published = set(shared_warehouse.query(columns, ["performance_data"])["attname"])
-    history = set(shared_warehouse.query(columns, ["performance_data_history"])["attname"])
+    published = set(shared_warehouse.query(columns, [table])["attname"])
+    history = set(shared_warehouse.query(columns, [f"{table}_history"])["attname"])
     assert history - published == {"superseded_at", "superseded_by_delivery_id"}
-    assert all(columns_of(shared_warehouse, "performance_data_history")[name] == OWN[name] for name in history - published)
+    assert all(columns_of(shared_warehouse, f"{table}_history")[name] == OWN[name] for name in history - published)
     assert published <= history
 
 
@@ -286,6 +281,9 @@ def test_the_history_has_every_column_of_performance_data(shared_warehouse: Ware
         ("reconciliation_results", "field_name", ReconciledField),
         ("reconciliation_results", "likely_cause", Cause),
         ("reconciliation_breaks", "status", BreakStatus),
+        ("portfolio_performance", "level", GroupLevel),
+        ("portfolio_performance", "return_status", ReturnStatus),
+        ("portfolio_performance", "roll_up_status", RollUpStatus),
         ("data_quality_scores", "dimension", QualityDimension),
     ],
 )

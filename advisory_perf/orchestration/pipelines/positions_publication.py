@@ -85,7 +85,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     return Computed(
         rows,
         [Finding(ROWS_PUBLISHED, strangers, positions.height), *across.findings],
-        Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PERFORMANCE, rows), (PUBLISHED_PORTFOLIOS, groups)], along),
+        Publication([(PUBLISHED_RESULTS, results), (PUBLISHED_PORTFOLIOS, groups), (PUBLISHED_PERFORMANCE, rows)], along),
         plotted(platform, feed, counted, windows),
     )
 
