@@ -18,7 +18,8 @@ _DAY = "as_of_date"
 class GroupsBefore:
     """What has to be known of accounts and groups before the days that are rolled up; all of it lies before the first of them.
 
-    - ``members``: each account's latest row, with account_id, the column of the group, as_of_date and ending_market_value.
+    - ``members``: each account's latest row, with account_id, the column of the group, as_of_date, ending_market_value, and is_closed if
+      the positions have it.
     - ``days``: each group's latest day: the group, as_of_date, last_currency (of its latest day with one), and waiting_left_value: the
       value of accounts that are known to have left since that day. It counts as left on the group's next day.
     - ``states``: the linking states of the groups (``linking.STATE`` with the group in place of account_id), where returns are linked.
@@ -42,8 +43,9 @@ def with_presence(positions: pl.DataFrame, *, group: str, departures: pl.DataFra
     An account is a member from its first row with the group's name on. It leaves with its next row of another name, or none: on the
     group's first day on or after that row's day. On the days in between it is missing, since nobody could know on them where it would
     come up again. ``departures`` (account_id, the group, as_of_date: its last day) say that it leaves right after a day. Where it holds
-    nothing (ending value 0) it is closed: it may stay away, and is missed by nobody. One that just stops holds a value still: it is
-    missed on every later day, until it comes back or ``departures`` have it. Nothing is carried forward.
+    nothing (ending value 0), or is_closed, if there is such a column, says that its owner has emptied it, it is closed: it may stay away,
+    and is missed by nobody. One that just stops holds a value still: it is missed on every later day, until it comes back or
+    ``departures`` have it. Nothing is carried forward.
 
     The rows of ``before`` come along, with is_before; the group's last day before has the place 0 then, and earlier rows -1.
 
@@ -58,11 +60,12 @@ def with_presence(positions: pl.DataFrame, *, group: str, departures: pl.DataFra
     days = _days(rows, before, group)
     begins = begins_account() | by.ne_missing(by.shift(1)) | pl.col("_departs").shift(1)
     holds_nothing = (pl.col("ending_market_value") == 0).fill_null(value=False)
+    is_closed = holds_nothing | pl.col("is_closed").fill_null(value=False) if "is_closed" in rows.columns else holds_nothing
     rows = (
         rows.with_columns(
             _begins=begins,
             _is_last=begins_account().shift(-1, fill_value=True),
-            _is_closed=holds_nothing,
+            _is_closed=is_closed,
             known_on=pl.when(~begins_account().shift(-1, fill_value=True)).then(pl.col(_DAY).shift(-1)),
         )
         .join(days, on=[group, _DAY], how="left", maintain_order="left")
@@ -76,7 +79,7 @@ def with_presence(positions: pl.DataFrame, *, group: str, departures: pl.DataFra
         .with_columns(
             joins=(pl.col("place") > 0)
             & (pl.col("_begins") | (pl.col("_is_closed").shift(1) & (pl.col("place").shift(1) < pl.col("place") - 1))),
-            leaves=(pl.col("_goes") | pl.col("_departs")) & ~pl.col("_is_closed"),
+            leaves=(pl.col("_goes") | pl.col("_departs")) & ~holds_nothing,
             left_place=pl.when("_departs").then(pl.col("place") + 1).when("_goes").then("next_place"),
             is_missed_after=~pl.col("_is_closed")
             & ~pl.col("_departs")
@@ -110,8 +113,9 @@ def _together(positions: pl.DataFrame, before: GroupsBefore | None, group: str) 
     rows = positions.with_columns(is_before=pl.lit(value=False))
     if before is None:
         return rows
-    require(before.members, "what is known of accounts before", "account_id", group, _DAY, "ending_market_value")
-    earlier = before.members.select("account_id", group, _DAY, "ending_market_value", is_before=pl.lit(value=True))
+    own = ["account_id", group, _DAY, "ending_market_value", *(["is_closed"] if "is_closed" in rows.columns else [])]
+    require(before.members, "what is known of accounts before", *own)
+    earlier = before.members.select(*own, is_before=pl.lit(value=True))
     return pl.concat([earlier.sort(_DAY), rows], how="diagonal").select(rows.columns)  # day by day, which in_order is quick with
 
 

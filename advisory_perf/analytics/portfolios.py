@@ -29,8 +29,9 @@ def rolled_up(positions: Frame, *, group: str, transfers: TransferNetting, depar
     """One row for each group and day on which any of its accounts is valued, sorted by both: the members' money, added up exactly.
 
     ``positions`` has one row an account and day: account_id, the column named by ``group``, as_of_date, beginning_market_value,
-    contributions, distributions, ending_market_value (Decimal, in ``currency``), currency, and fees if there are. Rows without a group
-    belong to none. A lazy frame is collected, and comes out lazy again. The result has the group, as_of_date and
+    contributions, distributions, ending_market_value (Decimal, in ``currency``), currency, fees if there are, and is_closed where more than
+    an ending value of 0 may say that nothing is left. Rows without a group belong to none. A lazy frame is collected, and comes out lazy
+    again. The result has the group, as_of_date and
 
     - beginning_market_value, ending_market_value, and fees where they are given: sums over the members valued on the day;
     - contributions, distributions: sums of the members' own, without internal transfers; net_flow = contributions - distributions;
@@ -117,7 +118,8 @@ def _rolled(
     if has_own_timing(positions):
         raise ValueError("a roll-up adds contributions and distributions; of bod_flow and eod_flow make these, and drop both columns")
     amounts: list[str] = [*_AMOUNTS, *(["fees"] if "fees" in columns else [])]
-    rows = positions.select("account_id", group, "as_of_date", *(_exact(name, positions) for name in amounts), "currency")
+    more = ["currency", *(["is_closed"] if "is_closed" in columns else [])]
+    rows = positions.select("account_id", group, "as_of_date", *(_exact(name, positions) for name in amounts), *more)
     if rows["currency"].null_count():
         raise ValueError("a row has no currency; amounts are added within one currency only, so each row has to say its own")
     everyone = with_presence(rows, group=group, departures=departures, before=before)

@@ -1,5 +1,6 @@
 """The feed of positions: what its rows mean for returns and reconciliation, beyond where their columns stand."""
 
+from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,6 +28,7 @@ class PositionsFeed(Feed):
     conventions: Conventions
     reopening: Reopening = Reopening.NEW_EPISODE
     transfers: TransferNetting = TransferNetting.MATCHED
+    departures: dict[str, date] = Field(default_factory=dict)
     tolerances: Tolerances = Tolerances()
     stale_after: Annotated[int, Field(ge=1)] | Literal["never"] | None = None
 

@@ -56,7 +56,7 @@ def opening_groups(platform: Platform, feed: PositionsFeed, windows: WindowRange
         return rows
 
     groups = closing(PORTFOLIO_PERFORMANCE, list(PORTFOLIO_PERFORMANCE.column_names))
-    members = latest_states(closing(TWRR_SERIES, [level.column for level in feed.group_levels]))
+    members = latest_states(closing(TWRR_SERIES, [*(level.column for level in feed.group_levels), "is_closed"]))
     keys = linking_windows(stored, feed, windows)
     states = platform.lake.read_partitions(PORTFOLIO_PERFORMANCE.name, feed.name, "window", keys, columns=_STATE)
     states = states.unique([*_GROUP, "as_of_date"], keep="any")
@@ -67,7 +67,7 @@ def opening_groups(platform: Platform, feed: PositionsFeed, windows: WindowRange
 def _of_level(level: GroupLevel, members: pl.DataFrame, latest: pl.DataFrame, states: pl.DataFrame) -> GroupsBefore:
     is_of_level, named = pl.col("level") == level.value, pl.col("group_id").alias(level.column)
     return GroupsBefore(
-        members.select("account_id", level.column, "as_of_date", "ending_market_value"),
+        members.select("account_id", level.column, "as_of_date", "ending_market_value", "is_closed"),
         latest.filter(is_of_level).select(named, "as_of_date", "last_currency", "waiting_left_value"),
         states.filter(is_of_level).select(named, pl.all().exclude(_GROUP)),
     )

@@ -30,6 +30,9 @@ class ExactBook:
         names = {row[group] for row in rows if row[group] is not None}
         self.days = {name: sorted({row["as_of_date"] for row in rows if row[group] == name}) for name in sorted(names)}
 
+    def _is_closed(self, row: Row) -> bool:
+        return row["ending_market_value"] == 0 or bool(row.get("is_closed"))
+
     def _departs(self, row: Row) -> bool:
         return (row["account_id"], row[self.group], row["as_of_date"]) in self.departures
 
@@ -56,10 +59,10 @@ class ExactBook:
                         left += Fraction(row["ending_market_value"])
                 if today is not None and today[self.group] == name:
                     valued.append(today)
-                    was_there = is_member and last is not None and (last["ending_market_value"] != 0 or last["as_of_date"] == before)
+                    was_there = is_member and last is not None and (not self._is_closed(last) or last["as_of_date"] == before)
                     if before is not None and not was_there:
                         joined += Fraction(today["beginning_market_value"])
-                elif today is None and is_member and last is not None and last["ending_market_value"] != 0:
+                elif today is None and is_member and last is not None and not self._is_closed(last):
                     missing += 1
             found.append(self._sums(name, day, valued, missing, joined, left))
         return found

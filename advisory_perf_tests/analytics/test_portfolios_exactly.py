@@ -20,12 +20,15 @@ DEPARTURES = {"account_id": pl.String(), "portfolio_id": pl.String(), "as_of_dat
 
 @accepts_at_least(0.3)
 @settings(max_examples=30, deadline=None, derandomize=True)
-@given(books(), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), st.sampled_from([3, 7, 100]))
+@given(books(), st.sampled_from(FlowTiming), st.sampled_from(FeeBasis), st.sampled_from([3, 7, 100]), st.sampled_from([None, 2, 5]))
 def test_every_sum_and_return_of_a_group_is_within_one_in_a_million_million(
-    rows: list[Row], timing: FlowTiming, fee_basis: FeeBasis, share: int
+    rows: list[Row], timing: FlowTiming, fee_basis: FeeBasis, share: int, closed: int | None
 ) -> None:
+    """Every so manieth row closes its account, if ``closed`` says so, whatever is left in it."""
     if not rows:
         return
+    if closed is not None:
+        rows = [{**each, "is_closed": place % closed == 0} for place, each in enumerate(rows)]
     weight = Decimal("0.3") if timing is FlowTiming.WEIGHTED else None
     departures = departures_of(rows, share)
     exact = ExactBook(rows, group="portfolio_id", departures=departures)

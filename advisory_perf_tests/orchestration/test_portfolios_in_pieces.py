@@ -29,7 +29,7 @@ from advisory_perf_tests.positions.groups import all_at_once
 
 pytestmark = pytest.mark.slow
 
-OF_ACCOUNT = ["account_id", "portfolio_id", "client_id", "as_of_date", "ending_market_value"]
+OF_ACCOUNT = ["account_id", "portfolio_id", "client_id", "as_of_date", "ending_market_value", "is_closed"]
 SCATTERED = [date(2020, 2, 28), date(2020, 2, 29), date(2021, 1, 29), date(2021, 2, 26), date(2021, 2, 28), date(2021, 3, 1)]
 SCATTERED += [date(2022, 2, 27), date(2022, 3, 31), date(2023, 2, 28), date(2024, 2, 28), date(2025, 2, 27), date(2025, 2, 28)]
 
@@ -69,18 +69,20 @@ class Stored:
         accounts = with_carried_states(
             positions.select(OF_ACCOUNT), opening, cadence=windows.cadence, first=windows.first, last=windows.last
         )
-        found = portfolios(self.platform, feed, windows, {NORMALIZED_POSITIONS.name: positions})
+        inputs = {NORMALIZED_POSITIONS.name: positions.drop("is_closed"), TWRR_SERIES.name: accounts}
+        found = portfolios(self.platform, feed, windows, inputs)
         self.write(TWRR_SERIES.name, accounts, windows)
         self.write(PORTFOLIO_PERFORMANCE.name, found.rows, windows)
         return found.rows
 
 
 def frame_of(rows: Sequence[Row], days: Sequence[date]) -> pl.DataFrame:
-    """NORMALIZED_POSITIONS, as far as the stage looks at them, with the days in place of those of ``books``."""
+    """NORMALIZED_POSITIONS with is_closed, as far as the stage looks at them, with the days in place of those of ``books``."""
     money = dict.fromkeys(("beginning_market_value", "contributions", "distributions", "ending_market_value", "fees"), MONEY)
     names = {name: pl.String() for name in ("account_id", "portfolio_id", "client_id", "currency")}
-    frame = pl.DataFrame(list(rows), schema={**names, "as_of_date": pl.Date(), **money})
+    frame = pl.DataFrame(list(rows), schema={**names, "as_of_date": pl.Date(), **money, "is_closed": pl.Boolean()})
     dates = {day(place): real for place, real in enumerate(days)}
+    frame = frame.with_columns(pl.col("is_closed").fill_null(value=False))
     return frame.with_columns(pl.col("as_of_date").replace_strict(dates, return_dtype=pl.Date())).sort("as_of_date", "account_id")
 
 
@@ -102,20 +104,28 @@ def in_pieces(feed: PositionsFeed, positions: pl.DataFrame, cuts: Sequence[int],
 
 @st.composite
 def books_with_clients(draw: st.DrawFn, days: int) -> list[Row]:
-    """Random books whose accounts also belong to clients, which change less often."""
+    """Random books whose accounts also belong to clients, which change less often; some rows close their account."""
     clients = st.sampled_from(["X", "X", "X", "Y", None])
     rows = draw(books(days=days))
     of = {name: draw(clients) for name in "ABCD"}
-    return [{**each, "client_id": draw(clients) if draw(st.integers(0, 5)) == 0 else of[each["account_id"]]} for each in rows]
+    changed = [{**each, "client_id": draw(clients) if draw(st.integers(0, 5)) == 0 else of[each["account_id"]]} for each in rows]
+    return [{**each, "is_closed": draw(st.integers(0, 9)) == 0} for each in changed]
 
 
 @accepts_at_least(0.3)
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(books_with_clients(8), st.lists(st.integers(1, 8), max_size=6), st.sampled_from(["matched", "none"]))
-def test_days_in_any_pieces_give_the_bits_of_all_days_at_once(rows: list[Row], cuts: list[int], transfers: str) -> None:
+@given(
+    books_with_clients(8),
+    st.lists(st.integers(1, 8), max_size=6),
+    st.sampled_from(["matched", "none"]),
+    st.dictionaries(st.sampled_from("ABCD"), st.integers(0, 7).map(day), max_size=2),
+)
+def test_days_in_any_pieces_give_the_bits_of_all_days_at_once(
+    rows: list[Row], cuts: list[int], transfers: str, departures: dict[str, date]
+) -> None:
     if not rows:
         return
-    feed = a_feed_of_groups(transfers=transfers)
+    feed = a_feed_of_groups(transfers=transfers, departures=departures)
     positions = frame_of(rows, [day(place) for place in range(8)])
     whole = all_at_once(feed, positions)
     assert_frame_equal(in_pieces(feed, positions, cuts), whole, check_exact=True)
@@ -158,6 +168,17 @@ def test_who_stopped_or_was_emptied_before_a_piece_is_known_in_it(cuts: list[int
     assert found.filter(level="CLIENT").select("group_id", "members", "missing_members").rows() == [("X", 1, 0)]
 
 
+@pytest.mark.parametrize("cuts", [[], [1, 2, 3], [2], [3]])
+def test_who_has_left_by_declaration_or_was_emptied_but_for_a_cent_is_missed_by_nobody(cuts: list[int]) -> None:
+    stay = [row("A", place, 100, 100) for place in range(4)]
+    gone = [row("B", 1, 50, 50), row("C", 0, 50, Decimal("0.01"), out=50, is_closed=True), row("C", 1, Decimal("0.01"), 0)]
+    emptied = [row("D", 1, 50, Decimal("0.01"), out=50, is_closed=True)]
+    feed = a_feed_of_groups(departures={"B": day(1)})
+    found = in_pieces(feed, frame_of([*stay, *gone, *emptied], [day(place) for place in range(4)]), cuts)
+    of_portfolio = found.filter(level="PORTFOLIO")
+    assert of_portfolio.select("members", "missing_members", "left_value").rows() == [(2, 0, 0), (4, 0, 0), (1, 0, 50), (1, 0, 0)]
+
+
 def test_a_run_again_of_windows_in_the_middle_and_those_after_gives_what_the_first_gave() -> None:
     rows = [row(name, place, 100, 101, portfolio_id="P" if place % 3 else "Q") for place in range(6) for name in "AB" if place != 2]
     feed, stored, positions = a_feed_of_groups(), Stored(), frame_of(rows, [day(place) for place in range(6)])
@@ -175,9 +196,9 @@ def test_a_run_again_of_windows_in_the_middle_and_those_after_gives_what_the_fir
 
 
 def test_a_feed_whose_files_name_neither_portfolio_nor_client_has_no_rows_and_reads_nothing() -> None:
-    found = portfolios(
-        Mock(lake=None), a_feed(), WindowRange(day(0), day(0), a_feed().cadence), {NORMALIZED_POSITIONS.name: pl.DataFrame()}
-    )
+    windows = WindowRange(day(0), day(0), a_feed().cadence)
+    inputs = {table.name: table.empty() for table in (NORMALIZED_POSITIONS, TWRR_SERIES)}
+    found = portfolios(Mock(lake=None), a_feed(), windows, inputs)
     assert found.rows.equals(PORTFOLIO_PERFORMANCE.empty())
     assert [(one.rule.name, one.checked, one.is_good) for one in found.findings] == [("portfolios_have_sums", 0, True)]
 

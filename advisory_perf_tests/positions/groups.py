@@ -29,7 +29,11 @@ def all_at_once(feed: PositionsFeed, positions: pl.DataFrame) -> pl.DataFrame:
     )
     parts = [OF_GROUPS.empty()]
     for level, name in (("CLIENT", "client_id"), ("PORTFOLIO", "portfolio_id")):
-        found = portfolio_returns(positions, group=name, conventions=conventions, transfers=feed.transfers, departures=None)
+        is_declared = pl.any_horizontal(
+            pl.lit(value=False), *((pl.col("account_id") == one) & (pl.col("as_of_date") == day) for one, day in feed.departures.items())
+        )
+        left = positions.filter(is_declared, pl.col(name).is_not_null())
+        found = portfolio_returns(positions, group=name, conventions=conventions, transfers=feed.transfers, departures=left)
         named = found.rename({name: "group_id"}).with_columns(level=pl.lit(level), data_source=pl.lit(feed.vendor))
         parts.append(named.select(OF_GROUPS.column_names))
     return pl.concat(parts).sort(OF_GROUPS.key)
@@ -37,7 +41,7 @@ def all_at_once(feed: PositionsFeed, positions: pl.DataFrame) -> pl.DataFrame:
 
 def of_published_positions(warehouse: Warehouse, feed: PositionsFeed) -> pl.DataFrame:
     """The same of all account-dates that are published of the feed's vendor."""
-    statement = f"SELECT {_POSITION}, {', '.join(_AMOUNTS)} FROM performance_data WHERE data_source = %s"
+    statement = f"SELECT {_POSITION}, is_closed, {', '.join(_AMOUNTS)} FROM performance_data WHERE data_source = %s"
     positions = warehouse.query(statement, [feed.vendor]).with_columns(pl.col(_AMOUNTS).cast(MONEY))
     return all_at_once(feed, positions)
 

@@ -3,7 +3,7 @@
 What is computed is pure (``analytics.portfolios``); here it is given what it has to know, and brought into the layout of the lake.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.analytics.portfolios import group_series
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import GroupLevel, RollUpStatus
-from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, PORTFOLIO_PERFORMANCE, PUBLISHED_PORTFOLIOS
+from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, PORTFOLIO_PERFORMANCE, PUBLISHED_PORTFOLIOS, TWRR_SERIES, WHO_AND_WHEN
 from advisory_perf.contracts.windows import WindowRange, number_expr, window_expr, window_number, window_of_number
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
@@ -32,7 +32,7 @@ _OF_VALUATION = tuple(name for name in PORTFOLIO_PERFORMANCE.column_names if nam
 def portfolios(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs: Inputs) -> Computed:
     """The windows' rows of each portfolio and client, and their closing cross-sections; none where the feed's files name neither."""
     opening = opening_groups(platform, feed, windows) if feed.group_levels else None
-    rows = portfolio_rows(feed, windows, inputs[NORMALIZED_POSITIONS.name], opening)
+    rows = portfolio_rows(feed, windows, _with_closed(inputs), opening)
     valued = rows.filter("is_valuation")
     without = valued.filter(pl.col("roll_up_status") != RollUpStatus.OK.value)
     shown = without.select(*_GROUP, "as_of_date", "roll_up_status", "members", "missing_members").sort("as_of_date", *_GROUP)
@@ -40,7 +40,7 @@ def portfolios(platform: Platform, feed: PositionsFeed, windows: WindowRange, in
 
 
 def portfolio_rows(feed: PositionsFeed, windows: WindowRange, positions: pl.DataFrame, opening: GroupOpening | None) -> pl.DataFrame:
-    """PORTFOLIO_PERFORMANCE of the windows, by its key, of their NORMALIZED_POSITIONS and what is known before."""
+    """PORTFOLIO_PERFORMANCE of the windows, by its key, of their NORMALIZED_POSITIONS with is_closed, and what is known before."""
     if not feed.group_levels:
         return PORTFOLIO_PERFORMANCE.empty()
     series, leavers = (pl.concat(parts) for parts in zip(*_of_levels(feed, positions, opening), strict=True))
@@ -60,6 +60,17 @@ def published(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter("is_valuation").select(PUBLISHED_PORTFOLIOS.table.column_names)
 
 
+def _with_closed(inputs: Inputs) -> pl.DataFrame:
+    """The positions, each with is_closed: its owner has emptied the account, whatever cent is left in it."""
+    positions, series = inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name]
+    closed = series.filter("is_valuation", "is_closed").select(*WHO_AND_WHEN, is_closed=pl.lit(value=True))
+    if closed.is_empty():
+        return positions.with_columns(is_closed=pl.lit(value=False))
+    return positions.join(closed, on=WHO_AND_WHEN, how="left", maintain_order="left").with_columns(
+        pl.col("is_closed").fill_null(value=False)
+    )
+
+
 def _of_levels(feed: PositionsFeed, positions: pl.DataFrame, opening: GroupOpening | None) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Series and leavers of each level."""
     agreed = feed.conventions
@@ -76,11 +87,26 @@ def _of_levels(feed: PositionsFeed, positions: pl.DataFrame, opening: GroupOpeni
     for level in feed.group_levels:
         known = None if opening is None else opening.of_levels[level]
         found = group_series(
-            positions, group=level.column, conventions=conventions, transfers=feed.transfers, departures=None, before=known
+            positions,
+            group=level.column,
+            conventions=conventions,
+            transfers=feed.transfers,
+            departures=_departures(feed, level.column, [positions, *([] if known is None else [known.members])]),
+            before=known,
         )
         constants = {"data_source": pl.lit(feed.vendor), "level": pl.lit(level.value), "waiting_left_value": pl.lit(0, MONEY)}
         series, leavers = (part.rename({level.column: "group_id"}).with_columns(**constants).with_columns(_KEY) for part in found)
         yield series.select("account_id", *_OF_VALUATION), leavers.select("account_id", "known_on", "taken_on", "ending_market_value")
+
+
+def _departures(feed: PositionsFeed, group: str, rows: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
+    """The rows after which the feed says that their account leaves its group."""
+    if not feed.departures:
+        return None
+    schema = {"account_id": pl.String(), "as_of_date": pl.Date()}
+    declared = pl.DataFrame({"account_id": list(feed.departures), "as_of_date": list(feed.departures.values())}, schema=schema)
+    known = pl.concat(frame.select("account_id", group, "as_of_date") for frame in rows)
+    return known.filter(pl.col(group).is_not_null()).join(declared, on=["account_id", "as_of_date"], how="semi")
 
 
 def _waiting(leavers: pl.DataFrame, windows: WindowRange) -> pl.DataFrame:
