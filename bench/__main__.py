@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 import psycopg
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, RECONCILIATION_RESULTS, Table
+from advisory_perf.contracts.tables import ACCOUNTS, PUBLISHED, Table
 from advisory_perf.lake.store import Lake
 from advisory_perf.runtime.in_process import LocalRuns
 from advisory_perf.runtime.installation import open_installation
@@ -111,8 +111,9 @@ def run_copy(home: Path) -> dict[str, object]:
         url = server.url("bare_copy")
         migrate(url)
         tables = {}
-        for table in (PERFORMANCE_DATA, RECONCILIATION_RESULTS):
+        for table in (one.table for one in PUBLISHED):
             rows = lake.read_partitions(table.name, VENDOR, "window", lake.partition_keys(table.name, VENDOR, "window"))
+            rows = rows.filter("is_valuation") if "is_valuation" in rows.columns else rows
             tables[table.name] = _bare_copy(Warehouse(url), table, rows.select(table.column_names))
     return {"seconds": sum(tables.values()), "tables": tables}
 
@@ -120,7 +121,7 @@ def run_copy(home: Path) -> dict[str, object]:
 def _bare_copy(warehouse: Warehouse, table: Table, rows: pl.DataFrame) -> float:
     rendered = io.BytesIO()
     rows.write_csv(rendered, include_header=False)
-    accounts = rows.select("data_source", "account_id").unique()
+    accounts = rows.select(ACCOUNTS.key if set(ACCOUNTS.key) <= set(rows.columns) else []).unique()
     with warehouse.connect() as connection:
         for month in rows["as_of_date"].dt.month_start().unique():
             connection.execute("SELECT create_monthly_partition(%s::regclass, %s)", [table.name, month])
