@@ -49,7 +49,7 @@ def with_previous(rows: pl.DataFrame) -> pl.DataFrame:
 def total_breaks(rows: pl.DataFrame) -> pl.DataFrame:
     """Groups whose beginning total is not the one expected: adds total, previous_total, joined, left and expected_total.
 
-    ``rows`` is as ``with_previous`` gives it.
+    A group of one account that stays has none, since that is the account's own difference. ``rows`` is as ``with_previous`` gives it.
     """
     differs = pl.col("beginning_market_value") != pl.col("previous_ending_market_value")
     off = rows.filter(pl.col("is_own") & _stays() & differs)
@@ -81,7 +81,9 @@ def _totals(rows: pl.DataFrame, found: pl.DataFrame, level: Sequence[str]) -> pl
             total=begin.sum(),
             joined=begin.filter(~stays).sum(),
             stayed=before.filter(stays).sum(),
+            accounts=stays.sum(),
         )
+        .filter(pl.col("accounts") >= _LEAST_ACCOUNTS)
     )
     earlier = rows.with_columns(pl.col("ordinal") + 1).join(found, on=key, how="semi", nulls_equal=True)
     ended = earlier.group_by(key).agg(previous_total=pl.col("ending_market_value").sum())

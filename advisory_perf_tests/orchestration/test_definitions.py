@@ -44,6 +44,15 @@ WARNING = {
     },
     "portfolio_performance": {"portfolios_have_sums"},
     "reconciliation_results": {"reconciliation_pass_rate", "figures_compared", "no_key_closes_most_breaks"},
+    "performance_data": {
+        "totals_continue",
+        "totals_in_bounds",
+        "new_accounts_are_few",
+        "account_numbers_kept",
+        "portfolio_days_agree",
+        "transfers_have_two_sides",
+        "returns_beside_others",
+    },
 }
 
 

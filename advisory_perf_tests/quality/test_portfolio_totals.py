@@ -79,12 +79,14 @@ def test_a_break_says_what_was_before_and_who_joined_and_left() -> None:
 
 @pytest.mark.parametrize(("begin", "is_off"), [("100.03", False), ("100.04", True), ("99.96", True), ("100", False)])
 def test_a_single_difference_passes_up_to_three_cents(begin: str, *, is_off: bool) -> None:
-    found = total_breaks(totals(a_row("A", 0, 0, 100), a_row("A", 1, begin, 100)))
-    assert found.height == 2 * is_off
+    one = a_row("A", 0, 0, 100), a_row("A", 1, begin, 100)
+    assert total_breaks(totals(*one, a_row("B", 0, 0, 70), a_row("B", 1, 70, 70))).height == 2 * is_off
+    assert total_breaks(totals(*one, a_row("B", 1, 70, 70))).is_empty(), "one account that stays"
 
 
 def test_an_account_without_a_portfolio_counts_for_the_vendor_alone_and_one_without_a_currency_by_itself() -> None:
-    rows = [a_row("A", 0, 0, 100, portfolio_id=None, currency=None), a_row("A", 1, 150, 150, portfolio_id=None, currency=None)]
+    nowhere = {"portfolio_id": None, "currency": None}
+    rows = [a_row(name, place, begin, 100, **nowhere) for name in "AB" for place, begin in ((0, 0), (1, 150))]
     assert groups(total_breaks(totals(*rows))) == {(days(2)[1], None, None)}
 
 

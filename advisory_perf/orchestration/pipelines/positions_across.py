@@ -26,6 +26,7 @@ from advisory_perf.quality.across_accounts import by_window, days_apart, new_acc
 from advisory_perf.quality.outliers import return_outliers
 from advisory_perf.quality.portfolio_totals import total_breaks, total_moves, with_previous
 from advisory_perf.quality.transfers import NEIGHBOURS, transfers_apart
+from advisory_perf.reconciliation.delivery_factors import BEGINNING
 
 _OF: Mapping[Code, Rule] = {
     TOTAL_BREAK: Rule("totals_continue", "each total begins as it ended before, with who joined and without who left", hard=False),
@@ -47,11 +48,21 @@ class FoundAcross:
     findings: Sequence[Finding]
 
 
-def found_across(platform: Platform, feed: PositionsFeed, windows: WindowRange, full: pl.DataFrame, looked: LookedBack) -> FoundAcross:
-    """What the run's accounts tell of each other; ``full`` has their positions, flows and returns in one frame."""
+def found_across(
+    platform: Platform, feed: PositionsFeed, windows: WindowRange, full: pl.DataFrame, looked: LookedBack, factors: pl.DataFrame
+) -> FoundAcross:
+    """What the run's accounts tell of each other; ``full`` has their positions, flows and returns in one frame.
+
+    Where one of DELIVERY_FACTORS, ``factors``, puts the values of a whole delivery off, its totals are not named besides.
+    """
     across = across_accounts(platform, feed, windows, full, looked)
     issues = issues_across(feed, across)
-    issues = {**issues, NEW_ACCOUNT: _not_quarantined_before(platform, feed, issues[NEW_ACCOUNT])}
+    whole = factors.filter(field_name=BEGINNING)
+    issues = {
+        **issues,
+        TOTAL_BREAK: issues[TOTAL_BREAK].join(whole, on=["delivery_id", "as_of_date"], how="anti", maintain_order="left"),
+        NEW_ACCOUNT: _not_quarantined_before(platform, feed, issues[NEW_ACCOUNT]),
+    }
     findings = [Finding(rule, issues[code], full.height) for code, rule in _OF.items() if code is not NEW_ACCOUNT]
     return FoundAcross(issues, [*findings, _few_are_new(issues[NEW_ACCOUNT], full, platform.settings.missing_share)])
 

@@ -65,7 +65,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
     missing = found_missing(platform, feed, windows, inputs[NORMALIZED_POSITIONS.name], inputs[TWRR_SERIES.name], looked)
     compared = totals(results, inputs[NORMALIZED_POSITIONS.name])
     counted = counted_of_days(platform, feed, windows, compared, full, missing)
-    across = found_across(platform, feed, windows, full, looked)
+    across = found_across(platform, feed, windows, full, looked, found.factors)
     days = {"first": windows.first_day, "last": windows.last_day}
 
     def along(connection: psycopg.Connection) -> None:
