@@ -16,6 +16,7 @@ import typer
 
 from advisory_perf.cli import alerts, breaks
 from advisory_perf.cli.exports import export
+from advisory_perf.cli.feed_preview import feeds_preview
 from advisory_perf.cli.options import Home, print_or_export, settings_of
 from advisory_perf.cli.output import whole_file
 from advisory_perf.cli.upkeep import upkeep
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 feeds_app = typer.Typer(no_args_is_help=True, help="Looks at feed files.")
 app.add_typer(feeds_app, name="feeds")
+feeds_app.command("preview")(feeds_preview)
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not become positions, and their deliveries.")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(alerts.app, name="alerts")

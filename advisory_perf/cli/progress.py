@@ -1,6 +1,7 @@
 """Runs files, or deliveries once more, with a bar that says what is being done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,22 @@ def run_with_progress(installation: Installation, platform: Platform, files: Seq
 def replay_with_progress(installation: Installation, platform: Platform, entries: Sequence[LedgerEntry], feeds: Sequence[str]) -> Outcome:
     """Ingests the deliveries again and runs the feeds' pipelines; likewise."""
     return _with_progress(installation, platform, len(entries), lambda runs, **reported: replay(runs, entries, feeds, **reported))
+
+
+@contextmanager
+def said_on_stderr() -> Iterator[Callable[[str, int, int], None]]:
+    """A function that says what has been done, how many of how many: a bar on a terminal, else a line each."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("opening", total=None)
+
+        def says(what: str, done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of or None, description=shown(what))
+            if not console.is_terminal:
+                console.print(shown(what), markup=False, highlight=False, soft_wrap=True)
+
+        yield says
 
 
 def _with_progress(installation: Installation, platform: Platform, count: int, run: Callable[..., Outcome]) -> Outcome:

@@ -8,6 +8,8 @@ the advisory lock may therefore break the other.
 """
 
 import hashlib
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -44,7 +46,8 @@ def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
                 with backend.lock():
                     for migration in backend.to_apply(read_migrations(str(folder))):
                         # One of them hands the schema over to its owner.
-                        with get_backend(_yoyo_url(url, acting_as=_owner(guard))) as own:
+                        # The tool prints the rows of a SELECT, among what a command gives out.
+                        with get_backend(_yoyo_url(url, acting_as=_owner(guard))) as own, redirect_stdout(StringIO()):
                             own.apply_one(migration)
             _apply_functions(Warehouse(url, _owner(guard)), folder, anew=any(name not in _scripts(folder) for name in missing))
         except (psycopg.Error, LockTimeout) as error:

@@ -40,6 +40,14 @@ _RELATIONS = (
 )
 
 
+def test_nothing_of_a_migration_is_printed(empty_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that opens a new home may give out a file."""
+    (tmp_path / "0001_one.sql").write_text("SELECT 1;")
+    (tmp_path / "functions").mkdir()
+    migrate(empty_url, tmp_path)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_function_is_applied_again_when_its_script_has_changed_and_only_then(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "0001_one.sql").write_text(
         "CREATE TABLE sql_functions (name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"

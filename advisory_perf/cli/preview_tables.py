@@ -1,0 +1,198 @@
+"""What a changed feed would change, as a person reads it and as a program does."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import IO, Any
+
+import polars as pl
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from advisory_perf.cli.cells import add_row, titled
+from advisory_perf.operations.feed_preview import Preview
+from advisory_perf.reconciliation.state_changes import ChangedColumn
+from advisory_perf.showing import shown
+
+_SHOWN = 10
+"""Details of a kind in a summary; --format ndjson has all."""
+_NAMED = 5
+_SAID = {
+    "delivery_accepted": "deliveries that are refused and would be taken",
+    "delivery_refused": "deliveries that are taken and would be refused",
+    "delivery_changed": "deliveries of another status or other counts",
+    "row_accepted": "rows newly accepted",
+    "row_quarantined": "rows newly quarantined",
+    "row_code_changed": "rows quarantined for another reason",
+    "row_dropped": "rows that would be neither accepted nor quarantined",
+    "issue_appeared": "issues that appear",
+    "issue_gone": "issues that go",
+    "break_closed": "breaks that close",
+    "break_opened": "breaks that open",
+    "break_changed": "breaks of another amount, cause or length",
+    "row_published": "rows newly published",
+    "row_withdrawn": "rows no longer published",
+    "figure": "figures that move",
+}
+
+
+def write_ndjson(found: Preview, target: IO[bytes]) -> None:
+    """One object a line: changed keys, deliveries that cannot be read again, then every change. Amounts are texts, which keep their digits."""
+    keys = [{"kind": "feed_key", **asdict(key)} for key in found.keys]
+    lost = [{"kind": "delivery_not_kept", "delivery_id": one.delivery_id, "file_name": one.file_name} for one in found.lost]
+    unclaimed = [{"kind": "delivery_not_claimed", "delivery_id": one.delivery_id, "file_name": one.file_name} for one in found.unclaimed]
+    notes = (pl.DataFrame(rows, infer_schema_length=None) for rows in (keys, lost, unclaimed) if rows)
+    for frame in (*notes, *found.changes.frames()):
+        if frame.height:
+            target.write(frame.write_ndjson().encode())
+    target.flush()
+
+
+def preview_tables(found: Preview, file_name: str) -> Group:
+    """Counts of every kind of change, and the largest or first ones of each."""
+    return Group(*_parts(found, file_name))
+
+
+def _parts(found: Preview, file_name: str) -> Iterator[RenderableType]:
+    changes = found.changes
+    yield Text(shown(f"{file_name}: {found.ingested:,} deliveries of {found.feed.name} were ingested again, apart; nothing is published"))
+    if found.is_dated:
+        yield Text("deliveries were ingested or published meanwhile, which this does not know; ask again", "yellow")
+    for entries, says in (
+        (found.lost, "no longer in the lake, so that its rows stay as they are"),
+        (found.unclaimed, "a name that the changed feed no longer claims, though its rows stay; another of that name would be refused"),
+    ):
+        yield from (Text(shown(f"{one.file_name} (delivery {one.delivery_id}): {says}"), "yellow") for one in entries)
+    if found.keys:
+        yield _keys(found)
+    if changes.count == 0:
+        yield Text("nothing would change")
+        return
+    yield _summary(changes.frames())
+    if changes.deliveries.height:
+        yield _deliveries(changes.deliveries)
+    if changes.lines.height:
+        yield from (_codes(changes.lines), _lines(changes.lines))
+    if changes.breaks.height:
+        yield from (_causes(changes.breaks), _breaks(changes.breaks))
+    if changes.issues.height:
+        yield _issues(changes.issues)
+    if changes.figures:
+        yield _figures(changes.figures)
+
+
+def _keys(found: Preview) -> Table:
+    table = titled("Keys of the feed", ("key", "now", "changed"))
+    for key in found.keys:
+        add_row(table, key.key, key.before, key.after)
+    return table
+
+
+def _summary(frames: Iterable[pl.DataFrame]) -> Table:
+    table = titled("What would change", ("what",), numbers=("number",))
+    counts: dict[str, int] = {}
+    for frame in frames:
+        for kind, of, count in frame.group_by("kind", "table" if "table" in frame.columns else pl.lit("")).len().rows():
+            says = f"{_SAID[kind]}: {of}" if of else _SAID[kind]
+            counts[says] = counts.get(says, 0) + count
+    order = list(_SAID.values())
+    for says in sorted(counts, key=lambda says: (order.index(says.split(": ")[0]), says)):
+        add_row(table, says, f"{counts[says]:,}")
+    return table
+
+
+def _top(title: str, frame: pl.DataFrame) -> str:
+    return title if frame.height <= _SHOWN else f"{title}: {_SHOWN} of {frame.height:,}"
+
+
+def _deliveries(frame: pl.DataFrame) -> Table:
+    table = titled(_top("Deliveries", frame), ("file", "now", "changed", "why"), numbers=("accepted", "quarantined"))
+    for row in frame.head(_SHOWN).iter_rows(named=True):
+        old, new = row["before"] or {}, row["after"] or {}
+        counts = (f"{old.get(name, 0):,} → {new.get(name, 0):,}" for name in ("records_processed", "records_failed"))
+        why = new.get("error_message") or old.get("error_message") or ""
+        add_row(table, row["file_name"], old.get("status", ""), new.get("status", ""), why, *counts)
+    return table
+
+
+def _codes(frame: pl.DataFrame) -> Table:
+    table = titled("Rows by code", ("what", "code now", "changed"), numbers=("rows",))
+    keys = ["kind", "code_before", "code_after"]
+    for kind, before, after, count in frame.group_by(keys).len().sort(keys, nulls_last=True).rows():
+        add_row(table, _SAID[kind], before or "", after or "", f"{count:,}")
+    return table
+
+
+def _lines(frame: pl.DataFrame) -> Table:
+    table = titled(_top("Rows", frame), ("what", "file"), numbers=("line",))
+    for heading in ("account", "day", "code now", "changed", "why"):
+        table.add_column(heading, overflow="fold")
+    for row in frame.head(_SHOWN).iter_rows(named=True):
+        of_row = (row["account_id"] or "", row["as_of_date"] or "", row["code_before"] or "", row["code_after"] or "", row["reason"] or "")
+        add_row(table, row["kind"].removeprefix("row_"), row["file_name"], row["line_number"], *of_row)
+    return table
+
+
+def _of_breaks(frame: pl.DataFrame) -> pl.DataFrame:
+    sides = {side: pl.col(side).struct for side in ("before", "after")}
+    named = [sides[side].field(name).alias(f"{name}_{side}") for side in sides for name in ("likely_cause", "variance", "factor", "status")]
+    return frame.with_columns(named)
+
+
+def _causes(frame: pl.DataFrame) -> Table:
+    table = titled("Breaks by cause", ("what", "figure", "cause now", "changed"), numbers=("breaks",))
+    keys = ["kind", "field_name", "likely_cause_before", "likely_cause_after"]
+    for kind, figure, before, after, count in _of_breaks(frame).group_by(keys).len().sort(keys, nulls_last=True).rows():
+        add_row(table, _SAID[kind], figure, before or "", after or "", f"{count:,}")
+    return table
+
+
+def _breaks(frame: pl.DataFrame) -> Table:
+    table = titled(
+        _top("Breaks, the largest first", frame), ("break", "account", "figure", "now", "changed"), numbers=("amount now", "changed")
+    )
+    size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
+    rows = _of_breaks(frame).sort(size, descending=True, nulls_last=True, maintain_order=True)
+    for row in rows.head(_SHOWN).iter_rows(named=True):
+        amounts = (_amount(row, side) for side in ("before", "after"))
+        stands = (row[f"status_{side}"] or "" for side in ("before", "after"))
+        add_row(table, row["break_id"], row["account_id"] or "a whole delivery", row["field_name"], *stands, *amounts)
+    return table
+
+
+def _amount(row: Mapping[str, Any], side: str) -> str:
+    if row[f"factor_{side}"] is not None:
+        return f"times {float(row[f'factor_{side}']):.6g}"
+    return _plain(row[f"variance_{side}"])
+
+
+def _issues(frame: pl.DataFrame) -> Table:
+    table = titled("Issues of the pipeline", ("what", "code"), numbers=("issues",))
+    for kind, code, count in frame.group_by("kind", "issue_type").agg(pl.col("times").sum()).sort("kind", "issue_type").rows():
+        add_row(table, _SAID[kind], code, f"{count:,}")
+    return table
+
+
+def _figures(figures: Iterable[ChangedColumn]) -> Table:
+    table = titled("Figures that move", ("table", "column"), numbers=("changes", "largest", "from", "to"))
+    table.add_column("where", overflow="fold")
+    for changed in figures:
+        largest = changed.rows.sort(pl.col("difference").abs(), descending=True, nulls_last=True, maintain_order=True).row(0, named=True)
+        where = " ".join(str(value) for name, value in largest.items() if name not in {"before", "after", "difference"})
+        cells = (_plain(largest[name]) for name in ("difference", "before", "after"))
+        add_row(table, changed.table, changed.column, f"{changed.rows.height:,}", *cells, where)
+    return table
+
+
+def _plain(value: object) -> str:
+    """A value in as few digits as it has, a return in ten."""
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return f"{value.normalize():,f}"
+        case float():
+            return f"{value:,.10g}"
+        case _:
+            return str(value)
