@@ -4,13 +4,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from advisory_perf.cli.options import Home, settings_of
+from advisory_perf.cli.options import Home, day_of, settings_of
 from advisory_perf.errors import AdvisoryPerfError
 
 _FORMS = ("table", "ndjson")
@@ -35,7 +34,7 @@ def feeds_preview(
 
     if form not in _FORMS:
         raise typer.BadParameter(f"{form} is not one of {', '.join(_FORMS)}", param_hint="--format")
-    first = _day(since) if since is not None else None
+    first = None if since is None else day_of(since, "--from")
     settings = settings_of(context, home)
     changed_feed(load_feeds(settings.feeds_dir), file)
     with _stopped_by_signals(), open_installation(settings) as installation, said_on_stderr() as says:
@@ -46,13 +45,6 @@ def feeds_preview(
         write_ndjson(found, sys.stdout.buffer)
     if found.failures:
         raise AdvisoryPerfError("; ".join(found.failures))
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text} is no day as 2025-03-31", param_hint="--from") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import typer
 from advisory_perf.cli import alerts, breaks
 from advisory_perf.cli.exports import export
 from advisory_perf.cli.feed_preview import feeds_preview
-from advisory_perf.cli.options import Home, print_or_export, settings_of
+from advisory_perf.cli.options import Home, day_of, print_or_export, settings_of
 from advisory_perf.cli.output import whole_file
 from advisory_perf.cli.upkeep import upkeep
 from advisory_perf.contracts.enums import DeliveryStatus
@@ -281,29 +281,38 @@ def quarantine_replay(
         str | None, typer.Option("--feed", "--vendor", help="The deliveries of this feed that failed or have rows in quarantine.")
     ] = None,
     delivery: Annotated[str | None, typer.Option(help="The delivery with this id.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="With --feed: every kept delivery, as after a changed convention.")] = False,  # noqa: FBT002 - a flag
+    since: Annotated[str | None, typer.Option("--from", metavar="DAY", help="With --all: that touches this day or later ones.")] = None,
     home: Home = None,
 ) -> None:
     """Ingests kept deliveries again with the present feeds, as if they came now, and runs their pipelines."""
     from advisory_perf.cli.progress import replay_with_progress
     from advisory_perf.cli.quarantine_tables import pipelines_to_replay, to_replay
     from advisory_perf.cli.tables import console, summary
+    from advisory_perf.deliveries.replays import kept_since
     from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.runtime.installation import open_installation
 
     if feed is not None and delivery is not None:
         raise typer.BadParameter("a delivery has its feed; give one of --feed and --delivery", param_hint="--delivery")
+    if every and feed is None:
+        raise typer.BadParameter("say whose deliveries with --feed", param_hint="--all")
+    if since is not None and not every:
+        raise typer.BadParameter("it is for --all", param_hint="--from")
+    first = None if since is None else day_of(since, "--from")
     settings = settings_of(context, home)
     _check_feed(feed, load_feeds(settings.feeds_dir))
     with open_installation(settings) as installation:
         platform = installation.platform()
         known, feeds = platform.ledger.entries(), list(platform.feeds)
-        entries = to_replay(known, feeds, feed=feed, delivery_id=delivery)
+        entries = kept_since(platform.ledger.entries(feed), first) if every else to_replay(known, feeds, feed=feed, delivery_id=delivery)
         pipelines = pipelines_to_replay(known, feeds, feed=feed, delivery_id=delivery)
         outcome = replay_with_progress(installation, platform, entries, pipelines)
         if outcome.handed:
             console().print(summary(platform.warehouse, outcome.handed))
         elif not outcome.failures:
-            typer.echo("nothing to replay: no delivery failed, and no row is in quarantine")
+            why = "no delivery is kept" if every else "no delivery failed, and no row is in quarantine"
+            typer.echo(f"nothing to replay: {why}")
     if outcome.failures:
         raise AdvisoryPerfError("; ".join(outcome.failures))
     _end(outcome.handed, *_NOT_WELL)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,14 @@ def settings_of(context: typer.Context, home: Path | None) -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"ADVISORY_PERF_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
         raise SettingsError(f"a setting cannot be used ({problems}); fix it in the environment") from error
+
+
+def day_of(text: str, option: str) -> date:
+    """The day that an option says; BadParameter for anything else."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no day; write it as 2025-03-31", param_hint=option) from error
 
 
 def print_or_export(

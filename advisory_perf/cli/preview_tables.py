@@ -17,7 +17,6 @@ from advisory_perf.showing import shown
 
 _SHOWN = 10
 """Details of a kind in a summary; --format ndjson has all."""
-_NAMED = 5
 _SAID = {
     "delivery_accepted": "deliveries that are refused and would be taken",
     "delivery_refused": "deliveries that are taken and would be refused",
@@ -28,9 +27,12 @@ _SAID = {
     "row_dropped": "rows that would be neither accepted nor quarantined",
     "issue_appeared": "issues that appear",
     "issue_gone": "issues that go",
-    "break_closed": "breaks that close",
+    "result_closed": "figures of a valuation no longer outside their tolerance",
+    "result_opened": "figures of a valuation newly outside",
+    "result_changed": "figures of a valuation still outside, by another amount or cause",
+    "break_closed": "open breaks that close",
     "break_opened": "breaks that open",
-    "break_changed": "breaks of another amount, cause or length",
+    "break_changed": "breaks that stay as open as they are, otherwise than now",
     "row_published": "rows newly published",
     "row_withdrawn": "rows no longer published",
     "figure": "figures that move",
@@ -38,12 +40,12 @@ _SAID = {
 
 
 def write_ndjson(found: Preview, target: IO[bytes]) -> None:
-    """One object a line: changed keys, deliveries that cannot be read again, then every change. Amounts are texts, which keep their digits."""
+    """One object a line: changed keys, deliveries that cannot be read again, then every change. Amounts are texts of all their digits."""
     keys = [{"kind": "feed_key", **asdict(key)} for key in found.keys]
-    lost = [{"kind": "delivery_not_kept", "delivery_id": one.delivery_id, "file_name": one.file_name} for one in found.lost]
-    unclaimed = [{"kind": "delivery_not_claimed", "delivery_id": one.delivery_id, "file_name": one.file_name} for one in found.unclaimed]
-    notes = (pl.DataFrame(rows, infer_schema_length=None) for rows in (keys, lost, unclaimed) if rows)
-    for frame in (*notes, *found.changes.frames()):
+    kinds = (("delivery_not_kept", found.lost), ("delivery_not_claimed", found.unclaimed), ("delivery_unpublished", found.unpublished))
+    noted = [[{"kind": kind, "delivery_id": one.delivery_id, "file_name": one.file_name} for one in entries] for kind, entries in kinds]
+    frames = [pl.DataFrame(rows, infer_schema_length=None) for rows in (keys, *noted) if rows]
+    for frame in (*frames, *found.changes.frames()):
         if frame.height:
             target.write(frame.write_ndjson().encode())
     target.flush()
@@ -57,29 +59,37 @@ def preview_tables(found: Preview, file_name: str) -> Group:
 def _parts(found: Preview, file_name: str) -> Iterator[RenderableType]:
     changes = found.changes
     yield Text(shown(f"{file_name}: {found.ingested:,} deliveries of {found.feed.name} were ingested again, apart; nothing is published"))
-    if found.is_dated:
-        yield Text("deliveries were ingested or published meanwhile, which this does not know; ask again", "yellow")
-    for entries, says in (
-        (found.lost, "no longer in the lake, so that its rows stay as they are"),
-        (found.unclaimed, "a name that the changed feed no longer claims, though its rows stay; another of that name would be refused"),
-    ):
-        yield from (Text(shown(f"{one.file_name} (delivery {one.delivery_id}): {says}"), "yellow") for one in entries)
+    yield from (Text(shown(note), "yellow") for note in _notes(found))
     if found.keys:
         yield _keys(found)
     if changes.count == 0:
         yield Text("nothing would change")
         return
     yield _summary(changes.frames())
-    if changes.deliveries.height:
-        yield _deliveries(changes.deliveries)
-    if changes.lines.height:
-        yield from (_codes(changes.lines), _lines(changes.lines))
-    if changes.breaks.height:
-        yield from (_causes(changes.breaks), _breaks(changes.breaks))
-    if changes.issues.height:
-        yield _issues(changes.issues)
+    tables = (
+        (changes.deliveries, (_deliveries,)),
+        (changes.lines, (_codes, _lines)),
+        (changes.results, (_causes, _results)),
+        (changes.breaks, (_breaks,)),
+        (changes.issues, (_issues,)),
+    )
+    yield from (table(frame) for frame, made in tables if frame.height for table in made)
     if changes.figures:
         yield _figures(changes.figures)
+
+
+def _notes(found: Preview) -> Iterator[str]:
+    """What to know of the figures below."""
+    if found.is_dated:
+        yield "deliveries were ingested or published meanwhile, which this does not know; ask again"
+    for entries, says in (
+        (found.lost, "no longer in the lake, so that its rows stay as they are"),
+        (found.unclaimed, "a name that the changed feed no longer claims: its rows stay, another file of that name would be refused"),
+        (found.unpublished, "is not published yet, so that what it brings by itself is among the changes"),
+    ):
+        yield from (f"{one.file_name} (delivery {one.delivery_id}): {says}" for one in entries[:_SHOWN])
+        if len(entries) > _SHOWN:
+            yield f"and {len(entries) - _SHOWN:,} more: {says}"
 
 
 def _keys(found: Preview) -> Table:
@@ -134,30 +144,35 @@ def _lines(frame: pl.DataFrame) -> Table:
     return table
 
 
-def _of_breaks(frame: pl.DataFrame) -> pl.DataFrame:
-    sides = {side: pl.col(side).struct for side in ("before", "after")}
-    named = [sides[side].field(name).alias(f"{name}_{side}") for side in sides for name in ("likely_cause", "variance", "factor", "status")]
-    return frame.with_columns(named)
-
-
 def _causes(frame: pl.DataFrame) -> Table:
-    table = titled("Breaks by cause", ("what", "figure", "cause now", "changed"), numbers=("breaks",))
+    table = titled("Figures outside their tolerance, by cause", ("what", "figure", "cause now", "changed"), numbers=("figures",))
     keys = ["kind", "field_name", "likely_cause_before", "likely_cause_after"]
-    for kind, figure, before, after, count in _of_breaks(frame).group_by(keys).len().sort(keys, nulls_last=True).rows():
-        add_row(table, _SAID[kind], figure, before or "", after or "", f"{count:,}")
+    for kind, figure, before, after, count in frame.group_by(keys).len().sort(keys, nulls_last=True).rows():
+        add_row(table, kind.removeprefix("result_"), figure, before or "", after or "", f"{count:,}")
+    return table
+
+
+def _results(frame: pl.DataFrame) -> Table:
+    title = _top("Figures outside their tolerance, the largest first", frame)
+    table = titled(title, ("account", "day", "figure", "cause now", "changed"), numbers=("off by now", "changed"))
+    size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
+    for row in frame.sort(size, descending=True, nulls_last=True, maintain_order=True).head(_SHOWN).iter_rows(named=True):
+        causes = (row[f"likely_cause_{side}"] or "" for side in ("before", "after"))
+        amounts = (_plain(row[f"variance_{side}"]) for side in ("before", "after"))
+        add_row(table, row["account_id"], row["as_of_date"], row["field_name"], *causes, *amounts)
     return table
 
 
 def _breaks(frame: pl.DataFrame) -> Table:
-    table = titled(
-        _top("Breaks, the largest first", frame), ("break", "account", "figure", "now", "changed"), numbers=("amount now", "changed")
-    )
+    sides = ("before", "after")
+    named = [pl.col(side).struct.field(name).alias(f"{name}_{side}") for side in sides for name in ("variance", "factor", "status")]
+    rows = frame.with_columns(named)
+    title = _top("Breaks, the largest first", frame)
+    table = titled(title, ("break", "account", "figure", "now", "changed"), numbers=("off by now", "changed"))
     size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
-    rows = _of_breaks(frame).sort(size, descending=True, nulls_last=True, maintain_order=True)
-    for row in rows.head(_SHOWN).iter_rows(named=True):
-        amounts = (_amount(row, side) for side in ("before", "after"))
-        stands = (row[f"status_{side}"] or "" for side in ("before", "after"))
-        add_row(table, row["break_id"], row["account_id"] or "a whole delivery", row["field_name"], *stands, *amounts)
+    for row in rows.sort(size, descending=True, nulls_last=True, maintain_order=True).head(_SHOWN).iter_rows(named=True):
+        stands = (row[f"status_{side}"] or "" for side in sides)
+        add_row(table, row["break_id"], row["account_id"] or "", row["field_name"], *stands, *(_amount(row, side) for side in sides))
     return table
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.replays import kept_since
@@ -43,7 +44,8 @@ class Preview:
     """What would change, and of what: the feed, its changed keys, how many deliveries were ingested again.
 
     ``lost`` are the deliveries whose bytes the lake has no more, so that their rows stay as they are; ``unclaimed`` those whose names the
-    changed feed no longer claims, though their rows stay. ``failures`` are sentences about what could not be done. ``is_dated`` says that
+    changed feed no longer claims, though their rows stay; ``unpublished`` those that wait for their pipeline, so that what they bring by
+    themselves is among the changes. ``failures`` are sentences about what could not be done. ``is_dated`` says that
     the true home changed meanwhile.
     """
 
@@ -52,6 +54,7 @@ class Preview:
     ingested: int
     lost: list[LedgerEntry]
     unclaimed: list[LedgerEntry]
+    unpublished: list[LedgerEntry]
     changes: Changes
     failures: list[str]
     is_dated: bool
@@ -94,7 +97,8 @@ def preview(
         strangers, lost_strangers = _kept(platform.lake, kept_since(refused, since))
         scratch.take_over(platform.lake, [*(path for one in again for path in one.paths), *_of_deliveries(platform.lake, feed)])
         replay = _Replay(platform.lake, scratch, feed, says, len(again) + len(strangers))
-        before = _with_strangers(state_of(scratch.platform.warehouse, scratch.platform.lake, feed), [one.entry for one in strangers])
+        known_state = state_of(scratch.platform.warehouse, scratch.platform.lake, feed)
+        before = _with_strangers(known_state, [one.entry for one in strangers])
         for table in COMPARED:
             keep_rows(scratch.platform.warehouse, table, feed, scratch.folder / _BEFORE)
         replay.ingest(again, strangers)
@@ -104,11 +108,13 @@ def preview(
         feed,
         changed_keys(platform.feeds[feed.name], feed),
         len(again) + len(strangers),
-        [*lost, *lost_strangers],
+        [entry for entry in (*lost, *lost_strangers) if entry.status != DeliveryStatus.RECEIVED],
         [one.entry for one in again if not feed.claims(one.entry.file_name)],
+        [entry for entry in known if entry.pending_first_date is not None],
         found,
         replay.failures,
-        is_dated=_numbers(platform.ledger.entries(feed.name)) != _numbers(known),
+        is_dated=any(entry.status == DeliveryStatus.RECEIVED for entry in lost)
+        or _numbers(platform.ledger.entries(feed.name)) != _numbers(known),
     )
 
 

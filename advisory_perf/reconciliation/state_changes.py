@@ -11,7 +11,7 @@ import polars as pl
 
 from advisory_perf.contracts.enums import BreakStatus, DeliveryStatus
 from advisory_perf.contracts.stored_tables import BREAKS, ISSUES, LEDGER, QUALITY_SCORES, StoredTable
-from advisory_perf.contracts.tables import ACCOUNTS, PUBLISHED, Table
+from advisory_perf.contracts.tables import ACCOUNTS, PUBLISHED, RECONCILIATION_RESULTS, WHO_AND_WHEN, Table
 
 _POLARS: Mapping[str, pl.DataType] = {
     "text": pl.String(),
@@ -129,12 +129,13 @@ class Changes:
     lines: pl.DataFrame
     issues: pl.DataFrame
     breaks: pl.DataFrame
+    results: pl.DataFrame
     figures: tuple[ChangedColumn, ...]
     rows: tuple[NewRows, ...]
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All changes, a frame for each of those that have the same columns."""
-        yield from (self.deliveries, self.lines, self.issues, self.breaks)
+        yield from (self.deliveries, self.lines, self.issues, self.breaks, self.results)
         for new in self.rows:
             yield new.rows.select("kind", pl.lit(new.table).alias("table"), pl.exclude("kind"))
         for changed in self.figures:
@@ -154,12 +155,20 @@ Slices = Iterable[tuple[pl.DataFrame, pl.DataFrame]]
 def changes(before: State, after: State, tables: Iterable[tuple[ComparedTable, Slices]]) -> Changes:
     """Everything that differs between the states. Rows in any order; a null equals a null and nothing else."""
     named = pl.concat([after.deliveries, before.deliveries]).select("delivery_id", "file_name").unique("delivery_id", keep="first")
-    compared = [changed_table(table, slices) for table, slices in tables]
+    results = [changed_results(_NO_RESULTS, _NO_RESULTS)]
+
+    def noted(slices: Slices) -> Slices:
+        for old, new in slices:
+            results.append(changed_results(old, new))
+            yield old, new
+
+    compared = [changed_table(table, noted(slices) if table.name == RECONCILIATION_RESULTS.name else slices) for table, slices in tables]
     return Changes(
         changed_deliveries(before.deliveries, after.deliveries),
         _with_file_names(changed_lines(before.lines, after.lines), named),
         _with_file_names(changed_issues(before.issues, after.issues), named),
         changed_breaks(before.breaks, after.breaks),
+        pl.concat(results).sort("kind", "field_name", *WHO_AND_WHEN),
         tuple(changed for figures, _ in compared for changed in figures),
         tuple(rows for _, rows in compared if rows.rows.height),
     )
@@ -261,6 +270,28 @@ def changed_breaks(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     rest = [name for name in before.columns if name not in {"break_id", "account_id", "field_name"}]
     made = pairs.select(kind.alias("kind"), "break_id", *of_both, *_sides(rest))
     return made.sort("kind", "field_name", "account_id", "break_id")
+
+
+_NO_RESULTS = RECONCILIATION_RESULTS.empty()
+
+
+def changed_results(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Of RECONCILIATION_RESULTS at single valuations: result_closed that is outside its tolerance no more, or is no more; result_opened.
+
+    result_changed is outside by another variance, or for another cause. ``variance`` and ``likely_cause`` are null within the tolerance.
+    """
+    keys = [*WHO_AND_WHEN, "field_name"]
+    old, new = (
+        frame.filter(~pl.col("within_tolerance")).select(*keys, "variance", "likely_cause", is_outside=True) for frame in (before, after)
+    )
+    both = old.join(new, on=keys, how="full", coalesce=True, suffix="_after")
+    values = ("variance", "likely_cause")
+    changed = both.filter(pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_after")) for name in ("is_outside", *values)))
+    kind = (pl.when(pl.col("is_outside_after").is_null()).then(pl.lit("result_closed")).when(pl.col("is_outside").is_null())).then(
+        pl.lit("result_opened")
+    )
+    pairs = [column for name in values for column in (pl.col(name).alias(f"{name}_before"), pl.col(f"{name}_after"))]
+    return changed.select(kind.otherwise(pl.lit("result_changed")).alias("kind"), *keys, *pairs)
 
 
 def _paired(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> pl.DataFrame:

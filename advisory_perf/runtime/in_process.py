@@ -24,6 +24,7 @@ from advisory_perf.monitoring.unread_files import refuse_larger
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
+from advisory_perf.orchestration.outages import chain_of
 from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.planning import windows_touched
 from advisory_perf.orchestration.run_config import PATH_TAG, printing
@@ -172,7 +173,7 @@ class LocalRuns:
         return True
 
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:
-        """Runs a job; gives why it failed: its first failing check, else its first failing step."""
+        """Runs a job; gives why it failed: its first failing check, else its first failing step. One that is interrupted interrupts all."""
         result = self._definitions.resolve_job_def(job_name).execute_in_process(
             run_config=printing(_NOTHING),
             instance=self._instance,
@@ -185,8 +186,16 @@ class LocalRuns:
         failed_checks = [_check_sentence(found) for found in result.get_asset_check_evaluations() if found.blocking and not found.passed]
         if failed_checks:
             return _Failure(failed_checks[0], is_by_check=True)
-        failures = [reason_of(event) for event in result.all_events if event.is_step_failure]
+        steps = [event for event in result.all_events if event.is_step_failure]
+        if any(map(_is_interruption, steps)):
+            raise KeyboardInterrupt
+        failures = [reason_of(event) for event in steps]
         return _Failure(next(iter(failures), "the run was stopped"), is_by_check=False)
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed by Ctrl-C or SIGTERM, which Dagster makes a failure like any other."""
+    return any(error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in chain_of(event))
 
 
 def _check_sentence(found: dg.AssetCheckEvaluation) -> str:

@@ -5,6 +5,7 @@ folders above the data; the server is therefore given its data folder as the cur
 those above. Import this late: the library's import looks for a run-time folder, and warns where there is none.
 """
 
+import atexit
 import json
 import os
 import pwd
@@ -99,6 +100,12 @@ class Server(PostgresServer):
         if info is None or info.status != "ready" or not _listens(self._socket_of(info) / NAME):
             raise AssertionError("the server is not ready yet")
         self._postmaster_info = info
+
+    def _cleanup(self) -> None:
+        """Once nobody uses it, the end of the process has nothing to do, and would make the lock's file anew, and a folder that is gone."""
+        super()._cleanup()
+        if self.pgdata not in self._instances:
+            atexit.unregister(self._cleanup)
 
     def _stop(self) -> None:
         """A fast shutdown: open transactions are rolled back, and what was committed is on the disk."""
