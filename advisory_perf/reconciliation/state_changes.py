@@ -181,6 +181,7 @@ def _with_file_names(frame: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
 
 _IS_CURRENT = [BreakStatus.OPEN.value, BreakStatus.SIGNED_OFF.value]
 _REFUSED = [DeliveryStatus.FAILED.value, DeliveryStatus.RECEIVED.value]
+_TAKEN = [DeliveryStatus.PROCESSING.value, DeliveryStatus.COMPLETED.value, DeliveryStatus.COMPLETED_WITH_ISSUES.value]
 
 
 def changed_deliveries(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -189,11 +190,13 @@ def changed_deliveries(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFram
     ``before`` and ``after`` are structs of what differs or may; null where the delivery is unknown.
     """
     pairs = _paired(before, after, ["delivery_id"])
-    was, becomes = (
-        pl.col(side).struct.field("status").is_in(_REFUSED) | pl.col(side).struct.field("status").is_null() for side in ("before", "after")
-    )
-    kind = (pl.when(was & ~becomes).then(pl.lit("delivery_accepted")).when(becomes & ~was).then(pl.lit("delivery_refused"))).otherwise(
-        pl.lit("delivery_changed")
+    was, becomes = (pl.col(side).struct.field("status") for side in ("before", "after"))
+    kind = (
+        pl.when(becomes.is_in(_TAKEN) & (was.is_in(_REFUSED) | was.is_null()))
+        .then(pl.lit("delivery_accepted"))
+        .when(was.is_in(_TAKEN) & becomes.is_in(_REFUSED))
+        .then(pl.lit("delivery_refused"))
+        .otherwise(pl.lit("delivery_changed"))
     )
     name = pl.coalesce(*(pl.col(side).struct.field("file_name") for side in ("after", "before"))).alias("file_name")
     return pairs.select(kind.alias("kind"), "delivery_id", name, *_sides([*_OF_DELIVERIES, *_COUNTS])).sort(
