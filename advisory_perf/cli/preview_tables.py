@@ -11,12 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from advisory_perf.cli.cells import add_row, titled
+from advisory_perf.cli.tables import amount
+from advisory_perf.contracts.columns import COLUMNS, Kind
+from advisory_perf.contracts.enums import ReconciledField
+from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.operations.feed_preview import Preview
 from advisory_perf.reconciliation.state_changes import ChangedColumn
 from advisory_perf.showing import shown
 
 _SHOWN = 10
 """Details of a kind in a summary; --format ndjson has all."""
+_SIDES = ("before", "after")
+_RETURN = ReconciledField.TWRR.value
 _SAID = {
     "delivery_accepted": "deliveries that are refused and would be taken",
     "delivery_refused": "deliveries that are taken and would be refused",
@@ -70,12 +76,16 @@ def _parts(found: Preview, file_name: str) -> Iterator[RenderableType]:
         (changes.deliveries, (_deliveries,)),
         (changes.lines, (_codes, _lines)),
         (changes.results, (_causes, _results)),
-        (changes.breaks, (_breaks,)),
+        (_of_another_state(changes.breaks), (_breaks,)),
         (changes.issues, (_issues,)),
     )
     yield from (table(frame) for frame, made in tables if frame.height for table in made)
     if changes.figures:
         yield _figures(changes.figures)
+    since = "" if found.since is None else f" --from {found.since}"
+    yield Text(
+        shown(f"to make it so, put the file among the feeds, then: advisory-perf quarantine replay --feed {found.feed.name} --all{since}")
+    )
 
 
 def _notes(found: Preview) -> Iterator[str]:
@@ -155,31 +165,38 @@ def _causes(frame: pl.DataFrame) -> Table:
 def _results(frame: pl.DataFrame) -> Table:
     title = _top("Figures outside their tolerance, the largest first", frame)
     table = titled(title, ("account", "day", "figure", "cause now", "changed"), numbers=("off by now", "changed"))
-    size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
-    for row in frame.sort(size, descending=True, nulls_last=True, maintain_order=True).head(_SHOWN).iter_rows(named=True):
-        causes = (row[f"likely_cause_{side}"] or "" for side in ("before", "after"))
-        amounts = (_plain(row[f"variance_{side}"]) for side in ("before", "after"))
-        add_row(table, row["account_id"], row["as_of_date"], row["field_name"], *causes, *amounts)
+    for row in _by_size(frame).head(_SHOWN).iter_rows(named=True):
+        causes = (row[f"likely_cause_{side}"] or "" for side in _SIDES)
+        add_row(table, row["account_id"], row["as_of_date"], row["field_name"], *causes, *(_off_by(row, side) for side in _SIDES))
     return table
+
+
+def _of_another_state(breaks: pl.DataFrame) -> pl.DataFrame:
+    """Those that open and close, and those of another amount; what else changes of a break is of little use to a person."""
+    names = ("variance", "factor", "status")
+    named = [pl.col(side).struct.field(name).alias(f"{name}_{side}") for side in _SIDES for name in names]
+    return breaks.with_columns(named).filter(
+        pl.any_horizontal(pl.col(f"{name}_before").ne_missing(pl.col(f"{name}_after")) for name in names)
+    )
 
 
 def _breaks(frame: pl.DataFrame) -> Table:
-    sides = ("before", "after")
-    named = [pl.col(side).struct.field(name).alias(f"{name}_{side}") for side in sides for name in ("variance", "factor", "status")]
-    rows = frame.with_columns(named)
-    title = _top("Breaks, the largest first", frame)
+    title = _top("Breaks that open, close or have another amount, the largest first", frame)
     table = titled(title, ("break", "account", "figure", "now", "changed"), numbers=("off by now", "changed"))
-    size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
-    for row in rows.sort(size, descending=True, nulls_last=True, maintain_order=True).head(_SHOWN).iter_rows(named=True):
-        stands = (row[f"status_{side}"] or "" for side in sides)
-        add_row(table, row["break_id"], row["account_id"] or "", row["field_name"], *stands, *(_amount(row, side) for side in sides))
+    for row in _by_size(frame).head(_SHOWN).iter_rows(named=True):
+        stands = (row[f"status_{side}"] or "" for side in _SIDES)
+        add_row(table, row["break_id"], row["account_id"] or "", row["field_name"], *stands, *(_off_by(row, side) for side in _SIDES))
     return table
 
 
-def _amount(row: Mapping[str, Any], side: str) -> str:
-    if row[f"factor_{side}"] is not None:
-        return f"times {float(row[f'factor_{side}']):.6g}"
-    return _plain(row[f"variance_{side}"])
+def _by_size(frame: pl.DataFrame) -> pl.DataFrame:
+    size = pl.max_horizontal(pl.col("variance_before").abs(), pl.col("variance_after").abs())
+    return frame.sort(size, descending=True, nulls_last=True, maintain_order=True)
+
+
+def _off_by(row: Mapping[str, Any], side: str) -> str:
+    found = {"variance": row[f"variance_{side}"], "factor": row.get(f"factor_{side}"), "field_name": row["field_name"]}
+    return "" if found["variance"] is None and found["factor"] is None else amount(found)
 
 
 def _issues(frame: pl.DataFrame) -> Table:
@@ -192,21 +209,35 @@ def _issues(frame: pl.DataFrame) -> Table:
 def _figures(figures: Iterable[ChangedColumn]) -> Table:
     table = titled("Figures that move", ("table", "column"), numbers=("changes", "largest", "from", "to"))
     table.add_column("where", overflow="fold")
-    for changed in figures:
+    for changed in sorted(figures, key=lambda one: one.table == RECONCILIATION_RESULTS.name):  # whose breaks stand above
         largest = changed.rows.sort(pl.col("difference").abs(), descending=True, nulls_last=True, maintain_order=True).row(0, named=True)
-        where = " ".join(str(value) for name, value in largest.items() if name not in {"before", "after", "difference"})
-        cells = (_plain(largest[name]) for name in ("difference", "before", "after"))
-        add_row(table, changed.table, changed.column, f"{changed.rows.height:,}", *cells, where)
+        where = " ".join(str(value) for name, value in largest.items() if name not in {*_SIDES, "difference"})
+        is_return = (changed.column in COLUMNS and COLUMNS[changed.column].kind is Kind.RETURN) or largest.get("field_name") == _RETURN
+        moved, *ends = (largest[name] for name in ("difference", *_SIDES))
+        by = f"{float(moved) * 10_000:+,.1f} bp" if is_return and moved is not None else _plain(moved)
+        add_row(
+            table,
+            changed.table,
+            changed.column,
+            f"{changed.rows.height:,}",
+            by,
+            *(_figure(end, is_return=is_return) for end in ends),
+            where,
+        )
     return table
 
 
+def _figure(value: object, *, is_return: bool) -> str:
+    return f"{value:.4%}" if is_return and isinstance(value, float | Decimal) else _plain(value)
+
+
 def _plain(value: object) -> str:
-    """A value in as few digits as it has, a return in ten."""
+    """Money with four decimals, another number in ten digits."""
     match value:
         case None:
             return ""
         case Decimal():
-            return f"{value.normalize():,f}"
+            return f"{value:,.4f}"
         case float():
             return f"{value:,.10g}"
         case _:

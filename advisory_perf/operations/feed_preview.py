@@ -50,6 +50,7 @@ class Preview:
     """
 
     feed: Feed
+    since: date | None
     keys: list[ChangedKey]
     ingested: int
     lost: list[LedgerEntry]
@@ -106,6 +107,7 @@ def preview(
         found = _found(scratch, feed, before, replay.renamed)
     return Preview(
         feed,
+        since,
         changed_keys(platform.feeds[feed.name], feed),
         len(again) + len(strangers),
         [entry for entry in (*lost, *lost_strangers) if entry.status != DeliveryStatus.RECEIVED],

@@ -188,7 +188,7 @@ class LocalRuns:
             return _Failure(failed_checks[0], is_by_check=True)
         steps = [event for event in result.all_events if event.is_step_failure]
         if any(map(_is_interruption, steps)):
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(f"{job_name} was interrupted")
         failures = [reason_of(event) for event in steps]
         return _Failure(next(iter(failures), "the run was stopped"), is_by_check=False)
 

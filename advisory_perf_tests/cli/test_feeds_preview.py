@@ -130,7 +130,9 @@ def a_preview(*, notes: int = 0) -> Preview:
     )
     whole = replace(found, figures=(ChangedColumn("performance_data", "calculated_twrr", twrr),))
     noted = [an_entry(f"d{number}", None) for number in range(notes)]
-    return Preview(a_feed(), [ChangedKey("numbers.grouping", ",", ".")], 1, noted, noted, noted, whole, [], is_dated=notes > 0)
+    return Preview(
+        a_feed(), date(2025, 3, 3), [ChangedKey("numbers.grouping", ",", ".")], 1, noted, noted, noted, whole, [], is_dated=notes > 0
+    )
 
 
 def printed(found: Preview) -> str:
@@ -148,9 +150,10 @@ def test_a_summary_counts_each_kind_and_shows_the_largest_or_first() -> None:
     assert "figures that move: performance_data 2" in " ".join(text.replace("│", " ").split())
     assert "rows newly accepted E_NUMBER 12" in " ".join(text.replace("│", " ").split())
     assert "Rows: 10 of 12" in text
-    assert line_with("calculated_twrr", text) == "performance_data calculated_twrr 2 -0.05 0.1 0.05 A 2025-03-03"
-    assert line_with("B-1", text) == "B-1 A twrr OPEN OPEN 0.02 0.000000000001"
+    assert line_with("calculated_twrr", text) == "performance_data calculated_twrr 2 -500.0 bp 10.0000% 5.0000% A 2025-03-03"
+    assert line_with("B-1", text) == "B-1 A twrr OPEN OPEN +200.0 bp +0.0 bp"
     assert "acme_[red]1.csv" in text
+    assert text.splitlines()[-1].strip().endswith("advisory-perf quarantine replay --feed acme --all --from 2025-03-03")
     assert "issues that go DQ_INCOMPLETE 1" in " ".join(text.replace("│", " ").split())
 
 

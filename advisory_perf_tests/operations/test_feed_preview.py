@@ -194,7 +194,7 @@ def test_an_interruption_ends_it_and_its_folder_goes(
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("advisory_perf.orchestration.assets.ingestion.read_apart", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="acme_ingestion was interrupted"):
         previewed(world, tmp_path / "changed", second_warehouse_url, **READING)
     assert read == ["acme_03.csv"]
     assert list(own.iterdir()) == []
