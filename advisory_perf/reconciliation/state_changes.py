@@ -72,7 +72,7 @@ ISSUES_FOUND = pl.Schema(
 )
 """What the pipeline has found in the deliveries, apart from their quarantined rows."""
 
-BREAK_STATES = _schema(BREAKS, without=["data_source", "created_at", "updated_at"])
+BREAK_STATES = _schema(BREAKS, without=["data_source", "created_at", "updated_at", "closed_at"])
 """The breaks of the vendor."""
 
 LINES = pl.Schema(

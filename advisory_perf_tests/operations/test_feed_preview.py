@@ -19,7 +19,7 @@ from advisory_perf.errors import FeedError
 from advisory_perf.feeds.registry import read_feed
 from advisory_perf.operations.feed_preview import Preview, changed_feed, preview
 from advisory_perf.operations.scratch import apart
-from advisory_perf.reconciliation.breaks import sign_off
+from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
@@ -58,7 +58,7 @@ def world(tmp_path: Path, warehouse_url: str) -> Iterator[World]:
             made.ingest(name, content)
         made.run_pending_pipeline()
         of_a = made.platform.warehouse.query("SELECT break_id FROM reconciliation_breaks WHERE account_id = 'A' AND status = 'OPEN'")
-        sign_off(Warehouse(warehouse_url, Role.DESK), of_a.item(), by="Ada", reason="theirs")
+        sign_off(Warehouse(warehouse_url, Role.DESK), [of_a.item()], by="Ada", reason="theirs")
         for name, content in STRANGER.items():
             made.reject_unclaimed({"ops": {"reject_unclaimed_file": {"config": {"path": made.put(name, content, "").path}}}})
         yield made
