@@ -46,11 +46,12 @@ _SAID = {
 
 
 def write_ndjson(found: Preview, target: IO[bytes]) -> None:
-    """One object a line: changed keys, deliveries that cannot be read again, then every change. Amounts are texts of all their digits."""
+    """One object a line: what qualifies the changes, then every change. Amounts are texts of all their digits."""
+    failures = [{"kind": "failure", "says": failure} for failure in found.failures]
     keys = [{"kind": "feed_key", **asdict(key)} for key in found.keys]
     kinds = (("delivery_not_kept", found.lost), ("delivery_not_claimed", found.unclaimed), ("delivery_unpublished", found.unpublished))
     noted = [[{"kind": kind, "delivery_id": one.delivery_id, "file_name": one.file_name} for one in entries] for kind, entries in kinds]
-    frames = [pl.DataFrame(rows, infer_schema_length=None) for rows in (keys, *noted) if rows]
+    frames = [pl.DataFrame(rows, infer_schema_length=None) for rows in (failures, keys, *noted) if rows]
     for frame in (*frames, *found.changes.frames()):
         if frame.height:
             target.write(frame.write_ndjson().encode())
@@ -90,6 +91,7 @@ def _parts(found: Preview, file_name: str) -> Iterator[RenderableType]:
 
 def _notes(found: Preview) -> Iterator[str]:
     """What to know of the figures below."""
+    yield from (f"{failure}; what follows is without it" for failure in found.failures)
     if found.is_dated:
         yield "deliveries were ingested or published meanwhile, which this does not know; ask again"
     for entries, says in (

@@ -26,7 +26,8 @@ _POLARS: Mapping[str, pl.DataType] = {
 
 
 def _schema(table: StoredTable, names: Sequence[str] | None = None, *, without: Sequence[str] = ()) -> pl.Schema:
-    columns = {column.name: _POLARS[column.sql] for column in table.columns if column.sql in _POLARS and column.name not in without}
+    """The named columns, or all but some; one of another type, such as jsonb, as PostgreSQL's text of it."""
+    columns = {column.name: _POLARS.get(column.sql, pl.String()) for column in table.columns if column.name not in without}
     return pl.Schema(columns if names is None else {name: columns[name] for name in names})
 
 

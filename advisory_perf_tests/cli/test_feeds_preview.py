@@ -8,7 +8,7 @@ from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import polars as pl
 import pytest
@@ -28,7 +28,7 @@ from advisory_perf.reconciliation.state_changes import (
     changes,
 )
 from advisory_perf_tests.cli.commands import Outcome, command, line_with
-from advisory_perf_tests.cli.in_process import in_process
+from advisory_perf_tests.cli.in_process import OPENING, in_process
 from advisory_perf_tests.ingestion.scenarios import a_feed
 from advisory_perf_tests.orchestration.scenarios import World, a_world, add_feed, an_entry, csv
 
@@ -155,6 +155,18 @@ def test_a_summary_counts_each_kind_and_shows_the_largest_or_first() -> None:
     assert "acme_[red]1.csv" in text
     assert text.splitlines()[-1].strip().endswith("advisory-perf quarantine replay --feed acme --all --from 2025-03-03")
     assert "issues that go DQ_INCOMPLETE 1" in " ".join(text.replace("│", " ").split())
+
+
+def test_what_could_not_be_done_is_said_first_and_ends_with_1(tmp_path: Path) -> None:
+    found = replace(a_preview(), failures=["acme, acme_1.csv: the ingestion failed: no memory"])
+    assert printed(found).splitlines()[1].strip() == "acme, acme_1.csv: the ingestion failed: no memory; what follows is without it"
+    (tmp_path / "feed.yaml").write_text(FEED)
+    with patch(OPENING, MagicMock()), patch("advisory_perf.operations.feed_preview.preview", return_value=found):
+        outcome = in_process("feeds", "preview", tmp_path / "feed.yaml", "--format", "ndjson", ADVISORY_PERF_HOME=tmp_path)
+    assert (outcome.code, outcome.sentence) == (1, "acme, acme_1.csv: the ingestion failed: no memory")
+    first, *others = map(json.loads, outcome.out.splitlines())
+    assert first == {"kind": "failure", "says": "acme, acme_1.csv: the ingestion failed: no memory"}
+    assert "figure" in {one["kind"] for one in others}
 
 
 def test_what_qualifies_the_figures_is_said_before_them() -> None:
