@@ -40,7 +40,7 @@ from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.disturbances import WAYS, disturb
 from advisory_perf_tests.instances import forgetful
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv, csv_of_portfolio
 from advisory_perf_tests.states import State, differences, state_of, without_staged
 
 DATABASE = "faults"
@@ -72,7 +72,12 @@ RENAMED_IN = {"columns": {**acme_as_data()["columns"], "ending_market_value": "c
 LOADED = csv(A_THIRD, B_THIRD, B_FIFTH_UNREADABLE)
 SCENARIOS = {
     "delivery": Scenario([], [csv(A_THIRD, B_THIRD, B_FIFTH_UNREADABLE)]),
-    "restatement": Scenario([LOADED], [csv(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000"))]),
+    "restatement": Scenario(
+        [csv_of_portfolio(A_THIRD, B_THIRD, B_FIFTH_UNREADABLE)],
+        [csv_of_portfolio(A_THIRD.replace("10.00,110.00,0.10000", "12.00,112.00,0.12000"))],
+        feed={"columns": {"portfolio_id": "port"}},
+        newer=csv_of_portfolio(A_THIRD.replace("10.00,110.00,0.10000", "13.00,113.00,0.13000")),
+    ),
     "backfill": Scenario([csv(A_FIFTH)], [csv(A_THIRD, "A,2025-03-04,110.00,0.00,0.00,0.00,110.00,0.00000")]),
     "full delivery that withdraws": Scenario([LOADED], [csv(B_THIRD)], feed={"delivers": "full"}),
     "rejection": Scenario([LOADED], ["no,header\n1,2\n"]),

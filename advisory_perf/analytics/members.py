@@ -130,7 +130,8 @@ def _days(rows: pl.DataFrame, before: GroupsBefore | None, group: str) -> pl.Dat
     if before is not None:
         own = pl.concat([before.days.select(group, _DAY, _is_own=pl.lit(value=False)), own])
     days = own.sort(group, _DAY).with_columns(place=pl.int_range(pl.len(), dtype=pl.Int64()).over(group))
-    late = days.filter(~pl.col("_is_own") & (pl.col("place") > 0))
+    is_again = (pl.col(group) == pl.col(group).shift(-1)) & (pl.col(_DAY) == pl.col(_DAY).shift(-1))
+    late = days.filter(~pl.col("_is_own") & ((pl.col("place") > 0) | is_again))
     if late.height:
         raise ValueError(
             f"{late[group][0]} has a day before those that are rolled up which is not before the first of them; give an earlier one"

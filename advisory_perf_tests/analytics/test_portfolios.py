@@ -7,6 +7,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from advisory_perf.analytics import portfolios
+from advisory_perf.analytics.members import GroupsBefore
+from advisory_perf.analytics.portfolios import group_series
 from advisory_perf.contracts.enums import FeeBasis, FlowTiming, TransferNetting
 from advisory_perf_tests.analytics.scenarios import book, conventions, day, row
 
@@ -83,6 +85,27 @@ def test_a_member_without_a_valuation_leaves_the_day_without_a_sum() -> None:
     assert column(found, "return_status") == ["OK", "MISSING_VALUE", "MISSING_VALUE", "OK"]
     assert column(found, "linked_over_gap") == [False, True, True, True]
     assert column(found, "joined_value") == [0, None, None, 0]
+
+
+def test_an_account_that_comes_up_elsewhere_after_some_days_is_missing_on_them_and_leaves_when_that_is_known() -> None:
+    """No day says what only a later one shows: until the third B may come back."""
+    stay = [row("A", place, 100, 100) for place in range(5)]
+    for moved in (row("B", 3, 50, 51, portfolio_id="Q"), row("B", 3, 50, 51, portfolio_id=None)):
+        found = rolled_up(book(*stay, row("B", 0, 50, 50), moved)).filter(pl.col("portfolio_id") == "P")
+        assert column(found, "missing_members") == [0, 1, 1, 0, 0]
+        assert column(found, "left_value") == [0, None, None, 50, 0]
+
+
+def test_what_is_said_of_a_day_is_the_same_without_the_days_after_it() -> None:
+    rows = [row("A", place, 100, 100) for place in range(5)] + [
+        row("B", 0, 50, 50),
+        row("B", 3, 50, 51, portfolio_id="Q"),
+        row("B", 4, 51, 51),
+    ]
+    whole = rolled_up(book(*rows))
+    for last in range(5):
+        so_far = rolled_up(book(*(each for each in rows if each["as_of_date"] <= day(last))))
+        assert_frame_equal(so_far, whole.filter(pl.col("as_of_date") <= day(last)))
 
 
 def test_an_account_that_just_stops_is_missed_on_every_later_day() -> None:
@@ -202,6 +225,30 @@ def test_an_empty_book_has_no_groups() -> None:
 def test_what_cannot_be_added_is_refused(rows: pl.DataFrame, departures: pl.DataFrame | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rolled_up(rows, departures=departures)
+
+
+@pytest.mark.parametrize(
+    ("member", "group_day", "message"),
+    [
+        (row("A", 2, 100, 100), 0, "an account has a row before the days that are rolled up that is not before its first one"),
+        (row("C", 0, 100, 100), 1, "P has a day before those that are rolled up which is not before the first of them"),
+        (row("C", 0, 100, 100, portfolio_id="R"), 0, "account C was in R, of which no day before is given"),
+    ],
+)
+def test_what_is_known_before_has_to_lie_before_and_to_know_every_group(member: dict[str, Any], group_day: int, message: str) -> None:
+    days = pl.DataFrame(
+        {"portfolio_id": ["P"], "as_of_date": [day(group_day)], "last_currency": ["EUR"], "waiting_left_value": [Decimal(0)]}
+    )
+    before = GroupsBefore(book(member), days)
+    with pytest.raises(ValueError, match=message):
+        group_series(
+            book(row("A", 1, 100, 101)),
+            group="portfolio_id",
+            conventions=conventions(),
+            transfers=TransferNetting.MATCHED,
+            departures=None,
+            before=before,
+        )
 
 
 def test_a_gross_return_without_fees_is_refused() -> None:

@@ -120,6 +120,11 @@ def csv(*lines: str) -> str:
     return "\n".join([HEADER, *lines]) + "\n"
 
 
+def csv_of_portfolio(*lines: str) -> str:
+    """The same with a further column, for a feed that maps portfolio_id to ``port``."""
+    return "\n".join([f"{HEADER},port", *(f"{line},P" for line in lines)]) + "\n"
+
+
 DELIVERY = csv(A_THIRD, B_THIRD, A_FIFTH)
 """Two accounts on two days, without anything wrong."""
 

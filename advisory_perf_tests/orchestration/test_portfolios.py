@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from advisory_perf_tests.feeds.known import of_positions
-from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, days, value
+from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, days, materialised, value
 from advisory_perf_tests.positions.groups import of_published_positions, published_groups
 
 pytestmark = pytest.mark.slow
@@ -62,6 +62,10 @@ def test_transfers_and_joining_accounts_are_no_gains_and_a_missing_member_is_rep
             ("X", str(FOURTH), "MISSING_MEMBERS", "3"),
             ("M", str(FOURTH), "MISSING_MEMBERS", "1"),
         ]
+        of_day = materialised(result, "portfolio_performance")[str(FOURTH)].metadata
+        names = ("portfolios", "clients", "without_sum", "ambiguous_transfers", "valuations")
+        assert tuple(value(of_day, name) for name in names) == (2, 1, 2, 0, 3)
+        assert not [name for name in of_day if name.startswith("sum_")], "each amount stands there once by portfolio and once by client"
         without = world.rows("portfolio_performance").filter(pl.col("roll_up_status") != "OK")
         assert without.select("ending_market_value", "calculated_twrr", "return_status").unique().rows() == [(None, None, "MISSING_VALUE")]
         assert_groups_add_up(world)

@@ -12,7 +12,7 @@ import pytest
 
 from advisory_perf.lake.store import Lake
 from advisory_perf_tests.lake.listings import listings
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, a_world, csv, days
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, a_world, csv, csv_of_portfolio, days
 
 pytestmark = pytest.mark.slow
 
@@ -40,17 +40,12 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
     return counted
 
 
-def of_a_portfolio(*lines: str) -> str:
-    header, *rows = csv(*lines).splitlines()
-    return "\n".join([f"{header},port", *(f"{row},P" for row in rows)]) + "\n"
-
-
 def test_no_run_of_a_pipeline_reads_a_partition_twice(tmp_path: Path, warehouse_url: str, read: Counter[tuple[str, str]]) -> None:
     with a_world(tmp_path, warehouse_url, feed={"columns": {"portfolio_id": "port"}}) as world:
-        world.ingest("acme_1.csv", of_a_portfolio(A_THIRD, B_THIRD, A_FIFTH))
+        world.ingest("acme_1.csv", csv_of_portfolio(A_THIRD, B_THIRD, A_FIFTH))
         for first, last in ((THIRD, FIFTH), (SIXTH, SEVENTH), (FIFTH, SEVENTH)):
             if first == SIXTH:
-                world.ingest("acme_2.csv", of_a_portfolio(*LATER))
+                world.ingest("acme_2.csv", csv_of_portfolio(*LATER))
             read.clear()
             assert world.run_pipeline(first, last).success
             stages = {stage for stage, _ in read}
