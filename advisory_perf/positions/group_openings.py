@@ -34,7 +34,8 @@ class GroupOpening(NamedTuple):
 def opening_groups(platform: Platform, feed: PositionsFeed, windows: WindowRange) -> GroupOpening | None:
     """What is known of the groups of the feed's levels before the windows; None where there are no windows before.
 
-    LakeError where the lake's latest windows of accounts and of groups are not the same, or were stored without what has to be known.
+    A column that a window was stored without is null there. LakeError where the lake's latest windows of accounts and of groups are not the
+    same, or were stored without what has to be known.
     """
     stored, accounts = (stored_before(platform, feed, table, windows) for table in (PORTFOLIO_PERFORMANCE, TWRR_SERIES))
     if stored[-1:] != accounts[-1:]:
@@ -53,9 +54,10 @@ def opening_groups(platform: Platform, feed: PositionsFeed, windows: WindowRange
                 f"{table.name} of {feed.name} was stored up to {stored[-1]} before {unknown[0]} was kept; materialise the feed's pipeline "
                 f"once from its first window, {stored[0]}, to the latest"
             )
-        return rows
+        missing = [column for column in table.columns if column.name not in rows.columns]
+        return rows.with_columns(pl.lit(None, column.kind.polars).alias(column.name) for column in missing)
 
-    groups = closing(PORTFOLIO_PERFORMANCE, list(PORTFOLIO_PERFORMANCE.column_names))
+    groups = closing(PORTFOLIO_PERFORMANCE, [*_STATE, "last_currency", "waiting_left_value"])
     members = latest_states(closing(TWRR_SERIES, [*(level.column for level in feed.group_levels), "is_closed"]))
     keys = linking_windows(stored, feed, windows)
     states = platform.lake.read_partitions(PORTFOLIO_PERFORMANCE.name, feed.name, "window", keys, columns=_STATE)

@@ -1,7 +1,8 @@
 """Portfolios and clients as they are published with the rows of their accounts."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf_tests.feeds.known import of_positions
 from advisory_perf_tests.orchestration.scenarios import World, a_world, cases, checks, days, materialised, value
 from advisory_perf_tests.positions.groups import of_published_positions, published_groups
@@ -76,6 +78,12 @@ def ids_and_times(world: World) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     return {each[:3]: each[3:] for each in world.rows("portfolio_performance").select(columns).iter_rows()}
 
 
+def exported(world: World, **others: Any) -> bytes:
+    target = BytesIO()
+    export_relation(world.platform.warehouse, "portfolio_performance", form=ExportFormat.CSV, target=target, **others)
+    return target.getvalue()
+
+
 def test_a_restatement_touches_its_own_portfolio_and_client_from_its_day_on(tmp_path: Path, warehouse_url: str) -> None:
     groups = {"A": "P/X", "B": "P/Y", "C": "Q/X", "D": "R/Z"}
     each_day = [THIRD, FOURTH, FIFTH, SIXTH]
@@ -83,7 +91,7 @@ def test_a_restatement_touches_its_own_portfolio_and_client_from_its_day_on(tmp_
     with a_world(tmp_path, warehouse_url, feed=GROUPED) as world:
         assert world.ingest("acme.csv", csv(*lines)).success
         world.run_pending_pipeline()
-        before = ids_and_times(world)
+        before, first, reported = ids_and_times(world), datetime.now(UTC), exported(world)
         assert world.run_pipeline(THIRD, SIXTH).success
         assert ids_and_times(world) == before, "a rerun changes nothing"
         assert world.ingest("acme_2.csv", csv(valued("B", FOURTH, 100, 101, of=groups["B"]))).success
@@ -94,6 +102,7 @@ def test_a_restatement_touches_its_own_portfolio_and_client_from_its_day_on(tmp_
         assert {key: one[0] for key, one in after.items()} == {key: one[0] for key, one in before.items()}, "rows stay the same rows"
         kept = world.rows("portfolio_performance_history").select("level", "group_id", "as_of_date", "superseded_by_delivery_id")
         assert set(kept.rows()) == {(*key, None) for key in changed}
+        assert exported(world, as_reported=first) == reported != exported(world)
         assert_groups_add_up(world)
 
 
