@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         default=None, repr=False, description="postgresql+psycopg2://… of Dagster's own storage; by default embedded"
     )
     feeds_dir: Path | None = Field(default=None, description="folder with further feed files")
+    composites_dir: Path | None = Field(
+        default=None, description="folder with the files of composites; by default <home>/composites where there is one"
+    )
     s3_endpoint_url: str | None = Field(default=None, repr=False, description="for S3-compatible stores; by default AWS")
     s3_region: str = Field(default="us-east-1", description="region of the bucket")
     log_level: str = Field(
@@ -83,6 +86,16 @@ class Settings(BaseSettings):
     )
     material_return: Decimal = Field(
         default=Decimal("0.001"), ge=0, description="a break or restatement of a return by so much is material; 0.001 is 10 basis points"
+    )
+    deviation: str = Field(
+        default="sample",
+        pattern="^(sample|population)$",
+        description="divisor of the deviations of monthly returns: sample (n - 1) or population (n)",
+    )
+    day_count: str = Field(
+        default="actual/365.25",
+        pattern=r"^(actual/365\.25|actual/365|months/12)$",
+        description="how years since inception are counted, for annual rates: actual/365.25, actual/365 or months/12",
     )
     settle_seconds: float = Field(default=5, ge=0, description="a file in incoming is ingested when it has not changed for so long")
     max_bytes: int = Field(
@@ -131,10 +144,16 @@ class Settings(BaseSettings):
             raise ValueError("it is neither s3://bucket, nor s3://bucket/folder, nor file:///folder; keys go into AWS's own settings")
         return value
 
-    @field_validator("home", "feeds_dir", "heartbeat_file")
+    @field_validator("home", "feeds_dir", "composites_dir", "heartbeat_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value is not None else None
+
+    @property
+    def composites(self) -> Path | None:
+        """The folder of composites; None where none is set and the default one is not there."""
+        usual = self.home / "composites"
+        return self.composites_dir or (usual if usual.is_dir() else None)
 
     @property
     def is_embedded(self) -> bool:

@@ -45,6 +45,15 @@ from advisory_perf_tests.states import State, differences, state_of, without_sta
 
 DATABASE = "faults"
 _PATIENCE_SECONDS = 900
+COMPOSITE = """composite: both
+description: both accounts
+currency: USD
+benchmark: null
+weighting: beginning_value
+created: 2025-03-01
+inception: 2025-03-01
+members: [{account: A, from: 2025-03-01, reason: r}, {account: B, from: 2025-03-01, reason: r}]
+"""
 B_FIFTH_UNREADABLE = "B,05.03.2025,255.00,0.00,0.00,0.00,255.00,0.00000"
 
 
@@ -140,6 +149,7 @@ class Installation:
         with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
             _check(run_files(runs, paths, None, ingested=lambda _: None, pipeline_done=lambda _name, _of: None))
+            runs.run_firm_performance()
 
     def replay(self) -> None:
         """`advisory-perf quarantine replay`, in this process."""
@@ -147,6 +157,7 @@ class Installation:
         with forgetful() as instance:
             runs = LocalRuns(self.platform, self.definitions, instance)
             _check(replay(runs, entries, ["acme"], ingested=lambda _: None, pipeline_done=lambda _name, _of: None))
+            runs.run_firm_performance()
 
     def keep(self, name: str) -> None:
         """Keeps lake and warehouse under a name."""
@@ -203,6 +214,8 @@ def installed() -> Iterator[Callable[[dict[str, Any]], Installation]]:
             return Installation(folder, server, settings)
 
         (folder / "home" / "lake").mkdir(parents=True)
+        (folder / "home" / "composites").mkdir()
+        (folder / "home" / "composites" / "both.yaml").write_text(COMPOSITE, encoding="utf-8")
         yield with_feed
 
 
@@ -297,6 +310,7 @@ class Places:
 
 SAMPLE = (
     Places("delivery", "kill", 2, 31),
+    Places("delivery", "kill", 53),
     Places("restatement", "kill", 31, most=1),
     Places("backfill", "kill", 42, most=1),
     Places("full delivery that withdraws", "kill", 40, most=1),

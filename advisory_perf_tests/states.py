@@ -38,6 +38,12 @@ TABLES = {
     "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",
+    "account_statistics": "updated_at",
+    "composite_performance": "updated_at",
+    "composite_members": "updated_at",
+    "composite_report": "updated_at",
+    "statistics_pending": "noted_no",
+    "computed_from": "number,computed_at",
 }
 """What is compared, and in each the columns that rightly differ from run to run."""
 

@@ -13,6 +13,7 @@ import yaml
 
 from advisory_perf.alerts.model import ALERT_CODES
 from advisory_perf.contracts.columns import COLUMNS
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.stored_tables import STORED
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, RECONCILIATION_TOTALS, TABLES
@@ -135,7 +136,7 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
         *TABLES,
         DELIVERY_FACTORS.name,
         RECONCILIATION_TOTALS.name,
-        *(one.name for one in STORED),
+        *(one.name for one in (*STORED, *FIRM_TABLES)),
     }
     assert set(re.findall(r"^\| `(\w+)` ", pages["data-dictionary"].partition("## Columns")[2], flags=re.MULTILINE)) == COLUMNS.keys()
     commands = set(re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks )?[\w-]+)", README.read_text(encoding="utf-8")))

@@ -12,7 +12,9 @@ from advisory_perf.quality.scores import DIMENSIONS
 from advisory_perf.settings import Settings, _share_of_the_memory
 
 DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(("lake_url", "warehouse_url", "owner_url", "reader_url", "desk_url", "dagster_url", "feeds_dir"), None),
+    **dict.fromkeys(
+        ("lake_url", "warehouse_url", "owner_url", "reader_url", "desk_url", "dagster_url", "feeds_dir", "composites_dir"), None
+    ),
     **dict.fromkeys(("s3_endpoint_url", "heartbeat_file", "alerts_url"), None),
     "s3_region": "us-east-1",
     "log_level": "WARNING",
@@ -24,6 +26,8 @@ DEFAULTS: dict[str, Any] = {
     "least_quality": 90,
     "material_amount": 1000,
     "material_return": Decimal("0.001"),
+    "deviation": "sample",
+    "day_count": "actual/365.25",
     "settle_seconds": 5,
     "max_bytes": 2 << 30,
     "max_expanded_bytes": 4 << 30,
@@ -53,6 +57,8 @@ INSIDE_AND_OUTSIDE: dict[str, tuple[list[Any], list[Any]]] = {
     "attempts": ([1], [0]),
     "run_days": ([2], [1]),
     "longest_rest_seconds": ([0.1], [0]),
+    "deviation": (["sample", "population"], ["Sample", "samples", ""]),
+    "day_count": (["actual/365.25", "actual/365", "months/12"], ["actual/365x25", "365", ""]),
     "log_level": (["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], ["debug", "LOUD", "INFOX", ""]),
     "alerts_severity": (["LOW", "MEDIUM", "HIGH", "CRITICAL"], ["low", "LOWER", ""]),
 }
@@ -121,7 +127,14 @@ def test_folders_are_absolute_and_know_the_users_home(monkeypatch: pytest.Monkey
     assert (settings.home, settings.feeds_dir, settings.heartbeat_file) == (tmp_path / "a", tmp_path / "user/b", tmp_path / "c/d")
     assert settings.lake == str(tmp_path / "user/lake")
     assert Settings.model_validate({"home": "a"}).lake == str(tmp_path / "a/lake")
+    assert Settings.model_validate({"home": "a", "composites_dir": "~/c"}).composites == tmp_path / "user/c"
     assert Settings(lake_url="relative").lake == str(tmp_path / "relative")
+
+
+def test_composites_lie_in_the_home_unless_a_folder_is_set(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path).composites is None
+    (tmp_path / "composites").mkdir()
+    assert Settings(home=tmp_path).composites == tmp_path / "composites"
 
 
 def test_the_processes_of_dagster_get_what_is_set_but_for_the_owners_address() -> None:

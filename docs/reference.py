@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from advisory_perf.alerts.model import ALERT_CODES
 from advisory_perf.cli.main import app
 from advisory_perf.contracts.columns import COLUMNS, Column
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES, Code
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
 from advisory_perf.contracts.tables import DELIVERY_FACTORS, RECONCILIATION_TOTALS, TABLES, Table
@@ -58,7 +59,7 @@ def listed(texts: Iterable[object]) -> str:
 
 def data_dictionary() -> str:
     """Every table with its columns, and where each column stands."""
-    tables = "\n".join(_table(one) for one in (*TABLES.values(), RECONCILIATION_TOTALS, DELIVERY_FACTORS))
+    tables = "\n".join(_table(one) for one in (*TABLES.values(), RECONCILIATION_TOTALS, DELIVERY_FACTORS, *FIRM_TABLES))
     rows = [
         (code(one.name), code(one.kind.sql), one.meaning, listed(one.derived_from), _values(one), _stands_in(one))
         for one in COLUMNS.values()

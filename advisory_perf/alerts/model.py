@@ -20,6 +20,9 @@ LANE_FAILED = Code(
 TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a lock for so long that it may have been stopped, and others wait for it")
 TRIED_FOR_LONG = Code("TRIED_FOR_LONG", Severity.HIGH, "runs for the same thing have ended badly for an hour, and are launched again")
 SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")
+STATISTICS_FAILED = Code(
+    "STATISTICS_FAILED", Severity.HIGH, "what is above the account failed as often as agreed: statistics or composites are not up to date"
+)
 DELIVERY_WITH_ISSUES = Code(
     "DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine, with breaks or incomplete"
 )
@@ -38,6 +41,7 @@ ALERT_CODES: dict[str, Code] = {
         TURN_HELD,
         TRIED_FOR_LONG,
         SENSOR_RED,
+        STATISTICS_FAILED,
         DELIVERY_WITH_ISSUES,
         INCOMPLETE_DELIVERY,
         LOW_QUALITY,

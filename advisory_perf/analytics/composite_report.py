@@ -11,6 +11,7 @@ from advisory_perf.analytics.dispersion import DISPERSION, dispersion
 from advisory_perf.analytics.linked import linked_over
 from advisory_perf.analytics.months import BASES
 from advisory_perf.contracts.enums import Deviation, FeeBasis
+from advisory_perf.contracts.firm_tables import COMPOSITE_REPORT
 from advisory_perf.performance.coverage import month_number
 from advisory_perf.performance.ordering import require
 from advisory_perf.performance.risk import volatility
@@ -31,32 +32,29 @@ class ReportColumn:
     provision: str
 
 
-REPORT = (
-    ReportColumn("composite", "the composite", "4.A.1"),
-    ReportColumn("year", "the calendar year; all years since inception, of which a report shows at least five, then ten", "4.A.1.a"),
-    ReportColumn("period_start", "first day of the year's composite months: later than 1 January in a first year", "4.A.1.c"),
-    ReportColumn("period_end", "last day of the year's composite months: earlier than 31 December in a last year", "4.A.1.d"),
-    ReportColumn("months", "the months between both", "4.A.1.c"),
-    ReportColumn("currency", "in which the amounts are", "4.C"),
-    ReportColumn("gross_return", "linked over these months, before fees; never annualised", "4.A.1.b"),
-    ReportColumn("net_return", "linked over these months, after fees; never annualised", "4.A.1.b"),
-    ReportColumn("benchmark_return", "the benchmark linked over the same months", "4.A.1.e"),
-    ReportColumn("portfolios", "portfolios in the composite at the period's end; five or fewer need not be shown", "4.A.1.f"),
-    ReportColumn("composite_assets", "their market value at the period's end", "4.A.1.g"),
-    ReportColumn("firm_assets", "the firm's total assets at the period's end", "4.A.1.h"),
-    ReportColumn("percentage_of_firm_assets", "composite assets / firm assets", "4.A.1.g, 4.A.1.h"),
-    ReportColumn("dispersion_members", "portfolios in the composite for all twelve months, of which dispersion is made", "4.A.1.i"),
-    ReportColumn("dispersion_equal_population", "equal-weighted standard deviation of their returns, divisor n", "4.A.1.i"),
-    ReportColumn("dispersion_equal_sample", "equal-weighted standard deviation, divisor n - 1", "4.A.1.i"),
-    ReportColumn("dispersion_asset_population", "standard deviation weighted by the values at the year's start, divisor n", "4.A.1.i"),
-    ReportColumn("dispersion_asset_sample", "standard deviation weighted by the values at the year's start, divisor n - 1", "4.A.1.i"),
-    ReportColumn("high", "highest of their returns", "4.A.1.i"),
-    ReportColumn("low", "lowest of their returns", "4.A.1.i"),
-    ReportColumn("upper_quartile", "return above which a quarter of them lies", "4.A.1.i"),
-    ReportColumn("median", "the middle of their returns", "4.A.1.i"),
-    ReportColumn("lower_quartile", "return below which a quarter of them lies", "4.A.1.i"),
-    ReportColumn("three_year_deviation", "annualised ex post standard deviation of 36 monthly returns, at the period's end", "4.A.1.j"),
-    ReportColumn("benchmark_three_year_deviation", "the benchmark's, of the same months", "4.A.1.j"),
+_PROVISIONS = {
+    "composite": "4.A.1",
+    "year": "4.A.1.a, 4.A.3.a",
+    "period_start": "4.A.1.c, 4.A.3.a",
+    "period_end": "4.A.1.d, 4.A.3.a",
+    "months": "4.A.3.a",
+    "currency": "4.C.9",
+    "gross_return": "4.A.1.b, 4.A.3.b",
+    "net_return": "4.A.1.b, 4.A.3.b",
+    "benchmark_return": "4.A.1.e",
+    "portfolios": "4.A.1.f",
+    "composite_assets": "4.A.1.g",
+    "firm_assets": "4.A.1.h",
+    "percentage_of_firm_assets": "4.A.1.h",
+    "dispersion_members": "4.A.1.i",
+    **dict.fromkeys(DISPERSION, "4.A.1.i"),
+    "three_year_deviation": "4.A.1.j",
+    "benchmark_three_year_deviation": "4.A.1.j",
+}
+"""By the text of the GIPS Standards 2020 for firms, section 4. Percentages are what 4.A.1.h asked for up to 2020."""
+
+REPORT = tuple(
+    ReportColumn(column.name, column.meaning, _PROVISIONS[column.name]) for column in COMPOSITE_REPORT.columns if column.name != "fee_basis"
 )
 """The columns of ``composite_report`` in their order; docs/composites.md has them as a table."""
 

@@ -49,3 +49,25 @@ def account_months(positions: pl.DataFrame, *, conventions: ReturnConventions) -
         )
         money = money.join(returns.rename({"monthly_return": name}), on=["account_id", "month"], how="left", maintain_order="left")
     return money
+
+
+def month_values(rows: pl.DataFrame, begins: pl.Series) -> pl.DataFrame:
+    """Of ``rows`` in order (by account and day) the money of each account's month, one row each, in that order.
+
+    ``begins`` says which rows are the first of a month. beginning_market_value is that of the month's first valuation,
+    ending_market_value of its last, and currency null where the month has several.
+    """
+    is_last = begins.shift(-1, fill_value=True)
+    found = pl.DataFrame(
+        [
+            rows["beginning_market_value"].filter(begins),
+            rows["ending_market_value"].filter(is_last),
+            rows["currency"].filter(is_last),
+        ]
+    )
+    several = rows.select(pl.col("currency").ne_missing(pl.col("currency").shift(1))).to_series() & ~begins
+    if not several.any():
+        return found
+    of_several = (begins.cast(pl.UInt32()).cum_sum().filter(several) - 1).unique()
+    is_one = ~pl.int_range(pl.len(), dtype=pl.UInt32()).is_in(of_several.implode())
+    return found.with_columns(pl.when(is_one).then("currency"))

@@ -9,13 +9,20 @@ import polars as pl
 
 from advisory_perf.analytics.annualised import annualised, years_between
 from advisory_perf.analytics.conventions import ReturnConventions
-from advisory_perf.analytics.months import BASES
+from advisory_perf.analytics.months import BASES, month_values
 from advisory_perf.contracts.columns import TRAILING_YEARS
 from advisory_perf.contracts.enums import DayCount, Deviation, FeeBasis
-from advisory_perf.performance.coverage import month_number
+from advisory_perf.contracts.firm_tables import STATISTICS_PERIODS
 from advisory_perf.performance.growth import growth_of_accounts
 from advisory_perf.performance.ordering import begins_account, finite_or_null, has_return, in_order, require
-from advisory_perf.performance.risk import excess_returns, monthly_returns, tracking_error, volatility
+from advisory_perf.performance.risk import (
+    begins_month,
+    benchmark_since_inception,
+    deviations,
+    linked_rows,
+    returns_of_months,
+    run_number,
+)
 
 _OF_RISK = (
     "account_id",
@@ -50,10 +57,11 @@ _OF_RETURNS = (
     "growth_factor",
     "return_status",
 )
-_EPISODE = ["account_id", "inception_date"]
+_PLACE = ["_episode", "_run"]
+"""The numbers of a row's episode and of its account's month."""
 _MONTH = ["account_id", "month"]
 _RETURNS = (*BASES.values(), "benchmark_return")
-PERIODS = (*(f"{years}y" for years in TRAILING_YEARS), "si")
+PERIODS = STATISTICS_PERIODS
 FIGURES = tuple(f"{what}_{period}" for period in PERIODS for what in ("gross", "net", "benchmark", "gross_excess", "net_excess"))
 """The annualised figures of ``account_statistics``."""
 
@@ -77,23 +85,25 @@ def account_statistics(series: pl.DataFrame, *, conventions: ReturnConventions, 
     - information_ratio: excess_3y of that basis / tracking_error; null where that is 0;
     - max_drawdown: the deepest fall of the growth index below its highest value since inception, 1 at first, up to the row, over all
       valuations (-0.2 is a fall by 20 %; 0 where it never fell);
-    - linked_over_gap: a sub-period without a return, or a missing valuation, lies somewhere since inception.
+    - linked_over_gap: a sub-period without a return, or a missing valuation, lies somewhere since inception;
+    - beginning_market_value, ending_market_value, currency: as ``month_values`` has them.
 
     Errors as in ``excess_returns`` and ``sub_period_returns``. Sources: GIPS Standards 2020, provisions 2.A.12 (annualising) and 4.A.1.j
     (deviation); Bacon, Practical Portfolio Performance Measurement and Attribution, ch. 3 and 4 (excess return, tracking error,
     information ratio, maximum drawdown).
     """
-    require(series, "statistics of accounts", *_OF_RISK)
+    require(series, "statistics of accounts", *_OF_RISK, "currency")
     ordered = in_order(series)
     own, other = _own_and_other(conventions)
-    # accounts as numbers, which are grouped faster than text; and what risk needs, no more, since it carries every column along
-    rows = ordered.with_columns(account_id=begins_account().cast(pl.UInt32()).cum_sum().set_sorted())
-    slim, is_last = rows.select(_OF_RISK), rows.select(_is_last_of_month()).to_series()
-    monthly = monthly_returns(slim, schedule=conventions.schedule)
+    # accounts as numbers, which are grouped faster than text; and what is linked, once for all that is made of it
+    rows = ordered.with_columns(account_id=run_number(ordered.select(begins_account()).to_series()))
+    begins, linked = begins_month(rows), linked_rows(rows, conventions.schedule)
+    is_last = begins.shift(-1, fill_value=True)
+    monthly = returns_of_months(rows, linked, begins, conventions.schedule)
     months = (
         monthly.rename({"monthly_return": own, "benchmark_monthly_return": "benchmark_return"})
-        .hstack(_at_month_ends(slim, is_last, conventions))
-        .pipe(_with_other_basis, rows, conventions, own, other)
+        .hstack(_at_month_ends(rows, linked, begins))
+        .pipe(_with_other_basis, rows.hstack([linked["_episode"], run_number(begins).alias("_run")]), conventions, own, other)
     )
     months = months.with_columns(_trailing(months)).with_columns(_since_inception(DayCount(day_count)))
     excess = [
@@ -101,15 +111,19 @@ def account_statistics(series: pl.DataFrame, *, conventions: ReturnConventions, 
         for basis in ("gross", "net")
         for period in PERIODS
     ]
-    deviated = tracking_error(volatility(monthly, deviation=deviation), deviation=deviation)
+    deviated = deviations(monthly, deviation=deviation)
     ratio = pl.when(pl.col("tracking_error") > 0).then(pl.col(f"{own.removesuffix('_return')}_excess_3y") / pl.col("tracking_error"))
     return (
         months.with_columns(*excess, account_id=ordered["account_id"].filter(is_last))
         .hstack(deviated.select("volatility", "benchmark_volatility", "tracking_error"))
         .with_columns(information_ratio=finite_or_null(ratio))
+        .hstack(month_values(rows, begins))
         .select(
             *_MONTH,
             "as_of_date",
+            "currency",
+            "beginning_market_value",
+            "ending_market_value",
             *_RETURNS,
             *FIGURES,
             "volatility",
@@ -127,36 +141,32 @@ def _own_and_other(conventions: ReturnConventions) -> tuple[str, str]:
     return (gross, net) if conventions.fee_basis is FeeBasis.GROSS else (net, gross)
 
 
-def _at_month_ends(rows: pl.DataFrame, is_last: pl.Series, conventions: ReturnConventions) -> pl.DataFrame:
-    """What is known at each account's last valuation of a month, in the order of ``monthly_returns``."""
-    begins_episode = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in _EPISODE)
+def _at_month_ends(rows: pl.DataFrame, linked: pl.DataFrame, begins: pl.Series) -> pl.DataFrame:
+    """What is known at each account's last valuation of a month, in the order of ``returns_of_months``."""
+    is_last, episode = begins.shift(-1, fill_value=True), linked["_episode"]
+    part = run_number(begins | episode.ne_missing(episode.shift(1)))  # a month in which an account is opened again has two
     peak = pl.max_horizontal(pl.col("growth_index").cum_max().over("episode"), pl.lit(1.0))
-    drawn = (
-        rows.select(*_EPISODE, "growth_index")
-        .with_columns(episode=begins_episode.cast(pl.UInt32()).cum_sum().set_sorted())
-        .with_columns(fall=pl.col("growth_index") / peak - 1)
-        .select(max_drawdown=pl.col("fall").cum_min().over("episode"))
+    fallen = (
+        pl.DataFrame([rows["growth_index"], episode.alias("episode"), part.alias("part"), is_last.alias("is_last")])
+        .select("episode", "part", "is_last", fall=pl.col("growth_index") / peak - 1)
+        .group_by("part", maintain_order=True)
+        .agg(pl.col("fall").min(), pl.col("episode", "is_last").last())
+        .with_columns(max_drawdown=pl.col("fall").cum_min().over("episode"))
+        .filter("is_last")
     )
-    ends = rows.filter(is_last).hstack(drawn.filter(is_last))
-    if rows["benchmark_return"].null_count() < rows.height:
-        since = excess_returns(rows, schedule=conventions.schedule).select("benchmark_cumulative_return").filter(is_last)
-    else:
-        since = ends.select(benchmark_cumulative_return=pl.repeat(None, pl.len(), dtype=pl.Float64()))
-    return ends.select(
+    found = rows.select(
         "as_of_date",
         "inception_date",
         "performance_start_date",
         "starts_within_window",
-        "max_drawdown",
         "cumulative_twrr",
         linked_over_gap=pl.col("linked_over_gap") | pl.col("linked_over_missing"),
-    ).hstack(since)
-
-
-def _is_last_of_month() -> pl.Expr:
-    """Whether a sorted row is its account's last of a calendar month."""
-    month = month_number(pl.col("as_of_date"))
-    return begins_account().shift(-1, fill_value=True) | month.ne_missing(month.shift(-1))
+    ).filter(is_last)
+    if rows["benchmark_return"].null_count() < rows.height:
+        since = benchmark_since_inception(linked, rows["cumulative_twrr"])["benchmark_cumulative_return"].filter(is_last)
+    else:
+        since = pl.Series("benchmark_cumulative_return", [None] * found.height, pl.Float64())
+    return found.hstack([fallen["max_drawdown"], since, episode.filter(is_last), run_number(begins).filter(is_last).alias("_run")])
 
 
 def _with_other_basis(months: pl.DataFrame, rows: pl.DataFrame, conventions: ReturnConventions, own: str, other: str) -> pl.DataFrame:
@@ -167,11 +177,11 @@ def _with_other_basis(months: pl.DataFrame, rows: pl.DataFrame, conventions: Ret
     """
     si, other_si = f"_{own}_si", f"_{other}_si"
     months = months.with_columns(pl.col("cumulative_twrr").alias(si))
-    if "fees" not in rows.columns:
+    if "fees" not in rows.columns or rows["fees"].null_count() == rows.height:
         return months.with_columns(pl.lit(None, pl.Float64()).alias(name) for name in (other, other_si))
-    with_fees = rows.select(name for name in _OF_RETURNS if name in rows.columns)
     # the few days with fees first: a status, which is text, is looked at for them alone
-    with_fees = with_fees.filter(pl.col("fees").ne_missing(0)).filter(has_return(pl.col("return_status")))
+    with_fees = rows.select(*(name for name in _OF_RETURNS if name in rows.columns), *_PLACE).filter(pl.col("fees").ne_missing(0))
+    with_fees = with_fees.filter(has_return(pl.col("return_status")))
     computed = replace(conventions, fee_basis=FeeBasis.NET if conventions.fee_basis is FeeBasis.GROSS else FeeBasis.GROSS)
     own_factor = with_fees.select(pl.col("growth_factor") if "growth_factor" in rows.columns else 1 + pl.col("calculated_twrr")).to_series()
     ratio = (
@@ -179,28 +189,31 @@ def _with_other_basis(months: pl.DataFrame, rows: pl.DataFrame, conventions: Ret
         .select(finite_or_null(pl.col("growth_factor") / own_factor))
         .to_series()
     )
-    by_month = (
-        with_fees.select(*_EPISODE, month=pl.col("as_of_date").dt.month_end(), ratio=ratio)
-        .group_by(*_EPISODE, "month", maintain_order=True)
-        .agg(pl.col("ratio").product().alias("_ratio"), pl.col("ratio").null_count().alias("_unknown"))
-    )
-    of_month = by_month.group_by(_MONTH, maintain_order=True).agg(
-        pl.col("_ratio").product().alias("_ratio_of_month"), pl.col("_unknown").sum().alias("_unknown_of_month")
-    )
+    by_day = with_fees.select(*_PLACE, _ratio=ratio.fill_null(1.0), _unknown=ratio.is_null().cast(pl.UInt32()))
+    by_month = _multiplied(by_day, _PLACE)
+    of_month = _multiplied(by_month.drop("_episode"), ["_run"]).rename({"_ratio": "_ratio_of_month", "_unknown": "_unknown_of_month"})
     ratio_since, unknown = (
-        pl.col("_ratio").fill_null(1.0).cum_prod().over(_EPISODE),
-        pl.col("_unknown").fill_null(0).cum_sum().over(_EPISODE),
+        pl.col("_ratio").fill_null(1.0).cum_prod().over("_episode"),
+        pl.col("_unknown").fill_null(0).cum_sum().over("_episode"),
     )
     return (
-        months.join(by_month, on=[*_EPISODE, "month"], how="left", maintain_order="left")
-        .join(of_month, on=_MONTH, how="left", maintain_order="left")
+        months.join(by_month, on=_PLACE, how="left", maintain_order="left")
+        .join(of_month, on="_run", how="left", maintain_order="left")
         .with_columns(
             pl.when(pl.col("_unknown_of_month").fill_null(0) == 0)
-            .then((1 + pl.col(own)) * pl.col("_ratio_of_month").fill_null(1.0) - 1)
+            .then(finite_or_null((1 + pl.col(own)) * pl.col("_ratio_of_month").fill_null(1.0) - 1))
             .alias(other),
-            pl.when(unknown == 0).then((1 + pl.col(si)) * ratio_since - 1).alias(other_si),
+            pl.when(unknown == 0).then(finite_or_null((1 + pl.col(si)) * ratio_since - 1)).alias(other_si),
         )
     )
+
+
+def _multiplied(ratios: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The product of the ratios of each run of the key, and how many are unknown; mostly there is one ratio a run, and nothing to group."""
+    begins = ratios.select(pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in key)).to_series()
+    if begins.all():
+        return ratios
+    return ratios.group_by(key, maintain_order=True).agg(pl.col("_ratio").product(), pl.col("_unknown").sum())
 
 
 def _trailing(months: pl.DataFrame) -> list[pl.Series]:

@@ -64,16 +64,18 @@ def main() -> None:
 @app.command()
 def demo(context: typer.Context, home: Home = None) -> None:
     """Makes deliveries of four vendors, runs them through to the warehouse and prints what came out."""
-    from advisory_perf.runtime.demo import write_demo_deliveries
+    from advisory_perf.runtime.demo import write_demo_composite, write_demo_deliveries
 
     settings = settings_of(context, home)
     with tempfile.TemporaryDirectory() as folder:
         files = write_demo_deliveries(Path(folder))
         typer.echo(f"{len(files)} deliveries of four vendors, into {settings.home}")
+        write_demo_composite(settings)
         handed = _run(settings, files, None)
     command = f"{sys.argv[0]} --home {settings.home}"
     typer.echo(f"\nSee the pipelines, their checks and metadata:  {command} dev")
     typer.echo(f"Take the figures with you:                 {command} export performance_data -o performance_data.csv")
+    typer.echo(f"And the report of the composite:           {command} export composite_report -o composite_report.csv")
     _end(handed, DeliveryStatus.PROCESSING)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from advisory_perf.deliveries.entries import LedgerEntry
+from advisory_perf.errors import AdvisoryPerfError
 from advisory_perf.platform import Platform
 from advisory_perf.runtime.in_process import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
 from advisory_perf.runtime.installation import Installation
@@ -62,4 +63,9 @@ def _with_progress(installation: Installation, platform: Platform, count: int, r
         outcome = run(runs, ingested=ingested, pipeline_done=pipeline_done)
         if progress.tasks[-1].completed == 0:
             progress.remove_task(pipelines)  # nothing waited for a pipeline
+        progress.add_task("computing statistics and composites", total=None)
+        try:
+            runs.run_firm_performance()
+        except AdvisoryPerfError as error:
+            return Outcome(outcome.handed, [*outcome.failures, str(error)])
         return outcome

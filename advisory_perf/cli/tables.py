@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import polars as pl
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,7 @@ from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.operations.health import HealthFinding
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.queries import largest_breaks, pass_rates, vendor_overview
+from advisory_perf.warehouse.queries import composite_years, largest_breaks, pass_rates, vendor_overview
 
 if TYPE_CHECKING:
     from advisory_perf.runtime.in_process import Handed
@@ -84,12 +85,26 @@ def amount(found: Mapping[str, object]) -> str:
     return f"{float(variance) * 10_000:+.1f} bp" if found["field_name"] == "twrr" else f"{variance:+,.2f}"
 
 
+def composites_table(years: pl.DataFrame) -> Table:
+    """One line a composite and year: returns, members, assets and their share of the firm's."""
+    headings = ("months", "gross", "net", "benchmark", "portfolios", "assets", "of the firm")
+    table = titled("Composites", ("composite", "year"), numbers=headings)
+    for row in years.iter_rows(named=True):
+        returns = ("" if row[name] is None else f"{row[name]:.2%}" for name in ("gross_return", "net_return", "benchmark_return"))
+        assets = "" if row["composite_assets"] is None else f"{row['composite_assets']:,.2f} {row['currency']}"
+        share = "" if row["percentage_of_firm_assets"] is None else f"{row['percentage_of_firm_assets']:.2%}"
+        add_row(table, row["composite"], str(row["year"]), str(row["months"]), *returns, f"{row['portfolios']:,}", assets, share)
+    return table
+
+
 def summary(warehouse: Warehouse, handed: "Sequence[Handed]") -> Group:
-    """Deliveries, vendors, and why anything was rejected."""
+    """Deliveries, vendors, why anything was rejected, and composites where there are any."""
     rates = pass_rates(warehouse, [one.entry.delivery_id for one in handed])
     failed = [one.entry for one in handed if one.status == DeliveryStatus.FAILED]
     rejected = [Text(shown(f"rejected: {entry.error_code}: {entry.error_message}"), "red") for entry in failed]
-    return Group(deliveries_table(handed, rates), *rejected, vendors_table(warehouse))
+    years = composite_years(warehouse)
+    composites = [composites_table(years)] if years.height else []
+    return Group(deliveries_table(handed, rates), *rejected, vendors_table(warehouse), *composites)
 
 
 def findings_table(findings: Iterable[HealthFinding]) -> Table:

@@ -294,6 +294,24 @@ INGESTION_WRITES = _table(
     ("begun_at", _INSTANT, "when it began"),
 )
 
+STATISTICS_PENDING = _table(
+    "statistics_pending",
+    "accounts whose published rows changed after their statistics were computed",
+    ("data_source", _TEXT, "the vendor"),
+    ("account_id", _TEXT, "the account"),
+    ("first_date", _DATE, "the first day that changed"),
+    ("noted_no", _COUNT, "raised by each change, so that one which comes while statistics are computed stays"),
+)
+
+COMPUTED_FROM = _table(
+    "computed_from",
+    "by what the figures above the account were computed last",
+    ("subject", _TEXT, "the vendor whose accounts they are, after `accounts of `, or `composites`"),
+    ("basis", _TEXT, "the conventions, or the digest of the composites' files; where it is another now, all is computed again"),
+    ("number", _COUNT, "raised by each computation of accounts; of composites that of the accounts they were made of"),
+    ("computed_at", _INSTANT, "when"),
+)
+
 SQL_FUNCTIONS = _table(
     "sql_functions",
     "the scripts of sql/functions as they were applied last",
@@ -319,6 +337,8 @@ STORED = (
     LOCKS,
     LAKE_WRITES,
     INGESTION_WRITES,
+    STATISTICS_PENDING,
+    COMPUTED_FROM,
     SQL_FUNCTIONS,
 )
 

@@ -53,12 +53,14 @@ class PublishedTable:
 
     ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
     was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated.
+    Where ``is_noted``, a publication notes which accounts it has changed, for what is computed of whole histories.
     """
 
     table: Table
     history: str | None = None
     renewed: str | None = None
     restated: tuple[str, ...] = ()
+    is_noted: bool = False
 
     @property
     def name(self) -> str:
@@ -315,6 +317,7 @@ PUBLISHED_PERFORMANCE = PublishedTable(
     PERFORMANCE_DATA,
     history="performance_data_history",
     restated=(*RESTATED_BY_DELIVERIES, "net_flow", "calculated_twrr", "cumulative_net_flow", "cumulative_twrr"),
+    is_noted=True,
 )
 PUBLISHED_PORTFOLIOS = PublishedTable(
     PORTFOLIO_PERFORMANCE.without(

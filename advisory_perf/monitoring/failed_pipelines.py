@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from advisory_perf.alerts.model import LANE_FAILED, Alert
+from advisory_perf.alerts.model import LANE_FAILED, STATISTICS_FAILED, Alert
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.monitoring.attempts import FailedAttempt, Tries
@@ -36,3 +36,20 @@ def pipeline_alert(feed: Feed, pending: Sequence[LedgerEntry], attempts: Sequenc
 def pipeline_alert_key(feed: str) -> str:
     """What the alert is about: the feed's pipeline, whichever deliveries wait for it."""
     return f"{LANE_FAILED.name} {feed}"
+
+
+def statistics_alert(attempts: Sequence[FailedAttempt], *, now: datetime) -> Alert:
+    """The alert about what is above the account, whose attempts are used up; since its first failed run ended."""
+    ended = [datetime.fromisoformat(attempt.ended_at) for attempt in attempts if attempt.ended_at]
+    why = attempts[-1].reason if attempts else "no reason was given"
+    return Alert(
+        key=STATISTICS_FAILED.name,
+        code=STATISTICS_FAILED.name,
+        severity=STATISTICS_FAILED.severity,
+        feed="all",
+        vendor="all",
+        since=min(ended, default=now),
+        subject=STATISTICS_FAILED.name,
+        message=f"the job firm_performance failed {len(attempts)} times, the last time because: {why}; what was computed "
+        "before stands; fix the reason and launch the job again, or it is tried again with the next change, or a day after it failed",
+    )

@@ -11,6 +11,7 @@ import dagster as dg
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import FEED_MODELS
+from advisory_perf.orchestration.assets.above_the_account import composites_asset, firm_job, statistics_asset
 from advisory_perf.orchestration.assets.accounts import accounts_asset
 from advisory_perf.orchestration.assets.ingestion import ingestion_assets, ingestion_job
 from advisory_perf.orchestration.assets.pipeline import pipeline_assets, pipeline_job
@@ -22,6 +23,7 @@ from advisory_perf.orchestration.pipelines.model import Pipelines
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
 from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run, stores_of_a_run
 from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
+from advisory_perf.orchestration.sensors.firm import firm_sensor
 from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
 from advisory_perf.orchestration.sensors.pulse import pulse_sensor
 from advisory_perf.platform import Platform, open_platform, right_now
@@ -52,9 +54,11 @@ def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
     ingestion_jobs = [ingestion_job(feed, log_level=level) for feed in feeds]
     pipeline_jobs = [pipeline_job(feed, pipelines[feed.dataset], log_level=level) for feed in feeds]
     rejecting, abandoning, upkeep = unclaimed_job(platform), abandoning_job(platform), upkeep_job(platform, pipelines)
+    firm = firm_job(log_level=level)
     sensors = [
         arrivals_sensor(platform, [*ingestion_jobs, rejecting, abandoning]),
         pipelines_sensor(platform, pipeline_jobs),
+        firm_sensor(platform, firm),
         watch_sensor(platform),
         alerts_sensor(platform),
     ]
@@ -63,8 +67,10 @@ def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
             *(asset for feed in feeds for asset in ingestion_assets(feed, pipelines[feed.dataset], platform)),
             *(asset for feed in feeds for asset in pipeline_assets(feed, pipelines[feed.dataset], platform)),
             accounts_asset(platform),
+            statistics_asset(platform),
+            composites_asset(platform),
         ],
-        jobs=[*ingestion_jobs, *pipeline_jobs, rejecting, abandoning, upkeep],
+        jobs=[*ingestion_jobs, *pipeline_jobs, firm, rejecting, abandoning, upkeep],
         schedules=[upkeep_schedule(platform, upkeep)],
         sensors=[*sensors, pulse_sensor(platform, sensors)],
         resources={

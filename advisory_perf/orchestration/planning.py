@@ -5,7 +5,7 @@ again, and no oftener than agreed.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -36,6 +36,14 @@ class PipelineRequest:
 
     feed: str
     windows: WindowRange
+    subject: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirmRequest:
+    """A run of what is above the account, for the changes that ``subject`` names."""
+
     subject: str
     attempt: int
 
@@ -142,3 +150,22 @@ def windows_touched(feed: Feed, pending: Sequence[LedgerEntry], latest: date | N
     if not firsts:
         return None
     return range_of_days(min(firsts), max([*lasts, *([latest] if latest else [])]), feed)
+
+
+def firm_subject(pending: Mapping[str, str], busy: Collection[str], composites: str | None) -> str | None:
+    """A name for what is to be computed above the account now; None where nothing is.
+
+    ``pending`` says of each vendor whose accounts changed by what that is known; those that are ``busy``, since their pipeline runs or
+    deliveries wait for it, are left for later. ``composites`` says the same of composites, None where they are as they should be.
+    """
+    ready = sorted((vendor, why) for vendor, why in pending.items() if vendor not in busy)
+    if not ready and composites is None:
+        return None
+    return f"firm_performance:{hashlib.sha256(repr((ready, composites)).encode()).hexdigest()[:16]}"
+
+
+def firm_run_to_request(subject: str | None, tries: Tries, *, attempts: int, in_flight: bool) -> FirmRequest | None:
+    """The run to launch for the subject, if any; one at a time, and no oftener than agreed for the same changes."""
+    if subject is None or in_flight or not tries.may_be_launched(attempts):
+        return None
+    return FirmRequest(subject, tries.next_attempt)

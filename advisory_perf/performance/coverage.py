@@ -19,6 +19,15 @@ def month_number(day: pl.Expr) -> pl.Expr:
     return day.dt.year() * 12 + day.dt.month() - 1
 
 
+def month_numbers(days: pl.Series) -> pl.Series:
+    """``month_number`` of each day, looked up instead of computed, which is faster for many rows of few days."""
+    if not len(days):
+        return pl.Series(days.name, [], pl.Int32())
+    first = days.min()
+    known = pl.DataFrame({"day": pl.date_range(pl.lit(first), pl.lit(days.max()), eager=True)})
+    return known.select(month_number(pl.col("day"))).to_series().gather(days.to_physical() - pl.Series([first]).to_physical()[0])
+
+
 def with_coverage(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
     """Adds month, previous_close, windows_missing, is_month_end and is_near_month_end to rows by account and day.
 
@@ -28,7 +37,7 @@ def with_coverage(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
       first, and where the one before left nothing in the account or closed it, since such an account has no valuation due.
     - is_month_end: the last calendar day, or one after which none of its month is due, or the only valuation of a month's window.
     """
-    days = _days(rows, schedule)
+    days = due_days(rows, schedule)
     previous, following = month_number(_DAY.shift(1)), month_number(_DAY.shift(-1))
     month, begins = pl.col("month"), begins_account()
     if schedule.is_monthly:
@@ -53,7 +62,7 @@ def with_coverage(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
     )
 
 
-def _days(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
+def due_days(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
     """What the schedule says of each row's day."""
     if not rows.height:
         return schedule.days(date(1970, 1, 1), date(1970, 1, 1)).drop("day").clear()

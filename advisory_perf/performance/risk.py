@@ -13,8 +13,8 @@ import polars as pl
 
 from advisory_perf.contracts.enums import Deviation
 from advisory_perf.contracts.schedules import Schedule
-from advisory_perf.performance.coverage import month_number, with_coverage
-from advisory_perf.performance.ordering import Frame, finite_or_null, has_return, in_order, is_return, require
+from advisory_perf.performance.coverage import due_days, month_number, month_numbers
+from advisory_perf.performance.ordering import Frame, begins_account, finite_or_null, has_return, in_order, is_return, require
 
 MONTHS = 36
 """The monthly returns that a standard deviation is made of."""
@@ -22,8 +22,11 @@ MONTHS = 36
 _EPISODE = ("account_id", "inception_date")
 _VALUES = ("beginning_market_value", "ending_market_value")
 _PARTS = ("starts_within_window", "is_closed")
+_OF_BEGIN = ("inception_date", "starts_within_window")
 _NEEDED = (*_EPISODE, "as_of_date", *_VALUES, "calculated_twrr", "return_status", "benchmark_return", *_PARTS)
 _OF_MONTHS = (*_NEEDED, "twrr_mtd", "performance_start_date")
+_VOLATILITY = {"volatility": pl.col("monthly_return"), "benchmark_volatility": pl.col("benchmark_monthly_return")}
+_TRACKING = {"tracking_error": pl.col("monthly_return") - pl.col("benchmark_monthly_return")}
 _SAME = 1e-9
 """Relative difference of two growth indices that were multiplied in different order, with room to spare."""
 
@@ -50,32 +53,43 @@ def excess_returns(series: Frame, *, schedule: Schedule) -> Frame:
     Performance Measurement and Attribution, ch. 3 (arithmetic excess return).
     """
     require(series, "an excess return", *_NEEDED, "cumulative_twrr")
-    rows = in_order(series.lazy().collect().with_row_index("_place")).with_columns(*_linked_returns(schedule), _episode=_episode_number())
+    rows = in_order(series.lazy().collect().with_row_index("_place"))
+    found = rows.hstack(benchmark_since_inception(linked_rows(rows, schedule), rows["cumulative_twrr"]))
+    excess = finite_or_null(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
+    return _like(series, found.with_columns(excess).sort("_place").drop("_place"))
+
+
+def _so_far(linked: pl.DataFrame, name: str) -> pl.Expr:
+    """Whether the flag stands at any row of the episode up to here; mostly it stands nowhere, and nothing is to be looked for."""
+    return pl.col(name).cum_max().over("_episode") if linked[name].any() else pl.repeat(value=False, n=pl.len(), dtype=pl.Boolean())
+
+
+def linked_rows(rows: pl.DataFrame, schedule: Schedule) -> pl.DataFrame:
+    """What each of the rows, in order, multiplies account and benchmark by, with the number of its episode."""
+    return rows.select(*_linked_returns(schedule), _episode=_episode_number())
+
+
+def benchmark_since_inception(linked: pl.DataFrame, cumulative_twrr: pl.Series) -> pl.DataFrame:
+    """benchmark_linked_over_gap, benchmark_covers_more and benchmark_cumulative_return of ``excess_returns``, of ``linked_rows``."""
     index = 1 + pl.col("cumulative_twrr")
     account, benchmark = (pl.col(name).cum_prod().over("_episode") for name in ("account_factor", "benchmark_factor"))
-    begins_later = pl.col("as_of_date").first().over("_episode") != pl.col("inception_date")
-    is_gap = pl.col("benchmark_is_missing").cum_max().over("_episode")
-    found = rows.with_columns(
-        (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"),
-        benchmark_covers_more=pl.col("is_lived_in_part").cum_max().over("_episode"),
-        _linked=benchmark,
-    ).with_columns(
-        finite_or_null(pl.when(~pl.col("benchmark_linked_over_gap") & ~pl.col("benchmark_covers_more")).then(pl.col("_linked") - 1)).alias(
-            "benchmark_cumulative_return"
+    begins_later = pl.col("begins_later").first().over("_episode")
+    is_gap, covers_more = (_so_far(linked, name) for name in ("benchmark_is_missing", "is_lived_in_part"))
+    return (
+        linked.hstack([cumulative_twrr.alias("cumulative_twrr")])
+        .select(
+            (is_gap | begins_later | ~_is_same(account, index)).fill_null(value=True).alias("benchmark_linked_over_gap"),
+            benchmark_covers_more=covers_more,
+            _linked=benchmark,
+        )
+        .select(
+            "benchmark_linked_over_gap",
+            "benchmark_covers_more",
+            finite_or_null(
+                pl.when(~pl.col("benchmark_linked_over_gap") & ~pl.col("benchmark_covers_more")).then(pl.col("_linked") - 1)
+            ).alias("benchmark_cumulative_return"),
         )
     )
-    excess = finite_or_null(pl.col("cumulative_twrr") - pl.col("benchmark_cumulative_return")).alias("excess_return")
-    scratch = (
-        "_place",
-        "_episode",
-        "_linked",
-        "is_linked",
-        "account_factor",
-        "benchmark_factor",
-        "benchmark_is_missing",
-        "is_lived_in_part",
-    )
-    return _like(series, found.with_columns(excess).sort("_place").drop(scratch))
 
 
 def monthly_returns(series: Frame, *, schedule: Schedule) -> Frame:
@@ -96,26 +110,57 @@ def monthly_returns(series: Frame, *, schedule: Schedule) -> Frame:
     business day of the month).
     """
     require(series, "a monthly return", *_OF_MONTHS)
-    given = in_order(series.lazy().collect().select(_OF_MONTHS)).with_columns(_linked_returns(schedule))
-    is_latest = pl.col("account_id").ne_missing(pl.col("account_id").shift(-1))
-    is_end = pl.col("is_month_end") | (~is_latest & pl.col("is_near_month_end"))
-    rows = with_coverage(given, schedule).with_columns(is_end=is_end, _episode=_episode_number())
-    number = pl.col("month")
-    begins_month = pl.col("account_id").ne_missing(pl.col("account_id").shift(1)) | number.ne_missing(number.shift(1))
-    follows = pl.col("is_end").shift(1) & (number.shift(1) == number - 1) & (pl.col("_episode") == pl.col("_episode").shift(1))
-    begins = (pl.col("as_of_date") == pl.col("inception_date")) & ~pl.col("starts_within_window")
-    # a month is one run of sorted rows, known by a number; days are looked at once a month, not once a row
-    by_month = (
-        rows.with_columns(follows=follows.fill_null(value=False), begins=begins, _run=_run_number(begins_month))
+    rows = in_order(series.lazy().collect().select(_OF_MONTHS))
+    return _like(series, returns_of_months(rows, linked_rows(rows, schedule), begins_month(rows), schedule))
+
+
+def begins_month(rows: pl.DataFrame) -> pl.Series:
+    """Which of the rows, in order, are the first of a calendar month of their account."""
+    return rows.select(begins_account()).to_series() | _differs(month_numbers(rows["as_of_date"]))
+
+
+def returns_of_months(rows: pl.DataFrame, linked: pl.DataFrame, begins: pl.Series, schedule: Schedule) -> pl.DataFrame:
+    """``monthly_returns`` of rows in order and their ``linked_rows``; ``begins`` says which rows are the first of a month.
+
+    A month is one run of rows. What its ends say is asked of its first and last row alone; all others are only linked.
+    """
+    is_last = begins.shift(-1, fill_value=True)
+    linked_by_month = (
+        linked.select(
+            "is_linked", "account_factor", "benchmark_factor", "benchmark_is_missing", "is_lived_in_part", _run=run_number(begins)
+        )
         .group_by("_run", maintain_order=True)
         .agg(
-            pl.col("account_id", "follows", "begins", "month", "performance_start_date").first(),
-            pl.col("is_end", "as_of_date", "twrr_mtd").last(),
             pl.col("is_linked").all(),
             pl.col("account_factor", "benchmark_factor").product(),
             (pl.col("benchmark_is_missing") | pl.col("is_lived_in_part")).any().alias("is_without_benchmark"),
+            pl.len().alias("_rows"),
         )
-        .with_columns(begins_at_month_end=pl.col("begins") & (month_number(pl.col("performance_start_date")) == number - 1))
+    )
+    firsts = rows.select("account_id", "performance_start_date", *_OF_BEGIN, _first_date="as_of_date").filter(begins)
+    lasts = rows.select("as_of_date", "twrr_mtd").filter(is_last)
+    episodes = linked["_episode"].filter(begins).alias("_first_episode"), linked["_episode"].filter(is_last).alias("_last_episode")
+    number, same_account = pl.col("month"), pl.col("account_id") == pl.col("account_id").shift(1)
+    is_latest = pl.col("account_id").ne_missing(pl.col("account_id").shift(-1))
+    is_alone = (pl.col("_rows") == 1) if schedule.is_monthly else pl.lit(value=False)
+    by_month = (
+        firsts.hstack(lasts)
+        .hstack(linked_by_month)
+        .hstack(list(episodes))
+        .hstack(due_days(lasts, schedule).select("is_month_end", "is_near_month_end"))
+        .with_columns(month=month_number(pl.col("as_of_date")))
+        .with_columns(is_end=pl.col("is_month_end") | is_alone | (~is_latest & pl.col("is_near_month_end")))
+        .with_columns(
+            follows=pl.col("is_end").shift(1)
+            & (number.shift(1) == number - 1)
+            & same_account
+            & (pl.col("_last_episode").shift(1) == pl.col("_first_episode")),
+            begins=(pl.col("_first_date") == pl.col("inception_date")) & ~pl.col("starts_within_window"),
+        )
+        .with_columns(
+            pl.col("follows").fill_null(value=False),
+            begins_at_month_end=pl.col("begins") & (month_number(pl.col("performance_start_date")) == number - 1),
+        )
         .with_columns(
             is_whole=(pl.col("follows") | pl.col("begins_at_month_end")) & pl.col("is_end") & pl.col("is_linked"),
             month=pl.col("as_of_date").dt.month_end(),
@@ -123,14 +168,11 @@ def monthly_returns(series: Frame, *, schedule: Schedule) -> Frame:
     )
     is_known = pl.col("is_whole") & _is_same(pl.col("account_factor"), 1 + pl.col("twrr_mtd"))
     benchmark = pl.when(is_known & ~pl.col("is_without_benchmark")).then(pl.col("benchmark_factor") - 1)
-    return _like(
-        series,
-        by_month.select(
-            "account_id",
-            "month",
-            pl.when(is_known).then("twrr_mtd").alias("monthly_return"),
-            finite_or_null(benchmark).alias("benchmark_monthly_return"),
-        ),
+    return by_month.select(
+        "account_id",
+        "month",
+        pl.when(is_known).then("twrr_mtd").alias("monthly_return"),
+        finite_or_null(benchmark).alias("benchmark_monthly_return"),
     )
 
 
@@ -142,8 +184,7 @@ def volatility(monthly: Frame, *, deviation: Deviation) -> Frame:
     row's has no return. Raises ValueError where a column is missing or an account has two rows for a month. Source: GIPS Standards
     2020, provision 4.A.1.j (three-year annualised ex post standard deviation).
     """
-    returns = {"volatility": pl.col("monthly_return"), "benchmark_volatility": pl.col("benchmark_monthly_return")}
-    return _with_deviations(monthly, "a volatility", returns, Deviation(deviation))
+    return _with_deviations(monthly, "a volatility", _VOLATILITY, Deviation(deviation))
 
 
 def tracking_error(monthly: Frame, *, deviation: Deviation) -> Frame:
@@ -152,8 +193,12 @@ def tracking_error(monthly: Frame, *, deviation: Deviation) -> Frame:
     A month's excess return is monthly_return - benchmark_monthly_return. Shapes, units, nulls and errors as in ``volatility``.
     Source: Bacon, Practical Portfolio Performance Measurement and Attribution, ch. 4 (tracking error from arithmetic excess returns).
     """
-    excess = pl.col("monthly_return") - pl.col("benchmark_monthly_return")
-    return _with_deviations(monthly, "a tracking error", {"tracking_error": excess}, Deviation(deviation))
+    return _with_deviations(monthly, "a tracking error", _TRACKING, Deviation(deviation))
+
+
+def deviations(monthly: Frame, *, deviation: Deviation) -> Frame:
+    """Adds what ``volatility`` and ``tracking_error`` add, in one pass."""
+    return _with_deviations(monthly, "a deviation", _VOLATILITY | _TRACKING, Deviation(deviation))
 
 
 def _linked_returns(schedule: Schedule) -> list[pl.Expr]:
@@ -178,6 +223,7 @@ def _linked_returns(schedule: Schedule) -> list[pl.Expr]:
         pl.when(is_linked & has_benchmark).then(1 + benchmark).otherwise(1.0).alias("benchmark_factor"),
         (is_linked & ~has_benchmark).alias("benchmark_is_missing"),
         (is_linked & schedule.is_monthly & in_part).alias("is_lived_in_part"),
+        (pl.col("as_of_date") != pl.col("inception_date")).alias("begins_later"),
     ]
 
 
@@ -205,13 +251,18 @@ def _standard_deviation(value: pl.Series, deviation: Deviation) -> pl.Series:
     return (squares / (MONTHS - deviation.lost_degrees)).sqrt()
 
 
-def _run_number(begins: pl.Expr) -> pl.Expr:
+def run_number(begins: pl.Series) -> pl.Series:
     """Numbers the runs of sorted rows: a single sorted number is grouped faster than what it stands for."""
     return begins.cast(pl.UInt32()).cum_sum().set_sorted()
 
 
+def _differs(value: pl.Series) -> pl.Series:
+    return value.ne_missing(value.shift(1))
+
+
 def _episode_number() -> pl.Expr:
-    return _run_number(pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in _EPISODE))
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in _EPISODE)
+    return begins.cast(pl.UInt32()).cum_sum().set_sorted()
 
 
 def _is_same(one: pl.Expr, other: pl.Expr) -> pl.Expr:

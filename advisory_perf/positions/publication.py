@@ -17,8 +17,9 @@ from advisory_perf.contracts.tables import ACCOUNTS, PublishedTable, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
 from advisory_perf.positions.restatements import record_restatements
+from advisory_perf.positions.statistics_notes import note_changes
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
+from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 
 _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
 
@@ -99,6 +100,8 @@ def _replace(connection: psycopg.Connection, published: PublishedTable, rows: pl
         of_month = rows.filter(pl.col("as_of_date").dt.truncate("1mo") == month)
         # In the order of the key, so that the index of each partition grows at its end.
         copy_frame(connection, table.name, of_month.sort(table.key))
+    if published.is_noted:
+        note_changes(connection, place["vendor"], rows.group_by("account_id").agg(first_date=pl.col("as_of_date").min()))
     return SliceChange(rows.height, 0, 0, 0)
 
 
@@ -158,6 +161,9 @@ def _apply_difference(
         "INSERT INTO {table} ({all}) SELECT {all_of_incoming} FROM incoming JOIN difference USING ({key}) "
         "WHERE difference.change = 'inserted'"
     )
+    if published.is_noted:
+        first_days = queried(connection, "SELECT account_id, min(as_of_date) AS first_date FROM difference GROUP BY account_id")
+        note_changes(connection, place["vendor"], first_days)
     connection.execute("DROP TABLE incoming, difference")
     unchanged = rows.height - counts["inserted"] - counts["updated"]
     return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged, restated)

@@ -21,6 +21,7 @@ from advisory_perf.feeds.registry import feed_for, vendor_of
 from advisory_perf.lake.objects import LakeFile, oddity_of
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.unread_files import refuse_larger
+from advisory_perf.orchestration.assets.above_the_account import JOB_NAME as FIRM_JOB
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.jobs.reject_unknown import reject_unclaimed
@@ -29,6 +30,7 @@ from advisory_perf.orchestration.partitions import delivery_partitions, tags_of
 from advisory_perf.orchestration.planning import windows_touched
 from advisory_perf.orchestration.run_config import PATH_TAG, printing
 from advisory_perf.orchestration.run_history import reason_of
+from advisory_perf.orchestration.sensors.firm import pending_subject
 from advisory_perf.orchestration.unfinished import doubt_unfinished_ingestions, doubt_unfinished_writes
 from advisory_perf.platform import Platform
 from advisory_perf.processes import is_running, own_identity
@@ -170,6 +172,15 @@ class LocalRuns:
             raise AdvisoryPerfError(
                 f"{self._vendor_of(feed)}: the pipeline from {windows.first} to {windows.last_day} failed: {failure.sentence}"
             )
+        return True
+
+    def run_firm_performance(self) -> bool:
+        """Brings statistics and composites up to date with what is published; false where nothing has changed since."""
+        if pending_subject(self._platform, self._instance) is None:
+            return False
+        failure = self._run(FIRM_JOB)
+        if failure:
+            raise AdvisoryPerfError(f"statistics and composites: the job {FIRM_JOB} failed: {failure.sentence}")
         return True
 
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:

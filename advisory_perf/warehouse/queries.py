@@ -45,6 +45,11 @@ def vendor_overview(warehouse: Warehouse) -> pl.DataFrame:
     )
 
 
+def composite_years(warehouse: Warehouse) -> pl.DataFrame:
+    """The rows of composite_report by composite and year, without those of gross returns, which differ in dispersion and deviation only."""
+    return warehouse.query("SELECT * FROM composite_report WHERE fee_basis = 'net' ORDER BY composite, year")
+
+
 def largest_breaks(warehouse: Warehouse, vendor: str, count: int) -> pl.DataFrame:
     """The vendor's largest breaks: account_id, as_of_date, field_name, variance, likely_cause, explained_by, accounts and factor.
 

@@ -55,6 +55,24 @@ def test_a_declaration_is_read_and_becomes_a_table(tmp_path: Path) -> None:
         (with_stay(reason=""), "members.0.reason: String should have at least 1 character"),
         (with_stay(account=1), "members.0.account: Input should be a valid string; YAML reads it as 1, so put it in quotes"),
         (with_stay(**{"from": "2019-12-31"}), "joins on 2019-12-31, before the inception on 2020-01-01"),
+        (
+            changed(members=[{"account": "1", "from": "2020-01-01", "reason": "r", **more} for more in ({"vendor": "x"}, {})]),
+            "the account 1 has a vendor at one of its stays and none at another; write it at each",
+        ),
+        (
+            changed(members=[{"account": "1", "vendor": "x", "from": "2020-01-01", "reason": why} for why in "ab"]),
+            "while it is a member since 2020-01-01; end that stay",
+        ),
+        (changed(benchmark_returns={"2020-01": 0.01}), "benchmark_returns are those of a benchmark; write its name as benchmark"),
+        (
+            changed(benchmark="B", benchmark_returns={"2020-13": 0.01}),
+            "benchmark_returns: '2020-13' is no month; write one, such as 2024-01",
+        ),
+        (
+            changed(benchmark="B", benchmark_returns={"2020-01": -1.01}),
+            "benchmark_returns: -1.01 in 2020-01 is no return; write 0.0123 for",
+        ),
+        (changed(benchmark="B", benchmark_returns={"2020-01": "x"}), "benchmark_returns.2020-01: Input should be a valid number"),
         (changed(currency="EURO"), "the currency 'EURO' is no code of ISO 4217"),
         (changed(weighting="equal"), "weighting: Input should be 'beginning_value' or 'aggregate'"),
         (changed(members=[]), "members: Tuple should have at least 1 item"),
@@ -88,3 +106,9 @@ def test_a_file_that_is_not_there_no_text_or_far_too_long_is_refused(tmp_path: P
     path.write_bytes(b"#" * (5 << 20))
     with pytest.raises(CompositeError, match="has more than 4,194,304 bytes"):
         read_composite(path)
+
+
+def test_one_number_of_two_vendors_is_two_accounts(tmp_path: Path) -> None:
+    stays = [{"account": "1", "vendor": vendor, "from": "2020-01-01", "reason": "r"} for vendor in "xy"]
+    table = membership_of([read_composite(written(tmp_path, changed(members=stays)))])
+    assert table["data_source"].to_list() == ["x", "y"]

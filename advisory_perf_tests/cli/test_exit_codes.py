@@ -24,7 +24,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.cli.commands import Outcome, line_with
 from advisory_perf_tests.cli.in_process import OPENING, done_by, in_process, opened
-from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, World, a_world, acme_as_data, csv
+from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, World, a_world, acme_as_data, csv
 from advisory_perf_tests.orchestration.scenarios import VENDOR as ACME
 
 pytestmark = pytest.mark.slow
@@ -115,6 +115,20 @@ def test_a_rejected_delivery_and_one_with_issues_end_run_and_replay_with_3(world
     assert (outcome.code, [one.status for one in done.handed]) == (3, ["COMPLETED_WITH_ISSUES"])
     outcome, done = done_by(world, "run", with_issues)
     assert (outcome.code, [one.status for one in done.handed]) == (0, ["DUPLICATE"])
+
+
+def test_run_computes_statistics_and_ends_with_1_where_a_composite_is_wrong(world: World, tmp_path: Path) -> None:
+    counted = "SELECT count(*) FROM account_statistics"
+    done_by(world, "run", a_file(tmp_path, "acme_1.csv", csv(A_THIRD)))
+    assert world.platform.warehouse.query(counted).item() == 1
+    folder = world.platform.settings.home / "composites"
+    folder.mkdir()
+    wrong = a_file(folder, "one.yaml", "composite: One\n")
+    outcome, done = done_by(world, "run", a_file(tmp_path, "acme_2.csv", csv(B_THIRD)))
+    assert (outcome.code, [one.status for one in done.handed]) == (1, ["COMPLETED"])
+    says = f"advisory-perf: statistics and composites: the job firm_performance failed: {wrong}: description: Field required"
+    assert outcome.err.splitlines()[-1].startswith(says)
+    assert world.platform.warehouse.query(counted).item() == 2
 
 
 def test_an_ingestion_that_cannot_work_ends_run_and_replay_with_1(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

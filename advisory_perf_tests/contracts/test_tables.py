@@ -4,15 +4,16 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import COLUMNS, MONEY, Kind
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES, NOTICE_CODES, PIPELINE_CODES, ROW_CODES
 from advisory_perf.contracts.tables import QUARANTINED_ROWS, TABLES, Table
 
-every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+every_table = pytest.mark.parametrize("table", [*TABLES.values(), *FIRM_TABLES], ids=lambda table: table.name)
 
 
 @every_table
 def test_every_column_of_a_table_is_in_the_data_dictionary_and_stands_once(table: Table) -> None:
-    assert set(table.column_names) <= set(COLUMNS)
+    assert set(table.column_names) <= set(table.dictionary)
     assert len(set(table.column_names)) == len(table.column_names)
 
 
@@ -20,7 +21,7 @@ def test_every_column_of_a_table_is_in_the_data_dictionary_and_stands_once(table
 def test_a_key_is_made_of_columns_of_the_table_and_is_never_nullable(table: Table) -> None:
     assert table.key
     assert set(table.key) <= set(table.column_names)
-    assert not [name for name in table.key if table.is_nullable(COLUMNS[name])]
+    assert not [name for name in table.key if table.is_nullable(table.dictionary[name])]
 
 
 @every_table
@@ -28,7 +29,7 @@ def test_an_empty_frame_of_a_table_has_its_columns_in_order_with_their_types(tab
     empty = table.empty()
     assert empty.height == 0
     assert empty.columns == list(table.column_names)
-    assert list(empty.schema.values()) == [COLUMNS[name].kind.polars for name in table.column_names]
+    assert list(empty.schema.values()) == [table.dictionary[name].kind.polars for name in table.column_names]
 
 
 def test_a_table_may_leave_empty_what_its_entry_forbids_only_if_it_says_so() -> None:
@@ -37,10 +38,11 @@ def test_a_table_may_leave_empty_what_its_entry_forbids_only_if_it_says_so() -> 
 
 
 def test_every_entry_of_the_data_dictionary_has_a_meaning_and_known_sources() -> None:
-    for name, column in COLUMNS.items():
-        assert column.name == name
-        assert column.meaning
-        assert set(column.derived_from) <= set(COLUMNS), name
+    for dictionary in (COLUMNS, *(table.dictionary for table in FIRM_TABLES)):
+        for name, column in dictionary.items():
+            assert column.name == name
+            assert column.meaning
+            assert set(column.derived_from) <= set(dictionary), name
 
 
 def test_money_has_the_same_scale_in_a_frame_and_in_the_warehouse() -> None:

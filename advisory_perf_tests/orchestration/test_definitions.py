@@ -4,6 +4,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from advisory_perf.contracts.firm_tables import COMPOSITE_TABLES, FIRM_TABLES
 from advisory_perf.contracts.tables import TABLES
 from advisory_perf.errors import SettingsError
 from advisory_perf.orchestration.definitions import build_definitions
@@ -14,6 +15,8 @@ VENDORS = ("acme", "vendor_a", "vendor_b", "vendor_c", "vendor_d")
 OF_DELIVERY = ("raw_vendor_file", "delivered_positions", "quarantined_rows")
 OF_WINDOW = ("normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance", "performance_data")
 PUBLISHED = ("reconciliation_results", "portfolio_performance", "performance_data")
+FIRM = {table.name: table for table in FIRM_TABLES}
+ACROSS = {"accounts", *FIRM}
 
 BLOCKING = {
     "raw_vendor_file": {"delivery_is_readable"},
@@ -100,13 +103,13 @@ def test_every_definition_can_be_loaded_together(definitions: dg.Definitions) ->
 
 
 def test_every_vendor_has_every_asset_and_nothing_else_is_there(specs: dict[str, dg.AssetSpec]) -> None:
-    assert set(specs) == {f"{vendor}/{stage}" for vendor in VENDORS for stage in (*OF_DELIVERY, *OF_WINDOW)} | {"accounts"}
+    assert set(specs) == {f"{vendor}/{stage}" for vendor in VENDORS for stage in (*OF_DELIVERY, *OF_WINDOW)} | ACROSS
 
 
 def test_every_asset_of_a_pipeline_says_what_it_is_whose_it_is_and_what_it_is_made_of(specs: dict[str, dg.AssetSpec]) -> None:
     formats = {"acme": "csv", "vendor_a": "csv", "vendor_b": "excel", "vendor_c": "json", "vendor_d": "parquet"}
     for name, spec in specs.items():
-        if name == "accounts":
+        if name in ACROSS:
             continue
         vendor, stage = name.split("/")
         assert spec.group_name == vendor
@@ -127,13 +130,28 @@ def test_the_register_of_accounts_stands_across_pipelines(specs: dict[str, dg.As
     assert {dep.asset_key.to_user_string() for dep in accounts.deps} == {f"{vendor}/performance_data" for vendor in VENDORS}
 
 
+def test_what_is_above_the_account_stands_across_feeds(specs: dict[str, dg.AssetSpec]) -> None:
+    parents = {name: {dep.asset_key.to_user_string() for dep in specs[name].deps} for name in FIRM}
+    assert parents == {
+        "account_statistics": {f"{vendor}/performance_data" for vendor in VENDORS},
+        **{table.name: {"account_statistics"} for table in COMPOSITE_TABLES},
+    }
+    for name, table in FIRM.items():
+        assert (specs[name].group_name, specs[name].kinds, specs[name].partitions_def) == (
+            "above_the_account",
+            {"polars", "postgres"},
+            None,
+        )
+        assert specs[name].description == table.meaning
+
+
 def test_the_schema_that_the_page_shows_is_the_data_dictionary(specs: dict[str, dg.AssetSpec]) -> None:
     for name, spec in specs.items():
         stage = name.split("/")[-1]
         if stage == "raw_vendor_file":
             assert "dagster/column_schema" not in spec.metadata
             continue
-        table = TABLES[stage]
+        table = FIRM.get(stage) or TABLES[stage]
         shown: list[dg.TableColumn] = spec.metadata["dagster/column_schema"].columns
         assert tuple(column.name for column in shown) == table.column_names, name
         assert spec.metadata["key"] == ", ".join(table.key)
@@ -197,7 +215,7 @@ def test_a_range_of_windows_is_one_run_and_a_delivery_is_a_run_of_its_own(defini
 def test_what_is_published_shares_the_warehouses_pool(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     pooled = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).pools == {"warehouse"}}
-    assert pooled == {"accounts", *(f"{vendor}/{stage}" for vendor in VENDORS for stage in PUBLISHED)}
+    assert pooled == {*ACROSS, *(f"{vendor}/{stage}" for vendor in VENDORS for stage in PUBLISHED)}
 
 
 # checks ---------------------------------------------------------------------------------------------------------------
@@ -212,12 +230,12 @@ def test_hard_rules_block_and_soft_rules_do_not(definitions: dg.Definitions) -> 
 
 def test_every_table_is_checked_against_the_data_dictionary(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    for stage in TABLES:
-        key = dg.AssetKey("accounts") if stage == "accounts" else dg.AssetKey(["vendor_a", stage])
+    for stage, table in (TABLES | FIRM).items():
+        key = dg.AssetKey(stage) if stage in ACROSS else dg.AssetKey(["vendor_a", stage])
         assert dg.AssetCheckKey(key, f"{stage}_schema") in graph.asset_check_keys
         check = graph.get(dg.AssetCheckKey(key, f"{stage}_schema"))
         assert check.blocking
-        assert check.description == (f"types, nulls, allowed values and the key ({', '.join(TABLES[stage].key)}) as in the data dictionary")
+        assert check.description == (f"types, nulls, allowed values and the key ({', '.join(table.key)}) as in the data dictionary")
 
 
 def test_every_check_says_what_it_means(definitions: dg.Definitions) -> None:
@@ -234,6 +252,7 @@ def test_each_vendor_has_an_ingestion_and_a_pipeline(definitions: dg.Definitions
         "reject_unclaimed",
         "abandon_delivery",
         "upkeep",
+        "firm_performance",
     }
 
 
@@ -247,11 +266,18 @@ def test_a_pipeline_job_covers_its_pipeline_and_the_register(definitions: dg.Def
     assert ingestion.tags["vendor"] == "vendor_b"
 
 
+def test_the_job_above_the_account_has_two_steps_and_none_of_a_pipeline(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def("firm_performance")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(FIRM)
+    assert {node.name for node in job.nodes} == {"account_statistics", "composites"}
+
+
 def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Definitions) -> None:
     sensors = {sensor.name: sensor for sensor in definitions.get_repository_def().sensor_defs}
     assert {name: sensor.default_status for name, sensor in sensors.items()} == {
         "arrivals": dg.DefaultSensorStatus.RUNNING,
         "pipelines": dg.DefaultSensorStatus.RUNNING,
+        "firm_performance": dg.DefaultSensorStatus.RUNNING,
         "watch": dg.DefaultSensorStatus.RUNNING,
         "alerts": dg.DefaultSensorStatus.RUNNING,
         "pulse": dg.DefaultSensorStatus.RUNNING,
@@ -260,6 +286,7 @@ def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Defi
     assert jobs == {
         "arrivals": {f"{vendor}_ingestion" for vendor in VENDORS} | {"reject_unclaimed", "abandon_delivery"},
         "pipelines": {f"{vendor}_pipeline" for vendor in VENDORS},
+        "firm_performance": {"firm_performance"},
         "watch": set(),
         "alerts": set(),
         "pulse": set(),

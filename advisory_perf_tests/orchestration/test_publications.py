@@ -134,6 +134,7 @@ OWNER = {
     "delivery_quality_shares": "feed",
     "delivery_quality_scores": "feed",
 }
+OF_THE_FIRM = ("composite_performance", "composite_report")
 OF_ENTRIES = ("data_quality_issues", "delivered_days", "delivery_profiles", "delivery_day_counts")
 
 
@@ -151,8 +152,10 @@ def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any
     """Every row of every table that is the vendor's, with all its columns."""
     found = {}
     for table in tables(warehouse):
-        if table == "locks":
+        if table in {"locks", "computed_from"}:
             where = "subject LIKE '%%' || %s"
+        elif table in OF_THE_FIRM:
+            where = "composite = %s"
         elif table in OF_ENTRIES:
             where = "etl_log_id IN (SELECT id FROM etl_processing_log WHERE vendor = %s)"
         else:
@@ -163,10 +166,15 @@ def of_vendor(warehouse: Warehouse, vendor: str) -> dict[str, list[dict[str, Any
 
 
 SHOWN = {
+    "account_statistics": ("account_id", "month"),
     "accounts": ("account_id", "currency", "first_as_of_date", "last_as_of_date", "is_open"),
     "alerts": ("code", "severity", "delivery_id", "is_over", "sent_at"),
     "break_events": ("account_id", "event", "owner"),
     "break_sign_offs": ("account_id", "field_name", "variance", "signed_off_by"),
+    "composite_members": ("composite", "account_id", "month"),
+    "composite_performance": ("composite", "month"),
+    "composite_report": ("composite", "fee_basis", "year"),
+    "computed_from": ("subject", "basis"),
     "daily_vendor_totals": (
         *("as_of_date", "currency", "accounts", "accounts_with_breaks"),
         *("beginning_market_value", "ending_market_value", "net_flow"),
@@ -198,6 +206,7 @@ SHOWN = {
     "reconciliation_totals": ("as_of_date", "field_name", "delivery_id", "results", "compared", "breaks"),
     "restatements": ("delivery_id", "field_name", "first_as_of_date", "last_as_of_date", "changed", "accounts", "largest_change"),
     "locks": ("subject",),
+    "statistics_pending": ("account_id", "first_date"),
 }
 """Every table; those that are published have all their columns compared besides."""
 
@@ -307,6 +316,7 @@ def after_the_first(delivery: str, *, quarantined: int = 0, signed: str | None =
             (third, "twrr", delivery, 2, 2, 2),
             *((fifth, name, delivery, 1, 1, 0) for name in ("ending_market_value", "twrr")),
         ],
+        "statistics_pending": [("A", third), ("B", third)],
         **(accepted if signed else {}),
     }
 
@@ -369,6 +379,7 @@ def after_the_second(status: str, *counts: Any) -> dict[str, list[tuple[Any, ...
             *((fifth, name, delivery, 1, 1, 0) for name in ("ending_market_value", "twrr") for delivery in ("a1", "a2")),
         ],
         "restatements": [("a2", "vendor_twrr", third, third, 2, 2, "-0.275000000000")],
+        "statistics_pending": [("A", third), ("B", third)],
     }
 
 

@@ -41,14 +41,14 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
 
 def test_how_often_each_sensor_looks(loud: dg.Definitions) -> None:
     found = {sensor.name: sensor.minimum_interval_seconds for sensor in loud.get_repository_def().sensor_defs}
-    assert found == {"arrivals": 5, "pipelines": 5, "watch": 30, "alerts": 15, "pulse": 30}
+    assert found == {"arrivals": 5, "pipelines": 5, "watch": 30, "alerts": 15, "pulse": 30, "firm_performance": 30}
 
 
 def test_every_job_and_the_schedule_print_what_the_installation_says(loud: dg.Definitions) -> None:
     configs = {job.name: getattr(job, "config", None) for job in loud.jobs or []}
     assert {name for name, config in configs.items() if config == printing("ERROR")} == {
         f"{vendor}_{kind}" for vendor in ("acme", "vendor_a", "vendor_b", "vendor_c", "vendor_d") for kind in ("ingestion", "pipeline")
-    }
+    } | {"firm_performance"}
     (schedule,) = loud.get_repository_def().schedule_defs
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 3 * * *", "UTC")
     with dg.build_schedule_context(scheduled_execution_time=NOON) as context:

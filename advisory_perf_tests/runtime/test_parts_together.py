@@ -14,6 +14,8 @@ from unittest.mock import MagicMock, Mock
 import psycopg
 import pytest
 
+from advisory_perf.analytics.composite_file import read_composite
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.errors import LakeOutageError, SettingsError, WarehouseError
 from advisory_perf.operations import doctor
 from advisory_perf.operations.health import HealthFinding
@@ -21,7 +23,7 @@ from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
 from advisory_perf.runtime import alive, dev_server, installation, web_page
-from advisory_perf.runtime.demo import write_demo_deliveries
+from advisory_perf.runtime.demo import write_demo_composite, write_demo_deliveries
 from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.runtime.parts import Child, EmbeddedServer, end
 from advisory_perf.runtime.supervisor import SupervisionError
@@ -63,6 +65,7 @@ def test_every_resource_and_the_pulses_sensors_are_there(tmp_path: Path) -> None
         "published": {"reconciliation_results", "portfolio_performance", "performance_data"},
         "accounts": {"accounts"},
         "lake": {"raw_vendor_file", "delivered_positions", "quarantined_rows", "normalized_positions", "net_flows", "twrr_series"},
+        "io_manager": {table.name for table in FIRM_TABLES},  # which their steps write themselves
     }
 
 
@@ -230,7 +233,20 @@ def test_the_demonstration_ends_with_the_last_full_month(
     monkeypatch.setattr("advisory_perf.samples.deliveries.make_samples", made)
     paths = write_demo_deliveries(tmp_path, today=today)
     assert [(path.name, path.read_text()) for path in paths] == [("2.csv", "2"), ("1.csv", "1")], "in order of arrival"
-    assert made.call_args.kwargs == {"seed": 1, "accounts": 40, "last_month": last_month}
+    assert made.call_args.kwargs == {"seed": 1, "accounts": 40, "last_month": last_month, "months": 12}
+
+
+def test_the_demonstration_has_a_composite_of_its_months_unless_a_folder_is_set(tmp_path: Path) -> None:
+    path = write_demo_composite(Settings(home=tmp_path), today=date(2025, 3, 1))
+    assert path == tmp_path / "composites" / "demo_balanced.yaml"
+    made = read_composite(path)
+    assert (made.inception, made.benchmark, len(made.members)) == (date(2024, 3, 1), None, 8)
+    assert [(stay.first, stay.last) for stay in made.members[-2:]] == [
+        (date(2024, 5, 1), None),
+        (date(2024, 3, 1), date(2024, 11, 1)),
+    ]
+    assert write_demo_composite(Settings(home=tmp_path, composites_dir=tmp_path / "own")) is None
+    assert not (tmp_path / "own").exists()
 
 
 # what is served -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from advisory_perf.contracts.enums import (
     BreakStatus,
     Cause,
     DeliveryStatus,
+    FeeBasis,
     GroupLevel,
     QualityDimension,
     ReconciledField,
@@ -19,6 +20,7 @@ from advisory_perf.contracts.enums import (
     RollUpStatus,
     Severity,
 )
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
 from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PUBLISHED, RECONCILIATION_TOTALS, Table
 from advisory_perf.deliveries.ingestion_writes import IngestionWrite, noted_ingestions
@@ -156,6 +158,17 @@ def test_what_was_ingested_before_days_were_kept_has_those_that_were_published_o
     ]
 
 
+def test_accounts_that_were_published_before_have_their_statistics_computed_once(warehouse_url: str) -> None:
+    with psycopg.connect(warehouse_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO accounts (data_source, account_id, first_as_of_date) VALUES ('alpha', 'A-1', '2024-01-31'), ('alpha', 'A-2', NULL)"
+        )
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0031_account_statistics'")
+    assert migrate(warehouse_url) == ["0031_account_statistics"]
+    noted = Warehouse(warehouse_url).query("SELECT data_source, account_id, first_date FROM statistics_pending")
+    assert noted.rows() == [("alpha", "A-1", date(2024, 1, 31))]
+
+
 def test_what_was_kept_by_the_vendors_name_is_kept_by_the_name_of_its_one_feed(empty_url: str, tmp_path: Path) -> None:
     for path in SQL.glob("00[01]?_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
@@ -230,7 +243,7 @@ def columns_of(warehouse: Warehouse, table: str) -> dict[str, tuple[str, bool]]:
     return {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
 
 
-IN_WAREHOUSE: tuple[Table, ...] = (ACCOUNTS, *(one.table for one in PUBLISHED), RECONCILIATION_TOTALS, DELIVERY_FACTORS)
+IN_WAREHOUSE: tuple[Table, ...] = (ACCOUNTS, *(one.table for one in PUBLISHED), RECONCILIATION_TOTALS, DELIVERY_FACTORS, *FIRM_TABLES)
 OWN = {column.name: (column.sql, column.nullable) for column in OWN_COLUMNS}
 
 
@@ -293,6 +306,8 @@ def test_the_history_has_every_column_of_its_table(shared_warehouse: Warehouse, 
         ("portfolio_performance", "return_status", ReturnStatus),
         ("portfolio_performance", "roll_up_status", RollUpStatus),
         ("data_quality_scores", "dimension", QualityDimension),
+        ("composite_performance", "composite_status", RollUpStatus),
+        ("composite_report", "fee_basis", FeeBasis),
     ],
 )
 def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:

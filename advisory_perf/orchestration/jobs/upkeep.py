@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from advisory_perf.contracts.enums import DeliveryStatus
+from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.lake.store import INCOMING
@@ -117,12 +118,13 @@ def _remove_runs(instance: dg.DagsterInstance, before: datetime, needed: set[str
 
 
 def _latest_of_windows(platform: Platform, pipelines: Pipelines, instance: dg.DagsterInstance) -> set[int]:
-    """The events by which the page shows each window, and the accounts, as materialised."""
+    """The events by which the page shows each window, and each asset across feeds, as materialised."""
     latest: set[int] = set()
     for name, feed in platform.feeds.items():
         for stage in pipelines[feed.dataset].stages:
             latest |= set(instance.get_latest_storage_id_by_partition(dg.AssetKey([name, stage.table.name]), _MATERIALIZED).values())
-    return latest | {record.storage_id for record in instance.fetch_materializations(ACCOUNTS_KEY, limit=1).records}
+    across = [ACCOUNTS_KEY, *(dg.AssetKey(table.name) for table in FIRM_TABLES)]
+    return latest | {record.storage_id for key in across for record in instance.fetch_materializations(key, limit=1).records}
 
 
 def _materializations(instance: dg.DagsterInstance, run_id: str) -> set[int]:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from advisory_perf.alerts.channels import Channel, channel_of
 from advisory_perf.alerts.messages import message_of
-from advisory_perf.alerts.model import MISSING_FILE, ODD_NAME, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
+from advisory_perf.alerts.model import MISSING_FILE, ODD_NAME, STATISTICS_FAILED, STUCK_FILE, TRIED_FOR_LONG, TURN_HELD, Alert, is_rejection
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
@@ -25,7 +25,7 @@ from advisory_perf.lake.objects import Listing
 from advisory_perf.lake.store import INCOMING
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.monitoring.deadlines import Deadlines, late_and_missing, span, windows_in_question
-from advisory_perf.monitoring.failed_pipelines import pipeline_alert, pipeline_alert_key, pipeline_has_failed
+from advisory_perf.monitoring.failed_pipelines import pipeline_alert, pipeline_alert_key, pipeline_has_failed, statistics_alert
 from advisory_perf.monitoring.held_locks import LONG, held_lock_alert, no_longer_held
 from advisory_perf.monitoring.long_attempts import long_tries, long_try_alert
 from advisory_perf.monitoring.stuck_files import no_longer_stuck, stuck_alert, stuck_files, stuck_key
@@ -34,6 +34,7 @@ from advisory_perf.orchestration.planning import pipeline_subject, waiting_by_fe
 from advisory_perf.orchestration.run_history import failed_attempts, latest_failure, tries_for, tries_of_all
 from advisory_perf.orchestration.sensors.arrivals import tries_of_files
 from advisory_perf.orchestration.sensors.arriving import odd_name_alerts
+from advisory_perf.orchestration.sensors.firm import pending_subject
 from advisory_perf.platform import Platform
 from advisory_perf.warehouse.locks import sweep_locks
 
@@ -167,7 +168,15 @@ def long_tries_of(platform: Platform, known: Sequence[str], look: Look) -> tuple
     return raised, sorted(set(known) - {alert.key for alert in raised})
 
 
-_FOUND = {ODD_NAME: odd_names_of, STUCK_FILE: stuck_of, TURN_HELD: held_of, TRIED_FOR_LONG: long_tries_of}
+def statistics_of(platform: Platform, known: Sequence[str], look: Look) -> tuple[Sequence[Alert], Sequence[str]]:
+    """The alert about what is above the account if it failed as often as agreed; the known one once nothing waits, or is tried again."""
+    subject = pending_subject(platform, look.instance)
+    if subject is None or not tries_for(look.instance, subject, now=look.now).are_used_up(platform.settings.attempts):
+        return [], known
+    return [statistics_alert(failed_attempts(look.instance, subject, now=look.now), now=look.now)], []
+
+
+_FOUND = {ODD_NAME: odd_names_of, STUCK_FILE: stuck_of, TURN_HELD: held_of, TRIED_FOR_LONG: long_tries_of, STATISTICS_FAILED: statistics_of}
 """What is looked for at each tick besides deadlines and pipelines, by the alert that tells of it."""
 
 

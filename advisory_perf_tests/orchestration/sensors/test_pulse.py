@@ -22,7 +22,7 @@ from advisory_perf_tests.orchestration.scenarios import World, settings_with_acm
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("arrivals", "pipelines", "watch", "alerts", "pulse")
+NAMES = ("arrivals", "pipelines", "firm_performance", "watch", "alerts", "pulse")
 
 
 @pytest.fixture

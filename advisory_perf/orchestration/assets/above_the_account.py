@@ -1,0 +1,123 @@
+"""Assets across feeds, above the account: statistics of accounts, and composites. No steps of a pipeline, which runs at each delivery.
+
+Each of the two steps writes what it has computed itself, in one transaction with what says that it is done.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES
+from advisory_perf.contracts.tables import Table
+from advisory_perf.errors import LockHeldError
+from advisory_perf.orchestration.asset_checks import is_blocked, schema_finding, schema_rule
+from advisory_perf.orchestration.assets.pipeline import WAREHOUSE_POOL
+from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
+from advisory_perf.orchestration.resources import LOCKS
+from advisory_perf.orchestration.run_config import printing
+from advisory_perf.platform import Platform
+from advisory_perf.positions.composites import computed_composites
+from advisory_perf.positions.statistics import changed_statistics, positions_feeds
+from advisory_perf.positions.statistics_store import RowChange, publish_composites, publish_statistics
+from advisory_perf.warehouse.locks import Locks
+
+JOB_NAME = "firm_performance"
+GROUP = "above_the_account"
+_LOCK = "statistics all"
+"""Two runs at once would have the older figures written last."""
+
+
+def firm_job(*, log_level: str) -> dg.JobDefinition:
+    """The job that brings everything above the account up to date."""
+    return dg.define_asset_job(  # type: ignore[return-value]
+        JOB_NAME,
+        selection=dg.AssetSelection.groups(GROUP),
+        description="statistics of the accounts that changed, and the composites made of them",
+        config=printing(log_level),
+    )
+
+
+def statistics_asset(platform: Platform) -> dg.AssetsDefinition:
+    """Statistics of every account whose published rows have changed since."""
+    published = [dg.AssetKey([feed.name, "performance_data"]) for feed in positions_feeds(platform).values()]
+
+    @dg.multi_asset(
+        name=ACCOUNT_STATISTICS.name,
+        specs=[_spec(ACCOUNT_STATISTICS, [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in published])],
+        **_step(ACCOUNT_STATISTICS),
+    )
+    def account_statistics(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        take(context.resources.locks)
+        changed, failed = changed_statistics(platform)
+        rows = pl.concat([ACCOUNT_STATISTICS.empty(), *(one.rows for one in changed)])
+        confirm, stores = context.resources.locks.confirm, platform.warehouse
+
+        def write() -> Mapping[str, RowChange]:
+            done = sum((publish_statistics(stores, one, confirm=confirm) for one in changed), RowChange())
+            return {ACCOUNT_STATISTICS.name: done}
+
+        yield from audited_and_written({ACCOUNT_STATISTICS: rows}, write)
+        if failed:  # once the other vendors' are written
+            raise failed[0]
+
+    return account_statistics
+
+
+def composites_asset(platform: Platform) -> dg.AssetsDefinition:
+    """All composites of the firm, where their files or their members' figures have changed since."""
+    of_statistics = [dg.AssetDep(ACCOUNT_STATISTICS.name)]
+
+    @dg.multi_asset(name="composites", specs=[_spec(table, of_statistics) for table in COMPOSITE_TABLES], **_step(*COMPOSITE_TABLES))
+    def composites(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        take(context.resources.locks)
+        computed = computed_composites(platform)
+        confirm, stores = context.resources.locks.confirm, platform.warehouse
+
+        def write() -> Mapping[str, RowChange]:
+            return publish_composites(stores, computed, confirm=confirm)
+
+        yield from audited_and_written(computed.tables, write)
+
+    return composites
+
+
+def take(locks: Locks) -> None:
+    """Takes the lock of what is above the account; LockHeldError where another run has it."""
+    if not locks.take(_LOCK):
+        raise LockHeldError("another run computes what is above the account; this one is launched again by itself when that has ended")
+
+
+def audited_and_written(frames: Mapping[Table, pl.DataFrame], write: Callable[[], Mapping[str, RowChange]]) -> Iterator[Any]:
+    """The checks of the schemas first; then, unless one fails, the write, and what it changed of each table."""
+    findings = {table: schema_finding(frame, table) for table, frame in frames.items()}
+    for table, finding in findings.items():
+        yield finding.result(dg.AssetKey(table.name))
+    if is_blocked(list(findings.values())):
+        return
+    changes = write()
+    for table, frame in frames.items():
+        counted = {f"{name}_by_run": count for name, count in asdict(changes[table.name]).items()} if table.name in changes else {}
+        yield dg.MaterializeResult(asset_key=dg.AssetKey(table.name), metadata={**output_metadata(frame), **counted})
+
+
+def _spec(table: Table, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        deps=deps,
+        skippable=True,
+        group_name=GROUP,
+        description=table.meaning,
+        kinds={"polars", "postgres"},
+        metadata=definition_metadata(table),
+    )
+
+
+def _step(*tables: Table) -> dict[str, Any]:
+    return {
+        "check_specs": [schema_rule(table).spec(dg.AssetKey(table.name)) for table in tables],
+        "required_resource_keys": {LOCKS},
+        "pool": WAREHOUSE_POOL,
+    }
