@@ -89,7 +89,7 @@ def preview(
     """
     feed = changed_feed(platform.feeds, file)
     with scratch_installation(platform.settings, file, opening) as scratch:
-        says("opened a scratch installation", 0, 0)
+        says("opened a scratch installation; taking over rows and files", 0, 0)
         with reading(platform.warehouse) as source, scratch.owner.connect() as target:
             take_over(source, target, feed=feed.name, vendor=feed.vendor)
         known = scratch.platform.ledger.entries(feed.name)

@@ -60,7 +60,7 @@ def test_after_a_replay_for_real_nothing_would_change_any_more(tmp_path: Path, w
         assert said[0] == {"kind": "feed_key", "key": "conventions.flow_timing", "before": "end_of_day", "after": "start_of_day"}
         assert [one["account_id"] for one in said if one["kind"] == "break_closed"] == ["A"]
         assert first.err.splitlines() == [
-            "opened a scratch installation",
+            "opened a scratch installation; taking over rows and files",
             "ingested acme_03.csv: PROCESSING",
             "running the pipeline from 2025-03-03 to 2025-03-03",
         ]
