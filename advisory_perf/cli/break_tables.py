@@ -12,7 +12,8 @@ from rich.table import Table
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import amount, cause
 from advisory_perf.contracts.datasets import POSITIONS
-from advisory_perf.contracts.enums import BreakStatus, ReconciledField
+from advisory_perf.contracts.enums import BreakStatus
+from advisory_perf.contracts.figures import shown_figure
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import WarehouseError
@@ -93,8 +94,12 @@ def break_page(warehouse: Warehouse, break_id: str, seen: Seen) -> Group:
 
 def _facts(row: Mapping[str, object]) -> dict[str, str]:
     """What is said of a break, line by line; a line that says nothing is left out."""
-    of_return = row["field_name"] == ReconciledField.TWRR
     others = str(row["other_causes"] or "")
+
+    def figure(name: str) -> str:
+        value = row[name]
+        return shown_figure(value, row["field_name"]) if isinstance(value, Decimal) else ""
+
     lines = {
         "vendor": row["data_source"],
         "account": row["account_id"] or f"{row['accounts']:,} accounts of a whole delivery",
@@ -103,22 +108,16 @@ def _facts(row: Mapping[str, object]) -> dict[str, str]:
         "owner": row["owner"] or "nobody",
         "since": f"{row['first_as_of_date']}, {row['business_days']} business days, {row['valuations']} valuations",
         "latest": row["last_as_of_date"],
-        "ours": _figure(row["calculated_value"], of_return=of_return),
-        "vendor's": _figure(row["vendor_value"], of_return=of_return),
+        "ours": figure("calculated_value"),
+        "vendor's": figure("vendor_value"),
         "amount": f"{amount(row)}, {'material' if row['is_material'] else 'not material'}",
-        "allowed": _figure(row["tolerance_threshold"], of_return=of_return) if row["factor"] is None else "",
+        "allowed": figure("tolerance_threshold") if row["factor"] is None else "",
         "likely cause": cause(row),
-        "which gives": _figure(row["explained_value"], of_return=of_return),
+        "which gives": figure("explained_value"),
         "others that give it": others,
         "delivery": row["delivery_id"],
     }
     return {name: str(says) for name, says in lines.items() if says not in {None, ""}}
-
-
-def _figure(value: object, *, of_return: bool) -> str:
-    if not isinstance(value, Decimal):
-        return ""
-    return f"{value * 100:.6f} %" if of_return else f"{value:,.4f}"
 
 
 def _stands(row: Mapping[str, object]) -> str:

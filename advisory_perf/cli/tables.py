@@ -12,6 +12,7 @@ from rich.text import Text
 from advisory_perf.alerts.outbox import KeptAlert
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.contracts.enums import DeliveryStatus
+from advisory_perf.contracts.figures import shown_difference
 from advisory_perf.operations.health import HealthFinding
 from advisory_perf.showing import shown
 from advisory_perf.warehouse.connection import Warehouse
@@ -82,7 +83,7 @@ def amount(found: Mapping[str, object]) -> str:
         return f"times {float(found['factor']):.6g}"
     if not isinstance(variance, Decimal):
         return "without a figure of ours"
-    return f"{float(variance) * 10_000:+.1f} bp" if found["field_name"] == "twrr" else f"{variance:+,.2f}"
+    return shown_difference(variance, found["field_name"])
 
 
 def composites_table(years: pl.DataFrame) -> Table:

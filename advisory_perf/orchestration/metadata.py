@@ -1,6 +1,7 @@
 """What the UI shows of a frame: schema, lineage, preview, and row counts and sums partition by partition."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -8,6 +9,7 @@ import polars as pl
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from advisory_perf.contracts.enums import ReturnStatus
+from advisory_perf.contracts.figures import shown_difference, shown_figure
 from advisory_perf.contracts.schemas import pandera_schema
 from advisory_perf.contracts.tables import Table
 from advisory_perf.performance.ordering import has_return
@@ -96,12 +98,27 @@ def _sums(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 def cases_table(failures: pl.DataFrame) -> dg.TableMetadataValue:
-    """The first failing rows, as text, for the check's metadata."""
-    cases = failures.head(_SHOWN_ROWS).select(pl.all().cast(pl.String()))
+    """The first failing rows, as text, for the check's metadata; compared figures by what figure they are."""
+    texts = failures.head(_SHOWN_ROWS).select(pl.all().cast(pl.String()))
+    cases = failures.head(_SHOWN_ROWS)
+    rows = zip(texts.iter_rows(named=True), cases.iter_rows(named=True), strict=True)
     return dg.MetadataValue.table(
-        records=[dg.TableRecord({name: shown(value or "") for name, value in row.items()}) for row in cases.iter_rows(named=True)],
+        records=[dg.TableRecord({name: shown(_said(name, row) or text or "") for name, text in said.items()}) for said, row in rows],
         schema=dg.TableSchema([dg.TableColumn(name) for name in cases.columns]),
     )
+
+
+_FIGURES, _DIFFERENCES = ("calculated_value", "vendor_value", "explained_value"), ("variance", "tolerance_threshold")
+
+
+def _said(name: str, row: Mapping[str, object]) -> str | None:
+    """A figure of a comparison as a person reads it; None where it is none."""
+    value, of = row[name], row.get("field_name")
+    if not isinstance(value, Decimal) or of is None or row.get("factor") is not None:
+        return None
+    if name in _DIFFERENCES:
+        return shown_difference(value, of)
+    return shown_figure(value, of) if name in _FIGURES else None
 
 
 def _markdown(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:

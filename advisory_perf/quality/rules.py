@@ -177,11 +177,20 @@ def undefined_returns(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def breaks(results: pl.DataFrame) -> pl.DataFrame:
-    """Comparisons outside their tolerance, the largest first within each figure."""
+    """Comparisons outside their tolerance, the largest first within each figure, each with its cause beside it."""
     return (
         results.filter(~pl.col("within_tolerance"))
         .sort("field_name", pl.col("variance").abs(), descending=[False, True])
-        .select(*WHO_AND_WHEN, "field_name", "calculated_value", "vendor_value", "variance", "tolerance_threshold", "likely_cause")
+        .select(
+            *WHO_AND_WHEN,
+            "field_name",
+            "variance",
+            "likely_cause",
+            "explained_by",
+            "calculated_value",
+            "vendor_value",
+            "tolerance_threshold",
+        )
     )
 
 

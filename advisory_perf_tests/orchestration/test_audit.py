@@ -261,7 +261,14 @@ def test_a_frame_that_is_not_what_the_data_dictionary_says_is_not_stored(tmp_pat
         (
             TWRR_IS_WRONG,
             "reconciliation_pass_rate",
-            {"field_name": "twrr", "calculated_value": "0.100000000000", "vendor_value": "0.500000000000"},
+            {
+                "field_name": "twrr",
+                "variance": "-4,000.0 bp",
+                "likely_cause": "UNEXPLAINED",
+                "calculated_value": "10.000000 %",
+                "vendor_value": "50.000000 %",
+                "tolerance_threshold": "+1.0 bp",
+            },
         ),
     ],
 )

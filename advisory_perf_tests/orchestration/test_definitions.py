@@ -199,7 +199,7 @@ def test_the_cadence_of_the_feed_decides_between_days_and_months(specs: dict[str
         for stage in OF_WINDOW:
             partitions = specs[f"{vendor}/{stage}"].partitions_def
             assert isinstance(partitions, dg.DailyPartitionsDefinition if is_daily else dg.MonthlyPartitionsDefinition), vendor
-            assert partitions.start.date().isoformat() == ("2020-01-01" if vendor == "acme" else "2015-01-01")
+            assert partitions.start.date().isoformat() == ("2020-01-01" if vendor == "acme" else "2024-01-01")
             assert partitions.end_offset == 1, "the window that is not over yet is one of the partitions"
 
 

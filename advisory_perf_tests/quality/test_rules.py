@@ -190,6 +190,7 @@ def comparisons(*outcomes: tuple[str, str, bool | None]) -> pl.DataFrame:
             "tolerance_threshold": [CENT.absolute] * len(outcomes),
             "within_tolerance": pl.Series([within for _, _, within in outcomes], dtype=pl.Boolean()),
             "likely_cause": [None] * len(outcomes),
+            "explained_by": [None] * len(outcomes),
         }
     )
 
