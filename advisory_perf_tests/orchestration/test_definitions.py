@@ -172,14 +172,13 @@ def test_a_pipeline_reads_its_stages_in_order_and_looks_back_one_window(specs: d
         "net_flows": {"normalized_positions"},
         "twrr_series": {"normalized_positions", "net_flows", "twrr_series"},
         "reconciliation_results": {"normalized_positions", "net_flows", "twrr_series"},
-        "portfolio_performance": {"normalized_positions", "twrr_series", "portfolio_performance"},
+        "portfolio_performance": {"normalized_positions", "twrr_series"},
         "performance_data": {"normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance"},
     }
-    for stage in ("twrr_series", "portfolio_performance"):
-        mappings = {dep.asset_key.path[-1]: dep.partition_mapping for dep in specs[f"vendor_d/{stage}"].deps}
-        before = mappings[stage]
-        assert isinstance(before, dg.TimeWindowPartitionMapping)
-        assert (before.start_offset, before.end_offset) == (-1, -1)
+    mappings = {dep.asset_key.path[-1]: dep.partition_mapping for dep in specs["vendor_d/twrr_series"].deps}
+    before = mappings["twrr_series"]
+    assert isinstance(before, dg.TimeWindowPartitionMapping)
+    assert (before.start_offset, before.end_offset) == (-1, -1)
 
 
 # partitions -----------------------------------------------------------------------------------------------------------

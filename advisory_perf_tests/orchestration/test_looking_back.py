@@ -231,7 +231,7 @@ def test_what_a_pipeline_is_made_of_looks_back_and_is_published_where_it_should(
         ("net_flows", ["normalized_positions"], False, False),
         ("twrr_series", ["normalized_positions", "net_flows"], True, False),
         ("reconciliation_results", ["normalized_positions", "net_flows", "twrr_series"], False, True),
-        ("portfolio_performance", ["normalized_positions", "twrr_series"], True, True),
+        ("portfolio_performance", ["normalized_positions", "twrr_series"], False, True),
         (
             "performance_data",
             ["normalized_positions", "net_flows", "twrr_series", "reconciliation_results", "portfolio_performance"],

@@ -284,9 +284,8 @@ POSITIONS_PIPELINE = Pipeline(
             PORTFOLIO_PERFORMANCE,
             (NORMALIZED_POSITIONS, TWRR_SERIES),
             (PORTFOLIOS_HAVE_SUMS,),
-            portfolios,
+            portfolios,  # looks back too, in the run of twrr_series: a second dependency of the kind would cut backfills into three runs
             kinds=frozenset({"polars", "parquet", "postgres"}),
-            looks_back=True,
             is_published=True,
         ),
         Stage(
