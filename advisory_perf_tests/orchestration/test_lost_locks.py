@@ -219,7 +219,7 @@ def test_the_last_stage_alone_closes_nothing_that_its_inputs_lack(world: World, 
     world.materialise("performance_data", THIRD, THIRD)
     (waiting,) = world.platform.ledger.pending("acme")
     assert waiting.file_name == "acme_2.csv"
-    for stage in ("net_flows", "twrr_series", "reconciliation_results", "performance_data"):
+    for stage in ("net_flows", "twrr_series", "reconciliation_results", "portfolio_performance", "performance_data"):
         assert world.materialise(stage, THIRD, THIRD).success
     assert world.platform.ledger.pending("acme") == []
     assert published_values(world) == {"A": "112.0000", "B": "255.0000"}

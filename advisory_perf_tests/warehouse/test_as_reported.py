@@ -120,7 +120,9 @@ def test_the_present_day_gives_what_stands_so_far_and_a_day_to_come_is_refused(w
 
 
 def test_other_tables_keep_no_superseded_rows(warehouse: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="reconciliation_results keeps no superseded rows, so only performance_data can be exported"):
+    with pytest.raises(
+        WarehouseError, match="reconciliation_results keeps no superseded rows, so only portfolio_performance and performance_data can be"
+    ):
         export_relation(
             warehouse, "reconciliation_results", form=ExportFormat.CSV, target=io.BytesIO(), as_reported=datetime(2025, 1, 1, tzinfo=UTC)
         )
