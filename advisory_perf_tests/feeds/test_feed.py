@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisory_perf.contracts.enums import FlowTiming, ReconciledField, Reopening
+from advisory_perf.contracts.enums import FlowTiming, GroupLevel, ReconciledField, Reopening, TransferNetting
 from advisory_perf_tests.ingestion.scenarios import a_feed, a_feed_of
 
 
@@ -66,6 +66,14 @@ def test_the_tolerances_that_a_feed_does_not_mention_are_a_cent_and_a_basis_poin
     tolerances = a_feed().tolerances
     assert [tolerances.of(field).absolute for field in ReconciledField] == [Decimal("0.01"), Decimal("0.01"), Decimal("0.0001")]
     assert all(tolerances.of(field).relative == 0 for field in ReconciledField)
+
+
+def test_what_accounts_are_rolled_up_to_is_what_the_files_name_and_transfers_are_netted_unless_said_otherwise() -> None:
+    feed = a_feed()
+    assert (feed.group_levels, feed.transfers, feed.departures) == ((), TransferNetting.MATCHED, {})
+    said = a_feed({"client_id": "client", "portfolio_id": "port"}, transfers="none", departures={"A": "2025-03-31"})
+    assert said.group_levels == (GroupLevel.PORTFOLIO, GroupLevel.CLIENT)
+    assert (said.transfers, said.departures) == (TransferNetting.NONE, {"A": date(2025, 3, 31)})
 
 
 def test_what_a_feed_does_not_say_of_residuals_large_flows_and_reopening() -> None:
