@@ -9,8 +9,9 @@ import re
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _RUNS, _PROCESSES = 4, 2
@@ -69,6 +70,14 @@ class Settings(BaseSettings):
     )
     missing_share: float = Field(
         default=0.1, ge=0, le=1, description="share of the usual accounts or rows that a delivery may lack; beyond it an alert is raised"
+    )
+    reporting_currency: str | None = Field(
+        default=None,
+        pattern="^[A-Z]{3}$",
+        description="ISO 4217 code of the currency that returns are reported in besides; by default none",
+    )
+    rates_source: str | None = Field(
+        default=None, description="the vendor whose exchange rates convert into reporting_currency; goes with it, and only with it"
     )
     weight_completeness: int = Field(
         default=20, ge=0, le=100, description="weight of the accounts that are there in the quality score; the six weights are relative"
@@ -135,6 +144,12 @@ class Settings(BaseSettings):
         default="",
         description="names, with commas between, under which the web page may be asked for besides localhost, 127.0.0.1 and [::1]",
     )
+
+    @model_validator(mode="after")
+    def _rates_go_with_a_currency(self) -> Self:
+        if (self.reporting_currency is None) != (self.rates_source is None):
+            raise ValueError("ADVISORY_PERF_REPORTING_CURRENCY and ADVISORY_PERF_RATES_SOURCE go together; set both or none of them")
+        return self
 
     @field_validator("lake_url")
     @classmethod

@@ -35,6 +35,8 @@ TABLES = {
     "data_quality_scores": "updated_at",
     "delivery_quality_shares": "",
     "delivery_quality_scores": "updated_at",
+    "currency_returns": "id,created_at,updated_at",
+    "exchange_rates": "id,created_at,updated_at",
     "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",

@@ -16,7 +16,7 @@ from advisory_perf.contracts.columns import COLUMNS
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES
 from advisory_perf.contracts.stored_tables import STORED
-from advisory_perf.contracts.tables import DELIVERY_FACTORS, RECONCILIATION_TOTALS, TABLES
+from advisory_perf.contracts.tables import DELIVERY_FACTORS, RATE_TABLES, RECONCILIATION_TOTALS, TABLES
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.settings import Settings
 
@@ -134,6 +134,7 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
     pages = {name: written() for name, written in REFERENCE["PAGES"].items()}
     assert set(re.findall(r"^### `(\w+)`", pages["data-dictionary"], flags=re.MULTILINE)) == {
         *TABLES,
+        *RATE_TABLES,
         DELIVERY_FACTORS.name,
         RECONCILIATION_TOTALS.name,
         *(one.name for one in (*STORED, *FIRM_TABLES)),

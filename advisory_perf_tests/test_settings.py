@@ -49,3 +49,10 @@ def test_an_address_of_a_lake_that_is_none_or_holds_more_is_refused_and_not_repe
 )
 def test_a_lake_lies_in_a_bucket_or_a_folder(address: str, lake: str) -> None:
     assert Settings(lake_url=address).lake == lake
+
+
+@pytest.mark.parametrize("one", [{"reporting_currency": "USD"}, {"rates_source": "acme"}])
+def test_a_reporting_currency_and_whose_rates_convert_into_it_go_together(one: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="go together"):
+        Settings.model_validate(one)
+    assert Settings.model_validate({"reporting_currency": "USD", "rates_source": "acme"}).rates_source == "acme"

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(
         ("lake_url", "warehouse_url", "owner_url", "reader_url", "desk_url", "dagster_url", "feeds_dir", "composites_dir"), None
     ),
-    **dict.fromkeys(("s3_endpoint_url", "heartbeat_file", "alerts_url"), None),
+    **dict.fromkeys(("s3_endpoint_url", "heartbeat_file", "alerts_url", "reporting_currency", "rates_source"), None),
     "s3_region": "us-east-1",
     "log_level": "WARNING",
     "pass_rate": 0.95,

@@ -21,7 +21,7 @@ from advisory_perf.contracts.columns import COLUMNS, Column
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES, Code
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredColumn, StoredTable
-from advisory_perf.contracts.tables import DELIVERY_FACTORS, RECONCILIATION_TOTALS, TABLES, Table
+from advisory_perf.contracts.tables import DELIVERY_FACTORS, RATE_TABLES, RECONCILIATION_TOTALS, TABLES, Table
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.settings import Settings
 
@@ -59,7 +59,8 @@ def listed(texts: Iterable[object]) -> str:
 
 def data_dictionary() -> str:
     """Every table with its columns, and where each column stands."""
-    tables = "\n".join(_table(one) for one in (*TABLES.values(), RECONCILIATION_TOTALS, DELIVERY_FACTORS, *FIRM_TABLES))
+    every = (*TABLES.values(), RECONCILIATION_TOTALS, DELIVERY_FACTORS, *RATE_TABLES.values(), *FIRM_TABLES)
+    tables = "\n".join(map(_table, every))
     rows = [
         (code(one.name), code(one.kind.sql), one.meaning, listed(one.derived_from), _values(one), _stands_in(one))
         for one in COLUMNS.values()
@@ -96,7 +97,7 @@ def _values(column: Column) -> str:
 
 
 def _stands_in(column: Column) -> str:
-    return ", ".join(f"[{one.name}](#{one.name})" for one in TABLES.values() if column.name in one.column_names)
+    return ", ".join(f"[{one.name}](#{one.name})" for one in (*TABLES.values(), *RATE_TABLES.values()) if column.name in one.column_names)
 
 
 # command --------------------------------------------------------------------------------------------------------------

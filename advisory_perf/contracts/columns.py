@@ -11,6 +11,7 @@ import polars as pl
 
 from advisory_perf.contracts.enums import (
     Cause,
+    ConversionStatus,
     GroupLevel,
     ReconciliationStatus,
     ReturnStatus,
@@ -40,6 +41,14 @@ PERIODS = ("mtd", "qtd", "ytd", *TRAILING_PERIODS)
 
 MONEY = pl.Decimal(38, MONEY_SCALE)
 
+RATE_SCALE = 10
+"""Decimal places that an exchange rate may have, so that an amount times its rate is exact."""
+
+RATE_INTEGER_DIGITS = 10
+"""Integer digits of one; a currency of which so much makes a unit of another is none."""
+
+RATE = pl.Decimal(38, RATE_SCALE)
+
 FIGURE = pl.Decimal(38, 12)
 """Holds either money, exactly, or a return to twelve places, so that both can stand in one column."""
 
@@ -50,6 +59,7 @@ class Kind(Enum):
     TEXT = (pl.String(), "text")
     DATE = (pl.Date(), "date")
     MONEY = (MONEY, f"numeric({MONEY_INTEGER_DIGITS + MONEY_SCALE},{MONEY_SCALE})")
+    RATE = (RATE, f"numeric({RATE_INTEGER_DIGITS + RATE_SCALE},{RATE_SCALE})")
     RETURN = (pl.Float64(), "double precision")
     FIGURE = (pl.Decimal(38, 12), "numeric(38,12)")
     FLAG = (pl.Boolean(), "boolean")
@@ -102,6 +112,22 @@ _ENTRIES = (
     Column("client_id", Kind.TEXT, "the client or household that owns the account", nullable=True),
     Column("as_of_date", Kind.DATE, "the day at whose end the values hold"),
     Column("currency", Kind.TEXT, "ISO 4217 code of the account currency"),
+    # rates
+    Column("base_currency", Kind.TEXT, "ISO 4217 code of the currency of which a rate prices one unit"),
+    Column("quote_currency", Kind.TEXT, "ISO 4217 code of the currency that a rate is in"),
+    Column("rate", Kind.RATE, "price of one unit of base_currency in quote_currency at the end of the day", at_least=0),
+    Column("reporting_currency", Kind.TEXT, "ISO 4217 code of the currency that the installation reports in"),
+    _return("reporting_return", "sub-period return of the amounts in the reporting currency", ("calculated_twrr",)),
+    Column(
+        "reporting_status",
+        Kind.TEXT,
+        "why that return is what it is: return_status of the converted amounts",
+        allowed=tuple(ReturnStatus),
+    ),
+    _return(
+        "currency_effect", "what the currency did to the return: (1 + reporting_return) / (1 + calculated_twrr) - 1", ("calculated_twrr",)
+    ),
+    Column("conversion_status", Kind.TEXT, "whether rates of the very days are there", allowed=tuple(ConversionStatus)),
     # the vendor's money
     _money("beginning_market_value", "market value at the start of the sub-period"),
     Column("contributions", Kind.MONEY, "external flows into the account, in account currency", at_least=0),

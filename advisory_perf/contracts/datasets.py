@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from advisory_perf.contracts.columns import Kind
-from advisory_perf.contracts.tables import DELIVERED_POSITIONS, WHO_AND_WHEN, Table
+from advisory_perf.contracts.tables import DELIVERED_POSITIONS, DELIVERED_RATES, WHO_AND_WHEN, Table
 
 PROVENANCE = ("data_source", "file_name", "delivery_id", "line_number")
 """Where a delivered row comes from; filled by the platform, never by a column of the file."""
@@ -71,9 +71,14 @@ class Dataset:
         return self._of_kind(Kind.RETURN)
 
     @cached_property
+    def rates(self) -> tuple[str, ...]:
+        """The fields that are exchange rates."""
+        return self._of_kind(Kind.RATE)
+
+    @cached_property
     def numbers(self) -> tuple[str, ...]:
-        """The fields that are amounts or returns."""
-        return (*self.money, *self.returns)
+        """The fields that are amounts, returns or rates."""
+        return (*self.money, *self.returns, *self.rates)
 
     @cached_property
     def free_texts(self) -> tuple[str, ...]:
@@ -104,4 +109,14 @@ POSITIONS = Dataset(
     vendor_return="vendor_twrr",
     instead_of={"net_flow": ("contributions", "distributions")},
     half_units={"vendor_value_half_unit": "ending_market_value", "vendor_twrr_half_unit": "vendor_twrr"},
+)
+
+RATES = Dataset(
+    name="rates",
+    row="rate",
+    delivered=DELIVERED_RATES,
+    key=("base_currency", "quote_currency", "as_of_date"),
+    day="as_of_date",
+    identifiers=("base_currency", "quote_currency"),
+    required=("base_currency", "quote_currency", "as_of_date", "rate"),
 )

@@ -78,6 +78,11 @@ _ROW_CODES = (
     Code("E_UNKNOWN_ACCOUNT", Severity.HIGH, "the account is not in the account master"),
     Code("E_CURRENCY", Severity.MEDIUM, "the currency is not an active three-letter code of ISO 4217"),
     Code(
+        "E_RATE",
+        Severity.HIGH,
+        "the rate is not above zero, or is one of a currency in itself; send the price of one unit of the base currency in the other one",
+    ),
+    Code(
         "E_SIGN",
         Severity.HIGH,
         "the flow is negative; set negative_flows: net in the feed if it reverses an earlier flow, or sign: -1 if the vendor prints all so",
@@ -167,11 +172,15 @@ TRANSFER_APART = Code(
 RETURN_OUTLIER = Code("DQ_RETURN_OUTLIER", Severity.MEDIUM, "the return lies far from those that it is held against")
 ACROSS_CODES = (TOTAL_BREAK, TOTAL_MOVE, NEW_ACCOUNT, RENUMBERED, PORTFOLIO_DAYS, TRANSFER_APART, RETURN_OUTLIER)
 """What accounts tell of each other."""
+RATE_JUMP = Code("DQ_RATE_JUMP", Severity.HIGH, "the rate is another than the one before by more than agreed")
+RATE_INVERSE = Code("DQ_RATE_INVERSE", Severity.MEDIUM, "the rates of a pair in both directions contradict each other")
+RATE_CODES = (RATE_JUMP, RATE_INVERSE)
+"""What is found among published rates."""
 COMPLETENESS_CODES = (INCOMPLETE, SHORT_RESTATEMENT, OLDER_VERSION)
 """What makes a delivery one with issues; an account that is missing by itself does not."""
 _OF_VALUATIONS = (STALE_VALUE, LARGE_FLOW, CURRENCY_CHANGE, VALUE_JUMP)
 PIPELINE_CODES: dict[str, Code] = {
-    code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES, *ACROSS_CODES)
+    code.name: code for code in (*_OF_VALUATIONS, SYSTEMATIC_BREAK, ACCOUNT_MISSING, *COMPLETENESS_CODES, *ACROSS_CODES, *RATE_CODES)
 }
 
 CODES: dict[str, Code] = {code.name: code for code in (*_FILE_CODES, *_ROW_CODES, *_NOTICE_CODES, *PIPELINE_CODES.values())}

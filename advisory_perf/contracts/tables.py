@@ -54,6 +54,7 @@ class PublishedTable:
     ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
     was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated.
     Where ``is_noted``, a publication notes which accounts it has changed, for what is computed of whole histories.
+    A table that is not ``by_month`` has no partitions.
     """
 
     table: Table
@@ -61,6 +62,7 @@ class PublishedTable:
     renewed: str | None = None
     restated: tuple[str, ...] = ()
     is_noted: bool = False
+    by_month: bool = True
 
     @property
     def name(self) -> str:
@@ -296,6 +298,35 @@ ACCOUNTS = Table(
     ("data_source", "account_id"),
 )
 
+_RATE = ("base_currency", "quote_currency", "as_of_date", "rate", "data_source", "file_name", "delivery_id", "line_number")
+_PAIR_AND_DAY = ("base_currency", "quote_currency", "as_of_date")
+
+DELIVERED_RATES = Table("delivered_rates", "the rows of one delivery that became exchange rates", _RATE, ("delivery_id", *_PAIR_AND_DAY))
+
+NORMALIZED_RATES = Table("normalized_rates", "of all deliveries, the rate that counts for each pair and day", _RATE, _PAIR_AND_DAY)
+
+EXCHANGE_RATES = Table("exchange_rates", "the published rate of each pair of currencies and day", _RATE, ("data_source", *_PAIR_AND_DAY))
+
+CURRENCY_RETURNS = Table(
+    "currency_returns",
+    "each account-date's return in account currency and in the reporting currency, and what the currency did",
+    (
+        "data_source",
+        *WHO_AND_WHEN,
+        "currency",
+        "reporting_currency",
+        "calculated_twrr",
+        "return_status",
+        "reporting_return",
+        "reporting_status",
+        "currency_effect",
+        "conversion_status",
+    ),
+    ("data_source", *WHO_AND_WHEN),
+)
+
+PUBLISHED_CURRENCY_RETURNS = PublishedTable(CURRENCY_RETURNS, by_month=False)
+PUBLISHED_RATES = PublishedTable(EXCHANGE_RATES, by_month=False)
 PUBLISHED_RESULTS = PublishedTable(RECONCILIATION_RESULTS, renewed="reconciliation_date")
 RESTATED_BY_DELIVERIES = (
     "beginning_market_value",
@@ -333,7 +364,7 @@ PUBLISHED_PORTFOLIOS = PublishedTable(
     history="portfolio_performance_history",
 )
 PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PORTFOLIOS, PUBLISHED_PERFORMANCE)
-"""Every published table, in the order in which a publication writes them."""
+"""Every published table of positions, in the order in which a publication writes them."""
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -349,3 +380,5 @@ TABLES: dict[str, Table] = {
         ACCOUNTS,
     )
 }
+
+RATE_TABLES: dict[str, Table] = {table.name: table for table in (DELIVERED_RATES, NORMALIZED_RATES, EXCHANGE_RATES, CURRENCY_RETURNS)}

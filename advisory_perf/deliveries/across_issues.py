@@ -1,6 +1,7 @@
-"""What accounts of a feed tell of each other, as issues of the deliveries that it is seen in.
+"""What accounts, or rates, of a feed tell of each other, as issues of the deliveries that it is seen in.
 
-They belong to the publication as those in ``issues`` do; one is of an account and a day, or of the total of a portfolio or currency.
+They belong to the publication as those in ``issues`` do; one is of an account and a day, of the total of a portfolio or currency, or of a
+rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,10 @@ import polars as pl
 import psycopg
 
 from advisory_perf.contracts.issue_codes import (
-    ACROSS_CODES,
     NEW_ACCOUNT,
     PORTFOLIO_DAYS,
+    RATE_INVERSE,
+    RATE_JUMP,
     RENUMBERED,
     RETURN_OUTLIER,
     TOTAL_BREAK,
@@ -34,9 +36,9 @@ _PRINTED = 6
 
 
 def publish_across(connection: psycopg.Connection, feed: str, found: Mapping[Code, pl.DataFrame], *, first: date, last: date) -> None:
-    """Makes the feed's issues of ACROSS_CODES from first to last those that were found: by code, as ``quality`` gives them."""
+    """Makes the feed's issues of these codes from first to last those that were found: by code, as ``quality`` gives them."""
     issues = pl.concat([_issues(code, rows) for code, rows in found.items()])
-    place = {"feed": feed, "first": first, "last": last, "codes": [code.name for code in ACROSS_CODES]}
+    place = {"feed": feed, "first": first, "last": last, "codes": [code.name for code in found]}
     replace_chosen(connection, with_ledger(connection, issues), _CHOSEN, place, key=["etl_log_id", "issue_type", "as_of_date"])
 
 
@@ -156,6 +158,31 @@ _SAID: Mapping[Code, _Said] = {
             _text("other_amount"),
             _text("other_account_id"),
             _text("other_as_of_date"),
+        ),
+    ),
+    RATE_JUMP: _Said(
+        pl.lit("rate"),
+        _text("rate"),
+        _text("previous_rate"),
+        pl.format(
+            "{}/{} at {} after {} on {}; ask the vendor, or set rate_jump in the feed",
+            "base_currency",
+            "quote_currency",
+            _text("rate"),
+            _text("previous_rate"),
+            _text("previous_date"),
+        ),
+    ),
+    RATE_INVERSE: _Said(
+        pl.lit("rate"),
+        _text("rate"),
+        _text("inverse_rate"),
+        pl.format(
+            "{}/{} at {}, and the other way round at {}, whose product is not 1; ask the vendor which of them is right",
+            "base_currency",
+            "quote_currency",
+            _text("rate"),
+            _text("inverse_rate"),
         ),
     ),
     RETURN_OUTLIER: _Said(

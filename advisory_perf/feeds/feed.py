@@ -146,7 +146,7 @@ class Feed(FrozenModel):
         for name, source in self.columns.items():
             if source.scale is not None and isinstance(source.scale, Decimal) != (name in self.contract.money):
                 raise ValueError(f"columns: {name}: scale is a power of ten for money, and fraction, percent or basis_points for returns")
-            if source.scale is not None and name not in self.contract.numbers:
+            if source.scale is not None and name not in (*self.contract.money, *self.contract.returns):
                 raise ValueError(f"columns: {name}: scale is for money and returns")
             if source.period is not None and name != self.contract.vendor_return:
                 of = self.contract.vendor_return or f"no field of a {self.contract.row}"

@@ -11,9 +11,10 @@ from advisory_perf.declarations import Declaration, read_declaration, validated
 from advisory_perf.errors import DeliveryRejectedError, FeedError
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.feeds.rates_feed import RatesFeed
 
 PACKAGE_FEEDS = Path(__file__).parent / "definitions"
-FEED_MODELS: Mapping[str, type[Feed]] = {"positions": PositionsFeed}
+FEED_MODELS: Mapping[str, type[Feed]] = {"positions": PositionsFeed, "rates": RatesFeed}
 """The model of each dataset's feeds; a feed without ``dataset`` is one of positions."""
 _USUAL_DATASET = "positions"
 

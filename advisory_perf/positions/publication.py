@@ -57,7 +57,7 @@ def publish_slices(
     checked = [(table, _checked_slice(table.table, frame, vendor=vendor, first=first, last=last)) for table, frame in slices]
     place = {"vendor": vendor, "first": first, "last": last}
     with warehouse.connect() as connection:
-        for table, rows in checked:
+        for table, rows in ((table, rows) for table, rows in checked if table.by_month):
             connection.execute(
                 "SELECT create_monthly_partition(%s::regclass, month) FROM unnest(%s::date[]) AS month",
                 [table.name, _months(rows)],
@@ -66,7 +66,7 @@ def publish_slices(
         lock_publication(connection, vendor)
         if confirm is not None:
             confirm(connection)
-        changes = {table.name: _replace(connection, table, rows, place) for table, rows in checked}
+        changes = {table.name: replace_slice(connection, table, rows, place) for table, rows in checked}
         if along is not None:
             along(connection)
         return changes
@@ -90,7 +90,8 @@ def _months(rows: pl.DataFrame) -> list[date]:
     return rows["as_of_date"].dt.truncate("1mo").unique().sort().to_list()
 
 
-def _replace(connection: psycopg.Connection, published: PublishedTable, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+def replace_slice(connection: psycopg.Connection, published: PublishedTable, rows: pl.DataFrame, place: Mapping[str, Any]) -> SliceChange:
+    """Within a transaction: the table's rows of the vendor from first to last, all in ``place``, become those of the frame."""
     table = published.table
     if set(ACCOUNTS.key) <= set(table.key):
         insert_missing_accounts(connection, rows)

@@ -6,12 +6,15 @@ import pytest
 
 from advisory_perf.contracts.columns import Column, Kind
 from advisory_perf.contracts.schemas import pandera_schema, schema_failures
-from advisory_perf.contracts.tables import NET_FLOWS, NORMALIZED_POSITIONS, TABLES, TWRR_SERIES, Table
+from advisory_perf.contracts.tables import NET_FLOWS, NORMALIZED_POSITIONS, RATE_TABLES, TABLES, TWRR_SERIES, Table
+
+EVERY = {**TABLES, **RATE_TABLES}
 
 _VALUES: dict[Kind, object] = {
     Kind.TEXT: "x",
     Kind.DATE: date(2024, 1, 31),
     Kind.MONEY: Decimal("1.25"),
+    Kind.RATE: Decimal("1.0837"),
     Kind.RETURN: 0.5,
     Kind.FIGURE: Decimal("0.5"),
     Kind.FLAG: True,
@@ -32,7 +35,7 @@ def found(frame: pl.DataFrame, table: Table) -> list[tuple[str | None, str, int 
     return schema_failures(frame, table).select("column", "check", "row").rows()
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@pytest.mark.parametrize("table", EVERY.values(), ids=EVERY.keys())
 def test_a_good_row_and_no_rows_at_all_have_no_failures(table: Table) -> None:
     for frame in (one_row(table), table.empty()):
         failures = schema_failures(frame, table)
@@ -40,7 +43,7 @@ def test_a_good_row_and_no_rows_at_all_have_no_failures(table: Table) -> None:
         assert failures.columns == ["column", "check", "failure_case", "row"]
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@pytest.mark.parametrize("table", EVERY.values(), ids=EVERY.keys())
 def test_columns_that_may_be_empty_may_all_be_empty(table: Table) -> None:
     empty = [pl.lit(None, column.kind.polars).alias(column.name) for column in table.columns if table.is_nullable(column)]
     assert schema_failures(one_row(table).with_columns(empty), table).height == 0

@@ -6,9 +6,11 @@ import pytest
 from advisory_perf.contracts.columns import COLUMNS, MONEY, Kind
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.issue_codes import CODES, NOTICE_CODES, PIPELINE_CODES, ROW_CODES
-from advisory_perf.contracts.tables import QUARANTINED_ROWS, TABLES, Table
+from advisory_perf.contracts.tables import QUARANTINED_ROWS, RATE_TABLES, TABLES, Table
 
-every_table = pytest.mark.parametrize("table", [*TABLES.values(), *FIRM_TABLES], ids=lambda table: table.name)
+EVERY = {**TABLES, **RATE_TABLES, **{table.name: table for table in FIRM_TABLES}}
+
+every_table = pytest.mark.parametrize("table", EVERY.values(), ids=EVERY.keys())
 
 
 @every_table

@@ -10,6 +10,7 @@ import pytest
 from advisory_perf.contracts.enums import (
     BreakStatus,
     Cause,
+    ConversionStatus,
     DeliveryStatus,
     FeeBasis,
     GroupLevel,
@@ -22,7 +23,15 @@ from advisory_perf.contracts.enums import (
 )
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.stored_tables import OWN_COLUMNS, STORED, StoredTable
-from advisory_perf.contracts.tables import ACCOUNTS, DELIVERY_FACTORS, PUBLISHED, RECONCILIATION_TOTALS, Table
+from advisory_perf.contracts.tables import (
+    ACCOUNTS,
+    CURRENCY_RETURNS,
+    DELIVERY_FACTORS,
+    EXCHANGE_RATES,
+    PUBLISHED,
+    RECONCILIATION_TOTALS,
+    Table,
+)
 from advisory_perf.deliveries.ingestion_writes import IngestionWrite, noted_ingestions
 from advisory_perf.errors import WarehouseError
 from advisory_perf.warehouse.connection import Warehouse
@@ -243,7 +252,15 @@ def columns_of(warehouse: Warehouse, table: str) -> dict[str, tuple[str, bool]]:
     return {name: (kind, nullable) for name, kind, nullable in found.iter_rows()}
 
 
-IN_WAREHOUSE: tuple[Table, ...] = (ACCOUNTS, *(one.table for one in PUBLISHED), RECONCILIATION_TOTALS, DELIVERY_FACTORS, *FIRM_TABLES)
+IN_WAREHOUSE: tuple[Table, ...] = (
+    ACCOUNTS,
+    *(one.table for one in PUBLISHED),
+    RECONCILIATION_TOTALS,
+    DELIVERY_FACTORS,
+    EXCHANGE_RATES,
+    CURRENCY_RETURNS,
+    *FIRM_TABLES,
+)
 OWN = {column.name: (column.sql, column.nullable) for column in OWN_COLUMNS}
 
 
@@ -308,6 +325,7 @@ def test_the_history_has_every_column_of_its_table(shared_warehouse: Warehouse, 
         ("data_quality_scores", "dimension", QualityDimension),
         ("composite_performance", "composite_status", RollUpStatus),
         ("composite_report", "fee_basis", FeeBasis),
+        ("currency_returns", "conversion_status", ConversionStatus),
     ],
 )
 def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:

@@ -102,6 +102,8 @@ def fields(feed: Feed, cells: list[str], inferred: Inferred, *, received: date) 
         may_be_null = source.blank != "reject" and name not in feed.contract.never_null
         if name in feed.contract.money:
             made.append(_money(name, source, raw, inferred.numbers[name], feed, may_be_null=may_be_null, blank_means_zero=blank_means_zero))
+        elif name in feed.contract.rates:
+            made.append(_rate(name, raw, inferred.numbers[name]))
         elif name in feed.contract.returns:
             made.append(_return(name, source, raw, inferred.numbers[name], may_be_null=may_be_null))
         elif name == feed.contract.day:
@@ -225,6 +227,21 @@ def _return(name: str, source: Source, raw: pl.Expr, inferred: InferredNumbers, 
         may_be_null,
         code,
         plain=inferred.plain(text, percent=allows_percent).alias(_plain_name(name)),
+    )
+
+
+def _rate(name: str, raw: pl.Expr, inferred: InferredNumbers) -> Field:
+    plain, text = pl.col(_plain_name(name)), bare(raw)
+    first, second = (notation.exact_rate(number) for number in (plainly_meant(inferred.usual(raw), inferred.numbers, shift=0), plain))
+    code = pl.when(second.is_not_null()).then(pl.lit("E_RATE")).otherwise(_number_code(text, plain, inferred, may_be_null=False))
+    return Field(
+        name,
+        raw,
+        pl.when(first > 0).then(first).alias(name),
+        pl.when(second > 0).then(second).alias(name),
+        may_be_null=False,
+        code=code,
+        plain=inferred.amount(text, shift=0).alias(_plain_name(name)),
     )
 
 

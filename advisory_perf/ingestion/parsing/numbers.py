@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, MONEY, MONEY_SCALE
+from advisory_perf.contracts.columns import DELIVERED_INTEGER_DIGITS, MONEY, MONEY_SCALE, RATE, RATE_INTEGER_DIGITS, RATE_SCALE
 from advisory_perf.feeds.sources import INDIAN, Numbers
 from advisory_perf.ingestion.parsing.binary_floats import meant, surely
 from advisory_perf.ingestion.raw_frame import bare
@@ -139,6 +139,13 @@ def exact_money(number: pl.Expr, *, shift: int, signs: str = "+-") -> pl.Expr:
     fits = rf"^[{signs}]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
     shifted = pl.when(number.str.contains(DECIMAL)).then(_shifted(number, shift)) if shift else number
     return pl.when(shifted.str.contains(fits)).then(shifted).cast(MONEY, strict=False)
+
+
+def exact_rate(number: pl.Expr) -> pl.Expr:
+    """Plain numbers as exchange rates, null where a rate cannot carry every digit."""
+    whole, decimals = RATE_INTEGER_DIGITS, RATE_SCALE
+    fits = rf"^[+-]?([0-9]{{1,{whole}}}(\.[0-9]{{0,{decimals}}}0*)?|\.[0-9]{{1,{decimals}}}0*)$"
+    return pl.when(number.str.contains(fits)).then(number).cast(RATE, strict=False)
 
 
 def _shifted(number: pl.Expr, shift: int) -> pl.Expr:

@@ -38,6 +38,7 @@ from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
 from advisory_perf.positions.completeness import found_missing
+from advisory_perf.positions.currency_returns import refresh_currency_returns
 from advisory_perf.positions.looked_back import look_back
 from advisory_perf.positions.openings import opening_states
 from advisory_perf.positions.publication import refresh_daily_totals
@@ -80,6 +81,7 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         publish_scores(connection, platform, feed, counted, windows)
         alert_restatements(connection, feed.name, feed.vendor, platform.materiality)
         refresh_daily_totals(connection)
+        refresh_currency_returns(connection, platform.settings, feed, **days)
         follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
 
     return Computed(
