@@ -61,7 +61,7 @@ def publication(platform: Platform, feed: RatesFeed, windows: WindowRange, input
 
     def along(connection: psycopg.Connection) -> None:
         days, agreed = {"first": windows.first_day, "last": windows.last_day}, platform.settings.pass_rate
-        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, pass_rate=agreed)
+        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=(), pass_rate=agreed)
         publish_across(connection, feed.name, {RATE_JUMP: jumps, RATE_INVERSE: inverses}, **days)
         for other in platform.feeds.values():
             if feed.vendor == platform.settings.rates_source and isinstance(other, PositionsFeed):
