@@ -11,12 +11,12 @@ from typing import Any, LiteralString
 import polars as pl
 import psycopg
 
-from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.analytics.currencies import returns_in_both_currencies
 from advisory_perf.contracts.columns import MONEY, RATE
 from advisory_perf.contracts.enums import ConversionStatus
 from advisory_perf.contracts.tables import CURRENCY_RETURNS, PUBLISHED_CURRENCY_RETURNS
 from advisory_perf.feeds.positions_feed import PositionsFeed
+from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.publication import lock_publication, replace_slice
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.copy import queried
@@ -79,17 +79,7 @@ def currency_returns(positions: pl.DataFrame, rates: pl.DataFrame, feed: Positio
     if positions.is_empty():
         return CURRENCY_RETURNS.empty()
     amounts = [pl.col(name).cast(MONEY) for name in _RATE_DATES]
-    agreed = feed.conventions
-    conventions = ReturnConventions(
-        timing=agreed.flow_timing,
-        fee_basis=agreed.fee_basis,
-        weight=agreed.weight,
-        minimum_base=agreed.minimum_base,
-        residual_base=agreed.residual_base,
-        large_flow=agreed.large_flow,
-        reopening=feed.reopening,
-        schedule=feed.schedule,
-    )
+    conventions = conventions_of(feed)
     found = returns_in_both_currencies(
         positions.with_columns(amounts),
         rates.with_columns(pl.col("rate").cast(RATE)),

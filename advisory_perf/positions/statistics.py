@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import polars as pl
 
-from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.analytics.statistics import account_statistics
 from advisory_perf.contracts.enums import Cadence, DayCount, Deviation
 from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS
@@ -24,6 +23,7 @@ from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.performance.ordering import begins_account, in_order
 from advisory_perf.platform import Platform, pipeline_lock
 from advisory_perf.positions.accounts_store import registered_accounts
+from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.openings import stored_before
 from advisory_perf.positions.statistics_notes import PENDING, Known, known, noted_changes, of_accounts
 from advisory_perf.settings import Settings
@@ -79,21 +79,6 @@ class ChangedStatistics:
 def positions_feeds(platform: Platform) -> dict[str, PositionsFeed]:
     """The feeds of positions by their vendor, of which none has two."""
     return {feed.vendor: feed for feed in platform.feeds.values() if isinstance(feed, PositionsFeed)}
-
-
-def conventions_of(feed: PositionsFeed) -> ReturnConventions:
-    """How the feed's returns are computed."""
-    said = feed.conventions
-    return ReturnConventions(
-        timing=said.flow_timing,
-        fee_basis=said.fee_basis,
-        weight=said.weight,
-        minimum_base=said.minimum_base,
-        residual_base=said.residual_base,
-        large_flow=said.large_flow,
-        reopening=feed.reopening,
-        schedule=feed.schedule,
-    )
 
 
 def basis_of(feed: PositionsFeed, settings: Settings) -> str:

@@ -35,11 +35,10 @@ from advisory_perf.orchestration.pipelines.positions_across import ACROSS_RULES
 from advisory_perf.orchestration.pipelines.positions_portfolios import PORTFOLIOS_HAVE_SUMS, portfolios
 from advisory_perf.orchestration.pipelines.positions_publication import ROWS_PUBLISHED, figures, jumps, publication, stale, with_flows
 from advisory_perf.performance.currencies import currency_changes, with_previous_currency, without_changed_currencies
-from advisory_perf.performance.linking import twrr_series
 from advisory_perf.performance.net_flow import current_positions, net_flows
-from advisory_perf.performance.returns import sub_period_returns
 from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import with_carried_states
+from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.full_deliveries import without_withdrawn
 from advisory_perf.positions.openings import flows_before, linking_states, opening_states
 from advisory_perf.positions.versions import without_replaced
@@ -153,23 +152,9 @@ def series(platform: Platform, feed: PositionsFeed, windows: WindowRange, inputs
     """Sub-period returns linked on from the closing cross-section before the windows."""
     opening = opening_states(platform, feed, windows)
     positions = with_previous_currency(with_unchanged_since(with_flows(inputs), opening), opening)
-    conventions = feed.conventions
-    returns = sub_period_returns(
-        positions,
-        timing=conventions.flow_timing,
-        fee_basis=conventions.fee_basis,
-        weight=conventions.weight,
-        minimum_base=conventions.minimum_base,
-        residual_base=conventions.residual_base,
-        large_flow=conventions.large_flow,
-    )
-    linked = twrr_series(
-        without_changed_currencies(returns),
-        schedule=feed.schedule,
-        opening_state=linking_states(platform, feed, windows, opening),
-        reopening=feed.reopening,
-        residual_base=conventions.residual_base,
-    ).series
+    conventions = conventions_of(feed)
+    returns = without_changed_currencies(conventions.returns(positions))
+    linked = conventions.linked(returns, linking_states(platform, feed, windows, opening))
     carried = with_carried_states(
         linked.select(name for name in TWRR_SERIES.column_names if name not in {"window", "is_valuation"}),
         opening,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.analytics.portfolios import group_series
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import GroupLevel, RollUpStatus
@@ -18,6 +17,7 @@ from advisory_perf.orchestration.asset_checks import Finding, Rule
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs
 from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import with_carried_states
+from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.group_openings import GroupOpening, opening_groups
 
 PORTFOLIOS_HAVE_SUMS = Rule("portfolios_have_sums", "each day of a portfolio or client has the sum of all its accounts", hard=False)
@@ -73,17 +73,7 @@ def _with_closed(inputs: Inputs) -> pl.DataFrame:
 
 def _of_levels(feed: PositionsFeed, positions: pl.DataFrame, opening: GroupOpening | None) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Series and leavers of each level."""
-    agreed = feed.conventions
-    conventions = ReturnConventions(
-        timing=agreed.flow_timing,
-        fee_basis=agreed.fee_basis,
-        weight=agreed.weight,
-        minimum_base=agreed.minimum_base,
-        residual_base=agreed.residual_base,
-        large_flow=agreed.large_flow,
-        reopening=feed.reopening,
-        schedule=feed.schedule,
-    )
+    conventions = conventions_of(feed)
     for level in feed.group_levels:
         known = None if opening is None else opening.of_levels[level]
         found = group_series(
