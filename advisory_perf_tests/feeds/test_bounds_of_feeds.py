@@ -38,6 +38,14 @@ FILES = {"patterns": ["acme_*"], "format": "csv"}
         ({"files": FILES | {"csv": {"delimiter": ""}}}, False),
         ({"plausibility": {"jump_factor": 10}}, True),
         ({"plausibility": {"jump_factor": 9}}, False),
+        ({"plausibility": {"total_move": "0.0001"}}, True),
+        ({"plausibility": {"total_move": 0}}, False),
+        ({"plausibility": {"total_move": 100}}, True),
+        ({"plausibility": {"total_move": "100.1"}}, False),
+        ({"plausibility": {"outlier": 3}}, True),
+        ({"plausibility": {"outlier": "2.99"}}, False),
+        ({"plausibility": {"outlier": 1000}}, True),
+        ({"plausibility": {"outlier": 1001}}, False),
         ({"conventions": CONVENTIONS | {"residual_base": "0.1"}}, True),
         ({"conventions": CONVENTIONS | {"residual_base": "0.1001"}}, False),
         ({"conventions": CONVENTIONS | {"residual_base": "0.00001"}}, False),
@@ -79,6 +87,7 @@ def test_what_a_feed_means_that_says_nothing() -> None:
         "net_flow": (Decimal("0.01"), 0),
         "twrr": (Decimal("0.0001"), 0),
     }
+    assert (daily.plausibility.total_move, daily.plausibility.outlier) == (Decimal("0.2"), Decimal(8))
     assert (daily.plausibility.jump_factor, daily.conventions.residual_base) == (Decimal(1000), Decimal("0.001"))
 
 
