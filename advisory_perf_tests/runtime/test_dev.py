@@ -158,6 +158,9 @@ def test_backfills_of_a_day_and_of_a_year_take_at_most_two_runs_each(dev: Dev) -
         assert 1 <= len(done["runs"]) <= 2, (vendor, done)
         assert {run["status"] for run in done["runs"]} == {"SUCCESS"}
     assert {vendor: _rows(dev, vendor) for vendor in vendors} == before
+    of_vendors = "SELECT DISTINCT data_source FROM account_statistics ORDER BY 1"
+    expected = ["vendor_a", *vendors]
+    wait_for(lambda: dev.warehouse.query(of_vendors)["data_source"].to_list() == expected, "the statistics of all that is published")
 
 
 def _days(first: date, count: int) -> list[date]:
