@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from advisory_perf.contracts.datasets import RATES
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import SettingsError
@@ -73,4 +74,13 @@ def open_platform(
         check_endpoint(settings.s3_endpoint_url)
     warehouse = Warehouse(settings.warehouse_url, Role.WRITER)
     lake = Lake(settings.lake, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
-    return Platform(settings, load_feeds(settings.feeds_dir, models=models), lake, warehouse, Ledger(warehouse), clock)
+    feeds = load_feeds(settings.feeds_dir, models=models)
+    _check_rates_source(settings, feeds)
+    return Platform(settings, feeds, lake, warehouse, Ledger(warehouse), clock)
+
+
+def _check_rates_source(settings: Settings, feeds: Mapping[str, Feed]) -> None:
+    sources = sorted({feed.vendor for feed in feeds.values() if feed.dataset == RATES.name})
+    if settings.rates_source is not None and settings.rates_source not in sources:
+        known = f"one of {', '.join(sources)}" if sources else "one that has a feed with `dataset: rates`, of which there is none"
+        raise SettingsError(f"ADVISORY_PERF_RATES_SOURCE is {settings.rates_source}, which has no feed of rates; set it to {known}")

@@ -26,6 +26,16 @@ JOIN performance_data AS p ON p.data_source = r.data_source AND p.account_id = r
 WHERE NOT EXISTS (SELECT FROM reconciliation_totals)
 GROUP BY r.data_source, r.as_of_date, r.field_name, p.delivery_id;
 
+CREATE OR REPLACE VIEW delivery_pass_rates AS
+SELECT data_source, delivery_id, compared, breaks, (compared - breaks)::double precision / nullif(compared, 0) AS pass_rate
+FROM (
+    SELECT data_source, delivery_id, sum(compared)::bigint AS compared, sum(breaks)::bigint AS breaks
+    FROM reconciliation_totals
+    GROUP BY data_source, delivery_id
+) AS counted;
+
+COMMENT ON VIEW delivery_pass_rates IS 'of each delivery''s published figures that were compared, the share within tolerance; null where none was';
+
 CREATE OR REPLACE VIEW data_quality_dashboard AS
 WITH deliveries AS (
     SELECT
@@ -90,6 +100,11 @@ BEGIN
         NEW.closed_at = NULL;
     ELSIF NEW.closed_at IS NULL THEN
         NEW.closed_at = now();
+    ELSIF TG_OP = 'UPDATE' THEN -- it has ended otherwise than was known
+        IF (NEW.status, NEW.resolved_on, NEW.resolved_by_delivery_id) IS DISTINCT FROM (OLD.status, OLD.resolved_on, OLD.resolved_by_delivery_id)
+        THEN
+            NEW.closed_at = now();
+        END IF;
     END IF;
     RETURN NEW;
 END
@@ -182,7 +197,8 @@ CREATE INDEX IF NOT EXISTS restatements_vendor ON restatements (data_source, pub
 COMMENT ON TABLE restatements IS 'what a publication changed of figures that were published before, by delivery and field; only ever added to';
 COMMENT ON COLUMN restatements.delivery_id IS
     'the delivery whose rows took the place of others; null where rows changed that stay in their delivery, as earlier days or the feed did';
-COMMENT ON COLUMN restatements.largest_change IS 'new figure less old one, of the largest amount; null where one of both is null';
+COMMENT ON COLUMN restatements.field_name IS 'the column of performance_data; withdrawn where the row is published no more';
+COMMENT ON COLUMN restatements.largest_change IS 'new figure less old one where that is largest; null where one change has no size';
 
 CREATE TABLE IF NOT EXISTS delivery_quality_shares (
     feed text NOT NULL,

@@ -139,7 +139,7 @@ RESTATEMENTS = _table(
     ("id", _COUNT, "counts the rows"),
     ("data_source", _TEXT, "the vendor"),
     ("delivery_id", _TEXT, "the delivery whose rows took the place of others; null where a row changed and stayed in its delivery", _NULL),
-    ("field_name", _TEXT, "the published column"),
+    ("field_name", _TEXT, "the column of performance_data; `withdrawn` where the row is published no more"),
     ("first_as_of_date", _DATE, "the first day on which it changed"),
     ("last_as_of_date", _DATE, "the last one"),
     ("changed", _COUNT, "at how many account-dates"),
@@ -147,7 +147,7 @@ RESTATEMENTS = _table(
     (
         "largest_change",
         _FIGURE,
-        "new figure less old one where that is largest; null where one of both is null or no number",
+        "new figure less old one where that is largest; null where one change has no size",
         _NULL,
     ),
     ("largest_account_id", _TEXT, "the account of that change"),

@@ -37,7 +37,7 @@ _RESOLVE_REJECTIONS: LiteralString = """
 
 _ENDED: LiteralString = """
     SELECT status, records_failed, (
-        SELECT (sum(compared - breaks) / nullif(sum(compared), 0))::float8 FROM reconciliation_totals AS t
+        SELECT t.pass_rate FROM delivery_pass_rates AS t
         WHERE t.data_source = log.vendor AND t.delivery_id = log.delivery_id
     ), {} FROM etl_processing_log AS log WHERE id = ANY(%s) ORDER BY id
 """
@@ -88,7 +88,8 @@ def alert_rejection(connection: psycopg.Connection, etl_log_id: int, *, code: st
     )
     hold_alerts(connection, _OF_DELIVERIES, {"ids": [etl_log_id]})
     connection.execute(
-        "UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND etl_log_id = %s AND code <> %s", [etl_log_id, code]
+        "UPDATE alerts SET resolved_at = now() WHERE resolved_at IS NULL AND etl_log_id = %s AND code <> ALL(%s)",
+        [etl_log_id, [code, RESTATED.name]],  # what was reported differs all the same
     )
     write_alerts(connection, raised=[rejected.alert(code, Severity.CRITICAL, f"{sentence}{remedy}")])
 
@@ -102,10 +103,13 @@ def resolve_rejection(connection: psycopg.Connection, etl_log_id: int) -> None:
     connection.execute(_RESOLVE_REJECTIONS, {"id": etl_log_id, "others": _OF_PUBLICATIONS})
 
 
-def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) -> None:
+def follow_issues(
+    connection: psycopg.Connection, etl_log_ids: Sequence[int], *, raised: Sequence[Alert] = (), resolved: Sequence[str] = ()
+) -> None:
     """An alert for each of the deliveries that ended with issues; what was said of the others is over.
 
-    One that is incomplete has an alert of that, and another only where rows are in quarantine besides.
+    One that is incomplete has an alert of that, and another only where rows are in quarantine besides. ``raised`` and ``resolved`` (by key)
+    are alerts of the same publication about other things: all are held at once, so that no two wait for each other in a ring.
     """
     statement = sql.SQL(_ENDED).format(_FIELDS)
     found = connection.execute(statement, [list(etl_log_ids)]).fetchall()
@@ -117,13 +121,14 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
             {"ids": list(etl_log_ids), "alerted": _ALERTED, "codes": [code.name for code in COMPLETENESS_CODES]},
         ).fetchall()
     }
-    hold_alerts(connection, _OF_DELIVERIES, {"ids": list(etl_log_ids)})
-    good, raised = [], []
+    keys = [*(alert.key for alert in raised), *resolved]
+    hold_alerts(connection, _OF_DELIVERIES + " OR alert_key = ANY(%(keys)s)", {"ids": list(etl_log_ids), "keys": keys})
+    good, found_now = [*resolved], [*raised]
     for status, quarantined, share, *fields in found:
         one = _Delivery(*fields)
         says, is_alerted = incomplete.get(one.etl_log_id, (None, False))
         if is_alerted:
-            raised.append(one.alert(INCOMPLETE_DELIVERY.name, INCOMPLETE_DELIVERY.severity, f"{one.vendor}, {one.name}: {says}"))
+            found_now.append(one.alert(INCOMPLETE_DELIVERY.name, INCOMPLETE_DELIVERY.severity, f"{one.vendor}, {one.name}: {says}"))
         else:
             good.append(one.key(INCOMPLETE_DELIVERY.name))
         if status != DeliveryStatus.COMPLETED_WITH_ISSUES or (is_alerted and not quarantined):
@@ -135,5 +140,5 @@ def follow_issues(connection: psycopg.Connection, etl_log_ids: Sequence[int]) ->
         else:
             why = says or f"of its compared figures only {share:.2%} are within tolerance of the vendor's"
         message = f"{one.vendor}, {one.name}: {why}; look at them by `advisory-perf {look}`"
-        raised.append(one.alert(DELIVERY_WITH_ISSUES.name, DELIVERY_WITH_ISSUES.severity, message))
-    write_alerts(connection, raised=raised, resolved=good)
+        found_now.append(one.alert(DELIVERY_WITH_ISSUES.name, DELIVERY_WITH_ISSUES.severity, message))
+    write_alerts(connection, raised=found_now, resolved=good)

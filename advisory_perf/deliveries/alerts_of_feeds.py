@@ -10,11 +10,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from advisory_perf.alerts.model import LOW_QUALITY, RESTATED, Alert
-from advisory_perf.alerts.outbox import write_alerts
 from advisory_perf.contracts.columns import COLUMNS, Kind
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.contracts.tables import RESTATED_BY_DELIVERIES
 
+WITHDRAWN = "withdrawn"
 _REPORTED = 3
 """So many figures stand in an alert."""
 
@@ -41,13 +41,12 @@ _RESTATED: LiteralString = """
 """
 
 
-def alert_quality(connection: psycopg.Connection, feed: str, vendor: str, least: float) -> None:
-    """An alert while the latest day of the feed with a score has one below ``least``; it is over once the latest one reaches it."""
+def quality_alerts(connection: psycopg.Connection, feed: str, vendor: str, least: float) -> tuple[list[Alert], list[str]]:
+    """An alert while the latest day of the feed with a score has one below ``least``, and the key of one that is over: it reaches it."""
     key = f"{LOW_QUALITY.name} {feed}"
     found = connection.execute(_LATEST, {"feed": feed, "least": least}).fetchone()
     if found is None or found[1] >= least:
-        write_alerts(connection, resolved=[key])
-        return
+        return [], [key]
     day, score, since = found
     worst = connection.execute(_WORST, [feed, day, least]).fetchall()
     says = ", ".join(f"{dimension} {value:.1f} ({good:,} of {of:,})" for dimension, value, good, of in worst[:_REPORTED])
@@ -62,7 +61,7 @@ def alert_quality(connection: psycopg.Connection, feed: str, vendor: str, least:
         message=f"{vendor}, {day}: the quality score is {score:.1f}, and {least:g} is agreed: {says}; look at the days by "
         f"`advisory-perf export data_quality_trend --where \"feed = '{feed}'\"`",
     )
-    write_alerts(connection, raised=[alert])
+    return [alert], []
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,13 @@ class _Restated:
     @property
     def says(self) -> str:
         """The field, how many accounts, and the largest change."""
+        if self.field_name == WITHDRAWN:
+            return f"{self.accounts:,} accounts are withdrawn ({self.largest_account_id} on {self.largest_as_of_date} first)"
         by = "no amount before or since" if self.largest_change is None else f"{self.largest_change.normalize():+f}"
         return f"{self.field_name} of {self.accounts:,} accounts (largest: {by}, {self.largest_account_id} on {self.largest_as_of_date})"
 
 
-def alert_restatements(connection: psycopg.Connection, feed: str, vendor: str, materiality: Materiality) -> None:
+def restatement_alerts(connection: psycopg.Connection, feed: str, vendor: str, materiality: Materiality) -> list[Alert]:
     """An alert for each delivery by which the transaction changes a published figure materially, and one where no delivery is the reason.
 
     What follows from a restated figure, such as a linked return, alerts of nothing besides.
@@ -96,15 +97,16 @@ def alert_restatements(connection: psycopg.Connection, feed: str, vendor: str, m
         found = cursor.execute(_RESTATED, [vendor]).fetchall()
     material = [one for one in found if one.field_name in _ALERTED and _is_material(one, materiality)]
     deliveries = dict.fromkeys(one.delivery_id for one in material)
-    write_alerts(connection, raised=[_alert(feed, vendor, [one for one in material if one.delivery_id == by]) for by in deliveries])
+    return [_alert(feed, vendor, [one for one in material if one.delivery_id == by]) for by in deliveries]
 
 
-_ALERTED = {*RESTATED_BY_DELIVERIES, "calculated_twrr"} - {"vendor_net_flow", "vendor_twrr"}
+_ALERTED = {*RESTATED_BY_DELIVERIES, "calculated_twrr", WITHDRAWN} - {"vendor_net_flow", "vendor_twrr"}
 """What the firm reports; that a vendor puts its own figure right shows in the breaks."""
 
 
 def _is_material(one: _Restated, materiality: Materiality) -> bool:
-    return materiality.reached(one.largest_change, is_return=COLUMNS[one.field_name].kind is Kind.RETURN)
+    is_return = one.field_name != WITHDRAWN and COLUMNS[one.field_name].kind is Kind.RETURN
+    return materiality.reached(one.largest_change, is_return=is_return)
 
 
 def _alert(feed: str, vendor: str, changes: Sequence[_Restated]) -> Alert:
@@ -112,12 +114,10 @@ def _alert(feed: str, vendor: str, changes: Sequence[_Restated]) -> Alert:
     says = "; ".join(one.says for one in changes[:_REPORTED]) + (
         f"; and {len(changes) - _REPORTED} more" if len(changes) > _REPORTED else ""
     )
-    who = (
-        f"{vendor}, {first.file_name}" if first.delivery_id else f"{vendor}, without a new delivery, since the feed or the program changed"
-    )
+    who = f"{vendor}, {first.file_name}" if first.delivery_id else f"{vendor}, without a new delivery, by feed, program or withdrawal"
     where = f"delivery_id = '{first.delivery_id}'" if first.delivery_id else f"data_source = '{vendor}' AND delivery_id IS NULL"
     return Alert(
-        key=f"{RESTATED.name} {feed} {first.delivery_id or ''}".rstrip(),
+        key=f"{RESTATED.name} {feed} {first.delivery_id or f'{first.published_at:%Y-%m-%d %H:%M:%S.%f}'}",
         code=RESTATED.name,
         severity=RESTATED.severity,
         feed=feed,

@@ -127,7 +127,7 @@ def _take(connection: psycopg.Connection, identity: Identity, status: DeliverySt
         "etl_processing_log.first_received_at, etl_processing_log.received_at, excluded.received_at),"
         " processing_start_time = now(), processing_end_time = NULL,"
         " run_id = excluded.run_id, error_code = NULL, error_message = NULL, records_read = 0, records_processed = 0,"
-        " records_inserted = 0, records_updated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0,"
+        " records_inserted = 0, records_updated = 0, records_restated = 0, records_failed = 0, records_duplicate = 0, records_footer = 0,"
         " first_as_of_date = NULL, last_as_of_date = NULL"
         " RETURNING {columns}",
         {**identity, "status": status},
@@ -139,7 +139,7 @@ def reject(connection: psycopg.Connection, delivery_id: str, *, code: str, sente
     """FAILED, with an alert; the days of an earlier ingestion, and those of ``also``, are its pipeline's to compute without it."""
     found = connection.execute(
         "UPDATE etl_processing_log SET status = 'FAILED', error_code = %(code)s, error_message = %(sentence)s, processing_end_time = now(),"
-        " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_failed = 0,"
+        " records_read = 0, records_processed = 0, records_inserted = 0, records_updated = 0, records_restated = 0, records_failed = 0,"
         " records_duplicate = 0, records_footer = 0, ingestion_no = nextval('ingestion_numbers'),"
         " pending_first_date = least(pending_first_date, first_as_of_date,"
         " CASE WHEN first_as_of_date IS NOT NULL THEN %(also_first)s::date END),"

@@ -56,7 +56,7 @@ class LedgerEntry:
 _COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(LedgerEntry))
 SELECT: LiteralString = "SELECT {columns} FROM etl_processing_log WHERE "
 _OUTCOME = sql.SQL("""CASE WHEN records_failed > 0 OR (
-    SELECT sum(breaks) > 0 AND sum(compared - breaks) <= %(pass_rate)s::numeric * sum(compared) FROM reconciliation_totals AS t
+    SELECT t.breaks > 0 AND t.compared - t.breaks <= %(pass_rate)s::numeric * t.compared FROM delivery_pass_rates AS t
     WHERE t.data_source = log.vendor AND t.delivery_id = log.delivery_id
 ) OR EXISTS (
     SELECT FROM data_quality_issues AS issue WHERE issue.etl_log_id = log.id AND issue.issue_type IN ({})

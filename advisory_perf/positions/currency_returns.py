@@ -19,7 +19,7 @@ from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.publication import lock_publication, replace_slice
 from advisory_perf.settings import Settings
-from advisory_perf.warehouse.copy import queried
+from advisory_perf.warehouse.copy import copied, queried
 
 _RATE_DATES = {
     "beginning_market_value": "previous_date",
@@ -30,6 +30,18 @@ _RATE_DATES = {
 }
 """A beginning value takes the rate of the close that it was, all else that of its own day."""
 
+_PUBLISHED = pl.Schema(
+    {
+        "data_source": pl.String(),
+        "account_id": pl.String(),
+        "as_of_date": pl.Date(),
+        "currency": pl.String(),
+        **dict.fromkeys(("beginning_market_value", "contributions", "distributions", "fees", "ending_market_value"), MONEY),
+        "published_return": pl.Float64(),
+        "published_status": pl.String(),
+        "previous_date": pl.Date(),
+    }
+)
 _LAST: LiteralString = """
     SELECT greatest(%(last)s, max(following.as_of_date)) FROM accounts AS account
     CROSS JOIN LATERAL (
@@ -37,13 +49,15 @@ _LAST: LiteralString = """
         WHERE p.data_source = account.data_source AND p.account_id = account.account_id AND p.as_of_date > %(last)s
         ORDER BY p.as_of_date LIMIT 1
     ) AS following
-    WHERE account.data_source = %(vendor)s
+    WHERE account.data_source = %(vendor)s AND account.first_as_of_date <= %(last)s
 """
 _POSITIONS: LiteralString = """
     SELECT p.data_source, p.account_id, p.as_of_date, p.currency, p.beginning_market_value, p.contributions, p.distributions, p.fees,
         p.ending_market_value, p.calculated_twrr AS published_return, p.return_status AS published_status,
-        (SELECT max(q.as_of_date) FROM performance_data AS q
-         WHERE q.data_source = p.data_source AND q.account_id = p.account_id AND q.as_of_date < p.as_of_date) AS previous_date
+        coalesce(lag(p.as_of_date) OVER (PARTITION BY p.account_id ORDER BY p.as_of_date), (
+            SELECT max(q.as_of_date) FROM performance_data AS q
+            WHERE q.data_source = p.data_source AND q.account_id = p.account_id AND q.as_of_date < p.as_of_date
+        )) AS previous_date
     FROM performance_data AS p WHERE p.data_source = %(vendor)s AND p.as_of_date BETWEEN %(first)s AND %(last)s
 """
 _RATES: LiteralString = """
@@ -62,7 +76,7 @@ def refresh_currency_returns(connection: psycopg.Connection, settings: Settings,
     lock_publication(connection, "currency returns")  # so that of two transactions the second sees what the first has written
     place: dict[str, Any] = {"vendor": feed.vendor, "first": first, "last": last}
     place["last"] = (connection.execute(_LAST, place).fetchone() or (None,))[0] or last
-    positions = queried(connection, _POSITIONS, place)
+    positions = copied(connection, _POSITIONS, _PUBLISHED, place)
     days = sorted({*positions["as_of_date"], *positions["previous_date"].drop_nulls()}) if positions.height else []
     wanted = {"rates": settings.rates_source, "currency": settings.reporting_currency, "days": days}
     rows = currency_returns(positions, queried(connection, _RATES, wanted), feed, to=settings.reporting_currency)
@@ -92,4 +106,5 @@ def currency_returns(positions: pl.DataFrame, rates: pl.DataFrame, feed: Positio
         pl.when(is_ok).then(pl.col("reporting_return", "currency_effect")),
         calculated_twrr="published_return",
         return_status="published_status",
+        reporting_status=pl.when(pl.col("published_return").is_null()).then("published_status").otherwise("reporting_status"),
     ).select(CURRENCY_RETURNS.column_names)

@@ -146,7 +146,8 @@ def _apply_difference(
     connection.execute("ANALYZE difference")
     counts: dict[str, int] = {"inserted": 0, "updated": 0, "deleted": 0}
     counts |= dict(run("SELECT change, count(*) FROM difference GROUP BY change").fetchall())
-    restated = record_restatements(connection, published, parts, place) if published.restated and counts["updated"] else 0
+    has_changed = counts["updated"] or counts["deleted"]
+    restated = record_restatements(connection, published, parts, place) if published.restated and has_changed else 0
     if published.history is not None:
         run(
             "INSERT INTO {history} ({kept}, superseded_by_delivery_id) "

@@ -21,6 +21,10 @@ _CHANGED: LiteralString = """
     CROSS JOIN LATERAL (VALUES {figures}) AS figure (field_name, differs, change)
     WHERE difference.change = 'updated' AND figure.differs
 """
+_WITHDRAWN: LiteralString = """
+    INSERT INTO changed_figures
+    SELECT NULL, account_id, as_of_date, 'withdrawn', NULL FROM difference WHERE difference.change = 'deleted'
+"""
 _RECORD: LiteralString = """
     INSERT INTO restatements (
         data_source, delivery_id, field_name, first_as_of_date, last_as_of_date, changed, accounts, largest_change, largest_account_id,
@@ -34,7 +38,7 @@ _RECORD: LiteralString = """
     ) AS counted
     JOIN (
         SELECT DISTINCT ON (delivery_id, field_name) delivery_id, field_name, change, account_id, as_of_date
-        FROM changed_figures ORDER BY delivery_id, field_name, abs(change) DESC NULLS LAST, as_of_date, account_id
+        FROM changed_figures ORDER BY delivery_id, field_name, abs(change) DESC NULLS FIRST, as_of_date, account_id
     ) AS largest ON largest.delivery_id IS NOT DISTINCT FROM counted.delivery_id AND largest.field_name = counted.field_name
     ORDER BY counted.delivery_id, counted.field_name
 """
@@ -45,14 +49,17 @@ def record_restatements(
 ) -> int:
     """Adds what the rows of ``difference`` change of the table's restated columns; gives how many rows differ in one of them.
 
+    A change without a size, such as to null, stands before any that has one. Rows that are published no more count as ``withdrawn``.
+
     ``parts`` name the table, its slice and how a stored row is found, as where the difference is applied; it has not been applied yet.
     """
     figures = sql.SQL(", ").join(_figure(name, published.table.dictionary[name].kind) for name in published.restated)
     connection.execute(sql.SQL(_CHANGED).format(**parts, figures=figures), place)
-    connection.execute(_RECORD, place)
     ((count,),) = connection.execute(
         "SELECT count(*) FROM (SELECT DISTINCT account_id, as_of_date FROM changed_figures) AS rows"
     ).fetchall()
+    connection.execute(_WITHDRAWN)
+    connection.execute(_RECORD, place)
     connection.execute("DROP TABLE changed_figures")
     return int(count)
 

@@ -9,6 +9,8 @@ RATES_BACK = 5
 
 LEAST_AGREEMENT = 0.0005
 """A share by which a rate may differ from the inverse of the other direction beyond their printed digits: bid and ask, fixings."""
+_MOST_ROUNDING = 0.01
+"""A rate of so few digits that rounding is more of it tells nothing; one such as 0.9 may have been 0.9000."""
 
 _PAIR = ["base_currency", "quote_currency"]
 _OF_RATE = (*_PAIR, "as_of_date", "delivery_id", "rate")
@@ -33,13 +35,13 @@ def rate_jumps(rates: pl.DataFrame, *, factor: Decimal) -> pl.DataFrame:
 def contradicting_inverses(rates: pl.DataFrame) -> pl.DataFrame:
     """Pairs that are given in both directions on a day and whose product is not 1, once each, in the direction that comes first.
 
-    It may differ by LEAST_AGREEMENT, and by half a unit of the last digit of either, as a share of it: USD/JPY at 149.25 and JPY/USD at
-    0.0067 agree. Adds inverse_rate. By day and pair.
+    It may differ by LEAST_AGREEMENT, and by half a unit of the last digit of either, as a share of it, at most _MOST_ROUNDING: USD/JPY at
+    149.25 and JPY/USD at 0.0067 agree. Zeros at the end are not known to have been printed. Adds inverse_rate. By day and pair.
     """
     decimals = pl.col("rate").cast(pl.String()).str.strip_chars_end("0").str.extract(r"\.(\d*)$").str.len_chars().cast(pl.Float64())
     half_unit = 0.5 * pl.lit(10.0) ** -decimals
     value = pl.col("rate").cast(pl.Float64())
-    rows = rates.with_columns(value=value, share=half_unit / value)
+    rows = rates.with_columns(value=value, share=pl.min_horizontal(half_unit / value, pl.lit(_MOST_ROUNDING)))
     other = rows.select(
         pl.col("quote_currency").alias("base_currency"),
         pl.col("base_currency").alias("quote_currency"),

@@ -24,11 +24,10 @@ def quarantined(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
 def pass_rates(warehouse: Warehouse, delivery_ids: list[str]) -> dict[str, float | None]:
     """Of each delivery's published figures that were compared with the vendor's, the share within tolerance (0 to 1).
 
-    None where nothing was compared; deliveries without published figures are left out. Counted as ``reconciliation_totals`` has it.
+    None where nothing was compared; deliveries without published figures are left out.
     """
     rates = warehouse.query(
-        "SELECT delivery_id, (sum(compared - breaks) / nullif(sum(compared), 0))::float8 AS rate"
-        " FROM reconciliation_totals WHERE delivery_id = ANY(%s) GROUP BY delivery_id",
+        "SELECT delivery_id, pass_rate FROM delivery_pass_rates WHERE delivery_id = ANY(%s)",
         [delivery_ids],
     )
     return dict(rates.iter_rows())

@@ -1,11 +1,13 @@
 """Alerts about deliveries: written with the ledger's entry or not at all, one an incident, and over when it is."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
+from advisory_perf.alerts.model import LOW_QUALITY, Alert
 from advisory_perf.alerts.outbox import KeptAlert, Outbox
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.claims import ClaimOutcome
@@ -175,20 +177,24 @@ def test_a_publication_and_a_sender_that_touch_the_same_alerts_wait_for_each_oth
         follow_issues(connection, [one])
     first, second = (alert.id for alert in alerts(ledger))
 
+    low = Alert("k", LOW_QUALITY.name, LOW_QUALITY.severity, "alpha", "alpha", ARRIVAL, "low", "the score is low")
+    Outbox(ledger.warehouse).update(raised=[low])
+    (third,) = (alert.id for alert in alerts(ledger) if alert.code == LOW_QUALITY.name)
+
     def follow() -> None:
         with ledger.warehouse.connect() as connection:
-            follow_issues(connection, [one, two])
+            follow_issues(connection, [one, two], raised=[replace(low, message="it is lower")])
 
     with ThreadPoolExecutor(2) as pool, ledger.warehouse.connect() as blocker:
         blocker.execute("SELECT FROM alerts WHERE id = %s FOR UPDATE", [first])
-        sender = pool.submit(Outbox(ledger.warehouse).sent, [first, second], to="https://example.com")
+        sender = pool.submit(Outbox(ledger.warehouse).sent, [first, second, third], to="https://example.com")
         until_blocked(ledger.warehouse, sender)
         publication = pool.submit(follow)
         until_blocked(ledger.warehouse, sender, publication)
         blocker.commit()
         sender.result(timeout=30)
         publication.result(timeout=30)
-    assert [alert.sent_at is None for alert in alerts(ledger)] == [False, False]
+    assert [alert.sent_at is None for alert in alerts(ledger)] == [False, False, False]
 
 
 # days -----------------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from fractions import Fraction
 import polars as pl
 import pytest
 
-from advisory_perf.alerts.outbox import Outbox
-from advisory_perf.deliveries.alerts_of_feeds import alert_quality
+from advisory_perf.alerts.outbox import Outbox, write_alerts
+from advisory_perf.deliveries.alerts_of_feeds import quality_alerts
 from advisory_perf.deliveries.quality_scores import SHARES, publish_scores_of, stored_shares
 from advisory_perf.quality.scores import DIMENSIONS
 from advisory_perf.warehouse.connection import Warehouse
@@ -23,7 +23,8 @@ def publish(warehouse: Warehouse, *shares: Share, first: int = 1, last: int = 31
     with warehouse.connect() as connection:
         frame = pl.DataFrame(shares, schema=SHARES, orient="row")
         publish_scores_of(connection, feed, frame, EQUAL, first=january(first), last=january(last))
-        alert_quality(connection, feed, feed, least)
+        raised, over = quality_alerts(connection, feed, feed, least)
+        write_alerts(connection, raised=raised, resolved=over)
 
 
 def of_deliveries(warehouse: Warehouse) -> dict[str, tuple[float, float]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from advisory_perf.errors import SettingsError
 from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import DELIVERY, World, checks, settings_with_acme
 
@@ -230,3 +231,14 @@ def test_without_a_reporting_currency_none_is_kept(tmp_path: Path, warehouse_url
         assert world.ingest("acme_1.csv", DELIVERY).success
         world.run_pending_pipeline()
         assert world.rows("currency_returns").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("source", "known"),
+    [("fixings", r"set it to one of acme$"), ("beta", r"ADVISORY_PERF_RATES_SOURCE is beta, which has no feed of rates")],
+)
+def test_a_source_of_rates_that_has_none_is_refused_with_those_that_have(
+    tmp_path: Path, warehouse_url: str, source: str, known: str
+) -> None:
+    with pytest.raises(SettingsError, match=known), a_world(tmp_path, warehouse_url, **{**IN_DOLLARS, "rates_source": source}):
+        pass

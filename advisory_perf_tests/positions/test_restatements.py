@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.alerts.outbox import Outbox
+from advisory_perf.alerts.outbox import Outbox, write_alerts
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMANCE
-from advisory_perf.deliveries.alerts_of_feeds import alert_restatements
+from advisory_perf.deliveries.alerts_of_feeds import restatement_alerts
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.positions.publication import SliceChange, publish_slices
 from advisory_perf.warehouse.connection import Warehouse
@@ -77,6 +77,21 @@ def test_returns_that_differ_behind_the_twelfth_place_are_equal(
     assert [change if change is None else round(change, 12) for *_, change, _, _ in restatements(warehouse)] == changes
 
 
+def test_a_change_without_a_size_stands_before_those_that_have_one(warehouse: Warehouse) -> None:
+    put(warehouse, rows(valuation("A", january(5), calculated_twrr=0.05)))
+    put(warehouse, rows(valuation("A", january(5), calculated_twrr=None), valuation("B", january(6), calculated_twrr=1e-9)))
+    assert restatements(warehouse) == [(None, "calculated_twrr", january(5), january(6), 2, 2, None, "A", january(5))]
+
+
+def test_rows_that_are_published_no_more_are_withdrawn(warehouse: Warehouse) -> None:
+    put(warehouse, rows(valuation("C", january(5)), valuation("C", january(6))))
+    assert put(warehouse, rows(valuation("A", january(5), 90))) == SliceChange(0, 1, 2, 3, 1)
+    assert restatements(warehouse) == [
+        (None, "ending_market_value", january(5), january(5), 1, 1, Decimal(-10), "A", january(5)),
+        (None, "withdrawn", january(5), january(6), 2, 1, None, "C", january(5)),
+    ]
+
+
 def test_the_ledger_counts_the_rows_that_a_delivery_restated_among_those_it_took_over(warehouse: Warehouse, ledger: Ledger) -> None:
     put(warehouse, rows(valuation("A", january(5), delivery_id="zero")))
     ingest(ledger, "second", january(5), january(6))
@@ -88,6 +103,10 @@ def test_the_ledger_counts_the_rows_that_a_delivery_restated_among_those_it_took
     entry = ledger.entry("second")
     assert entry is not None
     assert (entry.records_inserted, entry.records_updated, entry.records_restated) == (1, 2, 1)
+    ledger.rejected("second", code="E_FORMAT", sentence="second.csv: it is none")
+    rejected = ledger.entry("second")
+    assert rejected is not None
+    assert (rejected.records_updated, rejected.records_restated) == (0, 0)
 
 
 def published(warehouse: Warehouse, *changed: dict[str, Any]) -> list[tuple[str, str | None]]:
@@ -98,7 +117,7 @@ def published(warehouse: Warehouse, *changed: dict[str, Any]) -> list[tuple[str,
         vendor="alpha",
         first=JANUARY,
         last=FEBRUARY,
-        along=lambda connection: alert_restatements(connection, "alpha", "alpha", AGREED),
+        along=lambda connection: write_alerts(connection, raised=restatement_alerts(connection, "alpha", "alpha", AGREED)),
     )
     return [(alert.code, alert.delivery_id) for alert in Outbox(warehouse).alerts(only_open=True)]
 
@@ -117,6 +136,9 @@ def test_a_material_restatement_alerts_once_and_says_what_changed(warehouse: War
     )
     assert published(warehouse, material) == [("RESTATED", "third")]
     assert len(Outbox(warehouse).alerts(only_open=False)) == 1
+    ledger.rejected("third", code="E_FORMAT", sentence="third.csv: it is none")
+    codes = [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]
+    assert codes == ["RESTATED", "E_FORMAT"], "what was reported differs all the same"
 
 
 @pytest.mark.parametrize(("twrr", "alerts"), [(0.0009, []), (0.001, [("RESTATED", None)])])
@@ -125,6 +147,19 @@ def test_a_return_that_changes_without_a_delivery_alerts_and_what_is_linked_to_i
 ) -> None:
     published(warehouse)
     assert published(warehouse, valuation("A", january(5), calculated_twrr=twrr, cumulative_twrr=0.5)) == alerts
+
+
+def test_what_changes_without_a_delivery_alerts_each_time_and_so_does_a_withdrawal(warehouse: Warehouse) -> None:
+    published(warehouse)
+    published(warehouse, valuation("A", january(5), calculated_twrr=0.5))
+    published(warehouse, valuation("A", january(5), calculated_twrr=0.1), valuation("C", january(5)))
+    published(warehouse, valuation("A", january(5), calculated_twrr=0.1))
+    says = [alert.message.partition("materially: ")[2].partition(";")[0] for alert in Outbox(warehouse).alerts(only_open=True)]
+    assert says == [
+        "calculated_twrr of 1 accounts (largest: +0.5, A on 2024-01-05)",
+        "calculated_twrr of 1 accounts (largest: -0.4, A on 2024-01-05)",
+        "1 accounts are withdrawn (C on 2024-01-05 first)",
+    ]
 
 
 def test_an_alert_of_one_vendors_restatement_is_none_of_another(warehouse: Warehouse) -> None:
@@ -137,6 +172,6 @@ def test_an_alert_of_one_vendors_restatement_is_none_of_another(warehouse: Wareh
             vendor="beta",
             first=JANUARY,
             last=FEBRUARY,
-            along=lambda connection: alert_restatements(connection, "alpha", "alpha", AGREED),
+            along=lambda connection: write_alerts(connection, raised=restatement_alerts(connection, "alpha", "alpha", AGREED)),
         )
     assert Outbox(warehouse).alerts(only_open=True) == []

@@ -66,6 +66,9 @@ def test_owner_and_comments_stay_with_a_break_that_goes_on_and_its_end_is_said(w
     assert closed.null_count() == 0
     vendor.publish(MAY, JUNE)
     assert stored_breaks(warehouse, condition({}))["closed_at"].equals(closed), "a rerun says nothing new"
+    vendor.deliver({JUNE: "0"}, "sent again")
+    assert stored_breaks(warehouse, condition({})).select("resolved_by_delivery_id").item() == "sent again"
+    assert stored_breaks(warehouse, condition({}))["closed_at"][0] > closed[0], "another delivery has ended it"
     vendor.deliver({JUNE: "8"})
     assert stored_breaks(warehouse, condition({})).select("status", "closed_at").rows() == [("OPEN", None)]
 

@@ -24,7 +24,7 @@ from advisory_perf.contracts.tables import (
 from advisory_perf.contracts.windows import WindowRange
 from advisory_perf.deliveries.across_issues import publish_across
 from advisory_perf.deliveries.alerts import follow_issues
-from advisory_perf.deliveries.alerts_of_feeds import alert_restatements
+from advisory_perf.deliveries.alerts_of_feeds import quality_alerts, restatement_alerts
 from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.feeds.positions_feed import PositionsFeed
@@ -79,10 +79,11 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         publish_found(connection, feed.name, found.of_valuations, **days)
         publish_across(connection, feed.name, across.issues, **days)
         publish_scores(connection, platform, feed, counted, windows)
-        alert_restatements(connection, feed.name, feed.vendor, platform.materiality)
-        refresh_daily_totals(connection)
         refresh_currency_returns(connection, platform.settings, feed, **days)
-        follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
+        refresh_daily_totals(connection)
+        raised, over = quality_alerts(connection, feed.name, feed.vendor, platform.settings.least_quality)
+        raised += restatement_alerts(connection, feed.name, feed.vendor, platform.materiality)
+        follow_issues(connection, closed.changed, raised=raised, resolved=over)  # last, so that no alert is locked for long
 
     return Computed(
         rows,

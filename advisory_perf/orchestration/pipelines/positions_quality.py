@@ -8,7 +8,6 @@ import psycopg
 from advisory_perf.contracts.enums import QualityDimension, ReconciledField
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING
 from advisory_perf.contracts.windows import WindowRange, window_expr
-from advisory_perf.deliveries.alerts_of_feeds import alert_quality
 from advisory_perf.deliveries.completeness import MissingFindings
 from advisory_perf.deliveries.day_counts import counts_of_days
 from advisory_perf.deliveries.delivered_days import beginning, first_arrivals
@@ -73,14 +72,13 @@ def publish_scores(
 ) -> None:
     """In the transaction of the publication: the scores of the run's days, and of the days before whose completeness is known only now.
 
-    Those of the deliveries of these days follow, and an alert where the feed's latest day falls short of the agreed score.
+    Those of the deliveries of these days follow.
     """
     earlier = pl.col("as_of_date") < own.first_day
     first: date = min(own.first_day, counted["as_of_date"].min() or own.first_day)  # type: ignore[assignment]
     stored = stored_shares(connection, feed.name, first, own.first_day).filter(earlier)
     whole = pl.concat([with_stored(counted.filter(earlier), stored, _BY_DAY), counted.filter(~earlier)])
     publish_scores_of(connection, feed.name, whole, weights(platform.settings), first=first, last=own.last_day)
-    alert_quality(connection, feed.name, feed.vendor, platform.settings.least_quality)
 
 
 def plotted(platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange) -> pl.DataFrame:
