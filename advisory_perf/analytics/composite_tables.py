@@ -77,18 +77,20 @@ def firm_assets(sums: pl.DataFrame, vendors: Iterable[str]) -> pl.DataFrame:
     """What all accounts of the firm are worth at each month end: month, currency and firm_assets (exact), by both.
 
     ``sums`` has data_source, month, currency and ending_market_value, the values of a vendor's accounts in that currency; ``vendors`` those
-    that deliver. A month of which one of them, having delivered before, has nothing yet has no sum: a part of the firm is never shown as
-    the whole. Amounts of several currencies are never added. Source: GIPS Standards 2020 for firms, provision 4.A.1.h.
+    that deliver. A month of which one of them, having delivered before, has nothing has no sum, nor has one with accounts in several
+    currencies, which are never added: a part of the firm is never shown as the whole. Source: GIPS Standards 2020 for firms, provision
+    4.A.1.h.
     """
-    of_vendors = sums.filter(pl.col("data_source").is_in(list(vendors)))
-    latest = of_vendors.group_by("data_source").agg(pl.col("month").max()).select(pl.col("month").min()).item()
-    sound = sums.filter(pl.col("currency").is_not_null())
-    without = sums.filter(pl.col("currency").is_null())["month"].unique().implode()
+    months = sums.select("month").unique()
+    delivering = sums.filter(pl.col("data_source").is_in(list(vendors))).group_by("data_source").agg(began=pl.col("month").min())
+    due = delivering.join(months, how="cross").filter(pl.col("month") >= pl.col("began"))
+    lacking = due.join(sums, on=["data_source", "month"], how="anti").select("month").unique()
+    is_one = (pl.col("currency").n_unique() == 1) & pl.col("currency").is_not_null().all()
     return (
-        sound.group_by("month", "currency")
+        sums.join(lacking, on="month", how="anti")
+        .filter(is_one.over("month"))
+        .group_by("month", "currency")
         .agg(firm_assets=pl.col("ending_market_value").sum())
-        .filter(pl.lit(value=True) if latest is None else pl.col("month") <= latest)
-        .filter(~pl.col("month").is_in(without))
         .sort("month", "currency")
     )
 

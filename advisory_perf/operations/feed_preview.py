@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from advisory_perf.contracts.datasets import POSITIONS
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.contracts.tables import QUARANTINED_ROWS
 from advisory_perf.deliveries.entries import LedgerEntry
@@ -72,6 +73,8 @@ def changed_feed(feeds: Mapping[str, Feed], file: Path) -> Feed:
             raise FeedError(
                 f"{file}: {key}: {value} is not that of the feed {feed.name}, {known}; a preview is of the same rows, so keep it"
             )
+    if feed.dataset != POSITIONS.name:
+        raise FeedError(f"{file}: dataset: a preview is of positions, and {feed.name} has {feed.dataset}; try the change in another home")
     return feed
 
 

@@ -24,6 +24,8 @@ from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role, address_of
 
+_OF_OTHER_FEEDS = ("reporting_currency", "rates_source")
+"""What the changed feed alone is computed without: the rates are another feed's."""
 _PREFIX = "advisory_perf_preview_"
 _THREADS = 8
 _OF_THE_TRUE_HOME = (
@@ -97,7 +99,7 @@ def scratch_installation(settings: Settings, feed_file: Path, opening: Opening =
 def apart(settings: Settings, home: Path, feeds: Path) -> Settings:
     """The settings with another home and feeds, and with no address of the true home; SettingsError where one would be kept."""
     kept = {name: getattr(settings, name) for name in type(settings).model_fields}
-    own = Settings.model_validate({**kept, **dict.fromkeys(_OF_THE_TRUE_HOME), "home": home, "feeds_dir": feeds})
+    own = Settings.model_validate({**kept, **dict.fromkeys((*_OF_THE_TRUE_HOME, *_OF_OTHER_FEEDS)), "home": home, "feeds_dir": feeds})
     if not own.is_embedded or Path(own.lake) != home / "lake" or any(getattr(own, name) is not None for name in _OF_THE_TRUE_HOME):
         raise SettingsError(
             "a preview would be made in the true home's stores; unset ADVISORY_PERF_LAKE_URL and ADVISORY_PERF_WAREHOUSE_URL"

@@ -1,6 +1,6 @@
 """What composites are made of: the declared files, the published statistics of accounts, and for the aggregate method the lake."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,10 +43,10 @@ class ComputedComposites:
     is_unchanged: bool = False
 
 
-def composites_basis(settings: Settings) -> str:
-    """What the composites depend on besides the statistics of accounts; empty where there are none."""
+def composites_basis(settings: Settings, vendors: Iterable[str]) -> str:
+    """What the composites depend on besides the statistics of accounts; empty where there are none. ``vendors`` deliver positions."""
     digest = digest_of(settings.composites)
-    return digest and f"1 {digest} {settings.deviation}"
+    return digest and f"2 {digest} {settings.deviation} {' '.join(sorted(vendors))}"
 
 
 def composites_are_pending(noted: Known, basis: str) -> bool:
@@ -63,7 +63,7 @@ def computed_composites(platform: Platform) -> ComputedComposites:
     CompositeError for a file that is no declaration, and for members of the aggregate method whose conventions differ; LockHeldError
     where the pipeline of such a member's feed runs now.
     """
-    noted, basis = known(platform.warehouse), composites_basis(platform.settings)
+    noted, basis = known(platform.warehouse), composites_basis(platform.settings, positions_feeds(platform))
     if not composites_are_pending(noted, basis):
         return ComputedComposites({table: table.empty() for table in COMPOSITE_TABLES}, basis, noted.accounts_number, is_unchanged=True)
     declared = read_composites(platform.settings.composites)
@@ -88,7 +88,14 @@ def _aggregated(platform: Platform, composites: list[Composite], stays: pl.DataF
         if one.weighting is not Weighting.AGGREGATE:
             continue
         members = stays.filter(pl.col("composite") == one.composite).select("data_source", "account_id").unique()
-        of = {vendor: feeds[vendor] for vendor in members["data_source"].unique().sort() if vendor in feeds}
+        vendors = members["data_source"].unique().sort()
+        without = vendors.filter(~vendors.is_in(list(feeds)))
+        if len(without):
+            raise CompositeError(
+                f"{files[one.composite]}: weighting: {without[0]} has members and no feed of positions, so their money cannot be added "
+                "up; write beginning_value, or add the feed"
+            )
+        of = {vendor: feeds[vendor] for vendor in vendors}
         if of:
             conventions = _one_for_all(of, files[one.composite])
             found[one.composite] = Aggregated(pl.concat([_days(platform, feed, members) for feed in of.values()]), conventions)

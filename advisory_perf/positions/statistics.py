@@ -32,6 +32,7 @@ from advisory_perf.warehouse.locks import Locks
 _VERSION = 1
 """Raised where the same rows give other figures than before."""
 _ROWS_AT_ONCE = 4_000_000
+_DAYS_OF_A_MONTH = 31
 _ROWS_OF_ONE_PART, _PARTS = 100_000, 4
 EVER = WindowRange(date.max, date.max, Cadence.DAILY)
 """Every stored window is before it."""
@@ -130,10 +131,9 @@ def _statistics_of(platform: Platform, feed: PositionsFeed, *, is_anew: bool) ->
         accounts = registered_accounts(platform.warehouse, feed.vendor)["account_id"]
         changed = pl.DataFrame({"account_id": pl.concat([accounts, noted["account_id"]]).unique().sort()}).with_columns(first_date=date.min)
     parts = [_in_scope(rows, changed) for rows in _computed(platform, feed, changed["account_id"].to_list())]
-    rows = pl.concat([ACCOUNT_STATISTICS.empty(), *parts])
-    scope = changed.join(
-        rows.group_by("account_id").agg(from_month=pl.col("month").min()), on="account_id", how="left", maintain_order="left"
-    )
+    rows = pl.concat([ACCOUNT_STATISTICS.empty(), *(kept for kept, _ in parts)])
+    froms = pl.concat([_FROM.to_frame(), *(of_accounts for _, of_accounts in parts)])
+    scope = changed.join(froms, on="account_id", how="left", maintain_order="left")
     return ChangedStatistics(
         feed.vendor,
         basis_of(feed, platform.settings),
@@ -148,7 +148,8 @@ def _computed(platform: Platform, feed: PositionsFeed, accounts: Sequence[str]) 
     windows = [key.isoformat() for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER)]
     if not windows:
         return
-    at_once = max(1, _ROWS_AT_ONCE // len(windows))
+    of_a_window = 1 if feed.cadence is Cadence.DAILY or feed.has_one_valuation_a_window else _DAYS_OF_A_MONTH
+    at_once = max(1, _ROWS_AT_ONCE // (len(windows) * of_a_window))
     for place in range(0, len(accounts), at_once):
         rows = days_of(platform, feed, windows, accounts[place : place + at_once])
         yield statistics_rows(rows, feed, platform.settings)
@@ -193,13 +194,16 @@ def _parts(ordered: pl.DataFrame) -> list[pl.DataFrame]:
     return [ordered.slice(first, last - first) for first, last in pairwise(edges) if last > first]
 
 
-def _in_scope(rows: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
-    """From the month before the first changed day's on, which may become whole by it; an earlier month is what it was."""
+_FROM = pl.Schema({"account_id": pl.String(), "from_month": pl.Date()})
+
+
+def _in_scope(rows: pl.DataFrame, changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """From the month before the first changed day's on, which may become whole by it; an earlier month is what it was.
+
+    The rows of these months, and _FROM by account: null where no month is there before, so that whatever is stored of earlier ones goes.
+    """
     month = pl.col("month")
-    is_earlier = month < pl.col("first_date").dt.month_end()
-    before = month.filter(is_earlier).max().over("account_id")
-    return (
-        rows.join(changed, on="account_id", how="left", maintain_order="left")
-        .filter(month >= before.fill_null(date.min))
-        .drop("first_date")
-    )
+    known = rows.join(changed, on="account_id", how="left", maintain_order="left")
+    before = month.filter(month < pl.col("first_date").dt.month_end()).max()
+    kept = known.filter(month >= before.over("account_id").fill_null(date.min)).drop("first_date")
+    return kept, known.group_by("account_id").agg(from_month=before).select(_FROM.names())

@@ -144,13 +144,19 @@ def _addresses(server: EmbeddedPostgres) -> dict[str, str]:
 
 
 def _opened(settings: Settings, server: EmbeddedPostgres | None, *, checking: bool) -> Installation:
-    pending = pending_migrations(address_of(settings, Role.WRITER)) if checking else []
-    if pending:
-        raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
+    if checking:
+        check_migrated(settings)
     dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     _copy(INSTANCE_FILE, dagster_home / INSTANCE_FILE.name)
     return Installation(settings, dagster_home, server)
+
+
+def check_migrated(settings: Settings) -> None:
+    """WarehouseError where the schema of the warehouse is older than this code."""
+    pending = pending_migrations(address_of(settings, Role.WRITER))
+    if pending:
+        raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -153,9 +153,14 @@ def sums(*rows: tuple[str, int, str | None, str]) -> pl.DataFrame:
     )
 
 
-def test_the_firm_is_worth_what_all_vendors_accounts_are_by_currency() -> None:
-    found = firm_assets(sums(("x", 0, "EUR", "1.01"), ("y", 0, "EUR", "2.02"), ("y", 0, "USD", "5")), ["x", "y"])
-    assert found.rows() == [(end_of(0), "EUR", Decimal("3.0300")), (end_of(0), "USD", Decimal("5.0000"))]
+def test_the_firm_is_worth_what_all_vendors_accounts_are_where_they_have_one_currency() -> None:
+    of = sums(("x", 0, "EUR", "1.01"), ("y", 0, "EUR", "2.02"), ("x", 1, "EUR", "1"), ("y", 1, "EUR", "2"), ("y", 1, "USD", "5"))
+    assert firm_assets(of, ["x", "y"]).rows() == [(end_of(0), "EUR", Decimal("3.0300"))], "a part is never shown as the whole"
+
+
+def test_a_month_that_a_vendor_left_out_has_no_sum() -> None:
+    of = sums(("x", 0, "EUR", "1"), ("x", 1, "EUR", "1"), ("x", 2, "EUR", "1"), ("y", 0, "EUR", "2"), ("y", 2, "EUR", "2"))
+    assert firm_assets(of, ["x", "y"])["month"].to_list() == [end_of(0), end_of(2)]
 
 
 def test_a_month_that_a_vendor_has_not_delivered_yet_has_no_sum_and_one_before_its_first_has() -> None:

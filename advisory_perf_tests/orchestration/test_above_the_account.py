@@ -185,6 +185,13 @@ def test_an_account_that_is_withdrawn_has_no_statistics(tmp_path: Path, warehous
         deliver(world, "acme_4.csv", [line("A", 0, "100.00", "110.00")])
         assert computed(world)
         assert stored(world, "account_statistics")["account_id"].to_list() == ["A", "A"]
+        deliver(world, "acme_5.csv", [line("A", 0, "100.00", "110.00"), line("C", 0, "100.00", "110.00")])
+        deliver(world, "acme_6.csv", [line("A", 1, "110.00", "120.00"), line("C", 1, "110.00", "120.00")])
+        assert computed(world)
+        deliver(world, "acme_7.csv", [line("A", 0, "100.00", "110.50")])
+        assert computed(world)
+        of_c = stored(world, "account_statistics").filter(account_id="C")["month"].to_list()
+        assert of_c == [end_of(1)], "its first month is withdrawn, and goes though nothing before it is computed"
 
 
 def parts(last: int = 14) -> list[list[str]]:

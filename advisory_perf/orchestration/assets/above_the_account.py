@@ -14,7 +14,6 @@ from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TA
 from advisory_perf.contracts.tables import Table
 from advisory_perf.errors import LockHeldError
 from advisory_perf.orchestration.asset_checks import is_blocked, schema_finding, schema_rule
-from advisory_perf.orchestration.assets.pipeline import WAREHOUSE_POOL
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
@@ -119,5 +118,5 @@ def _step(*tables: Table) -> dict[str, Any]:
     return {
         "check_specs": [schema_rule(table).spec(dg.AssetKey(table.name)) for table in tables],
         "required_resource_keys": {LOCKS},
-        "pool": WAREHOUSE_POOL,
+        "pool": GROUP,  # and not that of publications, which would wait for whole histories to be read
     }

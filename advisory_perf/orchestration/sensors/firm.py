@@ -46,7 +46,7 @@ def firm_sensor(platform: Platform, job: dg.JobDefinition) -> dg.SensorDefinitio
 
 def pending_subject(platform: Platform, instance: dg.DagsterInstance) -> str | None:
     """What is to be computed above the account now, by name; None where nothing is."""
-    noted, basis = known(platform.warehouse), composites_basis(platform.settings)
+    noted, basis = known(platform.warehouse), composites_basis(platform.settings, positions_feeds(platform))
     pending = pending_vendors(platform, noted)
     feeds = positions_feeds(platform)
     busy = [
