@@ -70,7 +70,7 @@ def _before(looked: LookedBack, windows: WindowRange, numbers: Mapping[date, int
 def _numbered(rows: pl.DataFrame, windows: WindowRange, numbers: Mapping[date, int]) -> pl.DataFrame:
     """With window, its ordinal, and is_own."""
     window = window_expr(pl.col("as_of_date"), windows.cadence).alias("window")
-    ordinal = pl.col("window").replace_strict(numbers, return_dtype=pl.Int64())
+    ordinal = pl.col("window").replace_strict(numbers, return_dtype=pl.Int64()).cast(pl.Int64())  # of no numbers, the type is not kept
     return rows.with_columns(window).with_columns(ordinal=ordinal, is_own=pl.col("window") >= windows.first)
 
 

@@ -85,7 +85,9 @@ def _with_earlier(platform: Platform, feed: RatesFeed, windows: WindowRange, row
         earlier = platform.lake.read_partitions(NORMALIZED_RATES.name, feed.name, "window", keys)
         rows = pl.concat([earlier.select(rows.columns), rows])
     numbers = {each: number for number, each in enumerate(sorted({*delivered, *rows.select(window.unique()).to_series().to_list()}))}
-    return rows.with_columns(ordinal=window.replace_strict(numbers, return_dtype=pl.Int64()), is_own=window >= windows.first)
+    return rows.with_columns(
+        ordinal=window.replace_strict(numbers, return_dtype=pl.Int64()).cast(pl.Int64()), is_own=window >= windows.first
+    )
 
 
 RATES_PIPELINE = Pipeline(
