@@ -30,15 +30,16 @@ def feeds_preview(
     from advisory_perf.cli.tables import console
     from advisory_perf.feeds.registry import load_feeds
     from advisory_perf.operations.feed_preview import changed_feed, preview
-    from advisory_perf.runtime.installation import check_migrated, open_installation
+    from advisory_perf.runtime.installation import open_installation
 
     if form not in _FORMS:
         raise typer.BadParameter(f"{form} is not one of {', '.join(_FORMS)}", param_hint="--format")
     first = None if since is None else day_of(since, "--from")
     settings = settings_of(context, home)
     changed_feed(load_feeds(settings.feeds_dir), file)
-    with _stopped_by_signals(), open_installation(settings, migrating=False) as installation, said_on_stderr() as says:
-        check_migrated(installation.settings)  # nothing of the home is changed, its schema neither
+    # nothing of the home is changed, its schema neither
+    opening = open_installation(settings, migrating=False, checking=True)
+    with _stopped_by_signals(), opening as installation, said_on_stderr() as says:
         found = preview(installation.platform(), file, since=first, says=says)
     if form == "table":
         console().print(preview_tables(found, file.name))

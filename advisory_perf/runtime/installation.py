@@ -100,8 +100,12 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator[Installation]:
-    """The installation with its servers up; an embedded one stops again when nobody uses it any more."""
+def open_installation(settings: Settings, *, migrating: bool = True, checking: bool | None = None) -> Iterator[Installation]:
+    """The installation with its servers up; an embedded one stops again when nobody uses it any more.
+
+    ``migrating`` brings the schema of an embedded warehouse up to date. Where nothing does, an older schema is a WarehouseError if
+    ``checking``, which by default is what ``migrating`` is.
+    """
     if settings.dagster_url is not None:
         check_dagsters_address(settings.dagster_url)
     with ExitStack() as stack:
@@ -111,13 +115,13 @@ def open_installation(settings: Settings, *, migrating: bool = True) -> Iterator
             raise SettingsError(
                 f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home"
             ) from error
-        yield stack.enter_context(_with_its_servers(settings, migrating=migrating))
+        yield stack.enter_context(_with_its_servers(settings, migrating=migrating, checking=migrating if checking is None else checking))
 
 
 @contextmanager
-def _with_its_servers(settings: Settings, *, migrating: bool) -> Iterator[Installation]:
+def _with_its_servers(settings: Settings, *, migrating: bool, checking: bool) -> Iterator[Installation]:
     if not settings.is_embedded and settings.dagster_url is not None:
-        yield _opened(settings, None, checking=migrating)
+        yield _opened(settings, None, checking=checking)
         return
     _require_embedded(settings)
     with EmbeddedPostgres(settings.home) as server:
@@ -130,7 +134,7 @@ def _with_its_servers(settings: Settings, *, migrating: bool) -> Iterator[Instal
         )
         if settings.is_embedded and migrating:
             migrate(str(filled.owner_url))
-        yield _opened(filled, server, checking=migrating and not settings.is_embedded)
+        yield _opened(filled, server, checking=checking and not (migrating and settings.is_embedded))
 
 
 def _addresses(server: EmbeddedPostgres) -> dict[str, str]:
@@ -144,19 +148,13 @@ def _addresses(server: EmbeddedPostgres) -> dict[str, str]:
 
 
 def _opened(settings: Settings, server: EmbeddedPostgres | None, *, checking: bool) -> Installation:
-    if checking:
-        check_migrated(settings)
+    pending = pending_migrations(address_of(settings, Role.WRITER)) if checking else []
+    if pending:
+        raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
     dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     _copy(INSTANCE_FILE, dagster_home / INSTANCE_FILE.name)
     return Installation(settings, dagster_home, server)
-
-
-def check_migrated(settings: Settings) -> None:
-    """WarehouseError where the schema of the warehouse is older than this code."""
-    pending = pending_migrations(address_of(settings, Role.WRITER))
-    if pending:
-        raise WarehouseError(f"the warehouse lacks the migrations {', '.join(pending)}; run `advisory-perf migrate`")
 
 
 def _copy(source: Path, target: Path) -> None:
