@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from hashlib import sha256
 from typing import LiteralString
 
 import psycopg
@@ -15,7 +16,7 @@ from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.contracts.tables import RESTATED_BY_DELIVERIES
 
 WITHDRAWN = "withdrawn"
-_REPORTED = 3
+_REPORTED, _DIGEST = 3, 12
 """So many figures stand in an alert."""
 
 _LATEST: LiteralString = """
@@ -117,7 +118,7 @@ def _alert(feed: str, vendor: str, changes: Sequence[_Restated]) -> Alert:
     who = f"{vendor}, {first.file_name}" if first.delivery_id else f"{vendor}, without a new delivery, by feed, program or withdrawal"
     where = f"delivery_id = '{first.delivery_id}'" if first.delivery_id else f"data_source = '{vendor}' AND delivery_id IS NULL"
     return Alert(
-        key=f"{RESTATED.name} {feed} {first.delivery_id or f'{first.published_at:%Y-%m-%d %H:%M:%S.%f}'}",
+        key=f"{RESTATED.name} {feed} {first.delivery_id or sha256(says.encode()).hexdigest()[:_DIGEST]}",  # by what changed
         code=RESTATED.name,
         severity=RESTATED.severity,
         feed=feed,

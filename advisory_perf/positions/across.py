@@ -70,7 +70,8 @@ def _before(looked: LookedBack, windows: WindowRange, numbers: Mapping[date, int
 def _numbered(rows: pl.DataFrame, windows: WindowRange, numbers: Mapping[date, int]) -> pl.DataFrame:
     """With window, its ordinal, and is_own."""
     window = window_expr(pl.col("as_of_date"), windows.cadence).alias("window")
-    ordinal = pl.col("window").replace_strict(numbers, return_dtype=pl.Int64()).cast(pl.Int64())  # of no numbers, the type is not kept
+    # of no numbers the type would not be kept
+    ordinal = pl.col("window").replace_strict(numbers, return_dtype=pl.Int64()) if numbers else pl.lit(None, pl.Int64())
     return rows.with_columns(window).with_columns(ordinal=ordinal, is_own=pl.col("window") >= windows.first)
 
 

@@ -86,7 +86,8 @@ def _with_earlier(platform: Platform, feed: RatesFeed, windows: WindowRange, row
         rows = pl.concat([earlier.select(rows.columns), rows])
     numbers = {each: number for number, each in enumerate(sorted({*delivered, *rows.select(window.unique()).to_series().to_list()}))}
     return rows.with_columns(
-        ordinal=window.replace_strict(numbers, return_dtype=pl.Int64()).cast(pl.Int64()), is_own=window >= windows.first
+        ordinal=window.replace_strict(numbers, return_dtype=pl.Int64()) if numbers else pl.lit(None, pl.Int64()),
+        is_own=window >= windows.first,
     )
 
 
