@@ -3,6 +3,7 @@
 A window is named by its first day. Its number counts days or months, so that ranges of windows are arithmetic.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -54,6 +55,12 @@ def window_of_number(number: pl.Expr, cadence: Cadence) -> pl.Expr:
     if cadence is Cadence.DAILY:
         return number.cast(pl.Int32()).cast(pl.Date())
     return pl.date(number // 12 + _EPOCH.year, number % 12 + 1, 1)
+
+
+def ordinal_expr(window: pl.Expr, numbers: Mapping[date, int]) -> pl.Expr:
+    """The number that each window has, as an Int64 expression; null where there are none."""
+    # of an empty mapping Polars would keep the type of the windows
+    return window.replace_strict(numbers, return_dtype=pl.Int64()) if numbers else pl.lit(None, pl.Int64())
 
 
 @dataclass(frozen=True, slots=True)

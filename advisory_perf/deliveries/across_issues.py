@@ -6,7 +6,7 @@ rate.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 import psycopg
@@ -23,13 +23,8 @@ from advisory_perf.contracts.issue_codes import (
     TRANSFER_APART,
     Code,
 )
-from advisory_perf.deliveries.issues import replace_chosen, with_ledger
+from advisory_perf.deliveries.issues import OF_CODES, replace_chosen, with_ledger
 from advisory_perf.warehouse.connection import Warehouse
-
-_CHOSEN: LiteralString = (
-    "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
-    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
-)
 
 _PRINTED = 6
 """Decimals of a return in a sentence."""
@@ -39,7 +34,7 @@ def publish_across(connection: psycopg.Connection, feed: str, found: Mapping[Cod
     """Makes the feed's issues of these codes from first to last those that were found: by code, as ``quality`` gives them."""
     issues = pl.concat([_issues(code, rows) for code, rows in found.items()])
     place = {"feed": feed, "first": first, "last": last, "codes": [code.name for code in found]}
-    replace_chosen(connection, with_ledger(connection, issues), _CHOSEN, place, key=["etl_log_id", "issue_type", "as_of_date"])
+    replace_chosen(connection, with_ledger(connection, issues), OF_CODES, place, key=["etl_log_id", "issue_type", "as_of_date"])
 
 
 def first_quarantined(warehouse: Warehouse, feed: str, accounts: Sequence[str]) -> pl.DataFrame:

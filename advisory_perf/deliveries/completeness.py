@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING, INCOMPLETE, OLDER_VERSION, SHORT_RESTATEMENT
-from advisory_perf.deliveries.issues import replace_chosen, with_ledger
+from advisory_perf.deliveries.issues import OF_CODES, replace_chosen, with_ledger
 
 ISSUES = pl.DataFrame(
     schema={
@@ -26,12 +26,7 @@ ISSUES = pl.DataFrame(
 
 _OF_WINDOWS = [ACCOUNT_MISSING.name, INCOMPLETE.name]
 _OF_FILES = [SHORT_RESTATEMENT.name, OLDER_VERSION.name]
-_CHOSEN: LiteralString = (
-    "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
-    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
-)
-
-_HAVING = sql.SQL("SELECT DISTINCT etl_log_id FROM data_quality_issues WHERE {}").format(sql.SQL(_CHOSEN))
+_HAVING = sql.SQL("SELECT DISTINCT etl_log_id FROM data_quality_issues WHERE {}").format(sql.SQL(OF_CODES))
 
 _NOTE_EMPTY: LiteralString = """
     INSERT INTO data_quality_issues (etl_log_id, issue_type, issue_description, severity, expected_value, actual_value)
@@ -73,7 +68,7 @@ def publish_missing(connection: psycopg.Connection, feed: str, found: MissingFin
         had = connection.execute(_HAVING, place).fetchall()
         rows = with_ledger(connection, issues)
         touched |= {*(etl_log_id for (etl_log_id,) in had), *rows["etl_log_id"].to_list()}
-        replace_chosen(connection, rows, _CHOSEN, place, key=["etl_log_id", "issue_type", "as_of_date"])
+        replace_chosen(connection, rows, OF_CODES, place, key=["etl_log_id", "issue_type", "as_of_date"])
     return sorted(touched)
 
 

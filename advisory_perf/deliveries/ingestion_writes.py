@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from advisory_perf.deliveries.delivered_days import INGESTED
+from advisory_perf.errors import IngestionUnderWayError
 from advisory_perf.warehouse.connection import Warehouse
 
 
@@ -103,3 +104,13 @@ def being_ingested(warehouse: Warehouse, delivery_ids: Collection[str]) -> list[
             "SELECT DISTINCT delivery_id FROM ingestion_writes WHERE delivery_id = ANY(%s) ORDER BY 1", [list(delivery_ids)]
         ).fetchall()
     return [delivery_id for (delivery_id,) in rows]
+
+
+def refuse_unknown_ingestions(warehouse: Warehouse, vendor: str, delivery_ids: Collection[str]) -> None:
+    """Asked after their rows were read: IngestionUnderWayError where some may be those of an ingestion that the ledger does not know."""
+    under_way = being_ingested(warehouse, delivery_ids)
+    if under_way:
+        raise IngestionUnderWayError(
+            f"{vendor}: the ingestion of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is ingested again, "
+            "and then the pipeline, by itself"
+        )

@@ -17,6 +17,11 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import copy_frame, names
 
 _OF_LINES: LiteralString = "etl_log_id = %(etl_log_id)s AND line_number IS NOT NULL"
+OF_CODES: LiteralString = (
+    "line_number IS NULL AND issue_type = ANY(%(codes)s) AND as_of_date BETWEEN %(first)s AND %(last)s"
+    " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"
+)
+"""What a feed's pipeline has found under some codes on some days."""
 _OF_DAYS: LiteralString = (
     "line_number IS NULL AND issue_type = %(code)s AND as_of_date BETWEEN %(first)s AND %(last)s"
     " AND etl_log_id IN (SELECT id FROM etl_processing_log WHERE feed = %(feed)s)"

@@ -51,6 +51,7 @@ def publish_scores_of(
         key=_SHARE,
         chosen="stored.feed = %(feed)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s",
         place=place,
+        is_timed=False,
     )
     replace_rows(
         connection,
@@ -59,6 +60,7 @@ def publish_scores_of(
         key=("feed", "as_of_date", "dimension"),
         chosen="stored.feed = %(feed)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s",
         place=place,
+        is_timed=True,
     )
     replace_rows(
         connection,
@@ -67,6 +69,7 @@ def publish_scores_of(
         key=("delivery_id", "dimension"),
         chosen="stored.delivery_id = ANY(%(deliveries)s)",
         place={"deliveries": touched},
+        is_timed=True,
     )
 
 

@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from advisory_perf.contracts.tables import WHO_AND_WHEN
-from advisory_perf.contracts.windows import WindowRange, window_expr
+from advisory_perf.contracts.windows import WindowRange, ordinal_expr, window_expr
 from advisory_perf.deliveries.issues import quarantined_keys
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.platform import Platform
@@ -70,8 +70,7 @@ def _before(looked: LookedBack, windows: WindowRange, numbers: Mapping[date, int
 def _numbered(rows: pl.DataFrame, windows: WindowRange, numbers: Mapping[date, int]) -> pl.DataFrame:
     """With window, its ordinal, and is_own."""
     window = window_expr(pl.col("as_of_date"), windows.cadence).alias("window")
-    # of no numbers the type would not be kept
-    ordinal = pl.col("window").replace_strict(numbers, return_dtype=pl.Int64()) if numbers else pl.lit(None, pl.Int64())
+    ordinal = ordinal_expr(pl.col("window"), numbers)
     return rows.with_columns(window).with_columns(ordinal=ordinal, is_own=pl.col("window") >= windows.first)
 
 

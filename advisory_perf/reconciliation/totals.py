@@ -39,4 +39,5 @@ def publish_totals(connection: psycopg.Connection, vendor: str, counted: pl.Data
         key=RECONCILIATION_TOTALS.key,
         chosen="stored.data_source = %(vendor)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s",
         place={"vendor": vendor, "first": first, "last": last},
+        is_timed=False,
     )

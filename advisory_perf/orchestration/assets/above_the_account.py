@@ -20,8 +20,9 @@ from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform
 from advisory_perf.positions.composites import computed_composites
 from advisory_perf.positions.statistics import changed_statistics, positions_feeds
-from advisory_perf.positions.statistics_store import RowChange, publish_composites, publish_statistics
+from advisory_perf.positions.statistics_store import publish_composites, publish_statistics
 from advisory_perf.warehouse.locks import Locks
+from advisory_perf.warehouse.replacing import RowChange
 
 JOB_NAME = "firm_performance"
 GROUP = "above_the_account"

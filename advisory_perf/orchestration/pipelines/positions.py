@@ -24,9 +24,8 @@ from advisory_perf.contracts.tables import (
 )
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.entries import LedgerEntry
-from advisory_perf.deliveries.ingestion_writes import being_ingested
+from advisory_perf.deliveries.ingestion_writes import refuse_unknown_ingestions
 from advisory_perf.deliveries.precedence import by_precedence, replacing, versions_of_the_same
-from advisory_perf.errors import IngestionUnderWayError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.ingestion.validation.positions.rules import POSITION_RULES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
@@ -98,7 +97,8 @@ def normalize(platform: Platform, feed: PositionsFeed, windows: WindowRange, _in
     if feed.delivers == "full":
         quarantined = _of_deliveries(platform, feed, QUARANTINED_ROWS, precedence["delivery_id"], in_range | pl.col("as_of_date").is_null())
         delivered = without_withdrawn(delivered, quarantined, precedence, slot=slot)
-    _refuse_unknown_ingestions(platform, feed, entries if feed.files.version is None else platform.ledger.ingested_of(feed.name))
+    read = entries if feed.files.version is None else platform.ledger.ingested_of(feed.name)
+    refuse_unknown_ingestions(platform.warehouse, feed.vendor, [entry.delivery_id for entry in read])
     if not feed.has_one_valuation_a_window:
         whole = current_positions(delivered, precedence)
         return Computed(whole, [Finding(ONE_VALUATION, NORMALIZED_POSITIONS.empty(), delivered.height)])
@@ -121,16 +121,6 @@ def _without_replaced(
     if highest.is_empty():
         return delivered
     return without_replaced(delivered, _of_deliveries(platform, feed, QUARANTINED_ROWS, highest, pl.lit(value=True)), versions, slot=slot)
-
-
-def _refuse_unknown_ingestions(platform: Platform, feed: PositionsFeed, entries: Sequence[LedgerEntry]) -> None:
-    """Asked after their rows were read: IngestionUnderWayError where some may be those of an ingestion that the ledger does not know."""
-    under_way = being_ingested(platform.warehouse, [entry.delivery_id for entry in entries])
-    if under_way:
-        raise IngestionUnderWayError(
-            f"{feed.vendor}: the ingestion of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is ingested again, "
-            "and then the pipeline, by itself"
-        )
 
 
 def _of_deliveries(platform: Platform, feed: PositionsFeed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:

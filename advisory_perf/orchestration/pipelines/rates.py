@@ -8,13 +8,12 @@ import psycopg
 from advisory_perf.contracts.datasets import RATES
 from advisory_perf.contracts.issue_codes import RATE_INVERSE, RATE_JUMP
 from advisory_perf.contracts.tables import DELIVERED_RATES, EXCHANGE_RATES, NORMALIZED_RATES, PUBLISHED_RATES
-from advisory_perf.contracts.windows import WindowRange, window_expr, window_number
+from advisory_perf.contracts.windows import WindowRange, ordinal_expr, window_expr, window_number
 from advisory_perf.deliveries.across_issues import publish_across
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.delivered_days import windows_before
-from advisory_perf.deliveries.ingestion_writes import being_ingested
+from advisory_perf.deliveries.ingestion_writes import refuse_unknown_ingestions
 from advisory_perf.deliveries.precedence import by_precedence
-from advisory_perf.errors import IngestionUnderWayError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.feeds.rates_feed import RatesFeed
 from advisory_perf.ingestion.validation.rates import RATE_RULES
@@ -38,19 +37,9 @@ def normalize(platform: Platform, feed: RatesFeed, windows: WindowRange, _inputs
     if not order:
         return Computed(NORMALIZED_RATES.empty(), [])
     rows = platform.lake.read_partitions(DELIVERED_RATES.name, feed.name, "delivery", order, where=in_range)
-    _refuse_unknown_ingestions(platform, feed, order)
+    refuse_unknown_ingestions(platform.warehouse, feed.vendor, order)
     rank = pl.col("delivery_id").replace_strict({each: place for place, each in enumerate(order)}, return_dtype=pl.Int64())
     return Computed(rows.sort(rank).unique(_KEY, keep="last").sort("as_of_date", *_KEY[:2]), [])
-
-
-def _refuse_unknown_ingestions(platform: Platform, feed: RatesFeed, delivery_ids: list[str]) -> None:
-    """Asked after their rows were read: IngestionUnderWayError where some may be those of an ingestion that the ledger does not know."""
-    under_way = being_ingested(platform.warehouse, delivery_ids)
-    if under_way:
-        raise IngestionUnderWayError(
-            f"{feed.vendor}: the ingestion of {under_way[0]} has not ended, or not well, so its rows are in doubt; it is ingested again, "
-            "and then the pipeline, by itself"
-        )
 
 
 def publication(platform: Platform, feed: RatesFeed, windows: WindowRange, inputs: Inputs) -> Computed:
@@ -85,10 +74,7 @@ def _with_earlier(platform: Platform, feed: RatesFeed, windows: WindowRange, row
         earlier = platform.lake.read_partitions(NORMALIZED_RATES.name, feed.name, "window", keys)
         rows = pl.concat([earlier.select(rows.columns), rows])
     numbers = {each: number for number, each in enumerate(sorted({*delivered, *rows.select(window.unique()).to_series().to_list()}))}
-    return rows.with_columns(
-        ordinal=window.replace_strict(numbers, return_dtype=pl.Int64()) if numbers else pl.lit(None, pl.Int64()),
-        is_own=window >= windows.first,
-    )
+    return rows.with_columns(ordinal=ordinal_expr(window, numbers), is_own=window >= windows.first)
 
 
 RATES_PIPELINE = Pipeline(
