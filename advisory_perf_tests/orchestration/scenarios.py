@@ -17,6 +17,7 @@ from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.zones import delivery_id_of
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.objects import LakeFile
+from advisory_perf.orchestration.assets.above_the_account import JOB_NAME
 from advisory_perf.orchestration.assets.ingestion import ingestion_job_name
 from advisory_perf.orchestration.assets.pipeline import pipeline_job_name
 from advisory_perf.orchestration.definitions import build_definitions
@@ -207,6 +208,10 @@ class World:
         windows = windows_touched(self.platform.feeds[vendor], ledger.pending(vendor), ledger.latest_as_of_date(vendor))
         assert windows is not None
         assert self.run_pipeline(windows.first_day, windows.last_day, vendor).success
+
+    def compute_above_the_account(self) -> dg.ExecuteInProcessResult:
+        """One run of the job that brings statistics and composites up to date."""
+        return self._execute(JOB_NAME)
 
     def with_feed(self, folder: Path, **changes: Any) -> "World":
         """The same stores and runs, after acme's feed was fixed."""

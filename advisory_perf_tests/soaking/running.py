@@ -14,6 +14,8 @@ from typing import Any, LiteralString
 import psycopg
 
 from advisory_perf.platform import Platform, open_platform
+from advisory_perf.positions.statistics import pending_vendors
+from advisory_perf.positions.statistics_notes import known
 from advisory_perf.settings import Settings
 from advisory_perf_tests.environment import without_settings
 from advisory_perf_tests.runtime.test_dev import processes_of_home
@@ -105,6 +107,7 @@ class Running:
             found = [f"{file.path} lies in incoming/" for file in platform.lake.files("incoming/")]
             entries = self.query("advisory_perf", "SELECT file_name, status, coalesce(error_code, '') FROM etl_processing_log ORDER BY id")
             pending = {vendor: len(platform.ledger.pending(vendor)) for vendor in VENDORS}
+            statistics = pending_vendors(platform, known(platform.warehouse))
             runs = self.query(
                 "dagster", "SELECT status, pipeline_name, run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
             )
@@ -116,6 +119,7 @@ class Running:
         found += [f"{name} is {status}" for name, status, _ in entries if status not in _FINAL]
         found += [f"{name} was abandoned" for name, _, code in entries if code == "E_POISONED"]
         found += [f"{count} deliveries of {vendor} wait for their pipeline" for vendor, count in pending.items() if count]
+        found += [f"statistics of {vendor} wait for their run" for vendor in statistics]
         found += [f"{job} is {status} (run {run})" for status, job, run in runs]
         found += [f"alert {subject}: {message}" for _, subject, message in alerts]
         if len(entries) != expected:

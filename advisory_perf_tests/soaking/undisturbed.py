@@ -68,3 +68,4 @@ def _run_pipelines(world: World) -> None:
     for vendor in VENDORS:
         if world.platform.ledger.pending(vendor):
             world.run_pending_pipeline(vendor)
+    assert world.compute_above_the_account().success
