@@ -15,7 +15,7 @@ PARTS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "causes of most breaks": (positions, ("common_causes",)),
     "totals": (positions_publication, ("totals", "publish_totals")),
     "scores": (positions_publication, ("counted_of_days", "plotted", "publish_scores")),
-    "restatements": (positions_publication, ("alert_restatements",)),
+    "restatements": (positions_publication, ("restatement_alerts",)),
 }
 
 
