@@ -41,10 +41,12 @@ TABLES = {
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",
     "account_statistics": "updated_at",
+    "portfolio_contributions": "updated_at",
     "composite_performance": "updated_at",
     "composite_members": "updated_at",
     "composite_report": "updated_at",
     "statistics_pending": "noted_no",
+    "contributions_pending": "noted_no",
     "computed_from": "number,computed_at",
 }
 """What is compared, and in each the columns that rightly differ from run to run."""

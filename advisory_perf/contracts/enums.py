@@ -193,11 +193,13 @@ class LinkStatus(StrEnum):
     """Why figures that were linked over a period are what they are; every status but OK goes with null figures.
 
     UNDEFINED_RETURN: a sub-period of the period has no return. TOTAL_LOSS: everything was lost in it, so that logarithms end.
+    NOT_A_MEMBER: the account was in the group on no day of the period.
     """
 
     OK = "OK"
     UNDEFINED_RETURN = "UNDEFINED_RETURN"
     TOTAL_LOSS = "TOTAL_LOSS"
+    NOT_A_MEMBER = "NOT_A_MEMBER"
 
 
 class DeliveryStatus(StrEnum):

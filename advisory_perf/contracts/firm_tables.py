@@ -1,4 +1,4 @@
-"""What is published above the account: statistics of accounts by month end, composites, their members and their yearly report.
+"""What is published above the account by month end: statistics of accounts, their contributions to portfolios and clients, and composites.
 
 Tables of the warehouse like those of ``tables``, but of the whole firm: nothing of them belongs to one feed, delivery or window. Their
 columns are described here, since most names mean something of a month or a year that they do not mean of a day.
@@ -7,7 +7,7 @@ columns are described here, since most names mean something of a month or a year
 from collections.abc import Iterable
 
 from advisory_perf.contracts.columns import COLUMNS, TRAILING_PERIODS, Column, Kind
-from advisory_perf.contracts.enums import FeeBasis, RollUpStatus
+from advisory_perf.contracts.enums import FeeBasis, LinkStatus, RollUpStatus
 from advisory_perf.contracts.tables import Table
 
 STATISTICS_PERIODS = (*TRAILING_PERIODS, "si")
@@ -95,6 +95,25 @@ ACCOUNT_STATISTICS = Table(
     ),
     ("data_source", "account_id", "month"),
     dictionary=_OF_STATISTICS,
+)
+
+_TO_DATE = {"mtd": "month", "qtd": "quarter", "ytd": "year"}
+
+
+def _contributions() -> Iterable[Column]:
+    for period, name in _TO_DATE.items():
+        contribution, value, status = f"contribution_{period}", f"twrr_{period}", f"status_{period}"
+        yield _figure(contribution, f"the account's part in {value}, linked by Carino; null unless {status} is OK", value)
+        yield _figure(value, f"the group's return since the {name} began, on as_of_date, as in portfolio_performance", "calculated_twrr")
+        yield Column(status, Kind.TEXT, f"OK, or why {contribution} is null", allowed=tuple(LinkStatus), derived_from=(value,))
+
+
+PORTFOLIO_CONTRIBUTIONS = Table(
+    "portfolio_contributions",
+    "what each account contributed to the returns to date of its portfolio and client, at each month end",
+    ("data_source", "level", "group_id", "month", "account_id", "as_of_date", *(column.name for column in _contributions())),
+    ("data_source", "level", "group_id", "month", "account_id"),
+    dictionary=_dictionary(_MONTH, Column("as_of_date", Kind.DATE, "the group's last valuation of the month"), *_contributions()),
 )
 
 _COMPOSITE = Column("composite", Kind.TEXT, "the composite")
@@ -227,5 +246,5 @@ COMPOSITE_REPORT = Table(
 )
 
 COMPOSITE_TABLES = (COMPOSITE_PERFORMANCE, COMPOSITE_MEMBERS, COMPOSITE_REPORT)
-FIRM_TABLES = (ACCOUNT_STATISTICS, *COMPOSITE_TABLES)
+FIRM_TABLES = (ACCOUNT_STATISTICS, PORTFOLIO_CONTRIBUTIONS, *COMPOSITE_TABLES)
 """Every table above the account."""

@@ -303,10 +303,20 @@ STATISTICS_PENDING = _table(
     ("noted_no", _COUNT, "raised by each change, so that one which comes while statistics are computed stays"),
 )
 
+CONTRIBUTIONS_PENDING = _table(
+    "contributions_pending",
+    "portfolios and clients whose published rows, or their accounts', changed after their contributions were computed",
+    ("data_source", _TEXT, "the vendor"),
+    ("level", _TEXT, "PORTFOLIO or CLIENT"),
+    ("group_id", _TEXT, "the portfolio or client"),
+    ("first_date", _DATE, "the first day that changed"),
+    ("noted_no", _COUNT, "raised by each change, so that one which comes while contributions are computed stays"),
+)
+
 COMPUTED_FROM = _table(
     "computed_from",
     "by what the figures above the account were computed last",
-    ("subject", _TEXT, "the vendor whose accounts they are, after `accounts of `, or `composites`"),
+    ("subject", _TEXT, "the vendor whose figures they are, after `accounts of ` or `contributions of `, or `composites`"),
     ("basis", _TEXT, "the conventions, or the digest of the composites' files; where it is another now, all is computed again"),
     ("number", _COUNT, "raised by each computation of accounts; of composites that of the accounts they were made of"),
     ("computed_at", _INSTANT, "when"),
@@ -338,6 +348,7 @@ STORED = (
     LAKE_WRITES,
     INGESTION_WRITES,
     STATISTICS_PENDING,
+    CONTRIBUTIONS_PENDING,
     COMPUTED_FROM,
     SQL_FUNCTIONS,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
+from advisory_perf.contracts.enums import GroupLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class PublishedTable:
 
     ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
     was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated.
-    Where ``is_noted``, a publication notes which accounts it has changed, for what is computed of whole histories.
+    Where ``is_noted``, a publication notes of which accounts, or portfolios and clients, it has changed rows, for what is computed of
+    many days; where the rows name portfolios and clients by the way (``group_columns``, each after its level), also of which of these it
+    has changed or taken accounts.
     A table that is not ``by_month`` has no partitions.
     """
 
@@ -62,6 +65,7 @@ class PublishedTable:
     renewed: str | None = None
     restated: tuple[str, ...] = ()
     is_noted: bool = False
+    group_columns: tuple[tuple[str, str], ...] = ()
     by_month: bool = True
 
     @property
@@ -333,6 +337,7 @@ PUBLISHED_PERFORMANCE = PublishedTable(
     history="performance_data_history",
     restated=(*RESTATED_BY_DELIVERIES, "net_flow", "calculated_twrr", "cumulative_net_flow", "cumulative_twrr"),
     is_noted=True,
+    group_columns=tuple((level.value, level.column) for level in GroupLevel),
 )
 PUBLISHED_PORTFOLIOS = PublishedTable(
     PORTFOLIO_PERFORMANCE.without(
@@ -346,6 +351,7 @@ PUBLISHED_PORTFOLIOS = PublishedTable(
         "waiting_left_value",
     ),
     history="portfolio_performance_history",
+    is_noted=True,
 )
 PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PORTFOLIOS, PUBLISHED_PERFORMANCE)
 """Every published table of positions, in the order in which a publication writes them."""

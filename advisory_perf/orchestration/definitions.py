@@ -11,7 +11,7 @@ import dagster as dg
 
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.feeds.registry import FEED_MODELS
-from advisory_perf.orchestration.assets.above_the_account import composites_asset, firm_job, statistics_asset
+from advisory_perf.orchestration.assets.above_the_account import composites_asset, contributions_asset, firm_job, statistics_asset
 from advisory_perf.orchestration.assets.accounts import accounts_asset
 from advisory_perf.orchestration.assets.ingestion import ingestion_assets, ingestion_job
 from advisory_perf.orchestration.assets.pipeline import pipeline_assets, pipeline_job
@@ -68,6 +68,7 @@ def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
             *(asset for feed in feeds for asset in pipeline_assets(feed, pipelines[feed.dataset], platform)),
             accounts_asset(platform),
             statistics_asset(platform),
+            contributions_asset(platform),
             composites_asset(platform),
         ],
         jobs=[*ingestion_jobs, *pipeline_jobs, firm, rejecting, abandoning, upkeep],

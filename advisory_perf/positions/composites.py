@@ -18,9 +18,10 @@ from advisory_perf.errors import CompositeError, LockHeldError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.platform import Platform, pipeline_lock
 from advisory_perf.positions.accounts_store import registered_accounts
+from advisory_perf.positions.changed import positions_feeds
 from advisory_perf.positions.conventions import conventions_of
-from advisory_perf.positions.openings import stored_before
-from advisory_perf.positions.statistics import EVER, days_of, positions_feeds
+from advisory_perf.positions.openings import EVER, stored_before
+from advisory_perf.positions.statistics import days_of
 from advisory_perf.positions.statistics_notes import COMPOSITES, Known, known
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse

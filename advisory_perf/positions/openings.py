@@ -18,6 +18,8 @@ from advisory_perf.performance.linking import STATE
 from advisory_perf.platform import Platform
 from advisory_perf.positions.closing_states import latest_states
 
+EVER = WindowRange(date.max, date.max, Cadence.DAILY)
+"""Every stored window is before it."""
 _DAY = timedelta(days=1)
 _LOOKED_BACK = 5
 """Windows that are read at once to find the last one with rows: a long weekend."""

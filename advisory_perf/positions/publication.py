@@ -16,10 +16,10 @@ from psycopg import sql
 from advisory_perf.contracts.tables import ACCOUNTS, PublishedTable, Table
 from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
+from advisory_perf.positions.noting import note_difference, note_inserted, old_and_new_groups
 from advisory_perf.positions.restatements import record_restatements
-from advisory_perf.positions.statistics_notes import note_changes
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
+from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 
 _WAREHOUSE_COLUMNS = ("id", "created_at", "updated_at", "processed_by")
 
@@ -101,8 +101,7 @@ def replace_slice(connection: psycopg.Connection, published: PublishedTable, row
         of_month = rows.filter(pl.col("as_of_date").dt.truncate("1mo") == month)
         # In the order of the key, so that the index of each partition grows at its end.
         copy_frame(connection, table.name, of_month.sort(table.key))
-    if published.is_noted:
-        note_changes(connection, place["vendor"], rows.group_by("account_id").agg(first_date=pl.col("as_of_date").min()))
+    note_inserted(connection, published, place["vendor"], rows)
     return SliceChange(rows.height, 0, 0, 0)
 
 
@@ -127,6 +126,7 @@ def _apply_difference(
         "assignments": assignments(values, "incoming"),
         "again": sql.SQL(", {} = DEFAULT").format(sql.Identifier(published.renewed)) if published.renewed else sql.SQL(""),
         "history": sql.Identifier(published.history or table.name),
+        "groups": old_and_new_groups(published),
         "same_row": sql.SQL(" AND ").join(sql.SQL("stored.{0} = difference.{0}").format(sql.Identifier(name)) for name in table.key),
     }
 
@@ -138,7 +138,7 @@ def _apply_difference(
         "CREATE TEMP TABLE difference ON COMMIT DROP AS "
         "SELECT {key}, {delivery} AS delivery_id, "
         "CASE WHEN stored.id IS NULL THEN 'inserted' WHEN incoming.is_incoming IS NULL THEN 'deleted' ELSE 'updated' END "
-        "AS change "
+        "AS change{groups} "
         "FROM (SELECT *, true AS is_incoming FROM incoming) AS incoming "
         "FULL JOIN (SELECT * FROM {table} AS stored WHERE {slice}) AS stored USING ({key}) "
         "WHERE stored.id IS NULL OR incoming.is_incoming IS NULL OR ({incoming}) IS DISTINCT FROM ({stored})"
@@ -163,9 +163,7 @@ def _apply_difference(
         "INSERT INTO {table} ({all}) SELECT {all_of_incoming} FROM incoming JOIN difference USING ({key}) "
         "WHERE difference.change = 'inserted'"
     )
-    if published.is_noted:
-        first_days = queried(connection, "SELECT account_id, min(as_of_date) AS first_date FROM difference GROUP BY account_id")
-        note_changes(connection, place["vendor"], first_days)
+    note_difference(connection, published, place["vendor"])
     connection.execute("DROP TABLE incoming, difference")
     unchanged = rows.height - counts["inserted"] - counts["updated"]
     return SliceChange(counts["inserted"], counts["updated"], counts["deleted"], unchanged, restated)

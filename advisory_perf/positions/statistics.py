@@ -6,7 +6,7 @@ Whole histories are read, since everything here is linked since inception; of ma
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import date
 from functools import partial
 from itertools import pairwise
@@ -17,25 +17,23 @@ from advisory_perf.analytics.statistics import account_statistics
 from advisory_perf.contracts.enums import Cadence, DayCount, Deviation
 from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
-from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.errors import LakeError, LakeOutageError
+from advisory_perf.errors import LakeError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.performance.ordering import begins_account, in_order
-from advisory_perf.platform import Platform, pipeline_lock
+from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts_store import registered_accounts
+from advisory_perf.positions.changed import ChangedFigures, changed_figures, positions_feeds
+from advisory_perf.positions.contributions import bases_of_contributions
 from advisory_perf.positions.conventions import conventions_of
-from advisory_perf.positions.openings import stored_before
-from advisory_perf.positions.statistics_notes import PENDING, Known, known, noted_changes, of_accounts
+from advisory_perf.positions.openings import EVER, stored_before
+from advisory_perf.positions.statistics_notes import ACCOUNTS, GROUPS, Known
 from advisory_perf.settings import Settings
-from advisory_perf.warehouse.locks import Locks
 
 _VERSION = 1
 """Raised where the same rows give other figures than before."""
 _ROWS_AT_ONCE = 4_000_000
 _DAYS_OF_A_MONTH = 31
 _ROWS_OF_ONE_PART, _PARTS = 100_000, 4
-EVER = WindowRange(date.max, date.max, Cadence.DAILY)
-"""Every stored window is before it."""
 
 READ = (
     "account_id",
@@ -61,27 +59,6 @@ READ = (
 """The columns of PERFORMANCE_DATA that statistics are made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedStatistics:
-    """Statistics of a vendor's accounts that were to be computed again.
-
-    ``rows`` are ACCOUNT_STATISTICS from each account's ``from_month`` on, in which alone they may differ from what is stored; ``scope``
-    has account_id and from_month, also of accounts without rows; ``noted`` is what is over once they are written, ``basis`` by what they
-    were computed.
-    """
-
-    vendor: str
-    basis: str
-    noted: pl.DataFrame
-    scope: pl.DataFrame
-    rows: pl.DataFrame
-
-
-def positions_feeds(platform: Platform) -> dict[str, PositionsFeed]:
-    """The feeds of positions by their vendor, of which none has two."""
-    return {feed.vendor: feed for feed in platform.feeds.values() if isinstance(feed, PositionsFeed)}
-
-
 def basis_of(feed: PositionsFeed, settings: Settings) -> str:
     """Everything but the rows that the statistics of a feed's accounts depend on, as text."""
     *said, (cadence, holidays, weekends) = astuple(conventions_of(feed))
@@ -89,43 +66,21 @@ def basis_of(feed: PositionsFeed, settings: Settings) -> str:
 
 
 def pending_vendors(platform: Platform, noted: Known) -> dict[str, str]:
-    """The vendors whose accounts are to be computed, each with what that is known by: the highest note, or another basis than before."""
-    found = {}
-    for vendor, feed in positions_feeds(platform).items():
-        before, basis = noted.computed.get(of_accounts(vendor)), basis_of(feed, platform.settings)
-        is_anew = before is not None and before.basis != basis
-        if is_anew or vendor in noted.pending:
-            found[vendor] = f"{noted.pending.get(vendor, 0)} {basis if is_anew else ''}"
-    return found
+    """The vendors of whom anything is to be computed above the account, each with what that is known by."""
+    waiting = [noted.waiting(ACCOUNTS, _bases(platform)), noted.waiting(GROUPS, bases_of_contributions(platform))]
+    return {vendor: " ".join(each.get(vendor, "") for each in waiting) for vendor in sorted(set().union(*waiting))}
 
 
-def changed_statistics(platform: Platform) -> tuple[list[ChangedStatistics], list[LakeError]]:
-    """Of each vendor with accounts that changed, their statistics, by vendor; and why those of others cannot be computed.
-
-    Accounts of a feed whose pipeline runs now are left for the next time. A window that is not there, or was stored before a column was
-    kept that statistics need, keeps only its own vendor's from being computed; LakeOutageError where the lake does not answer.
-    """
-    found: list[ChangedStatistics] = []
-    failed: list[LakeError] = []
-    feeds, noted = positions_feeds(platform), known(platform.warehouse)
-    for vendor in sorted(pending_vendors(platform, noted)):
-        before = noted.computed.get(of_accounts(vendor))
-        is_anew = before is not None and before.basis != basis_of(feeds[vendor], platform.settings)
-        try:
-            with Locks(platform.warehouse) as locks:
-                if locks.take(pipeline_lock(feeds[vendor].name)):
-                    found.append(_statistics_of(platform, feeds[vendor], is_anew=is_anew))
-        except LakeOutageError:
-            raise
-        except LakeError as error:
-            failed.append(error)
-    return found, failed
+def changed_statistics(platform: Platform) -> tuple[list[ChangedFigures], list[LakeError]]:
+    """Of each vendor with accounts that changed, their statistics; what is left out, and the errors, as of ``changed_figures``."""
+    return changed_figures(platform, ACCOUNT_STATISTICS, ACCOUNTS, _bases(platform), _statistics_of)
 
 
-def _statistics_of(platform: Platform, feed: PositionsFeed, *, is_anew: bool) -> ChangedStatistics:
-    """Under the lock of the feed's pipeline, so that the lake has what is published and no more notes come."""
-    with platform.warehouse.connect() as connection:
-        noted = noted_changes(connection, feed.vendor)
+def _bases(platform: Platform) -> dict[str, str]:
+    return {vendor: basis_of(feed, platform.settings) for vendor, feed in positions_feeds(platform).items()}
+
+
+def _statistics_of(platform: Platform, feed: PositionsFeed, noted: pl.DataFrame, *, is_anew: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     changed = noted.select("account_id", "first_date")
     if is_anew:
         accounts = registered_accounts(platform.warehouse, feed.vendor)["account_id"]
@@ -134,13 +89,7 @@ def _statistics_of(platform: Platform, feed: PositionsFeed, *, is_anew: bool) ->
     rows = pl.concat([ACCOUNT_STATISTICS.empty(), *(kept for kept, _ in parts)])
     froms = pl.concat([_FROM.to_frame(), *(of_accounts for _, of_accounts in parts)])
     scope = changed.join(froms, on="account_id", how="left", maintain_order="left")
-    return ChangedStatistics(
-        feed.vendor,
-        basis_of(feed, platform.settings),
-        noted.select(PENDING.names()),
-        scope.select("account_id", pl.col("from_month").fill_null(date.min)),
-        rows,
-    )
+    return scope.select("account_id", pl.col("from_month").fill_null(date.min)), rows
 
 
 def _computed(platform: Platform, feed: PositionsFeed, accounts: Sequence[str]) -> Iterator[pl.DataFrame]:

@@ -30,7 +30,7 @@ def replace_rows(
     rows: pl.DataFrame,
     *,
     key: Sequence[str],
-    chosen: LiteralString,
+    chosen: LiteralString | sql.Composable,
     place: Mapping[str, Any],
     is_timed: bool,
 ) -> RowChange:
@@ -44,7 +44,7 @@ def replace_rows(
         "table": sql.Identifier(table),
         "all": names(rows.columns),
         "key": names(key),
-        "chosen": sql.SQL(chosen),
+        "chosen": sql.SQL(chosen) if isinstance(chosen, str) else chosen,
         "assignments": assignments(values, "incoming"),
         "time": sql.SQL(", updated_at = now()" if is_timed else ""),
         "same": sql.SQL(" AND ").join(sql.SQL("stored.{0} = incoming.{0}").format(sql.Identifier(name)) for name in key),

@@ -8,7 +8,7 @@ import pytest
 from advisory_perf.analytics.composite_file import read_composite
 from advisory_perf.analytics.contribution import contributions
 from advisory_perf.analytics.statistics import FIGURES
-from advisory_perf.contracts.enums import RollUpStatus, TransferNetting, Weighting
+from advisory_perf.contracts.enums import LinkStatus, RollUpStatus, TransferNetting, Weighting
 from advisory_perf_tests.analytics.scenarios import book, conventions
 from advisory_perf_tests.analytics.test_contribution import HALVES
 
@@ -20,6 +20,11 @@ PORTFOLIOS, COMPOSITES = ((DOCS / name).read_text(encoding="utf-8") for name in 
 def test_every_status_of_a_sum_is_explained(page: str, heading: str) -> None:
     table = page.partition(f"| {heading} | where |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [status.value for status in RollUpStatus]
+
+
+def test_every_status_of_a_contribution_is_explained() -> None:
+    table = PORTFOLIOS.partition("| status | where |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE) == [status.value for status in LinkStatus]
 
 
 def test_every_weighting_is_explained() -> None:

@@ -13,12 +13,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from advisory_perf.contracts.firm_tables import COMPOSITE_TABLES, FIRM_TABLES
+from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES, FIRM_TABLES
 from advisory_perf.orchestration.assets.above_the_account import JOB_NAME
 from advisory_perf.orchestration.run_history import reason_of
 from advisory_perf.platform import pipeline_lock
 from advisory_perf.positions import statistics_store
-from advisory_perf.positions.statistics_notes import note_changes, noted_changes
+from advisory_perf.positions.statistics_notes import ACCOUNTS, note_changes, noted_changes
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf_tests.orchestration.scenarios import World, a_world, csv
 from advisory_perf_tests.performance.exact import month_end
@@ -225,7 +225,8 @@ def test_the_tables_are_the_same_for_any_order_and_whichever_runs_there_were(
             assert computed(world)
             assert waiting(world) == []
             found[name] = {table.name: stored(world, table.name) for table in FIRM_TABLES}
-    for table in FIRM_TABLES:
+    assert found["one"].pop("portfolio_contributions").is_empty(), "the feed's files name no portfolio"
+    for table in (ACCOUNT_STATISTICS, *COMPOSITE_TABLES):
         assert found["one"][table.name].height
         assert found["one"][table.name].equals(found["other"][table.name]), table.name
 
@@ -251,14 +252,14 @@ def test_what_is_published_while_statistics_are_computed_stays_noted(monthly: Wo
 
     def meanwhile(*arguments: Any) -> Any:
         with psycopg.connect(monthly.platform.warehouse.url) as other:
-            note_changes(other, "acme", pl.DataFrame({"account_id": ["B"], "first_date": [end_of(2)]}))
+            note_changes(other, ACCOUNTS, "acme", pl.DataFrame({"account_id": ["B"], "first_date": [end_of(2)]}))
         return replace(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(statistics_store, "_replace", meanwhile)
         assert computed(monthly)
     with monthly.platform.warehouse.connect() as connection:
-        assert noted_changes(connection, "acme").select("account_id", "first_date").rows() == [("B", end_of(0))]
+        assert noted_changes(connection, ACCOUNTS, "acme").select("account_id", "first_date").rows() == [("B", end_of(0))]
 
 
 def test_other_conventions_have_all_accounts_computed_again(monthly: World, tmp_path: Path) -> None:
@@ -293,7 +294,7 @@ def test_a_window_without_a_column_that_is_needed_holds_up_its_own_vendor_only(m
     rows = lake.read_partitions("performance_data", "acme", "window", [key])
     lake.write_partitions("performance_data", "acme", "window", {key: rows.drop("is_closed")})
     with psycopg.connect(monthly.platform.warehouse.url) as other:
-        note_changes(other, "vendor_a", pl.DataFrame({"account_id": ["gone"], "first_date": [end_of(0)]}))
+        note_changes(other, ACCOUNTS, "vendor_a", pl.DataFrame({"account_id": ["gone"], "first_date": [end_of(0)]}))
     result = compute(monthly)
     assert not result.success
     assert "cannot give performance_data of acme" in why(result)[0]

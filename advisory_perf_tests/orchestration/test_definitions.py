@@ -134,6 +134,7 @@ def test_what_is_above_the_account_stands_across_feeds(specs: dict[str, dg.Asset
     parents = {name: {dep.asset_key.to_user_string() for dep in specs[name].deps} for name in FIRM}
     assert parents == {
         "account_statistics": {f"{vendor}/performance_data" for vendor in VENDORS},
+        "portfolio_contributions": {f"{vendor}/{stage}" for vendor in VENDORS for stage in ("portfolio_performance", "performance_data")},
         **{table.name: {"account_statistics"} for table in COMPOSITE_TABLES},
     }
     for name, table in FIRM.items():
@@ -265,10 +266,10 @@ def test_a_pipeline_job_covers_its_pipeline_and_the_register(definitions: dg.Def
     assert ingestion.tags["vendor"] == "vendor_b"
 
 
-def test_the_job_above_the_account_has_two_steps_and_none_of_a_pipeline(definitions: dg.Definitions) -> None:
+def test_the_job_above_the_account_has_three_steps_and_none_of_a_pipeline(definitions: dg.Definitions) -> None:
     job = definitions.resolve_job_def("firm_performance")
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(FIRM)
-    assert {node.name for node in job.nodes} == {"account_statistics", "composites"}
+    assert {node.name for node in job.nodes} == {"account_statistics", "portfolio_contributions", "composites"}
 
 
 def test_sensors_are_on_from_the_start_and_cover_their_jobs(definitions: dg.Definitions) -> None:

@@ -198,6 +198,7 @@ SHOWN = {
     "ingestion_writes": ("run_id",),
     "performance_data": ("account_id", "as_of_date", "delivery_id", "reconciliation_status"),
     "performance_data_history": ("account_id", "as_of_date", "delivery_id", "superseded_by_delivery_id", "reconciliation_status"),
+    "portfolio_contributions": ("level", "group_id", "month", "account_id"),
     "portfolio_performance": ("level", "group_id", "as_of_date"),
     "portfolio_performance_history": ("level", "group_id", "as_of_date"),
     "reconciliation_breaks": (
@@ -209,6 +210,7 @@ SHOWN = {
     "restatements": ("delivery_id", "field_name", "first_as_of_date", "last_as_of_date", "changed", "accounts", "largest_change"),
     "locks": ("subject",),
     "statistics_pending": ("account_id", "first_date"),
+    "contributions_pending": ("level", "group_id", "first_date"),
 }
 """Every table; those that are published have all their columns compared besides."""
 

@@ -14,6 +14,7 @@ from advisory_perf.contracts.enums import (
     DeliveryStatus,
     FeeBasis,
     GroupLevel,
+    LinkStatus,
     QualityDimension,
     ReconciledField,
     ReconciliationStatus,
@@ -178,6 +179,22 @@ def test_accounts_that_were_published_before_have_their_statistics_computed_once
     assert noted.rows() == [("alpha", "A-1", date(2024, 1, 31))]
 
 
+def test_portfolios_that_were_published_before_have_their_contributions_computed_once(warehouse_url: str) -> None:
+    with psycopg.connect(warehouse_url, autocommit=True) as connection:
+        for day in ("2024-01-31", "2024-02-29"):
+            connection.execute("SELECT create_monthly_partition('portfolio_performance', %s)", [day])
+            connection.execute(
+                "INSERT INTO portfolio_performance (data_source, level, group_id, as_of_date, members, missing_members, roll_up_status,"
+                " return_status, growth_index, linked_over_gap, inception_date)"
+                " VALUES ('alpha', 'CLIENT', 'X', %(day)s, 1, 0, 'OK', 'OK', 1, false, %(day)s)",
+                {"day": day},
+            )
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0033_portfolio_contributions'")
+    assert migrate(warehouse_url) == ["0033_portfolio_contributions"]
+    noted = Warehouse(warehouse_url).query("SELECT data_source, level, group_id, first_date FROM contributions_pending")
+    assert noted.rows() == [("alpha", "CLIENT", "X", date(2024, 1, 31))]
+
+
 def test_what_was_kept_by_the_vendors_name_is_kept_by_the_name_of_its_one_feed(empty_url: str, tmp_path: Path) -> None:
     for path in SQL.glob("00[01]?_*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
@@ -326,6 +343,8 @@ def test_the_history_has_every_column_of_its_table(shared_warehouse: Warehouse, 
         ("composite_performance", "composite_status", RollUpStatus),
         ("composite_report", "fee_basis", FeeBasis),
         ("currency_returns", "conversion_status", ConversionStatus),
+        ("portfolio_contributions", "level", GroupLevel),
+        *(("portfolio_contributions", f"status_{period}", LinkStatus) for period in ("mtd", "qtd", "ytd")),
     ],
 )
 def test_a_check_allows_exactly_the_words_of_the_code(shared_warehouse: Warehouse, table: str, column: str, allowed: type[StrEnum]) -> None:

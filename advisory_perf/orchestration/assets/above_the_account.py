@@ -1,6 +1,6 @@
-"""Assets across feeds, above the account: statistics of accounts, and composites. No steps of a pipeline, which runs at each delivery.
+"""Assets across feeds, above the account: statistics, contributions, composites. No steps of a pipeline, which runs at each delivery.
 
-Each of the two steps writes what it has computed itself, in one transaction with what says that it is done.
+Each step writes what it has computed itself, in one transaction with what says that it is done.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,17 +10,19 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES
-from advisory_perf.contracts.tables import Table
-from advisory_perf.errors import LockHeldError
+from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES, PORTFOLIO_CONTRIBUTIONS
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PORTFOLIO_PERFORMANCE, Table
+from advisory_perf.errors import LakeError, LockHeldError
 from advisory_perf.orchestration.asset_checks import is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
 from advisory_perf.orchestration.resources import LOCKS
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform
+from advisory_perf.positions.changed import ChangedFigures, positions_feeds
 from advisory_perf.positions.composites import computed_composites
-from advisory_perf.positions.statistics import changed_statistics, positions_feeds
-from advisory_perf.positions.statistics_store import publish_composites, publish_statistics
+from advisory_perf.positions.contributions import changed_contributions
+from advisory_perf.positions.statistics import changed_statistics
+from advisory_perf.positions.statistics_store import publish_changed, publish_composites
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.replacing import RowChange
 
@@ -28,6 +30,7 @@ JOB_NAME = "firm_performance"
 GROUP = "above_the_account"
 _LOCK = "statistics all"
 """Two runs at once would have the older figures written last."""
+_Compute = Callable[[Platform], tuple[list[ChangedFigures], list[LakeError]]]
 
 
 def firm_job(*, log_level: str) -> dg.JobDefinition:
@@ -35,35 +38,44 @@ def firm_job(*, log_level: str) -> dg.JobDefinition:
     return dg.define_asset_job(  # type: ignore[return-value]
         JOB_NAME,
         selection=dg.AssetSelection.groups(GROUP),
-        description="statistics of the accounts that changed, and the composites made of them",
+        description="statistics of the accounts that changed, contributions to the portfolios that did, and composites",
         config=printing(log_level),
     )
 
 
 def statistics_asset(platform: Platform) -> dg.AssetsDefinition:
     """Statistics of every account whose published rows have changed since."""
-    published = [dg.AssetKey([feed.name, "performance_data"]) for feed in positions_feeds(platform).values()]
+    return _of_changes(platform, ACCOUNT_STATISTICS, [PERFORMANCE_DATA], changed_statistics)
+
+
+def contributions_asset(platform: Platform) -> dg.AssetsDefinition:
+    """Contributions of the accounts of every portfolio and client whose published rows, or its accounts', have changed since."""
+    return _of_changes(platform, PORTFOLIO_CONTRIBUTIONS, [PERFORMANCE_DATA, PORTFOLIO_PERFORMANCE], changed_contributions)
+
+
+def _of_changes(platform: Platform, table: Table, of: Sequence[Table], compute: _Compute) -> dg.AssetsDefinition:
+    """The step that computes the table's changed rows of every vendor, of what is published of these tables."""
+    published = [dg.AssetKey([feed.name, each.name]) for feed in positions_feeds(platform).values() for each in of]
 
     @dg.multi_asset(
-        name=ACCOUNT_STATISTICS.name,
-        specs=[_spec(ACCOUNT_STATISTICS, [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in published])],
-        **_step(ACCOUNT_STATISTICS),
+        name=table.name,
+        specs=[_spec(table, [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in published])],
+        **_step(table),
     )
-    def account_statistics(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def of_changes(context: dg.AssetExecutionContext) -> Iterator[Any]:
         take(context.resources.locks)
-        changed, failed = changed_statistics(platform)
-        rows = pl.concat([ACCOUNT_STATISTICS.empty(), *(one.rows for one in changed)])
+        changed, failed = compute(platform)
+        rows = pl.concat([table.empty(), *(one.rows for one in changed)])
         confirm, stores = context.resources.locks.confirm, platform.warehouse
 
         def write() -> Mapping[str, RowChange]:
-            done = sum((publish_statistics(stores, one, confirm=confirm) for one in changed), RowChange())
-            return {ACCOUNT_STATISTICS.name: done}
+            return {table.name: sum((publish_changed(stores, one, confirm=confirm) for one in changed), RowChange())}
 
-        yield from audited_and_written({ACCOUNT_STATISTICS: rows}, write)
+        yield from audited_and_written({table: rows}, write)
         if failed:  # once the other vendors' are written
             raise failed[0]
 
-    return account_statistics
+    return of_changes
 
 
 def composites_asset(platform: Platform) -> dg.AssetsDefinition:

@@ -10,8 +10,9 @@ from advisory_perf.orchestration.run_config import printing
 from advisory_perf.orchestration.run_history import SUBJECT_TAG, tries_for
 from advisory_perf.orchestration.sensors.arrivals import tries_in_flight
 from advisory_perf.platform import Platform
+from advisory_perf.positions.changed import positions_feeds
 from advisory_perf.positions.composites import composites_are_pending, composites_basis
-from advisory_perf.positions.statistics import pending_vendors, positions_feeds
+from advisory_perf.positions.statistics import pending_vendors
 from advisory_perf.positions.statistics_notes import known
 
 _SECONDS = 30
@@ -25,7 +26,7 @@ def firm_sensor(platform: Platform, job: dg.JobDefinition) -> dg.SensorDefinitio
         job=job,
         minimum_interval_seconds=_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="computes statistics and composites after what has been published since",
+        description="computes statistics, contributions and composites after what has been published since",
     )
     def firm_performance(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         subject = pending_subject(platform, context.instance)
