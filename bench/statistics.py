@@ -1,5 +1,7 @@
 """Statistics of accounts beside reading their rows: 2,000 accounts, 10 years of business days, 10,000 with ``--accounts 10000``.
 
+Then contributions of 10,000 accounts on 100 days to their 2,500 portfolios beside the linking of these accounts.
+
 The rows lie in a lake, a Parquet file a day, as a pipeline leaves them. Reading takes the columns that statistics need, of some accounts at
 a time; what is computed of them begins with bringing the days together by account. Both are timed in this one run, part by part, so that
 their ratio holds on a noisy machine.
@@ -16,16 +18,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from advisory_perf.contracts.enums import ReturnStatus
+from advisory_perf.analytics.contribution import OF_ACCOUNT, contributions_to_date
+from advisory_perf.analytics.portfolios import portfolio_returns
+from advisory_perf.contracts.enums import ReturnStatus, TransferNetting
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.feeds.registry import read_feed
 from advisory_perf.lake.store import Lake
+from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.statistics import READ, statistics_rows
 from advisory_perf.settings import Settings
 
 FEED = Path(__file__).parent / "feeds" / "bulk.yaml"
 ACCOUNTS, YEARS, AT_ONCE = 2_000, 10, 1_000
 AIM, FLOWS = 3.0, 0.02
+GROUPED, DAYS, PORTFOLIOS = 10_000, 100, 2_500
+WHAT = ("account_id", "as_of_date", "currency", *OF_ACCOUNT)
 _FIRST_YEAR = 2015
 
 
@@ -125,6 +132,25 @@ def compare(accounts: int, years: int) -> float:
     return ratio
 
 
+def compare_contributions() -> float:
+    """Prints seconds of contributions to date of published rows and of ``twrr_series`` of the same, and gives their ratio."""
+    conventions, rows = conventions_of(read_feed(FEED)), made(0, GROUPED, business_days(1)[:DAYS])  # type: ignore[arg-type]
+    number = pl.col("account_id").str.slice(3).cast(pl.Int64()) % PORTFOLIOS
+    positions = rows.select(WHAT).with_columns(portfolio_id=pl.format("P{}", number)).sort("as_of_date", "account_id")
+    days = portfolio_returns(positions, group="portfolio_id", conventions=conventions, transfers=TransferNetting.MATCHED, departures=None)
+    linking, contributing = Timed(), Timed()
+    with linking:
+        conventions.linked(conventions.returns(positions))
+    with contributing:
+        found = contributions_to_date(positions, days, group="portfolio_id", conventions=conventions)
+    ratio = contributing.seconds / linking.seconds
+    print(f"\n{positions.height:,} rows of {GROUPED:,} accounts in {PORTFOLIOS:,} portfolios, {found.height:,} rows of contributions")
+    for name, one in (("twrr_series of the accounts", linking), ("contributions_to_date", contributing)):
+        print(f"{name:<32}{one.seconds:>9.2f}{one.processor:>14.2f}")
+    print(f"\nratio {ratio:.2f}, of all cores {contributing.processor / linking.processor:.2f}")
+    return ratio
+
+
 def main() -> None:
     """Parses the arguments."""
     parser = argparse.ArgumentParser(prog="bench.statistics", description=__doc__)
@@ -132,6 +158,7 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=YEARS)
     arguments = parser.parse_args()
     compare(arguments.accounts, arguments.years)
+    compare_contributions()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 from advisory_perf.monitoring.attempts import Tries
 from advisory_perf.orchestration.planning import FirmRequest, firm_run_to_request, firm_subject
 from advisory_perf.positions.composites import composites_are_pending
-from advisory_perf.positions.statistics_notes import COMPOSITES, ComputedFrom, Known, of_accounts
+from advisory_perf.positions.statistics_notes import ACCOUNTS, COMPOSITES, GROUPS, ComputedFrom, Known
 
 
 def test_nothing_that_is_ready_has_no_name() -> None:
@@ -50,9 +50,10 @@ def test_one_run_at_a_time_and_no_oftener_than_agreed(tries: Tries, *, in_flight
         ({COMPOSITES: ComputedFrom("files", 3)}, "files", False),
         ({COMPOSITES: ComputedFrom("files", 3)}, "others", True),
         ({COMPOSITES: ComputedFrom("files", 3)}, "", True),
-        ({COMPOSITES: ComputedFrom("", 3), of_accounts("acme"): ComputedFrom("b", 9)}, "", False),
-        ({COMPOSITES: ComputedFrom("files", 3), of_accounts("acme"): ComputedFrom("b", 3)}, "files", False),
-        ({COMPOSITES: ComputedFrom("files", 3), of_accounts("acme"): ComputedFrom("b", 4)}, "files", True),
+        ({COMPOSITES: ComputedFrom("", 3), ACCOUNTS.of("acme"): ComputedFrom("b", 9)}, "", False),
+        ({COMPOSITES: ComputedFrom("files", 3), ACCOUNTS.of("acme"): ComputedFrom("b", 3)}, "files", False),
+        ({COMPOSITES: ComputedFrom("files", 3), ACCOUNTS.of("acme"): ComputedFrom("b", 4)}, "files", True),
+        ({COMPOSITES: ComputedFrom("files", 3), GROUPS.of("acme"): ComputedFrom("b", 4)}, "files", False),
     ],
 )
 def test_composites_are_computed_when_their_files_or_their_accounts_are_others(
