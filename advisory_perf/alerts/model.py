@@ -21,7 +21,9 @@ TURN_HELD = Code("TURN_HELD", Severity.HIGH, "a process has a lock for so long t
 TRIED_FOR_LONG = Code("TRIED_FOR_LONG", Severity.HIGH, "runs for the same thing have ended badly for an hour, and are launched again")
 SENSOR_RED = Code("SENSOR_RED", Severity.CRITICAL, "a sensor fails, or is not asked, so that what it does is not done")
 STATISTICS_FAILED = Code(
-    "STATISTICS_FAILED", Severity.HIGH, "what is above the account failed as often as agreed: statistics or composites are not up to date"
+    "STATISTICS_FAILED",
+    Severity.HIGH,
+    "what is above the account failed as often as agreed: statistics, contributions, composites are not up to date",
 )
 DELIVERY_WITH_ISSUES = Code(
     "DELIVERY_WITH_ISSUES", Severity.LOW, "a delivery is published, with rows in quarantine, with breaks or incomplete"

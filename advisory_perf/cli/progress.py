@@ -63,7 +63,7 @@ def _with_progress(installation: Installation, platform: Platform, count: int, r
         outcome = run(runs, ingested=ingested, pipeline_done=pipeline_done)
         if progress.tasks[-1].completed == 0:
             progress.remove_task(pipelines)  # nothing waited for a pipeline
-        progress.add_task("computing statistics and composites", total=None)
+        progress.add_task("computing statistics, contributions and composites", total=None)
         try:
             runs.run_firm_performance()
         except AdvisoryPerfError as error:

@@ -175,7 +175,7 @@ class LocalRuns:
         return True
 
     def run_firm_performance(self) -> bool:
-        """Brings statistics and composites up to date with what is published; false where nothing has changed since.
+        """Brings statistics, contributions and composites up to date with what is published; false where nothing has changed since.
 
         Of two commands one computes, and the other waits; what a daemon has computed meanwhile is no failure of this one.
         """
@@ -185,7 +185,7 @@ class LocalRuns:
                 return False
             failure = self._run(FIRM_JOB)
             if failure and pending_subject(self._platform, self._instance) is not None:
-                raise AdvisoryPerfError(f"statistics and composites: the job {FIRM_JOB} failed: {failure.sentence}")
+                raise AdvisoryPerfError(f"statistics, contributions and composites: the job {FIRM_JOB} failed: {failure.sentence}")
         return True
 
     def _run(self, job_name: str, *, partition_key: str | None = None, tags: dict[str, str] | None = None) -> _Failure | None:

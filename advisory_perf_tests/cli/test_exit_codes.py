@@ -126,7 +126,7 @@ def test_run_computes_statistics_and_ends_with_1_where_a_composite_is_wrong(worl
     wrong = a_file(folder, "one.yaml", "composite: One\n")
     outcome, done = done_by(world, "run", a_file(tmp_path, "acme_2.csv", csv(B_THIRD)))
     assert (outcome.code, [one.status for one in done.handed]) == (1, ["COMPLETED"])
-    says = f"advisory-perf: statistics and composites: the job firm_performance failed: {wrong}: description: Field required"
+    says = f"advisory-perf: statistics, contributions and composites: the job firm_performance failed: {wrong}: description: Field required"
     assert outcome.err.splitlines()[-1].startswith(says)
     assert world.platform.warehouse.query(counted).item() == 2
 

@@ -210,7 +210,7 @@ class World:
         assert self.run_pipeline(windows.first_day, windows.last_day, vendor).success
 
     def compute_above_the_account(self) -> dg.ExecuteInProcessResult:
-        """One run of the job that brings statistics and composites up to date."""
+        """One run of the job that brings statistics, contributions and composites up to date."""
         return self._execute(JOB_NAME)
 
     def with_feed(self, folder: Path, **changes: Any) -> "World":
