@@ -12,6 +12,7 @@ Each N has a child of its own, forked from this process, which has imported ever
 """
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -366,6 +367,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = [
         Places(name, how, chosen.first, chosen.every, chosen.most) for how in chosen.how or WAYS for name in chosen.scenarios or SCENARIOS
     ]
+    gc.freeze()  # what is imported, no child looks through for garbage
     with installed() as with_feed:
         with_feed({}).keep("empty")
         ended = [try_all(places, with_feed) for places in (SAMPLE if chosen.sample else asked)]

@@ -1,7 +1,9 @@
 """Pandera schemas made from the data dictionary, and what a validation found.
 
 Only hard rules are made here: type, nullability, allowed values, lower bounds, finiteness and the natural key. A frame is
-always collected before it is validated, since Pandera looks only at the schema of a LazyFrame.
+always collected before it is validated, since Pandera looks only at the schema of a LazyFrame. Pandera asks the frame anew for each
+column and check, some 25 ms for a table of 60 columns without a row, and is therefore only asked to name what is wrong: whether
+anything is, one expression says for all columns at once.
 """
 
 from functools import cache
@@ -48,21 +50,47 @@ def _checks(column: Column) -> list[pa.Check]:
     return checks
 
 
+@cache
+def _keeps_all(table: Table) -> pl.Expr:
+    """Whether every row keeps what the columns are checked for, in a frame of the table's types."""
+    kept = [pl.lit(value=True)]
+    for column in table.columns:
+        values = pl.col(column.name)
+        if not table.is_nullable(column):
+            kept.append(values.is_not_null().all())
+        if column.allowed:
+            kept.append(values.is_in([str(value) for value in column.allowed]).all())
+        if column.at_least is not None:
+            kept.append((values >= column.at_least).all())
+        if column.kind is Kind.RETURN:
+            kept.append(values.is_finite().all())
+    return pl.all_horizontal(kept)
+
+
+def is_sound(frame: pl.DataFrame, table: Table) -> bool:
+    """Whether Pandera would find nothing wrong with the frame; of the key nothing is said."""
+    return list(frame.schema.items()) == list(table.polars_schema.items()) and bool(frame.select(_keeps_all(table)).item())
+
+
 def schema_failures(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """What breaks the table's schema: column, check, failure_case (as text) and row; no rows where nothing does."""
+    cases = pl.DataFrame(schema=_CASES) if is_sound(frame, table) else named_failures(frame, table)
+    return pl.concat([cases, _repeated_keys(frame, table)])
+
+
+def named_failures(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """What Pandera finds in the frame's columns, in the form of ``schema_failures``."""
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
         found = pl.DataFrame(errors.failure_cases)
-        cases = found.select(
+        return found.select(
             pl.col("column").cast(pl.String()),
             pl.col("check").cast(pl.String()),
             pl.col("failure_case").cast(pl.String()),
             pl.col("index").cast(pl.Int64()).alias("row"),
         )
-    else:
-        cases = pl.DataFrame(schema=_CASES)
-    return pl.concat([cases, _repeated_keys(frame, table)])
+    return pl.DataFrame(schema=_CASES)
 
 
 def _repeated_keys(frame: pl.DataFrame, table: Table) -> pl.DataFrame:

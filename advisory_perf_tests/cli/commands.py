@@ -18,7 +18,13 @@ COMMAND = Path(sys.executable).parent / "advisory-perf"
 _PATIENCE_SECONDS = 900
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
-    ["advisory_perf.cli.main", "advisory_perf.runtime.in_process", "advisory_perf.runtime.installation", "pandera.polars"]
+    [
+        "advisory_perf.cli.main",
+        "advisory_perf.runtime.in_process",
+        "advisory_perf.runtime.installation",
+        "pandera.polars",
+        "advisory_perf_tests.frozen",
+    ]
 )
 
 

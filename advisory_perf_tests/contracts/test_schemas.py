@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from advisory_perf.contracts.columns import Column, Kind
-from advisory_perf.contracts.schemas import pandera_schema, schema_failures
+from advisory_perf.contracts.schemas import is_sound, named_failures, pandera_schema, schema_failures
 from advisory_perf.contracts.tables import NET_FLOWS, NORMALIZED_POSITIONS, RATE_TABLES, TABLES, TWRR_SERIES, Table
 
 EVERY = {**TABLES, **RATE_TABLES}
@@ -101,6 +101,32 @@ def test_money_as_a_float_fails() -> None:
 def test_every_failure_of_a_frame_is_found_at_once() -> None:
     frame = one_row(TWRR_SERIES).with_columns(growth_index=-1.0, twrr_ytd=float("nan"), return_status=pl.lit("FINE"))
     assert {column for column, _, _ in found(frame, TWRR_SERIES)} == {"growth_index", "twrr_ytd", "return_status"}
+
+
+def _wrong(column: Column) -> list[object]:
+    """Values of the column's type, at its bound, beyond it, not in its list, none, and no numbers."""
+    beyond = [] if column.at_least is None else [column.at_least, column.at_least - 1, -1]
+    return [
+        None,
+        *(["nobody knows it", ""] if column.kind is Kind.TEXT else []),
+        *([float("nan"), float("inf"), float("-inf")] if column.kind is Kind.RETURN else []),
+        *beyond,
+    ]
+
+
+@pytest.mark.parametrize("table", EVERY.values(), ids=EVERY.keys())
+def test_one_look_at_all_columns_finds_a_frame_sound_exactly_where_pandera_does(table: Table) -> None:
+    good, verdicts = one_row(table), set[bool]()
+    frames = [good, table.empty(), good.select(reversed(good.columns)), good.drop(good.columns[-1]), good.with_columns(surplus=1)]
+    for column in table.columns:
+        other = pl.String() if column.kind is not Kind.TEXT else pl.Categorical()
+        frames.append(good.with_columns(pl.col(column.name).cast(other)))
+        for value in _wrong(column):
+            frames.append(pl.concat([good, good.with_columns(pl.lit(value).cast(column.kind.polars).alias(column.name))]))
+    for frame in frames:
+        verdicts.add(is_sound(frame, table))
+        assert is_sound(frame, table) == named_failures(frame, table).is_empty(), frame
+    assert verdicts == {True, False}
 
 
 def test_the_pandera_schema_carries_the_meanings_of_the_data_dictionary() -> None:
