@@ -3,12 +3,11 @@
 import gc
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
-from shutil import disk_usage
 from tempfile import TemporaryDirectory
 
 import psycopg
@@ -22,6 +21,7 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf.warehouse.roles import Role
+from advisory_perf_tests.environment import folder_of_servers
 
 _NUMBERS = count(1)
 
@@ -71,21 +71,10 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{len(val)} bytes" if isinstance(val, bytes) else None
 
 
-_IN_MEMORY, _LEAST_FREE = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - each server has a folder of its own in it
-
-
-def _folder_of_servers() -> Path | None:
-    """In memory, where there is room: a database is copied ten times as fast; else where temporary files are."""
-    with suppress(OSError):
-        if disk_usage(_IN_MEMORY).free >= _LEAST_FREE:
-            return _IN_MEMORY
-    return None
-
-
 @contextmanager
 def _home() -> Iterator[Path]:
     """Not pytest's own: root's server runs as another user, whom the next session of pytest would shut out of its folder."""
-    with TemporaryDirectory(prefix="advisory_perf_", dir=_folder_of_servers(), ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix="advisory_perf_", dir=folder_of_servers(), ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 

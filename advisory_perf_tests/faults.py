@@ -40,6 +40,7 @@ from advisory_perf.settings import Settings
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
 from advisory_perf_tests.disturbances import WAYS, disturb
+from advisory_perf_tests.environment import folder_of_servers
 from advisory_perf_tests.instances import forgetful
 from advisory_perf_tests.orchestration.scenarios import A_FIFTH, A_THIRD, B_THIRD, acme_as_data, add_feed, csv, csv_of_portfolio
 from advisory_perf_tests.states import State, differences, state_of, without_staged
@@ -200,10 +201,12 @@ def _check(outcome: Outcome) -> None:
 @contextmanager
 def installed() -> Iterator[Callable[[dict[str, Any]], Installation]]:
     """A server and a folder; gives installations on them, each with acme's feed as it is reported."""
-    with tempfile.TemporaryDirectory(prefix="advisory_perf_", ignore_cleanup_errors=True) as name, EmbeddedPostgres(Path(name)) as server:
+    place = tempfile.TemporaryDirectory(prefix="advisory_perf_", dir=folder_of_servers(), ignore_cleanup_errors=True)
+    with place as name, EmbeddedPostgres(Path(name)) as server:
         folder = Path(name)
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET autovacuum = off")
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         url = make_conninfo(server.url("postgres"), dbname=DATABASE)

@@ -121,8 +121,8 @@ def test_one_look_at_all_columns_finds_a_frame_sound_exactly_where_pandera_does(
     for column in table.columns:
         other = pl.String() if column.kind is not Kind.TEXT else pl.Categorical()
         frames.append(good.with_columns(pl.col(column.name).cast(other)))
-        for value in _wrong(column):
-            frames.append(pl.concat([good, good.with_columns(pl.lit(value).cast(column.kind.polars).alias(column.name))]))
+        wrong = [pl.lit(value).cast(column.kind.polars).alias(column.name) for value in _wrong(column)]
+        frames += [pl.concat([good, good.with_columns(one)]) for one in wrong]
     for frame in frames:
         verdicts.add(is_sound(frame, table))
         assert is_sound(frame, table) == named_failures(frame, table).is_empty(), frame
