@@ -1,5 +1,7 @@
 """The commands ``advisory-perf breaks …``."""
 
+from collections.abc import Callable, Iterable, Iterator
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,7 @@ from advisory_perf.cli.options import Home, print_or_export, settings_of
 if TYPE_CHECKING:
     from advisory_perf.runtime.installation import Installation
     from advisory_perf.warehouse.conditions import Condition
+    from advisory_perf.warehouse.connection import Warehouse
 
 app = typer.Typer(no_args_is_help=True, help="Figures outside their tolerance: since when, why, who has them, and who has accepted them.")
 
@@ -62,71 +65,84 @@ def breaks_show(
         console().print(break_page(installation.warehouse(Role.READER), break_id, Seen.by(settings)))
 
 
+def _of_chosen_breaks(act: Callable[..., Iterable[str]]) -> Callable[..., None]:
+    """A command that does ``act`` to the breaks that are named or chosen, as the desk, and prints the lines that it gives.
+
+    Its own options are the keywords of ``act``, which takes the warehouse and the breaks before them; those that choose stand here.
+    """
+
+    def command(
+        context: typer.Context,
+        break_ids: BreakIds = None,
+        where: Where = None,
+        dry_run: DryRun = False,  # noqa: FBT002 - Typer's way of an option
+        home: Home = None,
+        **own: str,
+    ) -> None:
+        from advisory_perf.runtime.installation import open_installation
+        from advisory_perf.warehouse.roles import Role
+
+        with open_installation(settings_of(context, home)) as installation:
+            if names := _named(installation, break_ids, where, dry_run=dry_run):
+                for line in act(installation.warehouse(Role.DESK), names, **own):
+                    typer.echo(line)
+
+    context, *choosing, _ = signature(command).parameters.values()
+    own = [one.replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for one in signature(act).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    command.__doc__, command.__annotations__ = act.__doc__, {one.name: one.annotation for one in (context, *own, *choosing)}
+    command.__signature__ = Signature([context, *own, *choosing])  # type: ignore[attr-defined]  # Typer reads it
+    return command
+
+
 @app.command("assign")
+@_of_chosen_breaks
 def breaks_assign(
-    context: typer.Context,
+    warehouse: "Warehouse",
+    names: list[str],
+    *,
     to: Annotated[str, typer.Option(help="Who is to have them from now on; a blank name: nobody.")],
     by: By,
-    break_ids: BreakIds = None,
-    where: Where = None,
-    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way of an option
-    home: Home = None,
-) -> None:
+) -> Iterator[str]:
     """Gives breaks to somebody."""
     from advisory_perf.reconciliation.break_work import assign
-    from advisory_perf.runtime.installation import open_installation
-    from advisory_perf.warehouse.roles import Role
 
-    with open_installation(settings_of(context, home)) as installation:
-        if names := _named(installation, break_ids, where, dry_run=dry_run):
-            assign(installation.warehouse(Role.DESK), names, owner=to, by=by)
-            typer.echo(f"{_counted(names)} given to {to.strip() or 'nobody'}")
+    assign(warehouse, names, owner=to, by=by)
+    yield f"{_counted(names)} given to {to.strip() or 'nobody'}"
 
 
 @app.command("comment")
+@_of_chosen_breaks
 def breaks_comment(
-    context: typer.Context,
+    warehouse: "Warehouse",
+    names: list[str],
+    *,
     text: Annotated[str, typer.Option(help="What is to be said of them.")],
     by: By,
-    break_ids: BreakIds = None,
-    where: Where = None,
-    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way of an option
-    home: Home = None,
-) -> None:
+) -> Iterator[str]:
     """Adds a comment to breaks; what was said before stays."""
     from advisory_perf.reconciliation.break_work import comment
-    from advisory_perf.runtime.installation import open_installation
-    from advisory_perf.warehouse.roles import Role
 
-    with open_installation(settings_of(context, home)) as installation:
-        if names := _named(installation, break_ids, where, dry_run=dry_run):
-            comment(installation.warehouse(Role.DESK), names, by=by, words=text)
-            typer.echo(f"{_counted(names)} commented on")
+    comment(warehouse, names, by=by, words=text)
+    yield f"{_counted(names)} commented on"
 
 
 @app.command("sign-off")
+@_of_chosen_breaks
 def breaks_sign_off(
-    context: typer.Context,
+    warehouse: "Warehouse",
+    names: list[str],
+    *,
     by: Annotated[str, typer.Option(help="Who accepts them.")],
     reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
-    break_ids: BreakIds = None,
-    where: Where = None,
-    dry_run: DryRun = False,  # noqa: FBT002 - Typer's way of an option
-    home: Home = None,
-) -> None:
+) -> Iterator[str]:
     """Accepts open breaks at their present amounts: each stays closed as long as its amount stays, and is open again with another.
 
     All that are chosen, or none where one of them cannot be accepted.
     """
     from advisory_perf.cli.break_tables import accepted
     from advisory_perf.reconciliation.break_work import sign_off
-    from advisory_perf.runtime.installation import open_installation
-    from advisory_perf.warehouse.roles import Role
 
-    with open_installation(settings_of(context, home)) as installation:
-        if names := _named(installation, break_ids, where, dry_run=dry_run):
-            for found in sign_off(installation.warehouse(Role.DESK), names, by=by, reason=reason):
-                typer.echo(accepted(found))
+    yield from map(accepted, sign_off(warehouse, names, by=by, reason=reason))
 
 
 def _both(chosen: dict[str, str | None], where: str | None) -> "Condition":
