@@ -37,6 +37,7 @@ TABLES = {
     "delivery_quality_scores": "updated_at",
     "currency_returns": "id,created_at,updated_at",
     "exchange_rates": "id,created_at,updated_at",
+    "exchange_rates_history": "id,created_at,updated_at,superseded_at",
     "alerts": "id,etl_log_id,since,created_at,resolved_at,next_attempt_at",
     "open_alerts": "id,since,created_at",
     "daily_vendor_totals": "",

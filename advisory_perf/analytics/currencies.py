@@ -30,6 +30,8 @@ def converted(positions: Frame, rates: pl.DataFrame, *, to: str, rate_dates: Map
     An amount · its rate has up to fourteen decimal places, which it keeps. Amounts in ``to`` already need no rate. The result has
 
     - the amounts, converted; currency, which is ``to``; account_currency, which it was;
+    - for each day column that ``rate_dates`` names, rate_of_<that column>: the rate of that day, null where there is none, 1 where the
+      row's currency is ``to``;
     - conversion_status: OK; MISSING_RATE, no rate of the day from this currency to ``to``; MISSING_DATE, no day. Then all amounts of the
       row are null: never the latest rate, the inverse of another, or a part of the row in another currency. What was null stays null.
 
@@ -45,12 +47,12 @@ def converted(positions: Frame, rates: pl.DataFrame, *, to: str, rate_dates: Map
             raise ValueError(f"the column {name} holds floats, which do not convert exactly; cast it to Decimal where it is read")
     is_home = pl.col("currency") == to
     day_names = sorted(set(rate_dates.values()))
-    for number, day in enumerate(day_names):
-        prices_of_day = prices.select(pl.col("as_of_date").alias(day), currency="from_currency", **{f"_rate{number}": pl.col("rate")})
+    for day in day_names:
+        prices_of_day = prices.select(pl.col("as_of_date").alias(day), currency="from_currency", **{_rate_of(day): pl.col("rate")})
         rows = rows.join(prices_of_day, on=[day, "currency"], how="left", maintain_order="left", nulls_equal=False)
-        rows = rows.with_columns(pl.when(is_home).then(pl.lit(1, _PRODUCT)).otherwise(f"_rate{number}").alias(f"_rate{number}"))
+        rows = rows.with_columns(pl.when(is_home).then(pl.lit(1, _PRODUCT)).otherwise(_rate_of(day)).alias(_rate_of(day)))
     without_day = pl.any_horizontal(pl.col(day).is_null() & ~is_home for day in day_names)
-    without_rate = pl.any_horizontal(pl.col(f"_rate{number}").is_null() for number in range(len(day_names)))
+    without_rate = pl.any_horizontal(pl.col(_rate_of(day)).is_null() for day in day_names)
     status = (
         pl.when(pl.col("currency").is_not_null() & without_day)
         .then(pl.lit(ConversionStatus.MISSING_DATE.value))
@@ -60,14 +62,9 @@ def converted(positions: Frame, rates: pl.DataFrame, *, to: str, rate_dates: Map
     )
     is_ok = pl.col("conversion_status") == ConversionStatus.OK.value
     amounts = [
-        pl.when(is_ok).then(finite(name, rows).cast(_PRODUCT) * pl.col(f"_rate{day_names.index(day)}")).alias(name)
-        for name, day in rate_dates.items()
+        pl.when(is_ok).then(finite(name, rows).cast(_PRODUCT) * pl.col(_rate_of(day))).alias(name) for name, day in rate_dates.items()
     ]
-    found = (
-        rows.with_columns(conversion_status=status)
-        .with_columns(*amounts, account_currency=pl.col("currency"), currency=pl.lit(to))
-        .drop(f"_rate{number}" for number in range(len(day_names)))
-    )
+    found = rows.with_columns(conversion_status=status).with_columns(*amounts, account_currency=pl.col("currency"), currency=pl.lit(to))
     return found.lazy() if isinstance(positions, pl.LazyFrame) else found
 
 
@@ -80,12 +77,29 @@ def returns_in_both_currencies(
     ``rate_dates``. The amounts of the result are those of the account. Returns are fractions (0.01 is 1 %):
 
     - calculated_twrr, growth_factor, return_status: ``sub_period_returns`` of the account's own amounts;
-    - reporting_return, reporting_growth_factor, reporting_status: the same of the converted amounts, by the same conventions;
-    - currency_effect: (1 + reporting return) / (1 + return) - 1, so that both link: null where either return is, and where all was lost;
-    - reporting_currency, which is ``to``, and conversion_status.
+    - all that ``returns_abroad`` adds.
 
     1,000 that become 1,010 EUR, at 1.10 and 1.12 USD: 1 %, 1,131.2 / 1,100 - 1 = 2.8364 %, and an effect of 1.8182 %, which is
     1.12 / 1.10 - 1. A ``minimum_base`` is an amount of the account's currency, and counts for the first return only.
+
+    Errors as in ``returns_abroad``.
+    """
+    home = positions.lazy().collect()
+    found = returns_abroad(conventions.returns(home), rates, to=to, rate_dates=rate_dates, conventions=conventions)
+    return found.lazy() if isinstance(positions, pl.LazyFrame) else found
+
+
+def returns_abroad(
+    positions: pl.DataFrame, rates: pl.DataFrame, *, to: str, rate_dates: Mapping[str, str], conventions: ReturnConventions
+) -> pl.DataFrame:
+    """Adds to rows with a return, however it was found, that of the same amounts in ``to``; rows stay, in their order.
+
+    ``positions`` has besides what ``returns_in_both_currencies`` needs calculated_twrr, and growth_factor, which is 1 + that; both are
+    null where the account has no return. Added are
+
+    - reporting_return, reporting_growth_factor, reporting_status: ``sub_period_returns`` of the converted amounts;
+    - currency_effect: (1 + reporting return) / (1 + return) - 1, so that both link: null where either return is, and where all was lost;
+    - reporting_currency, which is ``to``, conversion_status and the rates, as ``converted`` gives them.
 
     Errors as in ``converted`` and ``sub_period_returns``. Source: Bacon, Practical Portfolio Performance Measurement and Attribution
     (geometric currency effect: base return over local return).
@@ -94,14 +108,17 @@ def returns_in_both_currencies(
     unconverted = [name for name in amounts if name not in rate_dates]
     if unconverted:
         raise ValueError(f"the amounts of {unconverted[0]} have no date of their rate; name its column in rate_dates")
-    home = positions.lazy().collect()
-    local = conventions.returns(home)
-    abroad = replace(conventions, minimum_base=None).returns(converted(home, rates, to=to, rate_dates=rate_dates))
+    own = positions.drop("calculated_twrr", "growth_factor", "return_status", strict=False)
+    abroad = replace(conventions, minimum_base=None).returns(converted(own, rates, to=to, rate_dates=rate_dates))
     names = {"calculated_twrr": "reporting_return", "growth_factor": "reporting_growth_factor", "return_status": "reporting_status"}
-    added = abroad.select(**{new: pl.col(old) for old, new in names.items()}, conversion_status=pl.col("conversion_status"))
+    of_rates = ["conversion_status", *(_rate_of(day) for day in sorted(set(rate_dates.values())))]
+    added = abroad.select(*of_rates, **{new: pl.col(old) for old, new in names.items()})
     effect = pl.when(pl.col("growth_factor") > 0).then(pl.col("reporting_growth_factor") / pl.col("growth_factor") - 1)
-    found = local.hstack(added).with_columns(reporting_currency=pl.lit(to), currency_effect=finite_or_null(effect))
-    return found.lazy() if isinstance(positions, pl.LazyFrame) else found
+    return positions.hstack(added).with_columns(reporting_currency=pl.lit(to), currency_effect=finite_or_null(effect))
+
+
+def _rate_of(day: str) -> str:
+    return f"rate_of_{day}"
 
 
 def _checked(rates: pl.DataFrame) -> pl.DataFrame:

@@ -116,6 +116,17 @@ _ENTRIES = (
     Column("base_currency", Kind.TEXT, "ISO 4217 code of the currency of which a rate prices one unit"),
     Column("quote_currency", Kind.TEXT, "ISO 4217 code of the currency that a rate is in"),
     Column("rate", Kind.RATE, "price of one unit of base_currency in quote_currency at the end of the day", at_least=0),
+    Column(
+        "beginning_rate_date", Kind.DATE, "the account's valuation before, whose day's rate converts its beginning value", nullable=True
+    ),
+    Column(
+        "beginning_rate",
+        Kind.RATE,
+        "that rate: the price of one unit of currency in reporting_currency; null where there is none, 1 where they are the same",
+        nullable=True,
+        at_least=0,
+    ),
+    Column("ending_rate", Kind.RATE, "likewise the rate of as_of_date, which converts all other amounts", nullable=True, at_least=0),
     Column("reporting_currency", Kind.TEXT, "ISO 4217 code of the currency that the installation reports in"),
     _return("reporting_return", "sub-period return of the amounts in the reporting currency", ("calculated_twrr",)),
     Column(

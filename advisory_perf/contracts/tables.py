@@ -53,7 +53,8 @@ class PublishedTable:
     """A stage's table as the warehouse has it: by month of ``as_of_date``, one vendor's days replaced at a time.
 
     ``history`` is the relation that keeps the rows that were replaced; ``renewed`` a column of the warehouse's own that says when a row
-    was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated.
+    was last found to be so. ``restated`` are the columns in which a replaced row differs where it is restated. Where a row is of one
+    delivery, ``delivered`` are those that the delivery fills: one that comes with others there restates the row of the one before.
     Where ``is_noted``, a publication notes of which accounts, or portfolios and clients, it has changed rows, for what is computed of
     many days; where the rows name portfolios and clients by the way (``group_columns``, each after its level), also of which of these it
     has changed or taken accounts.
@@ -64,6 +65,7 @@ class PublishedTable:
     history: str | None = None
     renewed: str | None = None
     restated: tuple[str, ...] = ()
+    delivered: tuple[str, ...] = ()
     is_noted: bool = False
     group_columns: tuple[tuple[str, str], ...] = ()
     by_month: bool = True
@@ -303,6 +305,9 @@ CURRENCY_RETURNS = Table(
         *WHO_AND_WHEN,
         "currency",
         "reporting_currency",
+        "beginning_rate_date",
+        "beginning_rate",
+        "ending_rate",
         "calculated_twrr",
         "return_status",
         "reporting_return",
@@ -314,7 +319,7 @@ CURRENCY_RETURNS = Table(
 )
 
 PUBLISHED_CURRENCY_RETURNS = PublishedTable(CURRENCY_RETURNS, by_month=False)
-PUBLISHED_RATES = PublishedTable(EXCHANGE_RATES, by_month=False)
+PUBLISHED_RATES = PublishedTable(EXCHANGE_RATES, history="exchange_rates_history", restated=("rate",), delivered=("rate",), by_month=False)
 PUBLISHED_RESULTS = PublishedTable(RECONCILIATION_RESULTS, renewed="reconciliation_date")
 RESTATED_BY_DELIVERIES = (
     "beginning_market_value",
@@ -336,6 +341,7 @@ PUBLISHED_PERFORMANCE = PublishedTable(
     PERFORMANCE_DATA,
     history="performance_data_history",
     restated=(*RESTATED_BY_DELIVERIES, "net_flow", "calculated_twrr", "cumulative_net_flow", "cumulative_twrr"),
+    delivered=RESTATED_BY_DELIVERIES,
     is_noted=True,
     group_columns=tuple((level.value, level.column) for level in GroupLevel),
 )
@@ -355,6 +361,9 @@ PUBLISHED_PORTFOLIOS = PublishedTable(
 )
 PUBLISHED = (PUBLISHED_RESULTS, PUBLISHED_PORTFOLIOS, PUBLISHED_PERFORMANCE)
 """Every published table of positions, in the order in which a publication writes them."""
+
+PUBLISHED_ROWS = (PUBLISHED_PERFORMANCE, PUBLISHED_RATES)
+"""Of each dataset the published table whose rows are of one delivery each."""
 
 TABLES: dict[str, Table] = {
     table.name: table

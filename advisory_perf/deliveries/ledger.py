@@ -13,7 +13,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from advisory_perf.contracts.tables import RESTATED_BY_DELIVERIES
+from advisory_perf.contracts.tables import PublishedTable
 from advisory_perf.deliveries.alerts import follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import Claim, Identity, claim, claim_rejection, reject, unknown
 from advisory_perf.deliveries.completeness import note_empty
@@ -41,29 +41,29 @@ class Publication:
 
 _COUNT_PUBLISHED: LiteralString = """
     WITH own AS (
-        SELECT account_id, as_of_date FROM performance_data WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s
+        SELECT {key} FROM {table} WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s
         UNION
-        SELECT account_id, as_of_date FROM performance_data_history
+        SELECT {key} FROM {history}
         WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND superseded_by_delivery_id IS NOT NULL
     ),
     taken_over AS (
-        SELECT DISTINCT account_id, as_of_date FROM performance_data_history
+        SELECT DISTINCT {key} FROM {history}
         WHERE data_source = %(vendor)s AND superseded_by_delivery_id = %(delivery_id)s
     ),
     own_rows AS (
-        SELECT account_id, as_of_date, {figures} FROM performance_data
+        SELECT {key}, {figures} FROM {table}
         WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND EXISTS (SELECT FROM taken_over)
         UNION
-        SELECT account_id, as_of_date, {figures} FROM performance_data_history
+        SELECT {key}, {figures} FROM {history}
         WHERE data_source = %(vendor)s AND delivery_id = %(delivery_id)s AND superseded_by_delivery_id IS NOT NULL
     ),
     restated AS (
-        SELECT DISTINCT own_rows.account_id, own_rows.as_of_date
-        FROM own_rows JOIN performance_data_history AS h USING (account_id, as_of_date)
+        SELECT DISTINCT {key_of_own}
+        FROM own_rows JOIN {history} AS h USING ({key})
         WHERE h.data_source = %(vendor)s AND h.superseded_by_delivery_id = %(delivery_id)s AND ({of_own}) IS DISTINCT FROM ({of_before})
     ),
     counted AS (
-        SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING (account_id, as_of_date)) AS updated,
+        SELECT (SELECT count(*) FROM own) AS all_own, (SELECT count(*) FROM own JOIN taken_over USING ({key})) AS updated,
             (SELECT count(*) FROM restated) AS restated
     )
     UPDATE etl_processing_log SET records_inserted = counted.all_own - counted.updated, records_updated = counted.updated,
@@ -215,7 +215,7 @@ class Ledger:
             )
             strike_off(connection, write.number)
 
-    def published(
+    def published(  # noqa: PLR0913 - what is closed, by which days, stages and rows
         self,
         connection: psycopg.Connection,
         feed: str,
@@ -223,17 +223,19 @@ class Ledger:
         of: Sequence[str],
         first: date,
         last: date,
+        rows: PublishedTable,
         pass_rate: float,
         also: Collection[int] = (),
     ) -> Publication:
-        """Closes the pending deliveries whose rows each stage in ``of`` has taken up, and whose days are all published.
+        """Closes the pending deliveries whose rows each stage in ``of`` has taken up, and whose days are all published in ``rows``.
 
-        In the transaction of the publication, so that neither is seen without the other. One that ends before the feed's latest
-        day closes nothing, since what follows a restated day changes with it. A delivery that is closed counts the account-dates
-        that are its own in the warehouse. One that was closed before keeps its counts and times, but its status follows what its rows
-        are now, and so does that of ``also``, entries of other days whose issues have changed: COMPLETED_WITH_ISSUES where rows are in
-        quarantine, where it is incomplete, or where no more than the share ``pass_rate`` of its compared figures is within tolerance,
-        by the totals that the transaction has written before. It is to end with ``follow_issues`` of those that changed.
+        In the transaction of the publication, so that neither is seen without the other. One that ends before the feed's latest day closes
+        nothing, since what follows a restated day changes with it. A delivery that is closed counts the rows of that table and its
+        history that are its own. One that was closed before keeps its counts and times, but its status follows what its rows are
+        now, and so does that of ``also``, entries of other days whose issues have changed: COMPLETED_WITH_ISSUES where rows are in
+        quarantine, where it is incomplete, or where no more than the share ``pass_rate`` of its compared figures is within
+        tolerance, by the totals that the transaction has written before. It is to end with ``follow_issues`` of those that
+        changed.
         """
         place = {"feed": feed, "of": list(of), "first": first, "last": last, "ingested": INGESTED, "pass_rate": pass_rate}
         closed = entries_of(
@@ -246,10 +248,15 @@ class Ledger:
             " RETURNING {columns}",
             place,
         )
+        key = [name for name in rows.table.key if name != "data_source"]
         count = sql.SQL(_COUNT_PUBLISHED).format(
-            figures=names(RESTATED_BY_DELIVERIES),
-            of_own=names(RESTATED_BY_DELIVERIES, "own_rows"),
-            of_before=names(RESTATED_BY_DELIVERIES, "h"),
+            table=sql.Identifier(rows.name),
+            history=sql.Identifier(rows.history or rows.name),
+            key=names(key),
+            key_of_own=names(key, "own_rows"),
+            figures=names(rows.delivered),
+            of_own=names(rows.delivered, "own_rows"),
+            of_before=names(rows.delivered, "h"),
         )
         for entry in closed:
             connection.execute(count, {"vendor": entry.vendor, "delivery_id": entry.delivery_id})

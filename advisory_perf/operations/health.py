@@ -11,12 +11,13 @@ from functools import partial
 from typing import LiteralString
 from uuid import uuid4
 
+import psycopg
 from psycopg import sql
 
 from advisory_perf.alerts.channels import channel_of
 from advisory_perf.alerts.outbox import Outbox, Waiting
 from advisory_perf.contracts.enums import DeliveryStatus, Severity
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED
+from advisory_perf.contracts.tables import PUBLISHED, PUBLISHED_ROWS, PublishedTable
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.errors import AdvisoryPerfError
@@ -46,12 +47,15 @@ _LOST: LiteralString = """
     FROM (
         SELECT log.vendor, date_trunc('month', day.as_of_date)::date AS month
         FROM etl_processing_log AS log JOIN delivered_days AS day ON day.etl_log_id = log.id
-        WHERE log.status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES') AND log.records_inserted > 0
+        WHERE log.status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES') AND log.records_inserted > 0 AND NOT EXISTS ({of_others})
     ) AS published
     WHERE to_regclass(%(table)s || to_char(month, '_YYYY_MM')) IS NULL
     GROUP BY month ORDER BY month
 """
 """The months of published deliveries that have no partition. A gap between the histories of two vendors is no such month."""
+
+_OF_DELIVERY: LiteralString = "SELECT 1 FROM {} AS row WHERE row.data_source = log.vendor AND row.delivery_id = log.delivery_id"
+"""Whether a delivery's rows are, or were, in a table: it is of that table's dataset, though its feed may no longer be known."""
 
 _DEFAULT_PARTITION: LiteralString = """
     SELECT child.oid::regclass::text
@@ -77,7 +81,7 @@ _UNCHECKED_CONSTRAINTS: LiteralString = """
 
 
 _ORPHANS: LiteralString = """
-    SELECT data_source, delivery_id, count(*) FROM performance_data AS row
+    SELECT data_source, delivery_id, count(*) FROM {} AS row
     WHERE NOT EXISTS (
         SELECT FROM etl_processing_log AS log WHERE log.vendor = row.data_source AND log.delivery_id = row.delivery_id
     ) AND NOT EXISTS (
@@ -141,8 +145,8 @@ def warehouse_health(warehouse: Warehouse) -> list[HealthFinding]:
 def partition_health(warehouse: Warehouse) -> list[HealthFinding]:
     """Whether no month lacks its partition, no row lies in a default one, and every index and constraint is valid."""
     findings = []
-    for table in (one.name for one in reversed(PUBLISHED)):
-        findings += reported(f"partitions: {table}", partial(_partitions, warehouse, table))
+    for published in reversed(PUBLISHED):
+        findings += reported(f"partitions: {published.name}", partial(_partitions, warehouse, published))
     findings += reported("indexes", partial(_indexes, warehouse))
     findings += reported("constraints", partial(_constraints, warehouse))
     return findings
@@ -215,7 +219,8 @@ def _schema(warehouse: Warehouse) -> list[HealthFinding]:
     return [HealthFinding("warehouse: schema", is_good=not pending, says=says)]
 
 
-def _partitions(warehouse: Warehouse, table: str) -> list[HealthFinding]:
+def _partitions(warehouse: Warehouse, published: PublishedTable) -> list[HealthFinding]:
+    table = published.name
     subject = f"partitions: {table}"
     with warehouse.connect() as connection:
         default = connection.execute(_DEFAULT_PARTITION, [table]).fetchone()
@@ -224,7 +229,7 @@ def _partitions(warehouse: Warehouse, table: str) -> list[HealthFinding]:
             counted = connection.execute(sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.SQL(default[0]))).fetchone()
             strays = counted[0] if counted else 0
         detached: list[tuple[str, date]] = connection.execute(_DETACHED, {"table": table}).fetchall()
-        lost = connection.execute(_LOST, {"table": table}).fetchall() if table == PERFORMANCE_DATA.name else []
+        lost = _lost(connection, published) if published in PUBLISHED_ROWS else []
         days = sql.SQL("SELECT min(as_of_date), max(as_of_date) FROM {}").format(sql.Identifier(table))
         first, last = connection.execute(days).fetchone() or (None, None)
     if default is not None and strays:
@@ -248,6 +253,12 @@ def _partitions(warehouse: Warehouse, table: str) -> list[HealthFinding]:
     else:
         says = f"rows from {first} to {last}, each in the partition of its month" if first and last else "no rows yet"
     return [HealthFinding(subject, is_good=not (strays or detached or lost), says=says)]
+
+
+def _lost(connection: psycopg.Connection, published: PublishedTable) -> list[tuple[date, list[str]]]:
+    others = [name for one in PUBLISHED_ROWS if one != published for name in (one.name, one.history) if name is not None]
+    of_others = sql.SQL(" UNION ALL ").join(sql.SQL(_OF_DELIVERY).format(sql.Identifier(name)) for name in others)
+    return connection.execute(sql.SQL(_LOST).format(of_others=of_others), {"table": published.name}).fetchall()
 
 
 def _indexes(warehouse: Warehouse) -> list[HealthFinding]:
@@ -328,7 +339,8 @@ def _orphans(warehouse: Warehouse) -> HealthFinding:
     """Rows of days that a pipeline has still to compute are none: its next run settles whose they are."""
     subject = "ledger: published rows"
     with warehouse.connect() as connection:
-        found = connection.execute(_ORPHANS).fetchall()
+        statements = [sql.SQL(_ORPHANS).format(sql.Identifier(one.name)) for one in PUBLISHED_ROWS]
+        found = [row for statement in statements for row in connection.execute(statement).fetchall()]
     if not found:
         return HealthFinding(subject, is_good=True, says="the ledger knows the delivery of every published row")
     names = _some([f"{vendor} {delivery_id}" for vendor, delivery_id, _ in found])

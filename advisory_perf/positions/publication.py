@@ -115,6 +115,7 @@ def _apply_difference(
         "table": sql.Identifier(table.name),
         "slice": sql.SQL("stored.data_source = %(vendor)s AND stored.as_of_date BETWEEN %(first)s AND %(last)s"),
         "key": names(table.key),
+        "key_of_stored": names(table.key, "stored"),
         "all": names(table.column_names),
         "all_of_incoming": names(table.column_names, "incoming"),
         "kept": names((*table.column_names, *_WAREHOUSE_COLUMNS)),

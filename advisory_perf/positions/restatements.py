@@ -11,19 +11,18 @@ import psycopg
 from psycopg import sql
 
 from advisory_perf.contracts.columns import Kind
-from advisory_perf.contracts.tables import PublishedTable
+from advisory_perf.contracts.tables import ACCOUNTS, PublishedTable
 
 _CHANGED: LiteralString = """
     CREATE TEMP TABLE changed_figures ON COMMIT DROP AS
-    SELECT nullif(incoming.delivery_id, stored.delivery_id) AS delivery_id, stored.account_id, stored.as_of_date, figure.field_name,
-        figure.change
+    SELECT nullif(incoming.delivery_id, stored.delivery_id) AS delivery_id, {key_of_stored}, figure.field_name, figure.change
     FROM difference JOIN incoming USING ({key}) JOIN {table} AS stored ON {same_row} AND {slice}
     CROSS JOIN LATERAL (VALUES {figures}) AS figure (field_name, differs, change)
     WHERE difference.change = 'updated' AND figure.differs
 """
 _WITHDRAWN: LiteralString = """
     INSERT INTO changed_figures
-    SELECT NULL, account_id, as_of_date, 'withdrawn', NULL FROM difference WHERE difference.change = 'deleted'
+    SELECT NULL, {key}, 'withdrawn', NULL FROM difference WHERE difference.change = 'deleted'
 """
 _RECORD: LiteralString = """
     INSERT INTO restatements (
@@ -50,16 +49,17 @@ def record_restatements(
     """Adds what the rows of ``difference`` change of the table's restated columns; gives how many rows differ in one of them.
 
     A change without a size, such as to null, stands before any that has one. Rows that are published no more count as ``withdrawn``.
+    Of a table whose rows are of no account nothing is added: its history has them.
 
     ``parts`` name the table, its slice and how a stored row is found, as where the difference is applied; it has not been applied yet.
     """
     figures = sql.SQL(", ").join(_figure(name, published.table.dictionary[name].kind) for name in published.restated)
     connection.execute(sql.SQL(_CHANGED).format(**parts, figures=figures), place)
-    ((count,),) = connection.execute(
-        "SELECT count(*) FROM (SELECT DISTINCT account_id, as_of_date FROM changed_figures) AS rows"
-    ).fetchall()
-    connection.execute(_WITHDRAWN)
-    connection.execute(_RECORD, place)
+    counted = sql.SQL("SELECT count(*) FROM (SELECT DISTINCT {key} FROM changed_figures) AS rows").format(**parts)
+    ((count,),) = connection.execute(counted).fetchall()
+    if set(ACCOUNTS.key) <= set(published.table.key):
+        connection.execute(sql.SQL(_WITHDRAWN).format(**parts))
+        connection.execute(_RECORD, place)
     connection.execute("DROP TABLE changed_figures")
     return int(count)
 

@@ -8,7 +8,7 @@ import pytest
 
 from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.contracts.issue_codes import INCOMPLETE, SHORT_RESTATEMENT
-from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMANCE
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.completeness import ISSUES, MissingFindings, publish_missing
 from advisory_perf.deliveries.ledger import Ledger
@@ -33,7 +33,7 @@ def of_beta(warehouse: Warehouse, delivery_id: str, *accounts: str) -> pl.DataFr
 
 def closed_of_beta(ledger: Ledger, day: date) -> list[str]:
     with ledger.warehouse.connect() as connection:
-        published = ledger.published(connection, "beta", of=[STAGE], first=day, last=day, pass_rate=0.95)
+        published = ledger.published(connection, "beta", of=[STAGE], first=day, last=day, rows=PUBLISHED_PERFORMANCE, pass_rate=0.95)
     return [entry.delivery_id for entry in published.closed]
 
 
@@ -109,7 +109,9 @@ def test_a_delivery_of_other_days_is_followed_when_what_it_lacked_has_come(wareh
     for issues in (pl.DataFrame([lacking], schema=ISSUES.schema, orient="row"), ISSUES):
         with warehouse.connect() as connection:
             touched = publish_missing(connection, "alpha", MissingFindings(issues, ISSUES, january(5), january(6), NOBODY))
-            published = ledger.published(connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched, pass_rate=0.95)
+            published = ledger.published(
+                connection, "alpha", of=[STAGE], first=january(6), last=january(6), also=touched, rows=PUBLISHED_PERFORMANCE, pass_rate=0.95
+            )
             follow_issues(connection, published.changed)
         seen.append((status(ledger, "one"), [alert.code for alert in Outbox(warehouse).alerts(only_open=True)]))
     assert seen == [("COMPLETED_WITH_ISSUES", ["INCOMPLETE_DELIVERY"]), ("COMPLETED", [])]

@@ -9,7 +9,7 @@ from itertools import combinations
 import psycopg
 import pytest
 
-from advisory_perf.contracts.tables import QUARANTINED_ROWS
+from advisory_perf.contracts.tables import PUBLISHED_PERFORMANCE, QUARANTINED_ROWS
 from advisory_perf.deliveries.entries import LedgerEntry
 from advisory_perf.deliveries.ledger import Ledger
 from advisory_perf.warehouse.connection import Warehouse
@@ -135,7 +135,9 @@ class Reported:
     def publish(self) -> None:
         """What the second stage holds is published."""
         with self.ledger.warehouse.connect() as connection:
-            self.ledger.published(connection, "alpha", of=[FIRST_STAGE, SECOND_STAGE], first=FIRST, last=LAST, pass_rate=0.95)
+            self.ledger.published(
+                connection, "alpha", of=[FIRST_STAGE, SECOND_STAGE], first=FIRST, last=LAST, rows=PUBLISHED_PERFORMANCE, pass_rate=0.95
+            )
         self.published = self.second_stage
 
     def check(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, QUARANTINED_ROWS
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMANCE, QUARANTINED_ROWS
 from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.claims import ClaimOutcome, Identity
 from advisory_perf.deliveries.ledger import Ledger
@@ -61,7 +61,7 @@ def publish(ledger: Ledger, first: date, last: date) -> list[str]:
 def closed_by_publication(ledger: Ledger, first: date, last: date) -> list[str]:
     """Ids of the deliveries that are closed by a publication of what was taken up before."""
     with ledger.warehouse.connect() as connection:
-        published = ledger.published(connection, "alpha", of=[STAGE], first=first, last=last, pass_rate=0.95)
+        published = ledger.published(connection, "alpha", of=[STAGE], first=first, last=last, rows=PUBLISHED_PERFORMANCE, pass_rate=0.95)
         follow_issues(connection, published.changed)
     return [entry.delivery_id for entry in published.closed]
 

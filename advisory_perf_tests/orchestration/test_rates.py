@@ -125,7 +125,7 @@ def test_any_order_of_arrival_and_any_runs_publish_the_same(tmp_path: Path, ware
     with a_world(tmp_path, warehouse_url) as world:
         for order, at_once in itertools.product((list(files), ["fx_3.csv", "fx_1.csv", "fx_2.csv"]), (False, True)):
             with world.administrator.connect() as connection:
-                connection.execute("TRUNCATE etl_processing_log, exchange_rates CASCADE")
+                connection.execute("TRUNCATE etl_processing_log, exchange_rates, exchange_rates_history CASCADE")
             world.platform.lake.delete(file.path for file in world.platform.lake.files(""))
             for name in order:
                 assert world.ingest(name, HEADER + "".join(f"{line}\n" for line in files[name]), FEED).success
@@ -199,7 +199,7 @@ def test_returns_in_both_currencies_are_the_same_whichever_comes_first(tmp_path:
         for order in orders:
             with world.administrator.connect() as connection:
                 connection.execute(
-                    "TRUNCATE etl_processing_log, exchange_rates, currency_returns, performance_data,"
+                    "TRUNCATE etl_processing_log, exchange_rates, exchange_rates_history, currency_returns, performance_data,"
                     " reconciliation_results, accounts CASCADE"
                 )
                 connection.execute("SELECT refresh_daily_vendor_totals()")

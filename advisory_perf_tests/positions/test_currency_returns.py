@@ -29,18 +29,18 @@ def published(place: int, begin: Any, end: Any, *, previous: int | None = -1, **
     before = place - 1 if previous == -1 else previous
     row = {
         "data_source": "acme", "account_id": "A", "as_of_date": day(place), "currency": "EUR", "beginning_market_value": begin,
-        "contributions": 0, "distributions": 0, "fees": 0, "ending_market_value": end, "published_return": 0.0, "published_status": "OK",
-        "previous_date": None if before is None else day(before), **changes,
+        "contributions": 0, "distributions": 0, "fees": 0, "ending_market_value": end, "calculated_twrr": 0.0, "return_status": "OK",
+        "beginning_rate_date": None if before is None else day(before), **changes,
     }  # fmt: skip
     return {name: Decimal(value) if name in _MONEY and value is not None else value for name, value in row.items()}
 
 
 def returns(rows: list[dict[str, Any]], rates: dict[int, str], *, feed: PositionsFeed | None = None) -> list[dict[str, Any]]:
     schema = {
-        **dict.fromkeys(("data_source", "account_id", "currency", "published_status"), pl.String()),
-        **dict.fromkeys(("as_of_date", "previous_date"), pl.Date()),
+        **dict.fromkeys(("data_source", "account_id", "currency", "return_status"), pl.String()),
+        **dict.fromkeys(("as_of_date", "beginning_rate_date"), pl.Date()),
         **dict.fromkeys(_MONEY, MONEY),
-        "published_return": pl.Float64(),
+        "calculated_twrr": pl.Float64(),
     }
     prices = pl.DataFrame(
         [(day(place), "EUR", "USD", Decimal(rate)) for place, rate in rates.items()],
@@ -53,7 +53,7 @@ def returns(rows: list[dict[str, Any]], rates: dict[int, str], *, feed: Position
 
 
 def test_a_thousand_euros_that_earn_one_percent_while_the_euro_rises() -> None:
-    (row,) = returns([published(1, 1000, 1010, published_return=0.01)], {0: "1.10", 1: "1.12"})
+    (row,) = returns([published(1, 1000, 1010, calculated_twrr=0.01)], {0: "1.10", 1: "1.12"})
     printed = [f"{100 * row[name]:.4f}" for name in ("calculated_twrr", "reporting_return", "currency_effect")]
     assert printed == ["1.0000", "2.8364", "1.8182"]
     assert (row["conversion_status"], row["reporting_currency"], row["currency"]) == ("OK", "USD", "EUR")
@@ -68,19 +68,28 @@ def test_a_thousand_euros_that_earn_one_percent_while_the_euro_rises() -> None:
     ],
 )
 def test_what_is_missing_leaves_no_return_and_says_so(changes: dict[str, Any], rates: dict[int, str], status: str) -> None:
-    (row,) = returns([published(1, 1000, 1010, published_return=0.01, **changes)], rates)
+    (row,) = returns([published(1, 1000, 1010, calculated_twrr=0.01, **changes)], rates)
     assert (row["conversion_status"], row["reporting_return"], row["currency_effect"]) == (status, None, None)
     assert (row["calculated_twrr"], row["return_status"]) == (0.01, "OK"), "the account's own stays"
 
 
 def test_an_account_in_the_reporting_currency_needs_no_rate() -> None:
-    (row,) = returns([published(1, 1000, 1010, currency="USD", published_return=0.01)], {})
-    assert (row["reporting_return"], row["currency_effect"], row["conversion_status"]) == (pytest.approx(0.01), pytest.approx(0), "OK")
+    (row,) = returns([published(1, 1000, 1010, currency="USD", calculated_twrr=0.01)], {})
+    assert (row["reporting_return"], row["currency_effect"], row["conversion_status"]) == (0.01, 0.0, "OK")
+
+
+def test_the_effect_is_held_against_the_published_return_whatever_the_amounts_give() -> None:
+    (row,) = returns([published(1, 1000, 1010, calculated_twrr=0.02, return_status="LARGE_FLOW")], {0: "1.10", 1: "1.12"})
+    assert row["reporting_return"] == pytest.approx(1131.2 / 1100 - 1)
+    assert (row["currency_effect"], row["calculated_twrr"]) == (pytest.approx((1131.2 / 1100) / 1.02 - 1), 0.02)
+    (row,) = returns([published(1, 1000, 1010, calculated_twrr=0.02, return_status="LARGE_FLOW", currency="USD")], {})
+    figures = [row[name] for name in ("reporting_return", "reporting_status", "currency_effect", "beginning_rate", "ending_rate")]
+    assert figures == [0.02, "LARGE_FLOW", 0.0, 1, 1]
 
 
 def test_without_a_return_of_its_own_an_account_has_none_in_another_currency() -> None:
-    closed = published(1, 0, 0, published_return=None, published_status="CLOSED")
-    changed = published(1, 1000, 1010, published_return=None, published_status="CURRENCY_CHANGE", account_id="B")
+    closed = published(1, 0, 0, calculated_twrr=None, return_status="CLOSED")
+    changed = published(1, 1000, 1010, calculated_twrr=None, return_status="CURRENCY_CHANGE", account_id="B")
     for row in returns([closed, changed], {0: "1.10", 1: "1.12"}):
         assert (row["reporting_return"], row["currency_effect"]) == (None, None)
     assert returns([], {}) == []
@@ -105,7 +114,7 @@ def test_returns_are_those_of_exact_fractions_over_random_days() -> None:
         if min(own, abroad) < -1 or Fraction(begin) + Fraction(into - out) / 2 <= 0:
             continue
         rows.append(
-            published(place, begin, end, published_return=float(own), account_id=f"A{place:02}", contributions=into, distributions=out)
+            published(place, begin, end, calculated_twrr=float(own), account_id=f"A{place:02}", contributions=into, distributions=out)
         )
         expected.append((abroad, (1 + abroad) / (1 + own) - 1))
     found = returns(rows, rates, feed=a_feed(conventions={"flow_timing": "mid_day", "fee_basis": "net"}))

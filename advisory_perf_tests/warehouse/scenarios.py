@@ -18,6 +18,7 @@ FEBRUARY = date(2024, 2, 29)
 _BY_KIND: dict[Kind, Any] = {
     Kind.TEXT: None,
     Kind.MONEY: Decimal(0),
+    Kind.RATE: Decimal(1),
     Kind.RETURN: 0.0,
     Kind.FIGURE: Decimal(0),
     Kind.FLAG: True,

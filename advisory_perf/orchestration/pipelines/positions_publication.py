@@ -22,13 +22,12 @@ from advisory_perf.contracts.tables import (
     WHO_AND_WHEN,
 )
 from advisory_perf.contracts.windows import WindowRange
-from advisory_perf.deliveries.across_issues import publish_across
-from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.alerts_of_feeds import quality_alerts, restatement_alerts
 from advisory_perf.deliveries.completeness import publish_missing
 from advisory_perf.deliveries.issues import publish_found
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.pipelines.closing import close_publication
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Publication
 from advisory_perf.orchestration.pipelines.positions_across import found_across
 from advisory_perf.orchestration.pipelines.positions_portfolios import published as published_groups
@@ -38,7 +37,7 @@ from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts import account_register
 from advisory_perf.positions.accounts_store import latest_positions, upsert_accounts
 from advisory_perf.positions.completeness import found_missing
-from advisory_perf.positions.currency_returns import refresh_currency_returns
+from advisory_perf.positions.currency_returns import follow_positions
 from advisory_perf.positions.looked_back import look_back
 from advisory_perf.positions.openings import opening_states
 from advisory_perf.positions.publication import refresh_daily_totals
@@ -73,17 +72,25 @@ def publication(platform: Platform, feed: PositionsFeed, windows: WindowRange, i
         upsert_accounts(connection, account_register(latest_positions(connection, feed.vendor)))
         touched = publish_missing(connection, feed.name, missing)
         publish_totals(connection, feed.vendor, compared, **days)
-        agreed = platform.settings.pass_rate
-        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=touched, pass_rate=agreed)
         publish_breaks(connection, feed.vendor, found.factors, **days)
         publish_found(connection, feed.name, found.of_valuations, **days)
-        publish_across(connection, feed.name, across.issues, **days)
         publish_scores(connection, platform, feed, counted, windows)
-        refresh_currency_returns(connection, platform.settings, feed, **days)
+        follow_positions(connection, platform.settings, feed, **days)
         refresh_daily_totals(connection)
         raised, over = quality_alerts(connection, feed.name, feed.vendor, platform.settings.least_quality)
         raised += restatement_alerts(connection, feed.name, feed.vendor, platform.materiality)
-        follow_issues(connection, closed.changed, raised=raised, resolved=over)  # last, so that no alert is locked for long
+        close_publication(
+            connection,
+            platform,
+            feed,
+            windows,
+            inputs,
+            rows=PUBLISHED_PERFORMANCE,
+            across=across.issues,
+            also=touched,
+            raised=raised,
+            resolved=over,
+        )
 
     return Computed(
         rows,

@@ -9,8 +9,6 @@ from advisory_perf.contracts.datasets import RATES
 from advisory_perf.contracts.issue_codes import RATE_INVERSE, RATE_JUMP
 from advisory_perf.contracts.tables import DELIVERED_RATES, EXCHANGE_RATES, NORMALIZED_RATES, PUBLISHED_RATES
 from advisory_perf.contracts.windows import WindowRange, ordinal_expr, window_expr, window_number
-from advisory_perf.deliveries.across_issues import publish_across
-from advisory_perf.deliveries.alerts import follow_issues
 from advisory_perf.deliveries.delivered_days import windows_before
 from advisory_perf.deliveries.ingestion_writes import refuse_unknown_ingestions
 from advisory_perf.deliveries.precedence import by_precedence
@@ -18,9 +16,10 @@ from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.feeds.rates_feed import RatesFeed
 from advisory_perf.ingestion.validation.rates import RATE_RULES
 from advisory_perf.orchestration.asset_checks import Finding, Rule
+from advisory_perf.orchestration.pipelines.closing import close_publication
 from advisory_perf.orchestration.pipelines.model import Computed, Inputs, Pipeline, Publication, Stage
 from advisory_perf.platform import Platform
-from advisory_perf.positions.currency_returns import refresh_currency_returns
+from advisory_perf.positions.currency_returns import follow_rates
 from advisory_perf.quality.rates import RATES_BACK, contradicting_inverses, rate_jumps
 
 RATES_CONTINUE = Rule("rates_continue", "no rate is another than the one before by more than the agreed factor", hard=False)
@@ -49,13 +48,11 @@ def publication(platform: Platform, feed: RatesFeed, windows: WindowRange, input
     inverses = contradicting_inverses(rows)
 
     def along(connection: psycopg.Connection) -> None:
-        days, agreed = {"first": windows.first_day, "last": windows.last_day}, platform.settings.pass_rate
-        closed = platform.ledger.published(connection, feed.name, of=list(inputs), **days, also=(), pass_rate=agreed)
-        publish_across(connection, feed.name, {RATE_JUMP: jumps, RATE_INVERSE: inverses}, **days)
         for other in platform.feeds.values():
             if feed.vendor == platform.settings.rates_source and isinstance(other, PositionsFeed):
-                refresh_currency_returns(connection, platform.settings, other, **days)
-        follow_issues(connection, closed.changed)  # last, so that no alert is locked for long
+                follow_rates(connection, platform.settings, other, first=windows.first_day, last=windows.last_day)
+        across = {RATE_JUMP: jumps, RATE_INVERSE: inverses}
+        close_publication(connection, platform, feed, windows, inputs, rows=PUBLISHED_RATES, across=across)
 
     findings = [Finding(RATES_CONTINUE, jumps, rows.height), Finding(RATES_AGREE, inverses, rows.height)]
     return Computed(rows, findings, Publication([(PUBLISHED_RATES, rows)], along))
