@@ -21,7 +21,7 @@ from advisory_perf.orchestration.jobs.reject_unknown import unclaimed_job
 from advisory_perf.orchestration.jobs.upkeep import upkeep_job, upkeep_schedule
 from advisory_perf.orchestration.pipelines.model import Pipelines
 from advisory_perf.orchestration.pipelines.registry import PIPELINES
-from advisory_perf.orchestration.resources import LOCKS, STORES, locks_of_a_run, stores_of_a_run
+from advisory_perf.orchestration.resources import LOCKS, STORES, UNREADABLE, locks_of_a_run, stores_of_a_run, unreadable_in_a_run
 from advisory_perf.orchestration.sensors.arrivals import arrivals_sensor, pipelines_sensor
 from advisory_perf.orchestration.sensors.firm import firm_sensor
 from advisory_perf.orchestration.sensors.monitoring import alerts_sensor, watch_sensor
@@ -80,6 +80,7 @@ def _definitions(platform: Platform, pipelines: Pipelines) -> dg.Definitions:
             "accounts": AccountsIOManager(platform),
             LOCKS: locks_of_a_run(platform),
             STORES: stores_of_a_run(platform),
+            UNREADABLE: unreadable_in_a_run(),
         },
         executor=dg.in_process_executor,
     )

@@ -47,3 +47,17 @@ def locks_of_a_run(platform: Platform) -> dg.ResourceDefinition:
             yield held
 
     return locks
+
+
+UNREADABLE = "unreadable"
+"""The resource by which the steps of a run know what is not computed: by table the vendors whose rows cannot be read, each with why."""
+
+
+def unreadable_in_a_run() -> dg.ResourceDefinition:
+    """None at first; one dict for all steps, since a run is one process."""
+
+    @dg.resource(description="the vendors whose published rows cannot be read, each with why")
+    def unreadable(_context: dg.InitResourceContext) -> dict[str, dict[str, str]]:
+        return {}
+
+    return unreadable

@@ -1,8 +1,10 @@
 """What composites are made of: the declared files, the published statistics of accounts, and for the aggregate method the lake."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from psycopg import sql
@@ -13,16 +15,16 @@ from advisory_perf.analytics.conventions import ReturnConventions
 from advisory_perf.contracts.columns import MONEY
 from advisory_perf.contracts.enums import Deviation, FeeBasis, Weighting
 from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES
-from advisory_perf.contracts.tables import PERFORMANCE_DATA, Table
+from advisory_perf.contracts.tables import Table
 from advisory_perf.errors import CompositeError, LockHeldError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.platform import Platform, pipeline_lock
 from advisory_perf.positions.accounts_store import registered_accounts
 from advisory_perf.positions.changed import positions_feeds
 from advisory_perf.positions.conventions import conventions_of
-from advisory_perf.positions.openings import EVER, stored_before
-from advisory_perf.positions.statistics import days_of
+from advisory_perf.positions.statistics import days_are_read, days_of, windows_of
 from advisory_perf.positions.statistics_notes import COMPOSITES, Known, known
+from advisory_perf.positions.unreadable import noted_where_unreadable
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import copied, names
@@ -36,12 +38,16 @@ class ComputedComposites:
     """The tables of all composites, with the basis and the number of the accounts that they were made of.
 
     ``is_unchanged`` where nothing has changed since they were computed last: the tables have no rows then, and are not to be written.
+    ``waiting`` are the declared composites that were left out: what is published of them stays. ``failed`` says by vendor why its days
+    cannot be read, which composites of the aggregate method are made of.
     """
 
     tables: Mapping[Table, pl.DataFrame]
     basis: str
     number: int
     is_unchanged: bool = False
+    waiting: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def composites_basis(settings: Settings, vendors: Iterable[str]) -> str:
@@ -58,9 +64,10 @@ def composites_are_pending(noted: Known, basis: str) -> bool:
     return basis != before.basis or (basis != "" and before.number < noted.accounts_number)
 
 
-def computed_composites(platform: Platform) -> ComputedComposites:
-    """All composites from what is stored now.
+def computed_composites(platform: Platform, without: Collection[str] = ()) -> ComputedComposites:
+    """All composites from what is stored now, but for those with a member of the vendors ``without``, and those whose days cannot be read.
 
+    These wait. Where any does, the basis says so, so that composites stay pending until none does.
     CompositeError for a file that is no declaration, and for members of the aggregate method whose conventions differ; LockHeldError
     where the pipeline of such a member's feed runs now.
     """
@@ -71,20 +78,35 @@ def computed_composites(platform: Platform) -> ComputedComposites:
     composites = [one for _, one in declared.values()]
     files = {name: path for name, (path, _) in declared.items()}
     stays = with_vendors(membership_of(composites), registered_accounts(platform.warehouse), files)
+    waiting = {*stays.filter(pl.col("data_source").is_in(list(without)))["composite"]}
+    days = _aggregated(platform, [one for one in composites if one.composite not in waiting], stays, files)
+    waiting |= days.waiting
+    composites = [one for one in composites if one.composite not in waiting]
+    stays = stays.filter(~pl.col("composite").is_in(list(waiting)))
     made = composite_tables(
         composites,
         stays,
         _months(platform.warehouse, stays),
         firm_assets=firm_assets(_sums(platform.warehouse), positions_feeds(platform)),
-        aggregated=_aggregated(platform, composites, stays, files),
+        aggregated=days.of_composites,
         deviation=Deviation(platform.settings.deviation),
     )
     tables = dict(zip(COMPOSITE_TABLES, (made.performance, made.members, made.report), strict=True))
-    return ComputedComposites(tables, basis, noted.accounts_number)
+    left_out = tuple(sorted(waiting))
+    made_by = f"{basis} without {' '.join(left_out)}" if left_out else basis
+    return ComputedComposites(tables, made_by, noted.accounts_number, waiting=left_out, failed=days.failed)
 
 
-def _aggregated(platform: Platform, composites: list[Composite], stays: pl.DataFrame, files: Mapping[str, Path]) -> dict[str, Aggregated]:
-    feeds, found = positions_feeds(platform), {}
+class _Days(NamedTuple):
+    """What the composites of the aggregate method are made of; those of which it cannot be read, and why, by vendor."""
+
+    of_composites: dict[str, Aggregated]
+    waiting: set[str]
+    failed: dict[str, str]
+
+
+def _aggregated(platform: Platform, composites: list[Composite], stays: pl.DataFrame, files: Mapping[str, Path]) -> _Days:
+    feeds, found = positions_feeds(platform), _Days({}, set(), {})
     for one in composites:
         if one.weighting is not Weighting.AGGREGATE:
             continue
@@ -99,7 +121,11 @@ def _aggregated(platform: Platform, composites: list[Composite], stays: pl.DataF
         of = {vendor: feeds[vendor] for vendor in vendors}
         if of:
             conventions = _one_for_all(of, files[one.composite])
-            found[one.composite] = Aggregated(pl.concat([_days(platform, feed, members) for feed in of.values()]), conventions)
+            days = [rows for feed in of.values() for rows in _days(platform, feed, members, found.failed)]
+            if found.failed.keys().isdisjoint(of):
+                found.of_composites[one.composite] = Aggregated(pl.concat(days), conventions)
+            else:
+                found.waiting.add(one.composite)
     return found
 
 
@@ -116,14 +142,16 @@ def _one_for_all(feeds: Mapping[str, PositionsFeed], path: Path) -> ReturnConven
     return said[first]
 
 
-def _days(platform: Platform, feed: PositionsFeed, members: pl.DataFrame) -> pl.DataFrame:
+def _days(platform: Platform, feed: PositionsFeed, members: pl.DataFrame, failed: dict[str, str]) -> list[pl.DataFrame]:
+    """The rows of the feed's members; none where ``failed`` says why they cannot be read."""
     accounts = members.filter(pl.col("data_source") == feed.vendor)["account_id"].sort().to_list()
-    with Locks(platform.warehouse) as locks:
+    found = []
+    with Locks(platform.warehouse) as locks, noted_where_unreadable(failed, platform, feed, partial(days_are_read, platform, feed)):
         if not locks.take(pipeline_lock(feed.name)):
             raise LockHeldError(f"the pipeline of {feed.name} is under way; its composites are computed by themselves when it has ended")
-        windows = [key.isoformat() for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER)]
-        rows = days_of(platform, feed, windows, accounts)
-    return rows.with_columns(data_source=pl.lit(feed.vendor))
+        rows = days_of(platform, feed, windows_of(platform, feed), accounts)
+        found.append(rows.with_columns(data_source=pl.lit(feed.vendor)))
+    return found
 
 
 def _months(warehouse: Warehouse, members: pl.DataFrame) -> pl.DataFrame:

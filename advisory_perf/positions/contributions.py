@@ -14,18 +14,20 @@ from advisory_perf.analytics.contribution import OF_ACCOUNT, OF_GROUP, contribut
 from advisory_perf.contracts.enums import Cadence, GroupLevel
 from advisory_perf.contracts.firm_tables import PORTFOLIO_CONTRIBUTIONS
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, PORTFOLIO_PERFORMANCE, Table
-from advisory_perf.errors import LakeError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.platform import Platform
-from advisory_perf.positions.changed import ChangedFigures, changed_figures, positions_feeds
+from advisory_perf.positions.changed import ChangedFigures, Figures, changed_figures, positions_feeds
 from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.openings import EVER, stored_before
 from advisory_perf.positions.statistics_notes import GROUPS
+from advisory_perf.positions.unreadable import Reads
 
 _VERSION = 1
 """Raised where the same rows give other figures than before."""
 _ROWS_AT_ONCE = 4_000_000
 _DAYS_OF_A_YEAR, _MONTHS_OF_A_YEAR = 366, 12
+_OF_DAYS = ("group_id", "as_of_date", "members", *OF_GROUP)
+_OF_ACCOUNTS = ("account_id", "as_of_date", *OF_ACCOUNT)
 
 
 def bases_of_contributions(platform: Platform) -> dict[str, str]:
@@ -38,9 +40,10 @@ def _basis_of(feed: PositionsFeed) -> str:
     return json.dumps([_VERSION, said.timing, said.fee_basis, said.weight, said.residual_base], default=str)
 
 
-def changed_contributions(platform: Platform) -> tuple[list[ChangedFigures], list[LakeError]]:
+def changed_contributions(platform: Platform) -> tuple[list[ChangedFigures], dict[str, str]]:
     """Of each vendor with portfolios or clients that changed, the contributions to them; what is left out as of ``changed_figures``."""
-    return changed_figures(platform, PORTFOLIO_CONTRIBUTIONS, GROUPS, bases_of_contributions(platform), _contributions_of)
+    figures = Figures(PORTFOLIO_CONTRIBUTIONS, GROUPS, _contributions_of, _reads)
+    return changed_figures(platform, figures, bases_of_contributions(platform))
 
 
 def contribution_rows(feed: PositionsFeed, level: GroupLevel, accounts: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
@@ -76,13 +79,26 @@ def _computed(platform: Platform, feed: PositionsFeed, changed: pl.DataFrame) ->
     first_year = changed["first_date"].dt.year().min()
     if not isinstance(first_year, int):
         return
-    windows = [key for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER) if key.year >= first_year]
+    windows = _windows_since(platform, feed, first_year)
     for year in sorted({key.year for key in windows}):
         keys = [key.isoformat() for key in windows if key.year == year]
         begun = changed.filter(pl.col("first_date").dt.year() <= year)
         for (level,), groups in sorted(begun.partition_by("level", as_dict=True).items()):
             for names in _so_many(groups["group_id"].sort(), feed):
                 yield from _of_groups(platform, feed, keys, GroupLevel(level), names)
+
+
+def _windows_since(platform: Platform, feed: PositionsFeed, year: int) -> list[date]:
+    return [key for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER) if key.year >= year]
+
+
+def _reads(platform: Platform, feed: PositionsFeed, first: date) -> Reads:
+    """What is read of the feed where a day of its groups has changed, ``first`` being the first one."""
+    columns = {
+        PORTFOLIO_PERFORMANCE: ("level", "is_valuation", *_OF_DAYS),
+        PERFORMANCE_DATA: (*(level.column for level in feed.group_levels), *_OF_ACCOUNTS),
+    }
+    return Reads(columns, [key.isoformat() for key in _windows_since(platform, feed, first.year)])
 
 
 def _so_many(groups: pl.Series, feed: PositionsFeed) -> Iterator[list[str]]:
@@ -102,10 +118,10 @@ def _of_groups(
         return platform.lake.read_partitions(table.name, feed.name, "window", windows, where=where, columns=columns)
 
     is_one = (pl.col("level") == level.value) & pl.col("group_id").is_in(list(groups)) & pl.col("is_valuation")
-    days = read(PORTFOLIO_PERFORMANCE, is_one, ("group_id", "as_of_date", "members", *OF_GROUP))
+    days = read(PORTFOLIO_PERFORMANCE, is_one, _OF_DAYS)
     of_accounts = days.group_by("group_id").agg(pl.col("members").sum()).sort("group_id")
     parts = of_accounts.with_columns(part=(pl.col("members").cum_sum() - 1) // _ROWS_AT_ONCE).partition_by("part", maintain_order=True)
     for part in parts:
-        names, columns = part["group_id"].to_list(), (level.column, "account_id", "as_of_date", *OF_ACCOUNT)
-        accounts = read(PERFORMANCE_DATA, pl.col(level.column).is_in(names), columns)
+        names = part["group_id"].to_list()
+        accounts = read(PERFORMANCE_DATA, pl.col(level.column).is_in(names), (level.column, *_OF_ACCOUNTS))
         yield contribution_rows(feed, level, accounts, days.filter(pl.col("group_id").is_in(names)))

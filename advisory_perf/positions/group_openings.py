@@ -58,7 +58,7 @@ def opening_groups(platform: Platform, feed: PositionsFeed, windows: WindowRange
         return rows.with_columns(pl.lit(None, column.kind.polars).alias(column.name) for column in missing)
 
     groups = closing(PORTFOLIO_PERFORMANCE, [*_STATE, "last_currency", "waiting_left_value"])
-    members = latest_states(closing(TWRR_SERIES, [*(level.column for level in feed.group_levels), "is_closed"]))
+    members = latest_states(closing(TWRR_SERIES, [*(level.column for level in feed.group_levels), "ending_market_value", "is_closed"]))
     keys = linking_windows(stored, feed, windows)
     states = platform.lake.read_partitions(PORTFOLIO_PERFORMANCE.name, feed.name, "window", keys, columns=_STATE)
     states = states.unique([*_GROUP, "as_of_date"], keep="any")

@@ -17,16 +17,16 @@ from advisory_perf.analytics.statistics import account_statistics
 from advisory_perf.contracts.enums import Cadence, DayCount, Deviation
 from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
-from advisory_perf.errors import LakeError
 from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.performance.ordering import begins_account, in_order
 from advisory_perf.platform import Platform
 from advisory_perf.positions.accounts_store import registered_accounts
-from advisory_perf.positions.changed import ChangedFigures, changed_figures, positions_feeds
+from advisory_perf.positions.changed import ChangedFigures, Figures, changed_figures, positions_feeds
 from advisory_perf.positions.contributions import bases_of_contributions
 from advisory_perf.positions.conventions import conventions_of
 from advisory_perf.positions.openings import EVER, stored_before
 from advisory_perf.positions.statistics_notes import ACCOUNTS, GROUPS, Known
+from advisory_perf.positions.unreadable import Reads
 from advisory_perf.settings import Settings
 
 _VERSION = 1
@@ -71,9 +71,10 @@ def pending_vendors(platform: Platform, noted: Known) -> dict[str, str]:
     return {vendor: " ".join(each.get(vendor, "") for each in waiting) for vendor in sorted(set().union(*waiting))}
 
 
-def changed_statistics(platform: Platform) -> tuple[list[ChangedFigures], list[LakeError]]:
-    """Of each vendor with accounts that changed, their statistics; what is left out, and the errors, as of ``changed_figures``."""
-    return changed_figures(platform, ACCOUNT_STATISTICS, ACCOUNTS, _bases(platform), _statistics_of)
+def changed_statistics(platform: Platform) -> tuple[list[ChangedFigures], dict[str, str]]:
+    """Of each vendor with accounts that changed, their statistics; what is left out, and why, as of ``changed_figures``."""
+    statistics = Figures(ACCOUNT_STATISTICS, ACCOUNTS, _statistics_of, days_are_read)
+    return changed_figures(platform, statistics, _bases(platform))
 
 
 def _bases(platform: Platform) -> dict[str, str]:
@@ -94,7 +95,7 @@ def _statistics_of(platform: Platform, feed: PositionsFeed, noted: pl.DataFrame,
 
 def _computed(platform: Platform, feed: PositionsFeed, accounts: Sequence[str]) -> Iterator[pl.DataFrame]:
     """ACCOUNT_STATISTICS of the accounts, some at a time, in their order."""
-    windows = [key.isoformat() for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER)]
+    windows = windows_of(platform, feed)
     if not windows:
         return
     of_a_window = 1 if feed.cadence is Cadence.DAILY or feed.has_one_valuation_a_window else _DAYS_OF_A_MONTH
@@ -102,6 +103,16 @@ def _computed(platform: Platform, feed: PositionsFeed, accounts: Sequence[str]) 
     for place in range(0, len(accounts), at_once):
         rows = days_of(platform, feed, windows, accounts[place : place + at_once])
         yield statistics_rows(rows, feed, platform.settings)
+
+
+def windows_of(platform: Platform, feed: PositionsFeed) -> list[str]:
+    """The keys of all windows of the feed's published rows."""
+    return [key.isoformat() for key in stored_before(platform, feed, PERFORMANCE_DATA, EVER)]
+
+
+def days_are_read(platform: Platform, feed: PositionsFeed, _first: date = date.min) -> Reads:
+    """What ``days_of`` reads of whole histories, whatever the first day that changed."""
+    return Reads({PERFORMANCE_DATA: READ}, windows_of(platform, feed))
 
 
 def days_of(platform: Platform, feed: PositionsFeed, windows: Sequence[str], accounts: Sequence[str]) -> pl.DataFrame:

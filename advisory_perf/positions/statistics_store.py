@@ -19,6 +19,7 @@ Confirm = Callable[[psycopg.Connection], object]
 _IN_SCOPE = sql.SQL(
     "stored.data_source = %(vendor)s AND EXISTS (SELECT FROM scope WHERE ({of_scope}) = ({of_stored}) AND stored.month >= scope.from_month)"
 )
+_NOT_WAITING = sql.SQL("stored.composite <> ALL(%(waiting)s)")
 
 
 def publish_changed(warehouse: Warehouse, changed: ChangedFigures, *, confirm: Confirm) -> RowChange:
@@ -40,12 +41,13 @@ def publish_changed(warehouse: Warehouse, changed: ChangedFigures, *, confirm: C
 
 
 def publish_composites(warehouse: Warehouse, computed: ComputedComposites, *, confirm: Confirm) -> dict[str, RowChange]:
-    """Likewise all composites, whole; by table what changed. Where nothing was computed, nothing is written."""
+    """Likewise all composites, whole, but for those that wait; by table what changed. Where nothing was computed, nothing is written."""
     if computed.is_unchanged:
         return {}
     with warehouse.connect() as connection:
         confirm(connection)
-        done = {table.name: _replace(connection, table, frame, sql.SQL("true"), {}) for table, frame in computed.tables.items()}
+        place = {"waiting": list(computed.waiting)}
+        done = {table.name: _replace(connection, table, frame, _NOT_WAITING, place) for table, frame in computed.tables.items()}
         computed_now(connection, COMPOSITES, computed.basis, computed.number)
     return done
 

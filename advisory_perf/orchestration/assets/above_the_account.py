@@ -3,19 +3,20 @@
 Each step writes what it has computed itself, in one transaction with what says that it is done.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from advisory_perf.contracts.firm_tables import ACCOUNT_STATISTICS, COMPOSITE_TABLES, PORTFOLIO_CONTRIBUTIONS
 from advisory_perf.contracts.tables import PERFORMANCE_DATA, PORTFOLIO_PERFORMANCE, Table
 from advisory_perf.errors import LakeError, LockHeldError
 from advisory_perf.orchestration.asset_checks import is_blocked, schema_finding, schema_rule
 from advisory_perf.orchestration.metadata import definition_metadata, output_metadata
-from advisory_perf.orchestration.resources import LOCKS
+from advisory_perf.orchestration.resources import LOCKS, UNREADABLE
 from advisory_perf.orchestration.run_config import printing
 from advisory_perf.platform import Platform
 from advisory_perf.positions.changed import ChangedFigures, positions_feeds
@@ -23,14 +24,16 @@ from advisory_perf.positions.composites import computed_composites
 from advisory_perf.positions.contributions import changed_contributions
 from advisory_perf.positions.statistics import changed_statistics
 from advisory_perf.positions.statistics_store import publish_changed, publish_composites
+from advisory_perf.positions.unreadable import not_computed
 from advisory_perf.warehouse.locks import Locks
 from advisory_perf.warehouse.replacing import RowChange
 
 JOB_NAME = "firm_performance"
 GROUP = "above_the_account"
+_COMPOSITES = "composites"
 _LOCK = "statistics all"
 """Two runs at once would have the older figures written last."""
-_Compute = Callable[[Platform], tuple[list[ChangedFigures], list[LakeError]]]
+_Compute = Callable[[Platform], tuple[list[ChangedFigures], dict[str, str]]]
 
 
 def firm_job(*, log_level: str) -> dg.JobDefinition:
@@ -71,9 +74,10 @@ def _of_changes(platform: Platform, table: Table, of: Sequence[Table], compute: 
         def write() -> Mapping[str, RowChange]:
             return {table.name: sum((publish_changed(stores, one, confirm=confirm) for one in changed), RowChange())}
 
-        yield from audited_and_written({table: rows}, write)
-        if failed:  # once the other vendors' are written
-            raise failed[0]
+        context.resources.unreadable[table.name] = failed
+        was_written = yield from audited_and_written({table: rows}, write)
+        if failed and not (was_written and _is_followed(context)):  # else once what can be computed of composites is written
+            raise LakeError(not_computed({table.name: failed}))
 
     return of_changes
 
@@ -82,18 +86,35 @@ def composites_asset(platform: Platform) -> dg.AssetsDefinition:
     """All composites of the firm, where their files or their members' figures have changed since."""
     of_statistics = [dg.AssetDep(ACCOUNT_STATISTICS.name)]
 
-    @dg.multi_asset(name="composites", specs=[_spec(table, of_statistics) for table in COMPOSITE_TABLES], **_step(*COMPOSITE_TABLES))
+    @dg.multi_asset(
+        name=_COMPOSITES,
+        specs=[_spec(table, of_statistics) for table in COMPOSITE_TABLES],
+        op_tags={PRIORITY_TAG: "-1"},  # after contributions, too, whose failure it says at the run's end
+        **_step(*COMPOSITE_TABLES),
+    )
     def composites(context: dg.AssetExecutionContext) -> Iterator[Any]:
         take(context.resources.locks)
-        computed = computed_composites(platform)
+        said = context.resources.unreadable
+        of_accounts = said.get(ACCOUNT_STATISTICS.name, {})
+        computed = computed_composites(platform, without=of_accounts)
+        failed = {**said, ACCOUNT_STATISTICS.name: {**computed.failed, **of_accounts}}
         confirm, stores = context.resources.locks.confirm, platform.warehouse
 
         def write() -> Mapping[str, RowChange]:
             return publish_composites(stores, computed, confirm=confirm)
 
         yield from audited_and_written(computed.tables, write)
+        if any(failed.values()):
+            raise LakeError(not_computed(failed))
 
     return composites
+
+
+def _is_followed(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run computes composites last, and so says at its end what could not be computed."""
+    steps, chosen = context.run.step_keys_to_execute, context.run.asset_selection
+    has_step = steps is None or _COMPOSITES in steps
+    return has_step and (not chosen or not chosen.isdisjoint(dg.AssetKey(table.name) for table in COMPOSITE_TABLES))
 
 
 def take(locks: Locks) -> None:
@@ -102,17 +123,18 @@ def take(locks: Locks) -> None:
         raise LockHeldError("another run computes what is above the account; this one is launched again by itself when that has ended")
 
 
-def audited_and_written(frames: Mapping[Table, pl.DataFrame], write: Callable[[], Mapping[str, RowChange]]) -> Iterator[Any]:
-    """The checks of the schemas first; then, unless one fails, the write, and what it changed of each table."""
+def audited_and_written(frames: Mapping[Table, pl.DataFrame], write: Callable[[], Mapping[str, RowChange]]) -> Generator[Any, None, bool]:
+    """The checks of the schemas first; then, unless one fails, the write, and what it changed of each table. Whether it has written."""
     findings = {table: schema_finding(frame, table) for table, frame in frames.items()}
     for table, finding in findings.items():
         yield finding.result(dg.AssetKey(table.name))
     if is_blocked(list(findings.values())):
-        return
+        return False
     changes = write()
     for table, frame in frames.items():
         counted = {f"{name}_by_run": count for name, count in asdict(changes[table.name]).items()} if table.name in changes else {}
         yield dg.MaterializeResult(asset_key=dg.AssetKey(table.name), metadata={**output_metadata(frame), **counted})
+    return True
 
 
 def _spec(table: Table, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
@@ -130,6 +152,6 @@ def _spec(table: Table, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
 def _step(*tables: Table) -> dict[str, Any]:
     return {
         "check_specs": [schema_rule(table).spec(dg.AssetKey(table.name)) for table in tables],
-        "required_resource_keys": {LOCKS},
+        "required_resource_keys": {LOCKS, UNREADABLE},
         "pool": GROUP,  # and not that of publications, which would wait for whole histories to be read
     }
