@@ -43,8 +43,8 @@ def rolled_up(positions: Frame, *, group: str, transfers: TransferNetting, depar
       the next: beginning value = ending value of the day before + joined_value - left_value, as far as the accounts roll forward. Since
       the joining money is in the beginning value, it is at work for the whole day under every flow timing. 0 on a group's first day;
     - members, the accounts that are valued, and missing_members, those that should be (see ``members.with_presence``);
-    - currency, and roll_up_status: OK, or why there is no sum (``RollUpStatus``). Then all amounts are null: a part of the members is
-      never shown as the whole, no value is carried forward, and no two currencies are added.
+    - currency, and roll_up_status: OK, or why there is no sum (``RollUpStatus``), as where a value that left is not known. Then all
+      amounts are null: a part of the members is never shown as the whole, no value is carried forward, and no two currencies are added.
 
     ``departures`` (account_id, the group, as_of_date of its last valuation in it) says which accounts have left while they held a value.
 
@@ -187,7 +187,7 @@ def _status(amounts: list[str]) -> pl.Expr:
         .then(pl.lit(RollUpStatus.SEVERAL_CURRENCIES.value))
         .when(pl.col("missing_members") > 0)
         .then(pl.lit(RollUpStatus.MISSING_MEMBERS.value))
-        .when(pl.any_horizontal(pl.col(name).is_null() for name in amounts if name != "fees"))
+        .when(pl.any_horizontal(pl.col(name).is_null() for name in (*amounts, "left_value") if name != "fees"))
         .then(pl.lit(RollUpStatus.MISSING_VALUE.value))
         .otherwise(pl.lit(RollUpStatus.OK.value))
     )

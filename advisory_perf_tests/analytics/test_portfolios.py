@@ -254,3 +254,14 @@ def test_what_is_known_before_has_to_lie_before_and_to_know_every_group(member: 
 def test_a_gross_return_without_fees_is_refused() -> None:
     with pytest.raises(ValueError, match="a gross return needs the column fees"):
         portfolio_returns(book(*JOINED).drop("fees"), conventions=conventions(fee_basis=FeeBasis.GROSS))
+
+
+def test_a_day_on_which_an_unknown_value_left_has_no_sum() -> None:
+    moved = [row("B", 0, 50, None), row("B", 1, 60, 60, portfolio_id="Q")]
+    found = portfolio_returns(book(*(row("A", place, 100, 100) for place in range(3)), *moved), conventions=conventions())
+    of_p = found.filter(portfolio_id="P").select("roll_up_status", "left_value", "ending_market_value", "return_status")
+    assert of_p.rows() == [
+        ("MISSING_VALUE", None, None, "MISSING_VALUE"),
+        ("MISSING_VALUE", None, None, "MISSING_VALUE"),
+        ("OK", 0, 100, "OK"),
+    ]

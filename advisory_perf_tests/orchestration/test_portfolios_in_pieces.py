@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from advisory_perf.contracts.columns import MONEY
+from advisory_perf.contracts.schemas import schema_failures
 from advisory_perf.contracts.tables import NORMALIZED_POSITIONS, PORTFOLIO_PERFORMANCE, PUBLISHED_PORTFOLIOS, TWRR_SERIES
 from advisory_perf.contracts.windows import WindowRange, window_of
 from advisory_perf.errors import LakeError
@@ -203,10 +204,23 @@ def test_a_feed_whose_files_name_neither_portfolio_nor_client_has_no_rows_and_re
     assert [(one.rule.name, one.checked, one.is_good) for one in found.findings] == [("portfolios_have_sums", 0, True)]
 
 
+def test_no_value_that_left_is_unknown_and_one_that_is_would_be_kept_back_and_not_be_zero() -> None:
+    column = NORMALIZED_POSITIONS.dictionary["ending_market_value"]
+    assert not NORMALIZED_POSITIONS.is_nullable(column), "so that none of the accounts that leave a group has a null"
+    assert not TWRR_SERIES.is_nullable(column), "nor one of the windows before"
+    feed, windows = a_feed_of_groups(), WindowRange(day(0), day(1), a_feed_of_groups().cadence)
+    rows = {end: frame_of([row("B", 0, 50, end), row("B", 1, 60, 60, portfolio_id="Q")], [day(0), day(1)]) for end in (Decimal(50), None)}
+    found = {end: Stored().run(feed, windows, frame).filter(group_id="P", window=day(1)) for end, frame in rows.items()}
+    assert [frame["waiting_left_value"].to_list() for frame in found.values()] == [[Decimal(50)], [None]]
+    failing = {end: schema_failures(frame, PORTFOLIO_PERFORMANCE)["column"].to_list() for end, frame in found.items()}
+    assert ("waiting_left_value" in failing[None], "waiting_left_value" in failing[Decimal(50)]) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("stage", "column", "sentence"),
     [
         (TWRR_SERIES.name, "client_id", "twrr_series of acme was stored up to 2024-06-03 before client_id was kept; materialise"),
+        (TWRR_SERIES.name, "ending_market_value", "twrr_series of acme was stored up to 2024-06-03 before ending_market_value was kept"),
         (
             PORTFOLIO_PERFORMANCE.name,
             "growth_index",

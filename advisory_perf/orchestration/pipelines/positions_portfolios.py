@@ -49,7 +49,7 @@ def portfolio_rows(feed: PositionsFeed, windows: WindowRange, positions: pl.Data
     waiting = _waiting(leavers, windows)
     rows = carried.join(waiting, on=["account_id", "window"], how="left", maintain_order="left")
     return (
-        rows.with_columns(pl.coalesce("_waiting", pl.lit(0, MONEY)).alias("waiting_left_value"))
+        rows.with_columns(waiting_left_value=pl.when("_is_waiting").then("_waiting").otherwise(pl.lit(0, MONEY)))
         .select(PORTFOLIO_PERFORMANCE.column_names)
         .sort(PORTFOLIO_PERFORMANCE.key)
     )
@@ -100,11 +100,15 @@ def _departures(feed: PositionsFeed, group: str, rows: Sequence[pl.DataFrame]) -
 
 
 def _waiting(leavers: pl.DataFrame, windows: WindowRange) -> pl.DataFrame:
-    """By group and window what of ``leavers`` is known at the window's end to have left, and counts only from a later window on."""
+    """By group and window what of ``leavers`` is known at the window's end to have left, and counts only from a later window on.
+
+    Null where a value that left is: no position has none, so that the schema of PORTFOLIO_PERFORMANCE then keeps the window back.
+    """
 
     def number(day: str) -> pl.Expr:
         return number_expr(window_expr(pl.col(day), windows.cadence), windows.cadence)
 
+    value = pl.col("ending_market_value")
     first, last = (window_number(window, windows.cadence) for window in (windows.first, windows.last))
     known, taken = number("known_on").clip(lower_bound=first), number("taken_on").fill_null(last + 1)
     return (
@@ -113,7 +117,7 @@ def _waiting(leavers: pl.DataFrame, windows: WindowRange) -> pl.DataFrame:
         .explode("numbers")
         .with_columns(window=window_of_number(pl.col("numbers"), windows.cadence))
         .group_by("account_id", "window")
-        .agg(pl.col("ending_market_value").sum().alias("_waiting"))
+        .agg(pl.when(value.null_count() == 0).then(value.sum()).alias("_waiting"), pl.lit(value=True).alias("_is_waiting"))
     )
 
 
