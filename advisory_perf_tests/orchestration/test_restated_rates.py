@@ -60,8 +60,8 @@ def test_a_run_counts_the_rates_that_it_restates(tmp_path: Path, warehouse_url: 
         (published,) = (
             event for event in result.get_asset_materialization_events() if event.asset_key == AssetKey([FEED, "exchange_rates"])
         )
-        told = published.step_materialization_data.materialization.metadata
-        assert [told[f"{name}_by_run"].value for name in ("inserted", "updated", "restated")] == [0, 2, 1]
+        said = published.step_materialization_data.materialization.metadata
+        assert [said[f"{name}_by_run"].value for name in ("inserted", "updated", "restated")] == [0, 2, 1]
 
 
 def test_a_publication_that_is_cut_short_keeps_no_history_and_the_next_keeps_it_once(

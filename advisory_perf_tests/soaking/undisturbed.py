@@ -15,7 +15,13 @@ from advisory_perf_tests.orchestration.scenarios import World
 from advisory_perf_tests.soaking.deliveries import VENDORS, Delivery
 from advisory_perf_tests.states import TABLES, State, state_of, without_staged
 
-_DEPENDS_ON_PIPELINE_RUNS = {"performance_data_history", "portfolio_performance_history", "restatements", "alerts"}
+_DEPENDS_ON_PIPELINE_RUNS = {
+    "performance_data_history",
+    "portfolio_performance_history",
+    "exchange_rates_history",
+    "restatements",
+    "alerts",
+}
 """What a pipeline run replaced and restated, and alerts that were over again, depend on how many deliveries each run had."""
 
 _TABLES = {name: without for name, without in TABLES.items() if name not in _DEPENDS_ON_PIPELINE_RUNS}
