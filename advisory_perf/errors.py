@@ -3,9 +3,10 @@
 Each has a code, by which a program knows it, and the HTTP status with which the platform answers a request that meets it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from advisory_perf.showing import shown
 
@@ -134,3 +135,52 @@ class UndefinedReturnError(AdvisoryPerfError):
         super().__init__(f"{status}: {sentence}")
         self.status = status
         self.sentence = shown(sentence)
+
+
+class RequestError(AdvisoryPerfError):
+    """A request that cannot be answered as it is: what it asks for, or who asks.
+
+    ``details`` are for the program that asked: they stand in the answer beside the sentence.
+    """
+
+    code = "REQUEST"
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, sentence: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.details = dict(details or {})
+
+
+class NotFoundError(RequestError):
+    """There is nothing of that name."""
+
+    code = "NOT_FOUND"
+    http_status = HTTPStatus.NOT_FOUND
+
+
+class ConflictError(RequestError):
+    """What the request takes for granted is no longer so, or there is more than one of that name."""
+
+    code = "CONFLICT"
+    http_status = HTTPStatus.CONFLICT
+
+
+class UnauthorizedError(RequestError):
+    """Nobody is known to be asking."""
+
+    code = "UNAUTHORIZED"
+    http_status = HTTPStatus.UNAUTHORIZED
+
+
+class ForbiddenError(RequestError):
+    """Who asks may not do that."""
+
+    code = "FORBIDDEN"
+    http_status = HTTPStatus.FORBIDDEN
+
+
+class TooManyError(RequestError):
+    """As many are under way as may be; try again later."""
+
+    code = "TOO_MANY"
+    http_status = HTTPStatus.TOO_MANY_REQUESTS

@@ -145,6 +145,33 @@ class Settings(BaseSettings):
         description="names, with commas between, under which the web page may be asked for besides localhost, 127.0.0.1 and [::1]",
     )
 
+    api_auth: str = Field(
+        default="none",
+        pattern="^(none|token|proxy|token,proxy)$",
+        description="who may ask the API: none (anybody, and it listens on loopback only), token, proxy, or token,proxy",
+    )
+    api_tokens_file: Path | None = Field(
+        default=None, description="where `advisory-perf tokens` keeps the digests of tokens; by default <home>/api_tokens.json"
+    )
+    api_proxy_secret: str | None = Field(
+        default=None, repr=False, min_length=16, description="what an authenticating proxy sends as X-Proxy-Secret, so that it is believed"
+    )
+    api_proxy_addresses: str = Field(
+        default="127.0.0.1,::1", description="addresses, with commas between, from which such a proxy is believed"
+    )
+    api_proxy_user_header: str = Field(default="X-Forwarded-User", description="the header in which the proxy names the user")
+    api_proxy_groups_header: str = Field(default="X-Forwarded-Groups", description="the header with the user's groups, with commas between")
+    api_readers: str = Field(default="", description="groups, with commas between, whose members are readers; `*` is everybody signed in")
+    api_analysts: str = Field(default="", description="the same of analysts, who sign off, comment and assign besides")
+    api_operators: str = Field(default="", description="the same of operators, who may do everything")
+    api_connections: int = Field(default=8, ge=1, le=100, description="connections to the warehouse that a worker of the API has at most")
+
+    @model_validator(mode="after")
+    def _a_proxy_has_a_secret(self) -> Self:
+        if "proxy" in self.api_auth and self.api_proxy_secret is None:
+            raise ValueError("ADVISORY_PERF_API_AUTH has proxy, which needs ADVISORY_PERF_API_PROXY_SECRET; set it, as in the proxy")
+        return self
+
     @model_validator(mode="after")
     def _rates_go_with_a_currency(self) -> Self:
         if (self.reporting_currency is None) != (self.rates_source is None):
@@ -159,7 +186,7 @@ class Settings(BaseSettings):
             raise ValueError("it is neither s3://bucket, nor s3://bucket/folder, nor file:///folder; keys go into AWS's own settings")
         return value
 
-    @field_validator("home", "feeds_dir", "composites_dir", "heartbeat_file")
+    @field_validator("home", "feeds_dir", "composites_dir", "heartbeat_file", "api_tokens_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value is not None else None
@@ -169,6 +196,11 @@ class Settings(BaseSettings):
         """The folder of composites; None where none is set and the default one is not there."""
         usual = self.home / "composites"
         return self.composites_dir or (usual if usual.is_dir() else None)
+
+    @property
+    def tokens_file(self) -> Path:
+        """Where the digests of the API's tokens lie."""
+        return self.api_tokens_file or self.home / "api_tokens.json"
 
     @property
     def is_embedded(self) -> bool:

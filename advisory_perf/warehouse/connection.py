@@ -13,7 +13,7 @@ from advisory_perf.errors import WarehouseError, WarehouseOutageError
 from advisory_perf.warehouse.addresses import OF_POSTGRESQL, parts_of
 from advisory_perf.warehouse.commits import commit, first_line
 from advisory_perf.warehouse.copy import queried
-from advisory_perf.warehouse.pool import Connections
+from advisory_perf.warehouse.pool import OF_A_RUN, Connections, PoolSize
 from advisory_perf.warehouse.roles import Role, act_as
 
 CONNECT_SECONDS = 10
@@ -24,11 +24,20 @@ _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_coun
 class Warehouse:
     """A PostgreSQL warehouse by its URL, and the role that connections act as; connects only when asked to do something."""
 
-    def __init__(self, url: str, role: Role | None = None) -> None:
-        """Keep the URL; libpq's forms all do, Unix sockets included. Without a role, the login acts as itself."""
+    def __init__(self, url: str, role: Role | None = None, *, size: PoolSize = OF_A_RUN, session: Mapping[str, str] | None = None) -> None:
+        """Keep the URL; libpq's forms all do, Unix sockets included. Without a role, the login acts as itself.
+
+        ``session`` are settings of PostgreSQL that its connections have besides those of the role.
+        """
         self.url = url
         self.role = role
-        self._connections = Connections(partial(_opened, url, role))
+        self._session = dict(session or {})
+        self._connections = Connections(partial(_opened, url, role, self._session), size)
+
+    @property
+    def connections_in_use(self) -> int:
+        """How many connections are lent at the moment."""
+        return self._connections.lent_now
 
     @contextmanager
     def connect(self, after: str = "nothing was written, so try again") -> Iterator[psycopg.Connection]:
@@ -43,7 +52,7 @@ class Warehouse:
 
     def open(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Open a connection, in UTC, that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""
-        connection = _opened(self.url, self.role)
+        connection = _opened(self.url, self.role, self._session)
         connection.autocommit = autocommit
         return connection
 
@@ -94,8 +103,8 @@ def _place(url: str) -> str:
     return "an unreadable URL" if parts is None else f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
 
-def _opened(url: str, role: Role | None) -> psycopg.Connection:
-    """A connection in UTC that acts as the role; ``WarehouseError`` where there is none to be had."""
+def _opened(url: str, role: Role | None, session: Mapping[str, str]) -> psycopg.Connection:
+    """A connection in UTC that acts as the role, with the settings; ``WarehouseError`` where there is none to be had."""
     parts = parts_of(url)
     if parts is None:
         raise WarehouseError(f"the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to {OF_POSTGRESQL}")
@@ -106,6 +115,8 @@ def _opened(url: str, role: Role | None) -> psycopg.Connection:
         if role is not None:
             act_as(connection, role)
         connection.execute("SET TIME ZONE 'UTC'")
+        for name, value in session.items():
+            connection.execute("SELECT set_config(%s, %s, false)", [name, value])
         connection.autocommit = False
     except (psycopg.Error, WarehouseError) as error:
         if connection is not None:

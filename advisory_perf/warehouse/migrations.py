@@ -64,13 +64,18 @@ def migrate(url: str, sql_dir: Path | None = None) -> list[str]:
 
 def pending_migrations(url: str, sql_dir: Path | None = None) -> list[str]:
     """Names of the migrations and functions that ``migrate`` would apply now; changes nothing."""
+    with Warehouse(url).connect() as connection:
+        return pending_in(connection, sql_dir)
+
+
+def pending_in(connection: psycopg.Connection, sql_dir: Path | None = None) -> list[str]:
+    """The same by a connection that may read what was applied."""
     folder = _sql_folder(sql_dir)
     names = [migration.id for migration in read_migrations(str(folder))]
-    with Warehouse(url).connect() as connection:
-        if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
-            return [*names, *_scripts(folder)]
-        applied = {row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration")}
-        return [*(name for name in names if name not in applied), *_changed(connection, folder)]
+    if connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() == (None,):
+        return [*names, *_scripts(folder)]
+    applied = {row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration")}
+    return [*(name for name in names if name not in applied), *_changed(connection, folder)]
 
 
 def _scripts(folder: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ import select
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import cast
 
 import psycopg
@@ -13,27 +14,43 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from advisory_perf.errors import WarehouseOutageError
 
-_KEPT, _AT_MOST = 2, 10
 _RENEWED_AFTER_SECONDS = 600
 """What an administrator changes for a role, its time-outs say, holds from a login on."""
-_PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """How many connections are kept, how many are lent at most, and how many seconds somebody waits for one more."""
+
+    kept: int = 2
+    at_most: int = 10
+    patience: float = 60
+
+
+OF_A_RUN = PoolSize()
 
 
 class Connections:
-    """Two are kept, and ten are lent at most; who needs one more waits a minute for it. They are closed with their owner."""
+    """Some are kept and some more lent, as the size says. They are closed with their owner."""
 
-    def __init__(self, opened: Callable[[], psycopg.Connection]) -> None:
+    def __init__(self, opened: Callable[[], psycopg.Connection], size: PoolSize = OF_A_RUN) -> None:
         """Open nothing yet; errors of ``opened`` reach those who asked for the connection."""
+        self._at_most = size.at_most
         self._pool = QueuePool(
             opened,  # type: ignore[arg-type]
-            pool_size=_KEPT,
-            max_overflow=_AT_MOST - _KEPT,
-            timeout=_PATIENCE_SECONDS,
+            pool_size=size.kept,
+            max_overflow=size.at_most - size.kept,
+            timeout=size.patience,
             recycle=_RENEWED_AFTER_SECONDS,
         )
         event.listen(self._pool, "connect", _noted)
         event.listen(self._pool, "checkout", _refused_if_lost)
         weakref.finalize(self, self._pool.dispose)
+
+    @property
+    def lent_now(self) -> int:
+        """How many are lent at the moment."""
+        return self._pool.checkedout()
 
     @contextmanager
     def lent(self) -> Iterator[psycopg.Connection]:
@@ -41,7 +58,9 @@ class Connections:
         try:
             lent = self._pool.connect()
         except exc.TimeoutError as error:
-            raise WarehouseOutageError(f"all {_AT_MOST} connections to the warehouse are in use; try again once less is done") from error
+            raise WarehouseOutageError(
+                f"all {self._at_most} connections to the warehouse are in use; try again once less is done"
+            ) from error
         connection = cast("psycopg.Connection", lent.dbapi_connection)
         try:
             yield connection

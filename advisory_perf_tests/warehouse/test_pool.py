@@ -12,7 +12,7 @@ import pytest
 from advisory_perf.errors import WarehouseError, WarehouseOutageError
 from advisory_perf.warehouse import pool
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.pool import Connections
+from advisory_perf.warehouse.pool import OF_A_RUN, Connections, PoolSize
 from advisory_perf.warehouse.roles import Role
 
 pytestmark = pytest.mark.slow
@@ -134,30 +134,29 @@ def test_a_child_of_a_process_does_not_share_its_connection(warehouse: Warehouse
     assert session(warehouse) == held
 
 
-def test_who_needs_one_more_than_are_lent_at_most_is_reported_so(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_PATIENCE_SECONDS", 0.1)
-    lending = Connections(lambda: psycopg.connect(warehouse_url))
+def test_who_needs_one_more_than_are_lent_at_most_is_reported_so(warehouse_url: str) -> None:
+    lending = Connections(lambda: psycopg.connect(warehouse_url), PoolSize(patience=0.1))
     with ExitStack() as blocks:
-        for _ in range(pool._AT_MOST):  # noqa: SLF001
+        for _ in range(OF_A_RUN.at_most):
             blocks.enter_context(lending.lent())
         with pytest.raises(WarehouseOutageError, match="all 10 connections to the warehouse are in use"), lending.lent():
             pass
     end = time.monotonic() + 60  # those that were closed the server ends by itself, a moment later
-    while len(sessions(warehouse_url)) > pool._KEPT and time.monotonic() < end:  # noqa: SLF001
+    while len(sessions(warehouse_url)) > OF_A_RUN.kept and time.monotonic() < end:
         time.sleep(0.005)
-    assert len(sessions(warehouse_url)) == pool._KEPT  # noqa: SLF001
+    assert len(sessions(warehouse_url)) == OF_A_RUN.kept
 
 
 def test_who_needs_one_more_than_are_lent_at_most_waits_for_it(warehouse_url: str) -> None:
     lending = Connections(lambda: psycopg.connect(warehouse_url))
     with ExitStack() as blocks, ThreadPoolExecutor(1) as others:
-        for _ in range(pool._AT_MOST - 1):  # noqa: SLF001
+        for _ in range(OF_A_RUN.at_most - 1):
             blocks.enter_context(lending.lent())
         with lending.lent():
             asking = others.submit(lambda: blocks.enter_context(lending.lent()))
             assert wait([asking], 0.2).not_done == {asking}
         asking.result(600)
-    assert len(sessions(warehouse_url)) == pool._KEPT  # noqa: SLF001
+    assert len(sessions(warehouse_url)) == OF_A_RUN.kept
 
 
 def test_an_address_that_does_not_answer_is_reported_by_its_own_reason_at_once() -> None:

@@ -2,6 +2,7 @@ CREATE OR REPLACE FUNCTION refresh_daily_vendor_totals() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     REFRESH MATERIALIZED VIEW CONCURRENTLY public.daily_vendor_totals;
+    PERFORM raise_data_version();
 END
 $$;
 

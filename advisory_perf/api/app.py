@@ -1,0 +1,89 @@
+"""The application: routers, errors, and what is around every request. No dagster is imported by it."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from advisory_perf.api.answering import NotModifiedError, not_modified
+from advisory_perf.api.envelope import ErrorEnvelope
+from advisory_perf.api.middleware import Observed, Packed
+from advisory_perf.api.problems import PROBLEM, add_handlers
+from advisory_perf.api.routers import files as files_router
+from advisory_perf.api.routers import operations, vendors
+from advisory_perf.api.service import VERSION, Service
+
+_ABOUT = (
+    "Everything that is known of deliveries, accounts, returns, reconciliation and quality. Money is text with at least four decimals, "
+    "returns are numbers (0.01 is 1 %), null where a status beside says why. Lists come by page, or by cursor; parameters that are not "
+    "named here are refused."
+)
+_STATIC = "/static/docs"
+_OF_DOCS = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+)
+_ERRORS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def create_app(service: Service, *, is_ours: Callable[[str], bool] = lambda _host: True) -> Any:
+    """The application of one process; ``is_ours`` says whether a Host header names this server."""
+    app = FastAPI(
+        title="advisory-perf",
+        version=VERSION,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+    )
+    app.state.service = service
+    app.include_router(operations.router, responses=error_responses(*_OPEN_ERRORS))
+    for one in (vendors, files_router):
+        app.include_router(one.router, responses=error_responses(*_ERRORS))
+    add_handlers(app, service)
+    app.add_exception_handler(NotModifiedError, not_modified)
+    _add_docs(app)
+    return Observed(Packed(app, minimum_size=1024), service, is_ours)
+
+
+def error_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """How errors stand in the description of an endpoint."""
+    content: dict[str, Any] = {"application/json": {}, PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"model": ErrorEnvelope, "description": status.phrase, "content": content} for status in statuses}
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Swagger's own files out of the wheel that carries them, and nothing from anywhere else."""
+    app.mount(_STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"), name="docs_files")
+
+    async def docs(_request: Request) -> Response:
+        page = get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="advisory-perf: API",
+            swagger_js_url=f"{_STATIC}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_STATIC}/swagger-ui.css",
+            swagger_favicon_url=f"{_STATIC}/favicon.png",
+        )
+        page.headers["Content-Security-Policy"] = _OF_DOCS
+        return page
+
+    app.add_route("/docs", docs, include_in_schema=False)

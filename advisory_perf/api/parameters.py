@@ -1,0 +1,104 @@
+"""What a request may ask with: names, days, pages. Every query is a model that forbids what it does not name."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Self
+from urllib.parse import unquote
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+LONGEST = 400
+"""Characters of a name or text that is asked for."""
+_DEEPEST = 100_000
+"""Rows that a page may lie behind; whoever goes on from there does it by cursor."""
+MOST_ROWS = 500
+SEVERAL = frozenset({"status", "severity", "state"})
+"""Parameters that may stand there more than once, each with a value that will do."""
+_DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|\.\.)"
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
+"""In a query."""
+
+PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
+"""In a path, where ``middleware`` has left a slash and a percent sign encoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """Days from first to last, both included; None: open on that side."""
+
+    first: date | None
+    last: date | None
+
+    @classmethod
+    def parse(cls, text: object) -> "DateRange":
+        """FROM/TO, ``..`` for an open side, or one day; ValueError for anything else."""
+        if isinstance(text, DateRange):
+            return text
+        found = re.fullmatch(rf"({_DAY})(?:/({_DAY}))?", str(text))
+        if found is None:
+            raise ValueError("write a day as 2025-03-31, or a range as 2025-01-01/2025-03-31, 2025-01-01/.. or ../2025-03-31")
+        first, last = (_day(side) for side in (found.group(1), found.group(2) or found.group(1)))
+        if first is None and found.group(2) is None:
+            raise ValueError("an open side needs a day on the other: write 2025-01-01/.. or ../2025-03-31")
+        if first is not None and last is not None and first > last:
+            raise ValueError(f"the range ends before it begins; write {last}/{first}")
+        return cls(first, last)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Parsed from text."""
+        return core_schema.no_info_plain_validator_function(cls.parse, serialization=core_schema.to_string_ser_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A text."""
+        day = r"(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))"
+        return {"type": "string", "pattern": rf"^{day}$", "examples": ["2025-01-01/2025-03-31"]}
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return f"{self.first or '..'}/{self.last or '..'}"
+
+
+def _day(text: str) -> date | None:
+    return None if text == ".." else date.fromisoformat(text)
+
+
+class Query(BaseModel):
+    """What a request may ask with: nothing, unless a model has more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paged(Query):
+    """A list by pages."""
+
+    page: int = Field(default=1, ge=1, description="the page's number")
+    limit: int = Field(default=50, ge=1, le=MOST_ROWS, description="rows a page")
+    cursor: str | None = Field(default=None, max_length=4_000, description="in place of a page: `next_cursor` of the answer before")
+
+    @model_validator(mode="after")
+    def _is_near(self) -> Self:
+        if self.cursor is not None and self.page != 1:
+            raise ValueError("a page and a cursor exclude each other; leave one of them out")
+        if self.page * self.limit > _DEEPEST:
+            raise ValueError(f"page x limit is beyond {_DEEPEST:,}; go on with cursor, which next_cursor of every answer gives")
+        return self
+
+
+def ends_of(days: DateRange | None) -> tuple[date | None, date | None]:
+    """First and last day of a range; without one it is open on both sides."""
+    return (None, None) if days is None else (days.first, days.last)

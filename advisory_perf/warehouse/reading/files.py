@@ -1,0 +1,143 @@
+"""Deliveries as they are served: a vendor's files, one file with all that is known of it, and the rows that are published of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import LiteralString
+
+from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, page_of
+from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
+
+_LISTED: LiteralString = """
+    SELECT log.delivery_id AS file_id, log.file_name, log.feed, log.vendor, log.status, log.first_as_of_date, log.last_as_of_date,
+        log.records_read, log.records_processed, log.records_inserted, log.records_updated, log.records_restated, log.records_failed,
+        log.records_duplicate, log.records_footer, log.error_code, log.error_message, log.received_at, log.processing_start_time,
+        log.processing_end_time,
+        extract(epoch FROM log.processing_end_time - coalesce(log.first_received_at, log.received_at))::float8 AS latency_seconds,
+        rate.pass_rate, coalesce(rate.breaks, 0) AS breaks, {keys}
+    FROM etl_processing_log AS log
+    LEFT JOIN LATERAL (
+        SELECT (sum(t.compared) - sum(t.breaks))::float8 / nullif(sum(t.compared), 0)::float8 AS pass_rate, sum(t.breaks)::bigint AS breaks
+        FROM reconciliation_totals AS t WHERE t.delivery_id = log.delivery_id AND t.data_source = log.vendor
+    ) AS rate ON true
+    WHERE {where} {page}
+"""
+
+ORDERS: dict[str, tuple[SortKey, ...]] = {
+    "received_at": (SortKey("log.received_at", "timestamptz", descending=True), SortKey("log.id", "bigint", descending=True)),
+    "last_as_of_date": (
+        SortKey("coalesce(log.last_as_of_date, '-infinity')", "date", descending=True),
+        SortKey("log.id", "bigint", descending=True),
+    ),
+    "records_failed": (SortKey("log.records_failed", "bigint", descending=True), SortKey("log.id", "bigint", descending=True)),
+}
+"""How files may be sorted: the latest first, or those with most quarantined rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesWanted:
+    """Which files of a vendor: ``first`` to ``last`` are as-of dates (a file without any counts by the day it was received)."""
+
+    vendor: str
+    statuses: Sequence[str] = ()
+    first: date | None = None
+    last: date | None = None
+    received_first: date | None = None
+    received_last: date | None = None
+    name_contains: str | None = None
+    sort: str = "received_at"
+
+
+def is_vendor(snapshot: Snapshot, vendor: str) -> bool:
+    """Whether the ledger has a delivery of that vendor."""
+    return snapshot.value("SELECT EXISTS (SELECT FROM etl_processing_log WHERE vendor = %s)", [vendor]) is True
+
+
+def files_of(snapshot: Snapshot, asked: FilesWanted, wanted: PageWanted) -> PageFound:
+    """A page of a vendor's files."""
+    where = Where().add("log.vendor = %(vendor)s", vendor=asked.vendor)
+    if asked.statuses:
+        where.add("log.status = ANY(%(statuses)s)", statuses=list(asked.statuses))
+    if asked.first is not None:
+        where.add("coalesce(log.last_as_of_date, log.received_at::date) >= %(first)s", first=asked.first)
+    if asked.last is not None:
+        where.add("coalesce(log.first_as_of_date, log.received_at::date) <= %(last)s", last=asked.last)
+    if asked.received_first is not None:
+        where.add("log.received_at >= %(received_first)s::date", received_first=asked.received_first)
+    if asked.received_last is not None:
+        where.add("log.received_at < %(received_last)s::date + 1", received_last=asked.received_last)
+    if asked.name_contains is not None:
+        where.add("strpos(lower(log.file_name), lower(%(part)s)) > 0", part=asked.name_contains)
+    total = counted(snapshot, "etl_processing_log AS log", where)
+    return page_of(snapshot, _LISTED, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total)
+
+
+def file_entry(snapshot: Snapshot, file_id: str) -> Row | None:
+    """The ledger's row of a file, with its id."""
+    return snapshot.row("SELECT * FROM etl_processing_log WHERE delivery_id = %s", [file_id])
+
+
+def issues_of_file(snapshot: Snapshot, etl_log_id: int) -> list[Row]:
+    """Its issues by code: how many, how severe, and the first line."""
+    return snapshot.rows(
+        "SELECT issue_type, severity, count(*) AS count, min(line_number) AS first_line,"
+        " (array_agg(issue_description ORDER BY line_number NULLS LAST, id))[1] AS first_description"
+        " FROM data_quality_issues WHERE etl_log_id = %s GROUP BY issue_type, severity ORDER BY count(*) DESC, issue_type, severity",
+        [etl_log_id],
+    )
+
+
+def days_of_file(snapshot: Snapshot, entry: Row) -> list[Row]:
+    """Its days: how many rows are published of each, and how many figures break."""
+    return snapshot.rows(
+        "SELECT day.as_of_date, coalesce(max(t.results), 0) AS rows, coalesce(sum(t.breaks), 0)::bigint AS breaks"
+        " FROM delivered_days AS day LEFT JOIN reconciliation_totals AS t"
+        " ON t.delivery_id = %(file)s AND t.data_source = %(vendor)s AND t.as_of_date = day.as_of_date"
+        " WHERE day.etl_log_id = %(id)s GROUP BY day.as_of_date ORDER BY day.as_of_date",
+        {"file": entry["delivery_id"], "vendor": entry["vendor"], "id": entry["id"]},
+    )
+
+
+def relatives_of_file(snapshot: Snapshot, entry: Row) -> dict[str, list[Row]]:
+    """Deliveries whose rows took the place of its own, those whose place its own took, and those with the same bytes."""
+    place = {"file": entry["delivery_id"], "sha256": entry["sha256"]}
+    return {
+        "superseded_by": snapshot.rows(
+            "SELECT superseded_by_delivery_id AS file_id, count(*) AS rows FROM performance_data_history WHERE delivery_id = %(file)s"
+            " AND superseded_by_delivery_id <> %(file)s GROUP BY 1 ORDER BY 1",
+            place,
+        ),
+        "supersedes": snapshot.rows(
+            "SELECT delivery_id AS file_id, count(*) AS rows FROM performance_data_history WHERE superseded_by_delivery_id = %(file)s"
+            " AND delivery_id <> %(file)s GROUP BY 1 ORDER BY 1",
+            place,
+        ),
+        "same_bytes": snapshot.rows(
+            "SELECT delivery_id AS file_id, file_name, status, received_at FROM etl_processing_log"
+            " WHERE sha256 = %(sha256)s AND delivery_id <> %(file)s ORDER BY id",
+            place,
+        ),
+    }
+
+
+def factors_of_file(snapshot: Snapshot, entry: Row) -> list[Row]:
+    """The factors by which the whole delivery is off, by day and figure."""
+    return snapshot.rows(
+        "SELECT as_of_date, field_name, trim_scale(factor)::text AS factor, accounts, accounts_compared FROM delivery_factors"
+        " WHERE data_source = %s AND delivery_id = %s ORDER BY as_of_date, field_name",
+        [entry["vendor"], entry["delivery_id"]],
+    )
+
+
+def standing_of_file(snapshot: Snapshot, entry: Row) -> Row:
+    """Its pass_rate, breaks, profile and open_alerts."""
+    return (
+        snapshot.row(
+            "SELECT (SELECT pass_rate FROM delivery_pass_rates WHERE data_source = %(vendor)s AND delivery_id = %(file)s) AS pass_rate,"
+            " coalesce((SELECT breaks FROM delivery_pass_rates WHERE data_source = %(vendor)s AND delivery_id = %(file)s), 0) AS breaks,"
+            " (SELECT profile FROM delivery_profiles WHERE etl_log_id = %(id)s) AS profile,"
+            " (SELECT count(*) FROM alerts WHERE etl_log_id = %(id)s AND resolved_at IS NULL) AS open_alerts",
+            {"vendor": entry["vendor"], "file": entry["delivery_id"], "id": entry["id"]},
+        )
+        or {}
+    )
