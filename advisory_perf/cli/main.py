@@ -123,20 +123,22 @@ def _check_feed(feed: str | None, feeds: Iterable[str]) -> None:
 
 
 _Port = Annotated[int, typer.Option(help="Port of the web page.")]
-_Host = Annotated[str, typer.Option(help="Address that the web page listens on.")]
+_ApiPort = Annotated[int, typer.Option(help="Port of the REST API.")]
+_Host = Annotated[str, typer.Option(help="Address that it listens on.")]
 
 
 @app.command()
-def dev(context: typer.Context, home: Home = None, port: _Port = 3000, host: _Host = "127.0.0.1") -> None:
-    """The whole platform on this machine: embedded PostgreSQL, folder lake, web page, daemon with sensors on."""
-    from advisory_perf.runtime.dev_server import serve
+def dev(context: typer.Context, home: Home = None, port: _Port = 3000, api_port: _ApiPort = 3001, host: _Host = "127.0.0.1") -> None:
+    """The whole platform on this machine: embedded PostgreSQL, folder lake, web page, REST API, daemon with sensors on."""
+    from advisory_perf.runtime.dev_server import Pages, serve
     from advisory_perf.runtime.installation import open_installation
 
     with open_installation(settings_of(context, home)) as installation:
         logs = installation.settings.home / "logs"
-        typer.echo(f"Web page: http://{host}:{port}   Deliveries go into: {installation.settings.lake}/incoming/<feed>/   Stop: Ctrl-C")
+        typer.echo(f"Web page: http://{host}:{port}   REST API: http://{host}:{api_port}/docs   Stop: Ctrl-C")
+        typer.echo(f"Deliveries go into: {installation.settings.lake}/incoming/<feed>/")
         typer.echo(f"Logs of its parts: {logs}")
-        serve(installation, _say, host=host, port=port, read_only=False, logs=logs)
+        serve(installation, _say, Pages(host, port, read_only=False, api_port=api_port), logs=logs)
 
 
 @app.command()
@@ -148,11 +150,27 @@ def platform(
     allow_changes: Annotated[bool, typer.Option("--allow-changes", help="Lets the web page launch and change things.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """The same in production: code server, daemon and a read-only web page under one supervisor, their output on this one's."""
-    from advisory_perf.runtime.dev_server import serve
+    from advisory_perf.runtime.dev_server import Pages, serve
     from advisory_perf.runtime.installation import open_installation
 
     with open_installation(settings_of(context, home)) as installation:
-        serve(installation, _say, host=host, port=port, read_only=not allow_changes, logs=None)
+        serve(installation, _say, Pages(host, port, read_only=not allow_changes), logs=None)
+
+
+@app.command("serve")
+def serve_api(
+    context: typer.Context,
+    home: Home = None,
+    port: _Port = 3001,
+    host: _Host = "127.0.0.1",
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+) -> None:
+    """The REST API alone: who may ask it is ADVISORY_PERF_API_AUTH; without that it listens on this machine only."""
+    from advisory_perf.runtime.api_server import serve_api
+    from advisory_perf.runtime.installation import open_installation
+
+    with open_installation(settings_of(context, home)) as installation:
+        serve_api(installation, host=host, port=port, workers=workers)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The whole platform as three child processes under one supervisor: code server, daemon, web page.
+"""The whole platform as child processes under one supervisor: code server, daemon, web page, and the API.
 
 The code server listens on a socket in a folder of its own that nobody else may enter, since whoever reaches it has the
 warehouse's password; daemon and page find it through ``workspace.yaml`` in Dagster's home.
@@ -19,11 +19,14 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._grpc.client import DagsterGrpcClient
 from sqlalchemy.exc import SQLAlchemyError
 
+from advisory_perf.api.callers import check_address
 from advisory_perf.errors import SettingsError
+from advisory_perf.runtime.api_server import api_answers
+from advisory_perf.runtime.hosts import is_free
 from advisory_perf.runtime.installation import Installation
 from advisory_perf.runtime.parts import Child, EmbeddedServer, Patient, end
 from advisory_perf.runtime.supervisor import Supervisor
-from advisory_perf.runtime.web_page import is_free, page_answers
+from advisory_perf.runtime.web_page import page_answers
 
 LOCATION = "advisory_perf"
 WORKSPACE = "workspace.yaml"
@@ -41,14 +44,19 @@ _CODE_WORKERS = "32"
 _PYTHON = (sys.executable, "-P", "-W", "ignore::FutureWarning", "-m")
 
 
-def serve(installation: Installation, say: Callable[[str], None], *, host: str, port: int, read_only: bool, logs: Path | None) -> None:
-    """Runs code server, daemon and page until this process gets SIGINT or SIGTERM; nothing of them is left then.
+def serve(installation: Installation, say: Callable[[str], None], pages: "Pages", *, logs: Path | None) -> None:
+    """Runs code server, daemon, page and API until this process gets SIGINT or SIGTERM; nothing of them is left then.
 
     Their output goes to a file each in ``logs``, or where ours goes. SupervisionError when a part keeps dying, SettingsError when
     the page cannot listen.
     """
-    if not is_free(host, port):
-        raise SettingsError(f"the page cannot listen on {host}:{port}, which is taken or not this machine's; choose another with --port")
+    for name, port, option in (("page", pages.port, "--port"), ("API", pages.api_port, "--api-port")):
+        if port is not None and not is_free(pages.host, port):
+            raise SettingsError(
+                f"the {name} cannot listen on {pages.host}:{port}, which is taken or not this machine's; choose another with {option}"
+            )
+    if pages.api_port is not None:
+        check_address(installation.settings, pages.host)
     reported: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -59,8 +67,7 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
     if logs is not None:
         logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="advisory_perf_") as folder, installation.instance() as instance:
-        page = Page(host, port, read_only=read_only)
-        children = _children(installation, Path(folder) / "code.sock", page, instance, logs)
+        children = _children(installation, Path(folder) / "code.sock", pages, instance, logs)
         server = [EmbeddedServer(installation.server)] if installation.server is not None else []
         supervisor = Supervisor([*server, *children], say)
         try:
@@ -72,18 +79,19 @@ def serve(installation: Installation, say: Callable[[str], None], *, host: str, 
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Where the page listens, and whether it only reads."""
+class Pages:
+    """Where Dagster's page listens, and whether it only reads; where the API does, if it is a part of this."""
 
     host: str
     port: int
     read_only: bool
+    api_port: int | None = None
 
 
-def _children(installation: Installation, code: Path, page: Page, instance: DagsterInstance, logs: Path | None) -> list[Child]:
+def _children(installation: Installation, code: Path, pages: Pages, instance: DagsterInstance, logs: Path | None) -> list[Child]:
     workspace = installation.dagster_home / WORKSPACE
     workspace.write_text(json.dumps({"load_from": [{"grpc_server": {"socket": str(code), "location_name": LOCATION}}]}), encoding="utf-8")
-    shown = ["advisory_perf", "page", "--host", page.host, "--port", str(page.port), *([] if page.read_only else ["--allow-changes"])]
+    shown = ["advisory_perf", "page", "--host", pages.host, "--port", str(pages.port), *([] if pages.read_only else ["--allow-changes"])]
     daemon = ["dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning"]
     served = [
         "dagster",
@@ -112,11 +120,16 @@ def _children(installation: Installation, code: Path, page: Page, instance: Dags
         command = [*_PYTHON, *arguments]
         return Child(name, command, installation.environment, installation.settings.home, log, answers, silence, is_needed)
 
-    return [
+    parts = [
         child("code server", served, lambda: code_answers(code), CODE_SILENCE, is_needed=True),
         child("daemon", daemon, Patient(lambda: beats(instance), _PING_SECONDS), _DAEMON_SILENCE),
-        child("web page", shown, lambda: page_answers(page.host, page.port), _PAGE_SILENCE),
+        child("web page", shown, lambda: page_answers(pages.host, pages.port), _PAGE_SILENCE),
     ]
+    port = pages.api_port
+    if port is not None:
+        asked = ["advisory_perf", "serve", "--host", pages.host, "--port", str(port)]
+        parts.append(child("API", asked, lambda: api_answers(pages.host, port), _PAGE_SILENCE))
+    return parts
 
 
 def beats(instance: DagsterInstance) -> bool:

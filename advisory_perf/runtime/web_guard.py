@@ -9,18 +9,17 @@ queries alone. Headers of proxies (``X-Forwarded-*``) are never read: a proxy pa
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs
 
 from graphql import GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-"""Names by which only this machine reaches the page."""
+from advisory_perf.runtime.hosts import Hosts
 
 MOST_BYTES = 1 << 20
 """The longest body of a POST, or message over a WebSocket; the page's queries have ten kilobytes, a launch of 10,000 partitions 150."""
@@ -31,8 +30,6 @@ _MOST_TOKENS = 20_000
 _HEADERS = ((b"x-frame-options", b"DENY"), (b"content-security-policy", b"frame-ancestors 'none'"))
 """Of every answer, so that no foreign page shows this one within itself and has its buttons pressed."""
 
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1", "": "127.0.0.1"}  # noqa: S104 - known in order not to be trusted
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _TOO_LONG, _REFUSED, _NO_METHOD, _NOT_JSON, _NOT_UNDERSTOOD = 413, 403, 405, 415, 400
 
 
@@ -42,57 +39,6 @@ class Refusal:
 
     status: int
     says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hosts:
-    """Names, with or without a port, under which the page may be asked for."""
-
-    names: frozenset[str]
-
-    @classmethod
-    def of(cls, listed: Iterable[str], address: str | None = None) -> Self:
-        """Loopback, what is listed, and the address that the page listens on unless it is a wildcard."""
-        own = [address] if address is not None and address not in _WILDCARDS else []
-        return cls(frozenset(name.strip().lower() for name in (*LOOPBACK, *listed, *map(_bracketed, own)) if name.strip()))
-
-    def has_host(self, host: str) -> bool:
-        """Whether a Host header is one of these; a name without a port stands for all of its ports."""
-        name, _ = _split(host)
-        return host.lower() in self.names or (name is not None and name in self.names)
-
-    def has_origin(self, origin: str, host: str) -> bool:
-        """Whether an Origin is the page itself, or listed; a listed name without a port stands for the scheme's default port."""
-        parts = urlsplit(origin)
-        if parts.scheme not in _DEFAULT_PORTS or origin.lower() != f"{parts.scheme}://{parts.netloc}".lower():
-            return False
-        given = (_split(parts.netloc)[0], _split(parts.netloc)[1] or _DEFAULT_PORTS[parts.scheme])
-        own = _split(host)
-        if given == (own[0], own[1] or _DEFAULT_PORTS[parts.scheme]):
-            return True
-        listed = {_split(name) for name in self.names - set(LOOPBACK)}
-        return given in {(name, port or _DEFAULT_PORTS[parts.scheme]) for name, port in listed}
-
-
-def asked_at(address: str) -> str:
-    """Where this machine reaches what listens on the address: loopback for a wildcard."""
-    return _WILDCARDS.get(address, address)
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address and not address.startswith("[") else address
-
-
-def _split(host: str) -> tuple[str | None, int | None]:
-    """Name and port of a Host header; no name where it is not one."""
-    try:
-        parts = urlsplit(f"//{host}")
-        name, port = parts.hostname, parts.port
-    except ValueError:
-        return None, None
-    if name is None or parts.username is not None or parts.path or parts.query or parts.fragment:
-        return None, None
-    return _bracketed(name), port
 
 
 def refusal(scope: Mapping[str, Any], headers: Headers, hosts: Hosts, *, read_only: bool) -> Refusal | None:

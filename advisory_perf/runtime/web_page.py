@@ -1,8 +1,6 @@
 """Dagster's web page behind our guard, in this process. It reaches the code server through the workspace file that names it."""
 
-import http.client
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,15 +14,15 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from advisory_perf.errors import SettingsError
+from advisory_perf.runtime.hosts import Hosts, answers_at, is_free
 from advisory_perf.runtime.installation import Installation
-from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, Hosts, asked_at
+from advisory_perf.runtime.web_guard import MOST_BYTES, Guard
 
 _STATEMENT_MILLISECONDS, _POOL_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20
 """Dagster's own defaults for its page: statements of its storage, and the life and number of connections."""
 
 _POLL_MILLISECONDS = 2_000
 _GOODBYE_SECONDS = 3
-_ANSWER_SECONDS = 5
 
 
 def serve_page(installation: Installation, workspace: Path, *, host: str, port: int, read_only: bool) -> None:
@@ -70,25 +68,6 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     yield
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server can listen there now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
 def page_answers(host: str, port: int) -> bool:
     """Whether a page answers there, asked from this machine."""
-    connection = http.client.HTTPConnection(asked_at(host), port, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", "/server_info")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return answers_at(host, port, "/server_info")

@@ -5,6 +5,7 @@ What a command calls below itself is left to its own tests: pipelines end here a
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock, patch
@@ -17,6 +18,7 @@ from advisory_perf.alerts.outbox import Outbox
 from advisory_perf.errors import ChannelError, SettingsError
 from advisory_perf.operations.health import HealthFinding
 from advisory_perf.orchestration.jobs.upkeep import Removed
+from advisory_perf.runtime.dev_server import Pages
 from advisory_perf.runtime.in_process import LocalRuns, _Failure
 from advisory_perf.runtime.installation import Installation
 from advisory_perf.runtime.supervisor import SupervisionError
@@ -288,18 +290,29 @@ def test_each_command_asks_the_warehouse_as_the_role_that_its_work_needs(world: 
 # what is served -------------------------------------------------------------------------------------------------------
 
 SERVE, PAGE = "advisory_perf.runtime.dev_server.serve", "advisory_perf.runtime.web_page.serve_page"
+API = "advisory_perf.runtime.api_server.serve_api"
 HERE = {"host": "127.0.0.1", "port": 3000}
 
 
 @pytest.mark.parametrize(
     ("arguments", "served", "expected"),
     [
-        (["dev"], SERVE, {**HERE, "read_only": False, "logs": "logs"}),
-        (["dev", "--port", "4000", "--host", "192.0.2.1"], SERVE, {"host": "192.0.2.1", "port": 4000, "read_only": False, "logs": "logs"}),
-        (["platform"], SERVE, {**HERE, "read_only": True, "logs": None}),
-        (["platform", "--allow-changes", "--port", "4000"], SERVE, {**HERE, "port": 4000, "read_only": False, "logs": None}),
+        (["dev"], SERVE, {**HERE, "read_only": False, "api_port": 3001, "logs": "logs"}),
+        (
+            ["dev", "--port", "4000", "--api-port", "4001", "--host", "192.0.2.1"],
+            SERVE,
+            {"host": "192.0.2.1", "port": 4000, "read_only": False, "api_port": 4001, "logs": "logs"},
+        ),
+        (["platform"], SERVE, {**HERE, "read_only": True, "api_port": None, "logs": None}),
+        (
+            ["platform", "--allow-changes", "--port", "4000"],
+            SERVE,
+            {**HERE, "port": 4000, "read_only": False, "api_port": None, "logs": None},
+        ),
         (["page"], PAGE, {**HERE, "read_only": True}),
         (["page", "--allow-changes", "--host", "::1"], PAGE, {"host": "::1", "port": 3000, "read_only": False}),
+        (["serve"], API, {"host": "127.0.0.1", "port": 3001, "workers": 1}),
+        (["serve", "--port", "4000", "--host", "::1", "--workers", "3"], API, {"host": "::1", "port": 4000, "workers": 3}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -313,9 +326,11 @@ def test_what_serves_ends_with_0_or_1_and_the_page_changes_things_only_where_it_
     assert (done.code, died.code, taken.code) == (0, 1, 1)
     assert (died.sentence, taken.sentence) == ("the daemon ended 7 times", "the port is taken")
     given = {name: home / value if name == "logs" and value else value for name, value in expected.items()}
-    assert serving.call_args.kwargs == given
+    pages = [asdict(argument) for argument in serving.call_args.args if isinstance(argument, Pages)]
+    assert {**serving.call_args.kwargs, **(pages[0] if pages else {})} == given
     if arguments[0] == "dev":
         assert f"Web page: http://{expected['host']}:{expected['port']} " in done.out
+        assert f"REST API: http://{expected['host']}:{expected['api_port']}/docs " in done.out
         assert f"Logs of its parts: {home / 'logs'}\n" in done.out
     else:
         assert done.out == ""

@@ -16,8 +16,9 @@ from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import alerts_table, amount, deliveries_table, findings_table
 from advisory_perf.operations.health import HealthFinding
 from advisory_perf.runtime import dev_server, run_launcher, web_guard
+from advisory_perf.runtime.hosts import Hosts, asked_at
 from advisory_perf.runtime.supervisor import Policy, Seen, Step, Supervisor, decide, wait_after
-from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, Hosts, asked_at, body_refusal, refusal
+from advisory_perf.runtime.web_guard import MOST_BYTES, Guard, body_refusal, refusal
 from advisory_perf.runtime.web_page import _lifespan
 from advisory_perf_tests.runtime.test_supervisor import Fake
 

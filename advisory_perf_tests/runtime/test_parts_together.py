@@ -24,10 +24,11 @@ from advisory_perf.orchestration.io_managers import AccountsIOManager
 from advisory_perf.platform import open_platform
 from advisory_perf.runtime import alive, dev_server, installation, web_page
 from advisory_perf.runtime.demo import write_demo_composite, write_demo_deliveries
+from advisory_perf.runtime.hosts import is_free
 from advisory_perf.runtime.installation import Installation, open_installation
 from advisory_perf.runtime.parts import Child, EmbeddedServer, end
 from advisory_perf.runtime.supervisor import SupervisionError
-from advisory_perf.runtime.web_page import as_served, is_free, serve_page
+from advisory_perf.runtime.web_page import as_served, serve_page
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.cli.in_process import opened
@@ -272,25 +273,27 @@ def test_what_is_served_is_watched_in_order_and_ended(
     monkeypatch.setattr(dev_server, "Supervisor", Watching)
     monkeypatch.setattr(dev_server, "end", lambda children, patience, *, is_hurried: ended.append((children, patience, is_hurried())))
     made = Mock(dagster_home=tmp_path, environment={"A": "B"}, server=Mock() if embedded else None)
-    made.settings.home, made.instance.return_value = tmp_path, MagicMock()
+    made.settings.home, made.instance.return_value, made.settings.api_auth = tmp_path, MagicMock(), "none"
+    pages = dev_server.Pages("127.0.0.1", A_PORT, read_only=read_only, api_port=A_PORT + 1 if logs else None)
     folder = tmp_path / "logs"
     folder.mkdir()
     (folder / "web_page.log").write_text("of yesterday")
     try:
         with pytest.raises(SupervisionError, match="the daemon ended 7 times"):
-            dev_server.serve(made, print, host="127.0.0.1", port=A_PORT, read_only=read_only, logs=folder if logs else None)
+            dev_server.serve(made, print, pages, logs=folder if logs else None)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     children = [part for part in watched if isinstance(part, Child)]
-    assert [isinstance(part, EmbeddedServer) for part in watched] == ([True] if embedded else []) + [False] * 3
+    assert [isinstance(part, EmbeddedServer) for part in watched] == ([True] if embedded else []) + [False] * len(children)
     assert [(part.name, part.is_needed, part.silence) for part in children] == [
         ("code server", True, 12),
         ("daemon", False, 120),
         ("web page", False, 60),
+        *([("API", False, 60)] if logs else []),
     ]
     assert ended == [(children, 15, signals > 1)], "who asks a second time is in a hurry"
-    code, daemon, web = (list(part.command) for part in children)
+    code, daemon, web, *api = (list(part.command) for part in children)
     workspace = json.loads((tmp_path / "workspace.yaml").read_text())
     (place,) = workspace["load_from"]
     assert place["grpc_server"]["location_name"] == "advisory_perf"
@@ -300,8 +303,9 @@ def test_what_is_served_is_watched_in_order_and_ended(
     assert daemon[daemon.index("--workspace") + 1] == str(tmp_path / "workspace.yaml")
     assert web[web.index("--host") + 1 :][:3] == ["127.0.0.1", "--port", str(A_PORT)]
     assert ("--allow-changes" in web) is not read_only
+    assert [one[one.index("serve") :] for one in api] == ([["serve", "--host", "127.0.0.1", "--port", str(A_PORT + 1)]] if logs else [])
     assert {(str(part.folder), part.environment["A"]) for part in children} == {(str(tmp_path), "B")}
-    named = [folder / f"{name}.log" for name in ("code_server", "daemon", "web_page")] if logs else [None] * 3
+    named = [folder / f"{name}.log" for name in ("code_server", "daemon", "web_page", "API")] if logs else [None] * 3
     assert [part.log_file for part in children] == named
     assert (folder / "web_page.log").exists() is not logs, "what was said yesterday is no part of today's log"
 
@@ -311,7 +315,7 @@ def test_nothing_is_served_where_the_page_cannot_listen(tmp_path: Path, monkeypa
     for served in (dev_server, web_page):
         monkeypatch.setattr(served, "is_free", lambda _host, _port: False)
     with pytest.raises(SettingsError, match=rf"the page cannot listen on 127\.0\.0\.1:{A_PORT}, which is taken .* with --port"):
-        dev_server.serve(Mock(), print, host="127.0.0.1", port=A_PORT, read_only=True, logs=None)
+        dev_server.serve(Mock(), print, dev_server.Pages("127.0.0.1", A_PORT, read_only=True), logs=None)
     with pytest.raises(SettingsError, match=rf"the page cannot listen on 127\.0\.0\.1:{A_PORT}, which is taken .* with --port"):
         serve_page(Mock(), tmp_path / "workspace.yaml", host="127.0.0.1", port=A_PORT, read_only=True)
     with pytest.raises(SettingsError, match=r"none\.yaml names no code server; start one with `advisory-perf platform` or `dev`"):

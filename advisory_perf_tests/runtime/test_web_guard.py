@@ -24,7 +24,8 @@ from websockets.frames import CloseCode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from advisory_perf.runtime.web_guard import MOST_BYTES, Hosts, asked_at
+from advisory_perf.runtime.hosts import Hosts, asked_at
+from advisory_perf.runtime.web_guard import MOST_BYTES
 from advisory_perf.runtime.web_page import as_served, guarded
 
 pytestmark = pytest.mark.slow
