@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from advisory_perf.api.answering import NotModifiedError, not_modified
-from advisory_perf.api.envelope import ErrorEnvelope
 from advisory_perf.api.middleware import Observed, Packed
-from advisory_perf.api.problems import PROBLEM, add_handlers
+from advisory_perf.api.problems import add_handlers
+from advisory_perf.api.responses import error_responses
+from advisory_perf.api.routers import dashboard, operations, vendors
 from advisory_perf.api.routers import files as files_router
-from advisory_perf.api.routers import operations, vendors
 from advisory_perf.api.service import VERSION, Service
 
 _ABOUT = (
@@ -53,18 +53,12 @@ def create_app(service: Service, *, is_ours: Callable[[str], bool] = lambda _hos
     )
     app.state.service = service
     app.include_router(operations.router, responses=error_responses(*_OPEN_ERRORS))
-    for one in (vendors, files_router):
+    for one in (vendors, files_router, dashboard):
         app.include_router(one.router, responses=error_responses(*_ERRORS))
     add_handlers(app, service)
     app.add_exception_handler(NotModifiedError, not_modified)
     _add_docs(app)
     return Observed(Packed(app, minimum_size=1024), service, is_ours)
-
-
-def error_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """How errors stand in the description of an endpoint."""
-    content: dict[str, Any] = {"application/json": {}, PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status): {"model": ErrorEnvelope, "description": status.phrase, "content": content} for status in statuses}
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -51,7 +51,7 @@ class DateRange:
         if found is None:
             raise ValueError("write a day as 2025-03-31, or a range as 2025-01-01/2025-03-31, 2025-01-01/.. or ../2025-03-31")
         first, last = (_day(side) for side in (found.group(1), found.group(2) or found.group(1)))
-        if first is None and found.group(2) is None:
+        if first is None and last is None:
             raise ValueError("an open side needs a day on the other: write 2025-01-01/.. or ../2025-03-31")
         if first is not None and last is not None and first > last:
             raise ValueError(f"the range ends before it begins; write {last}/{first}")

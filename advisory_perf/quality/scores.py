@@ -14,6 +14,7 @@ import polars as pl
 from advisory_perf.contracts.enums import QualityDimension
 from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.quality.rules import market_value_holds, rolled_forward, rolls_forward
+from advisory_perf.settings import Settings
 
 DIMENSIONS: tuple[QualityDimension, ...] = tuple(dimension for dimension in QualityDimension if dimension is not QualityDimension.TOTAL)
 COUNTED = {"dimension": pl.String(), "numerator": pl.Int64(), "denominator": pl.Int64()}
@@ -99,6 +100,11 @@ def scores(counted: pl.DataFrame, weights: Mapping[QualityDimension, int], by: S
         pl.Series("score", [None if value is None else float(value) for value in totals], pl.Float64()),
     )
     return pl.concat([scored, of_all]).sort(by, maintain_order=True)
+
+
+def weights_of(settings: Settings) -> dict[QualityDimension, int]:
+    """What each dimension weighs in this installation."""
+    return {dimension: getattr(settings, f"weight_{dimension.lower()}") for dimension in DIMENSIONS}
 
 
 def total(shares: Sequence[tuple[int, int]], weights: Mapping[QualityDimension, int]) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""What serves: page, platform, API; what it is asked to serve, and the exit code when that ends. What is served is left to its own tests."""
+"""What serves: page, platform, API; what it is asked to serve, and the exit code when that ends. The serving has tests of its own."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -12,6 +12,7 @@ from advisory_perf.api.envelope import Envelope
 from advisory_perf.api.models.files import FileDetails, FileEntry
 from advisory_perf.api.models.rows import columns_of
 from advisory_perf.api.parameters import PathName, Query
+from advisory_perf.api.responses import NOT_FOUND
 from advisory_perf.errors import NotFoundError
 from advisory_perf.warehouse.reading.files import (
     days_of_file,
@@ -23,7 +24,7 @@ from advisory_perf.warehouse.reading.files import (
 )
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
-router = APIRouter(prefix="/api/files", tags=["files"])
+router = APIRouter(prefix="/api/files", tags=["files"], responses=NOT_FOUND)
 
 
 @router.get("/{file_id}/details")

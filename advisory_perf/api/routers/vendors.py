@@ -11,6 +11,8 @@ from advisory_perf.api.feeds_in_words import feed_in_words
 from advisory_perf.api.models.files import File, FilesQuery
 from advisory_perf.api.models.vendors import Vendor
 from advisory_perf.api.parameters import PathName, Query, ends_of
+from advisory_perf.api.responses import NOT_FOUND
+from advisory_perf.api.service import Service
 from advisory_perf.errors import NotFoundError
 from advisory_perf.warehouse.reading.files import FilesWanted, files_of, is_vendor
 from advisory_perf.warehouse.reading.paging import PageFound, PageWanted
@@ -49,7 +51,7 @@ def vendors(answering: ForReaders, _query: Annotated[Query, InQuery()]) -> Envel
     return answering.all_of(answering.read(reading, varies=now.date().isoformat()))
 
 
-@router.get("/{vendor}/files")
+@router.get("/{vendor}/files", responses=NOT_FOUND)
 def vendor_files(answering: ForReaders, vendor: PathName, query: Annotated[FilesQuery, InQuery()]) -> Envelope[list[File]]:
     """A vendor's files, the latest arrival first unless sorted otherwise."""
     first, last = ends_of(query.date_range)
@@ -58,8 +60,13 @@ def vendor_files(answering: ForReaders, vendor: PathName, query: Annotated[Files
     wanted: PageWanted = answering.wanted(query)
 
     def reading(snapshot: Snapshot) -> PageFound:
-        if not is_vendor(snapshot, vendor) and all(feed.vendor != vendor for feed in answering.service.feeds.values()):
-            raise NotFoundError(f"there is no vendor {vendor}; /api/vendors lists them")
+        refuse_unknown_vendor(snapshot, answering.service, vendor)
         return files_of(snapshot, asked, wanted)
 
     return answering.listed(answering.read(reading), query)
+
+
+def refuse_unknown_vendor(snapshot: Snapshot, service: Service, vendor: str) -> None:
+    """NotFoundError for a vendor that has neither a feed nor a delivery."""
+    if not is_vendor(snapshot, vendor) and all(feed.vendor != vendor for feed in service.feeds.values()):
+        raise NotFoundError(f"there is no vendor {vendor}; /api/vendors lists them")

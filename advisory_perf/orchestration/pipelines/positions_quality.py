@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import psycopg
 
-from advisory_perf.contracts.enums import QualityDimension, ReconciledField
+from advisory_perf.contracts.enums import ReconciledField
 from advisory_perf.contracts.issue_codes import ACCOUNT_MISSING
 from advisory_perf.contracts.windows import WindowRange, window_expr
 from advisory_perf.deliveries.completeness import MissingFindings
@@ -25,17 +25,12 @@ from advisory_perf.quality.scores import (
     timeliness,
     uniqueness,
     validity,
+    weights_of,
     with_stored,
 )
-from advisory_perf.settings import Settings
 
 _BY_DAY = ("as_of_date",)
 _BY = ("as_of_date", "delivery_id")
-
-
-def weights(settings: Settings) -> dict[QualityDimension, int]:
-    """What each dimension weighs in this installation."""
-    return {dimension: getattr(settings, f"weight_{dimension.lower()}") for dimension in DIMENSIONS}
 
 
 def counted_of_days(
@@ -78,14 +73,14 @@ def publish_scores(
     first: date = min(own.first_day, counted["as_of_date"].min() or own.first_day)  # type: ignore[assignment]
     stored = stored_shares(connection, feed.name, first, own.first_day).filter(earlier)
     whole = pl.concat([with_stored(counted.filter(earlier), stored, _BY_DAY), counted.filter(~earlier)])
-    publish_scores_of(connection, feed.name, whole, weights(platform.settings), first=first, last=own.last_day)
+    publish_scores_of(connection, feed.name, whole, weights_of(platform.settings), first=first, last=own.last_day)
 
 
 def plotted(platform: Platform, feed: PositionsFeed, counted: pl.DataFrame, own: WindowRange) -> pl.DataFrame:
     """The scores of each of the run's windows, a column each: ``quality_score`` and one by the name of each dimension."""
     window = window_expr(pl.col("as_of_date"), feed.cadence).alias("window")
     of_windows = counted.filter(pl.col("as_of_date") >= own.first_day).with_columns(window)
-    scored = scores(of_windows, weights(platform.settings), ["window"])
+    scored = scores(of_windows, weights_of(platform.settings), ["window"])
     named = {dimension.value: f"quality_{dimension.lower()}" for dimension in DIMENSIONS} | {"TOTAL": "quality_score"}
     of_dimension = (pl.col("score").filter(dimension=value).first().alias(name) for value, name in named.items())
     return scored.group_by("window").agg(of_dimension)

@@ -1,0 +1,103 @@
+"""What the dashboard and the key figures are put together from, for the API and for pages."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+from advisory_perf.analytics.kpis import measured
+from advisory_perf.api.service import Service
+from advisory_perf.contracts.enums import QualityDimension, ReconciledField
+from advisory_perf.contracts.windows import next_window, window_of
+from advisory_perf.feeds.feed import Feed
+from advisory_perf.quality.scores import scores, weights_of
+from advisory_perf.warehouse.reading import dashboard
+from advisory_perf.warehouse.reading.dashboard import Shown
+from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
+
+
+def summary(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
+    """Everything of ``/api/dashboard/summary``."""
+    return {
+        "first": shown.first,
+        "last": shown.last,
+        "vendor": shown.vendor,
+        "kpis": key_figures(snapshot, service, shown),
+        "deliveries": dashboard.deliveries_by_day(snapshot, shown),
+        "market_values": dashboard.market_values(snapshot, shown),
+        "pass_rates": dashboard.pass_rates_by_day(snapshot, shown),
+        "breaks": dashboard.breaks_now(snapshot, shown),
+        "alerts": dashboard.alerts_now(snapshot, shown),
+    }
+
+
+def key_figures(snapshot: Snapshot, service: Service, shown: Shown) -> list[dict[str, object]]:
+    """Every key figure of the days shown."""
+    files, rates = dashboard.processing(snapshot, shown), dashboard.pass_rates_by_day(snapshot, shown)
+    of_twrr = [row for row in rates if row["field_name"] == ReconciledField.TWRR]
+    whole = _scored(snapshot, service, shown, []).filter(dimension=QualityDimension.TOTAL.value)
+    return measured(
+        {
+            "success_rate": _share(files["completed"], files["completed"] + files["failed"]),
+            "quality_score": whole["score"].item() if whole.height else None,
+            "twrr_pass_rate": _share(sum(row["compared"] - row["breaks"] for row in of_twrr), sum(row["compared"] for row in of_twrr)),
+            "tolerance_violations": _share(sum(row["breaks"] for row in rates), sum(row["compared"] for row in rates)),
+            "completeness": _share(*_windows(service.feeds, dashboard.delivered_windows(snapshot, shown), shown, service.clock().date())),
+            "latency_p95": files["latency_p95"],
+            "time_per_file_p95": files["time_per_file_p95"],
+            "mttr": dashboard.seconds_to_resolve(snapshot, shown),
+            "query_response_p95": service.metrics.percentile(0.95),
+        }
+    )
+
+
+def quality(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
+    """Everything of ``/api/quality/score``: over all days, by vendor, and day by day."""
+    whole, by_feed, by_day = (_scored(snapshot, service, shown, by) for by in ([], ["feed"], ["as_of_date"]))
+    total = whole.filter(dimension=QualityDimension.TOTAL.value)
+    weights = {dimension.value: weight for dimension, weight in weights_of(service.settings).items()}
+    return {
+        "first": shown.first,
+        "last": shown.last,
+        "vendor": shown.vendor,
+        "score": total["score"].item() if total.height else None,
+        "dimensions": [
+            {**row, "weight": weights[row["dimension"]]} for row in whole.to_dicts() if row["dimension"] != QualityDimension.TOTAL.value
+        ],
+        "by_feed": by_feed.to_dicts(),
+        "by_day": by_day.select("as_of_date", "dimension", "score").to_dicts(),
+    }
+
+
+def feeds_of(service: Service, vendor: str) -> list[str]:
+    """The names of the vendor's feeds; its own where it has none, as deliveries of before are kept."""
+    return [feed.name for feed in service.feeds.values() if feed.vendor == vendor] or [vendor]
+
+
+def _scored(snapshot: Snapshot, service: Service, shown: Shown, by: list[str]) -> pl.DataFrame:
+    feeds = None if shown.vendor is None else feeds_of(service, shown.vendor)
+    shares = dashboard.quality_shares(snapshot, shown, feeds)
+    if not by:
+        return scores(shares.with_columns(whole=pl.lit(0)), weights_of(service.settings), ["whole"]).drop("whole")
+    return scores(shares, weights_of(service.settings), by)
+
+
+def _windows(feeds: Mapping[str, Feed], delivered: Mapping[str, tuple[date, list[date]]], shown: Shown, today: date) -> tuple[int, int]:
+    """How many windows were delivered of those that feeds expect among the days shown: from the first one ever up to today."""
+    there = due = 0
+    for name, (first_day, days) in delivered.items():
+        feed = feeds.get(name)
+        if feed is None:
+            continue
+        came = {window_of(day, feed.cadence) for day in days}
+        window, last = window_of(max(first_day, shown.first), feed.cadence), min(shown.last, today)
+        while window <= last:
+            if feed.schedule.expects(window):
+                due += 1
+                there += window in came
+            window = next_window(window, feed.cadence)
+    return there, due
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
