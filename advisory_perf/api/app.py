@@ -1,5 +1,8 @@
 """The application: routers, errors, and what is around every request. No dagster is imported by it."""
 
+import hashlib
+import re
+from base64 import b64encode
 from collections.abc import Callable
 from http import HTTPStatus
 from importlib.resources import files
@@ -14,6 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from advisory_perf.api.answering import NotModifiedError, not_modified
+from advisory_perf.api.examples import with_examples
 from advisory_perf.api.middleware import Observed, Packed
 from advisory_perf.api.problems import add_handlers
 from advisory_perf.api.responses import error_responses
@@ -28,7 +32,7 @@ _ABOUT = (
 )
 _STATIC = "/static/docs"
 _OF_DOCS = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+    "default-src 'none'; script-src 'self' 'sha256-{digest}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
 )
 _ERRORS = (
     HTTPStatus.UNAUTHORIZED,
@@ -37,11 +41,26 @@ _ERRORS = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
+_ROUTERS = (
+    vendors.router,
+    files_router.router,
+    dashboard.router,
+)
 _OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def create_app(service: Service, *, is_ours: Callable[[str], bool] = lambda _host: True) -> Any:
     """The application of one process; ``is_ours`` says whether a Host header names this server."""
+    app = routed()
+    app.state.service = service
+    add_handlers(app, service)
+    app.add_exception_handler(NotModifiedError, not_modified)
+    _add_docs(app)
+    return Observed(Packed(app, minimum_size=1024), service, is_ours)
+
+
+def routed() -> FastAPI:
+    """The endpoints and their description, with nothing behind them."""
     app = FastAPI(
         title="advisory-perf",
         version=VERSION,
@@ -51,14 +70,12 @@ def create_app(service: Service, *, is_ours: Callable[[str], bool] = lambda _hos
         generate_unique_id_function=_operation_id,
         separate_input_output_schemas=False,
     )
-    app.state.service = service
     app.include_router(operations.router, responses=error_responses(*_OPEN_ERRORS))
-    for one in (vendors, files_router, dashboard):
-        app.include_router(one.router, responses=error_responses(*_ERRORS))
-    add_handlers(app, service)
-    app.add_exception_handler(NotModifiedError, not_modified)
-    _add_docs(app)
-    return Observed(Packed(app, minimum_size=1024), service, is_ours)
+    for one in _ROUTERS:
+        app.include_router(one, responses=error_responses(*_ERRORS))
+    describe = app.openapi
+    app.openapi = lambda: with_examples(describe())  # type: ignore[method-assign]
+    return app
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -66,18 +83,20 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _add_docs(app: FastAPI) -> None:
-    """Swagger's own files out of the wheel that carries them, and nothing from anywhere else."""
+    """Swagger's own files out of the wheel that carries them, and nothing from anywhere else; its one script is allowed by its digest."""
     app.mount(_STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"), name="docs_files")
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="advisory-perf: API",
+        swagger_js_url=f"{_STATIC}/swagger-ui-bundle.js",
+        swagger_css_url=f"{_STATIC}/swagger-ui.css",
+        swagger_favicon_url=f"{_STATIC}/favicon.png",
+    )
+    (script,) = re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
+    digest = b64encode(hashlib.sha256(script).digest()).decode()
+    headers = {"Content-Security-Policy": _OF_DOCS.format(digest=digest)}
 
     async def docs(_request: Request) -> Response:
-        page = get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="advisory-perf: API",
-            swagger_js_url=f"{_STATIC}/swagger-ui-bundle.js",
-            swagger_css_url=f"{_STATIC}/swagger-ui.css",
-            swagger_favicon_url=f"{_STATIC}/favicon.png",
-        )
-        page.headers["Content-Security-Policy"] = _OF_DOCS
-        return page
+        return Response(page.body, headers=headers, media_type="text/html")
 
     app.add_route("/docs", docs, include_in_schema=False)

@@ -64,9 +64,8 @@ class DateRange:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """A text."""
-        day = r"(20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))"
-        return {"type": "string", "pattern": rf"^{day}$", "examples": ["2025-01-01/2025-03-31"]}
+        """A text, of which not every one of the pattern is a range of days."""
+        return {"type": "string", "pattern": f"^{_DAY}(?:/{_DAY})?$", "examples": ["2025-01-01/2025-03-31"]}
 
     def __str__(self) -> str:
         """As it was written."""

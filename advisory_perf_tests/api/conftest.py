@@ -1,6 +1,7 @@
 """The demonstration once a session, to read; and copies of it for tests that write."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def demo(postgres: EmbeddedPostgres, demo_home: Path) -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture
-def own_demo(postgres: EmbeddedPostgres, demo_home: Path) -> Iterator[Demo]:
+@contextmanager
+def a_copy(postgres: EmbeddedPostgres, demo_home: Path) -> Iterator[Demo]:
     """A copy of its database, to be written to; the lake is shared, and only read."""
     name = f"demo_{next(_NUMBERS)}"
     copy_database(postgres, _TEMPLATE, name)
@@ -41,3 +42,10 @@ def own_demo(postgres: EmbeddedPostgres, demo_home: Path) -> Iterator[Demo]:
         yield demo
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def own_demo(postgres: EmbeddedPostgres, demo_home: Path) -> Iterator[Demo]:
+    """One of its own for a test."""
+    with a_copy(postgres, demo_home) as demo:
+        yield demo

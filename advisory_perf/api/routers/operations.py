@@ -1,5 +1,6 @@
 """For those who run it: alive, ready, which version, metrics."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,11 +11,13 @@ from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Body, Envelope, enveloped, metadata
 from advisory_perf.api.metrics import CONTENT_TYPE
 from advisory_perf.api.parameters import Query
+from advisory_perf.api.responses import error_responses
 from advisory_perf.api.service import VERSION, Service
 from advisory_perf.errors import WarehouseOutageError
 from advisory_perf.warehouse.migrations import pending_in
 
 router = APIRouter(tags=["operations"])
+_GUARDED = error_responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 Nothing = Annotated[Query, InQuery()]
 
 
@@ -33,7 +36,7 @@ class Ready(Body):
 
 
 class Version(Body):
-    """Which code answers."""
+    """Which code answers, and by which feeds."""
 
     version: str = Field(description="of advisory-perf", examples=["0.1.0"])
     build: str = Field(description="names code and feeds; another one once either changes", examples=["1f0c5a7e"])
@@ -58,12 +61,12 @@ def ready(request: Request, _query: Nothing) -> Envelope[Ready]:
 
 @router.get("/version")
 def version(request: Request, _query: Nothing) -> Envelope[Version]:
-    """Which code answers."""
+    """Which code answers, and by which feeds."""
     service: Service = request.app.state.service
     return _open(request, {"version": VERSION, "build": service.build})
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}})
+@router.get("/metrics", response_class=Response, responses={**_GUARDED, 200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}})
 def metrics(answering: ForReaders, _query: Nothing) -> Response:
     """Requests by route, their seconds, connections in use: OpenMetrics, of this process."""
     return Response(answering.service.metrics.exposed(), headers={"Content-Type": CONTENT_TYPE})

@@ -1,0 +1,114 @@
+"""One real call of each endpoint on the demonstration: for the API's description, and for the page about it.
+
+``python -m advisory_perf_tests.api.calls`` writes them anew. What differs from run to run (instants, digests, names of requests and runs)
+is written the same each time.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from advisory_perf.api.app import routed
+from advisory_perf.api.examples import FILE
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
+from advisory_perf_tests.api.demo import Demo, a_demo, make_demo, settings_of
+
+OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
+_MOST, _LONGEST = 2, 300
+"""Entries of a list, and characters of a text, that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: its path as the description has it, what stands in the places of the path, its query and body."""
+
+    method: str
+    path: str
+    places: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+def calls(demo: Demo) -> list[Call]:
+    """Each endpoint that answers with JSON, once."""
+    (file,) = demo.rows("SELECT delivery_id FROM etl_processing_log WHERE file_name = 'vendor_a_performance_20250331.csv'")
+    of_file = {"file_id": file["delivery_id"]}
+    return [
+        Call("GET", "/health/live"),
+        Call("GET", "/health/ready"),
+        Call("GET", "/version"),
+        Call("GET", "/api/vendors"),
+        Call("GET", "/api/vendors/{vendor}/files", {"vendor": "vendor_d"}, {"status": "COMPLETED", "limit": "2"}),
+        Call("GET", "/api/files/{file_id}/details", of_file),
+        Call("GET", "/api/dashboard/summary", {}, {"vendor": "vendor_d", "date_range": "2025-03-28/2025-03-31"}),
+        Call("GET", "/api/kpis", {}, {"date_range": "2025-03-01/2025-03-31"}),
+        Call("GET", "/api/quality/score", {}, {"vendor": "vendor_a"}),
+    ]
+
+
+def made_examples(demo: Demo) -> dict[str, Any]:
+    """By method and path: the request as it is written, and the answer, its lists and texts cut."""
+    found = {}
+    for call in calls(demo):
+        path = re.sub(r"\{(\w+)\}", lambda place, call=call: quote(call.places[place.group(1)], safe=""), call.path)  # type: ignore[misc]
+        answer = demo.client.request(call.method, path, params=dict(call.query), json=call.body)
+        assert answer.status_code < 300, answer.text
+        query = "&".join(f"{name}={value}" for name, value in call.query.items())
+        asked = {"request": f"{call.method} {path}{query and '?'}{query}", "body": call.body, "answer": cut(answer.json())}
+        found[f"{call.method} {call.path}"] = json.loads(steady(json.dumps(asked)))
+    return found
+
+
+def cut(value: Any) -> Any:
+    """The same with two entries of each list, and texts that end early."""
+    if isinstance(value, dict):
+        return {name: cut(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [cut(part) for part in value[:_MOST]]
+    return f"{value[:_LONGEST]}…" if isinstance(value, str) and len(value) > _LONGEST else value
+
+
+_STEADY = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "2025-04-10T12:00:00Z"),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "0b2f6c1e-5a3d-4e8b-9c7f-1d2e3f4a5b6c"),
+    (re.compile(r"-[0-9a-f]{16}\b"), "-3f9c0b7e5d1a2468"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+    (re.compile(r'("(?:request_id|build)": ")[0-9a-f]+'), r"\g<1>5e8c41d09b7a2f36"),
+    (re.compile(r'("(?:latency_seconds|seconds)": )[0-9.e-]+'), r"\g<1>41.5"),
+    (re.compile(r'("version": )\d+'), r"\g<1>412"),
+    (re.compile(r'("next_cursor": ")[^"]+'), r"\g<1>WyI2ZjFj…"),
+)
+
+
+def steady(text: str) -> str:
+    """The same without what differs from run to run."""
+    for pattern, instead in _STEADY:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def described() -> str:
+    """The description of the API as it is kept."""
+    return json.dumps(routed().openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Writes examples and description."""
+    with tempfile.TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "server") as server:
+        migrate(server.url())
+        settings = settings_of(server, "advisory_perf", Path(name) / "home")
+        make_demo(settings, Path(name))
+        with a_demo(settings) as demo:
+            kept = json.dumps(made_examples(demo), indent=1, ensure_ascii=False)
+    FILE.write_text(kept + "\n", encoding="utf-8")
+    OPENAPI.write_text(described(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
