@@ -169,7 +169,7 @@ def serve_api(
     from advisory_perf.runtime.api_server import serve_api
     from advisory_perf.runtime.installation import open_installation
 
-    with open_installation(settings_of(context, home)) as installation:
+    with open_installation(settings_of(context, home), for_dagster=False) as installation:
         serve_api(installation, host=host, port=port, workers=workers)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -27,6 +28,8 @@ def serve_api(installation: Installation, *, host: str, port: int, workers: int)
         raise SettingsError(f"the API cannot listen on {host}:{port}, which is taken or not this machine's; choose another with --port")
     os.environ.update(installation.environment)
     os.environ.update(_known_as(installation.settings, host).as_environment())
+    for number in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again once it has ended what is under way
+        signal.signal(number, lambda _number, _frame: None)
     if workers == 1:
         uvicorn.Server(uvicorn.Config(application(), **_served(host, port))).run()
     else:  # each makes its own, of the environment

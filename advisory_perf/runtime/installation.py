@@ -100,11 +100,13 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings, *, migrating: bool = True, checking: bool | None = None) -> Iterator[Installation]:
+def open_installation(
+    settings: Settings, *, migrating: bool = True, checking: bool | None = None, for_dagster: bool = True
+) -> Iterator[Installation]:
     """The installation with its servers up; an embedded one stops again when nobody uses it any more.
 
     ``migrating`` brings the schema of an embedded warehouse up to date. Where nothing does, an older schema is a WarehouseError if
-    ``checking``, which by default is what ``migrating`` is.
+    ``checking``, which by default is what ``migrating`` is. Not ``for_dagster``: nothing is started for the sake of Dagster's storage.
     """
     if settings.dagster_url is not None:
         check_dagsters_address(settings.dagster_url)
@@ -115,14 +117,16 @@ def open_installation(settings: Settings, *, migrating: bool = True, checking: b
             raise SettingsError(
                 f"the home {settings.home} cannot be made a folder ({error.strerror}); choose another with --home"
             ) from error
-        yield stack.enter_context(_with_its_servers(settings, migrating=migrating, checking=migrating if checking is None else checking))
+        is_checking = migrating if checking is None else checking
+        needs_no_server = not settings.is_embedded and (settings.dagster_url is not None or not for_dagster)
+        if needs_no_server:
+            yield _opened(settings, None, checking=is_checking)
+        else:
+            yield stack.enter_context(_with_its_server(settings, migrating=migrating, checking=is_checking))
 
 
 @contextmanager
-def _with_its_servers(settings: Settings, *, migrating: bool, checking: bool) -> Iterator[Installation]:
-    if not settings.is_embedded and settings.dagster_url is not None:
-        yield _opened(settings, None, checking=checking)
-        return
+def _with_its_server(settings: Settings, *, migrating: bool, checking: bool) -> Iterator[Installation]:
     _require_embedded(settings)
     with EmbeddedPostgres(settings.home) as server:
         dagster_url = server.url("dagster", user=DAGSTERS_USER).replace("postgresql://", "postgresql+psycopg2://", 1)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from advisory_perf.samples.deliveries import make_samples
 from advisory_perf.samples.truth import SampleFile
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf_tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -96,13 +96,12 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     feeds.mkdir()
     text = (PACKAGE_FEEDS / "vendor_d.yaml").read_text(encoding="utf-8")
     (feeds / "year_of_days.yaml").write_text(text.replace("vendor_d", "year_of_days"), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, api_port = free_ports(2)
+    command = Path(sys.executable).parent / "advisory-perf"
     environment = {**os.environ, "ADVISORY_PERF_FEEDS_DIR": str(feeds)}
     with (home / "dev.log").open("wb") as log, EmbeddedPostgres(home) as server:
         process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "advisory-perf"), "--home", str(home), "dev", "--port", str(port)],
+            [str(command), "--home", str(home), "dev", "--port", str(port), "--api-port", str(api_port)],
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,

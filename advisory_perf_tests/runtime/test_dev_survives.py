@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from advisory_perf.runtime.alive import silent_parts
 from advisory_perf.settings import Settings
+from advisory_perf_tests.ports import free_ports
 from advisory_perf_tests.runtime.test_dev import processes_of_home, wait_for
 
 pytestmark = pytest.mark.slow
@@ -60,10 +60,8 @@ class Running:
 
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "advisory_perf", "--home", str(home), "dev", "--port", str(port)]
+    port, api_port = free_ports(2)
+    command = [sys.executable, "-P", "-m", "advisory_perf", "--home", str(home), "dev", "--port", str(port), "--api-port", str(api_port)]
     with (home.parent / "dev.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     one = Running(home, process, port)

@@ -1,7 +1,6 @@
 """`advisory-perf dev` of a soak: its processes, its databases, and whether everything in it has settled."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from advisory_perf.positions.statistics import pending_vendors
 from advisory_perf.positions.statistics_notes import known
 from advisory_perf.settings import Settings
 from advisory_perf_tests.environment import without_settings
+from advisory_perf_tests.ports import free_ports
 from advisory_perf_tests.runtime.test_dev import processes_of_home
 from advisory_perf_tests.soaking.deliveries import VENDORS
 from advisory_perf_tests.soaking.lakes import SoakedLake
@@ -131,11 +131,9 @@ class Running:
 def running(folder: Path, feeds: Path, lake: SoakedLake, environment: Mapping[str, str]) -> Iterator[Running]:
     """The command, until the block ends."""
     home = folder / "home"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, api_port = free_ports(2)
     own = without_settings()
-    command = [sys.executable, "-P", "-m", "advisory_perf", "--home", str(home), "dev", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "advisory_perf", "--home", str(home), "dev", "--port", str(port), "--api-port", str(api_port)]
     with (folder / "dev.log").open("wb") as log:
         process = subprocess.Popen(
             command,
