@@ -66,6 +66,7 @@ mutants: $(TOOLS)/bin/cosmic-ray setup-dev ## how many of 300 faults in the pure
 
 docs: setup-dev ## draws the pictures that the code makes itself
 	$(BIN)/python docs/returns_by_timing.py
+	$(BIN)/python -W ignore -m advisory_perf_tests.api.calls
 
 $(SITE_TOOLS)/bin/mkdocs: requirements-docs.txt
 	$(PYTHON) -m venv $(SITE_TOOLS)

@@ -140,7 +140,9 @@ def test_the_reference_has_every_table_column_command_key_setting_and_code_and_t
         *(one.name for one in (*STORED, *FIRM_TABLES)),
     }
     assert set(re.findall(r"^\| `(\w+)` ", pages["data-dictionary"].partition("## Columns")[2], flags=re.MULTILINE)) == COLUMNS.keys()
-    commands = set(re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks )?[\w-]+)", README.read_text(encoding="utf-8")))
+    commands = set(
+        re.findall(r"`advisory-perf ((?:feeds |quarantine |alerts |breaks |tokens )?[\w-]+)", README.read_text(encoding="utf-8"))
+    )
     assert {f"## `advisory-perf {name}`" for name in commands} <= set(pages["command"].splitlines())
     assert all(f"| `{key}` |" in pages["feed-keys"] for key, _, _ in REFERENCE["keys_of"](PositionsFeed))
     assert all(f"| `ADVISORY_PERF_{name.upper()}` |" in pages["settings"] for name in Settings.model_fields)

@@ -41,6 +41,14 @@ DEFAULTS: dict[str, Any] = {
     "longest_rest_seconds": 300,
     "alerts_severity": "MEDIUM",
     "page_hosts": "",
+    "api_auth": "none",
+    "api_tokens_file": None,
+    "api_proxy_secret": None,
+    "api_proxy_addresses": "127.0.0.1,::1",
+    "api_proxy_user_header": "X-Forwarded-User",
+    "api_proxy_groups_header": "X-Forwarded-Groups",
+    **{f"api_{role}s": "" for role in ("reader", "analyst", "operator")},
+    "api_connections": 8,
 }
 INSIDE_AND_OUTSIDE: dict[str, tuple[list[Any], list[Any]]] = {
     "pass_rate": ([0, 1], [-0.01, 1.01]),
@@ -60,9 +68,12 @@ INSIDE_AND_OUTSIDE: dict[str, tuple[list[Any], list[Any]]] = {
     "deviation": (["sample", "population"], ["Sample", "samples", ""]),
     "day_count": (["actual/365.25", "actual/365", "months/12"], ["actual/365x25", "365", ""]),
     "log_level": (["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], ["debug", "LOUD", "INFOX", ""]),
+    "api_connections": ([1, 100], [0, 101]),
+    "api_auth": (["none", "token"], ["", "None", "token,none", "proxy,token", "tokens"]),
+    "api_proxy_secret": (["x" * 16], ["x" * 15]),
     "alerts_severity": (["LOW", "MEDIUM", "HIGH", "CRITICAL"], ["low", "LOWER", ""]),
 }
-SECRET = ("warehouse_url", "owner_url", "reader_url", "desk_url", "dagster_url", "s3_endpoint_url", "alerts_url")
+SECRET = ("warehouse_url", "owner_url", "reader_url", "desk_url", "dagster_url", "s3_endpoint_url", "alerts_url", "api_proxy_secret")
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ def test_nothing_listens_on_all_addresses() -> None:
         *(ROOT / "advisory_perf").rglob("*.yaml"),
     ]
     naming = {path.name for path in files if "0.0.0.0" in path.read_text(encoding="utf-8")}  # noqa: S104 - looked for
-    assert naming == {"web_guard.py"}
+    assert naming == {"hosts.py"}
 
 
 def test_every_file_that_the_image_copies_is_there_and_sent_and_the_samples_are_not() -> None:

@@ -4,6 +4,7 @@ The data dictionary, the command, the keys of a feed, the settings, and the code
 (why, examples) stands in the pages that people write.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
@@ -16,6 +17,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from advisory_perf.alerts.model import ALERT_CODES
+from advisory_perf.api.app import routed
+from advisory_perf.api.examples import FILE as EXAMPLES
 from advisory_perf.cli.main import app
 from advisory_perf.contracts.columns import COLUMNS, Column
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
@@ -214,7 +217,44 @@ def _code(one: Code) -> tuple[str, ...]:
     return (code(one.name), one.severity.value, one.sentence)
 
 
-PAGES = {"data-dictionary": data_dictionary, "command": command, "feed-keys": feed_keys, "settings": settings, "codes": codes}
+# REST API -------------------------------------------------------------------------------------------------------------
+
+SHOWN_LINES = 60
+
+
+def rest_api() -> str:
+    """Every endpoint with its parameters, and a real call with its answer."""
+    kept = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    parts = [
+        "# REST API\n\nWhat holds for all of them is explained in [its page](../api.md). Answers are cut after two entries of a list.\n"
+    ]
+    for path, methods in routed().openapi()["paths"].items():
+        for method, operation in methods.items():
+            place = f"{method.upper()} {path}"
+            parts.append(f"## {place}\n\n{operation['description']}\n")
+            asked = [(code(one["name"]), one["in"], one.get("description", "")) for one in operation.get("parameters", [])]
+            if asked:
+                parts.append(table(("parameter", "in", "meaning"), asked))
+            if place in kept:
+                parts.append(_call(**kept[place]))
+    return "\n".join(parts)
+
+
+def _call(request: str, body: Any, answer: Any) -> str:
+    sent = [] if body is None else [f"```json\n{json.dumps(body, indent=1, ensure_ascii=False)}\n```\n"]
+    lines = json.dumps(answer, indent=1, ensure_ascii=False).splitlines()
+    shown = [*lines[:SHOWN_LINES], *(["…"] if len(lines) > SHOWN_LINES else [])]
+    return "\n".join([f"```\n{request}\n```\n", *sent, "```json", *shown, "```\n"])
+
+
+PAGES = {
+    "data-dictionary": data_dictionary,
+    "command": command,
+    "feed-keys": feed_keys,
+    "settings": settings,
+    "codes": codes,
+    "api": rest_api,
+}
 
 
 def main() -> None:

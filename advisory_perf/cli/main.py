@@ -157,6 +157,14 @@ def platform(
         serve(installation, _say, Pages(host, port, read_only=not allow_changes), logs=None)
 
 
+@app.command()
+def openapi() -> None:
+    """Prints the description of the REST API, OpenAPI 3.1."""
+    from advisory_perf.api.description import described
+
+    typer.echo(described(), nl=False)
+
+
 @app.command("serve")
 def serve_api(
     context: typer.Context,

@@ -322,6 +322,13 @@ COMPUTED_FROM = _table(
     ("computed_at", _INSTANT, "when"),
 )
 
+DATA_VERSIONS = _table(
+    "data_versions",
+    "the sum of the versions is the number of the data that are served; a transaction that changes them raises one",
+    ("slot", "integer", "counts the rows, so that transactions at the same time have one each"),
+    ("version", _COUNT, "how often a transaction has raised this one"),
+)
+
 SQL_FUNCTIONS = _table(
     "sql_functions",
     "the scripts of sql/functions as they were applied last",
@@ -350,6 +357,7 @@ STORED = (
     STATISTICS_PENDING,
     CONTRIBUTIONS_PENDING,
     COMPUTED_FROM,
+    DATA_VERSIONS,
     SQL_FUNCTIONS,
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from advisory_perf.api.app import routed
+from advisory_perf.api.description import described
 from advisory_perf.api.examples import FILE
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf.warehouse.migrations import migrate
@@ -91,11 +91,6 @@ def steady(text: str) -> str:
     for pattern, instead in _STEADY:
         text = pattern.sub(instead, text)
     return text
-
-
-def described() -> str:
-    """The description of the API as it is kept."""
-    return json.dumps(routed().openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> None:

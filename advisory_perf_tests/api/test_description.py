@@ -5,8 +5,9 @@ import json
 import pytest
 
 from advisory_perf.api.app import routed
+from advisory_perf.api.description import described
 from advisory_perf.api.examples import FILE
-from advisory_perf_tests.api.calls import OPENAPI, described, made_examples
+from advisory_perf_tests.api.calls import OPENAPI, made_examples
 from advisory_perf_tests.api.demo import Demo
 
 HINT = "run `make docs`, and look at what has changed for those who use the API"

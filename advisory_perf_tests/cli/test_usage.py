@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 OF_DAYS = ("demo", "run", "export", "feeds", "quarantine", "breaks", "alerts")
 
 
-OF_OPERATORS = ("dev", "platform", "page", "serve", "health", "migrate", "doctor", "upkeep")
+OF_OPERATORS = ("dev", "platform", "page", "serve", "openapi", "health", "migrate", "doctor", "upkeep")
 
 
 COMMANDS = (*OF_DAYS, *OF_OPERATORS)
