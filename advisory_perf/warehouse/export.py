@@ -38,7 +38,7 @@ from advisory_perf.warehouse.export_forms import (
 )
 from advisory_perf.warehouse.filters import Filters
 
-_MIGRATION_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock", "sql_functions")
+_OWN_TABLES = ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "yoyo_lock", "sql_functions", "data_versions")
 
 _RELATIONS: LiteralString = """
     SELECT relation.relname
@@ -78,7 +78,7 @@ class ExportFormat(StrEnum):
 def exportable_relations(warehouse: Warehouse) -> list[str]:
     """Names of the tables and views of schema ``public`` that the role may read, sorted; no partitions, none of the migration tool."""
     with warehouse.connect() as connection:
-        return [name for (name,) in connection.execute(_RELATIONS, [list(_MIGRATION_TABLES)])]
+        return [name for (name,) in connection.execute(_RELATIONS, [list(_OWN_TABLES)])]
 
 
 def instant_of(text: str) -> datetime:
