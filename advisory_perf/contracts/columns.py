@@ -10,6 +10,7 @@ from enum import Enum
 import polars as pl
 
 from advisory_perf.contracts.enums import (
+    AccountStatus,
     Cause,
     ConversionStatus,
     GroupLevel,
@@ -108,6 +109,7 @@ _ENTRIES = (
     # who and when
     Column("account_id", Kind.TEXT, "the vendor's account number, as text"),
     Column("account_name", Kind.TEXT, "the account's name", nullable=True),
+    Column("account_type", Kind.TEXT, "what kind of account it is, in the vendor's words", nullable=True),
     Column("portfolio_id", Kind.TEXT, "the portfolio the account belongs to", nullable=True),
     Column("client_id", Kind.TEXT, "the client or household that owns the account", nullable=True),
     Column("as_of_date", Kind.DATE, "the day at whose end the values hold"),
@@ -373,6 +375,14 @@ _ENTRIES = (
     Column("first_as_of_date", Kind.DATE, "first day with a position", nullable=True),
     Column("last_as_of_date", Kind.DATE, "last day with a position", nullable=True),
     Column("is_open", Kind.FLAG, "the account held assets at its last valuation"),
+    Column(
+        "status",
+        Kind.TEXT,
+        "ACTIVE while it holds assets; CLOSED once its owner has emptied it; EMPTY where it was never funded, or everything was lost",
+        derived_from=("ending_market_value", "is_closed"),
+        allowed=tuple(AccountStatus),
+    ),
+    Column("status_date", Kind.DATE, "the valuation since which it holds assets, or none", nullable=True, derived_from=("is_open",)),
 )
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _ENTRIES}

@@ -216,6 +216,17 @@ class DeliveryStatus(StrEnum):
     DUPLICATE = "DUPLICATE"
 
 
+class AccountStatus(StrEnum):
+    """Whether an account holds assets, and if not, whether that is its owner's doing."""
+
+    ACTIVE = "ACTIVE"
+    """It held assets at its last valuation."""
+    EMPTY = "EMPTY"
+    """It holds none: it was never funded, or everything was lost."""
+    CLOSED = "CLOSED"
+    """Its owner has emptied it, and nothing has come in since."""
+
+
 class ReconciliationStatus(StrEnum):
     """Where one published account-date stands against the vendor's own figures."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column
+from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column, Kind
 from advisory_perf.contracts.enums import GroupLevel
 
 
@@ -81,6 +81,7 @@ WHO_AND_WHEN = ("account_id", "as_of_date")
 _POSITION = (
     "account_id",
     "account_name",
+    "account_type",
     "portfolio_id",
     "client_id",
     "as_of_date",
@@ -271,6 +272,18 @@ PORTFOLIO_PERFORMANCE = Table(
     also_nullable=frozenset({*_SUMS, "currency", "cumulative_net_flow"}),
 )
 
+_OF_ACCOUNTS = {
+    **COLUMNS,
+    "inception_date": Column(
+        "inception_date",
+        Kind.DATE,
+        "the first valuation with money in the account; null before there is one",
+        nullable=True,
+        derived_from=("beginning_market_value", "contributions", "ending_market_value"),
+    ),
+}
+"""An account has one inception; a return has that of its episode."""
+
 ACCOUNTS = Table(
     "accounts",
     "every account of every vendor, as its latest position has it",
@@ -278,14 +291,19 @@ ACCOUNTS = Table(
         "data_source",
         "account_id",
         "account_name",
+        "account_type",
         "portfolio_id",
         "client_id",
         "currency",
         "first_as_of_date",
         "last_as_of_date",
         "is_open",
+        "inception_date",
+        "status",
+        "status_date",
     ),
     ("data_source", "account_id"),
+    dictionary=_OF_ACCOUNTS,
 )
 
 _RATE = ("base_currency", "quote_currency", "as_of_date", "rate", "data_source", "file_name", "delivery_id", "line_number")

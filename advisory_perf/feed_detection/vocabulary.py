@@ -107,6 +107,11 @@ TABLE = {
         likely="account title; account nickname",
         possible="portfolio name; name; client name; entity name",
     ),
+    "account_type": Names(
+        exact="account {type|type code|type name|type description}; type of account",
+        likely="{client|customer|} account {class|category|kind}",
+        possible="registration type; account registration",
+    ),
     "portfolio_id": Names(
         exact="portfolio {number|id|code}",
         likely="portfolio; account portfolio {id|}",

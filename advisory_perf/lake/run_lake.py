@@ -36,11 +36,12 @@ class RunLake(Lake):
         *,
         where: pl.Expr | None = None,
         columns: Sequence[str] | None = None,
+        schema: pl.Schema | None = None,
     ) -> pl.DataFrame:
         """As for any lake; the rows of windows that were read whole before are those of then."""
         wanted = tuple(keys)
-        if dimension != _WINDOW or not wanted:
-            return super().read_partitions(stage, feed, dimension, wanted, where=where, columns=columns)
+        if dimension != _WINDOW or not wanted or schema is not None:
+            return super().read_partitions(stage, feed, dimension, wanted, where=where, columns=columns, schema=schema)
         known = self._known.setdefault((stage, feed), {})
         if where is None and columns is None and wanted not in known:
             known[wanted] = super().read_partitions(stage, feed, dimension, wanted)

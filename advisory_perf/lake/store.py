@@ -194,10 +194,12 @@ class Lake:
         *,
         where: pl.Expr | None = None,
         columns: Sequence[str] | None = None,
+        schema: pl.Schema | None = None,
     ) -> pl.DataFrame:
         """The rows of some partitions, in the order of the keys, or some of their columns.
 
-        Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only. LakeError
+        Partitions that are read whole have to have the same columns; of named ones, others may lie in some partitions only. With
+        ``schema`` they have its columns, null where a partition was written before a column was kept. LakeError
         names a partition that does not exist or cannot be read as Parquet, and what makes it again; LakeOutageError where the lake fails.
         """
         paths = [_partition(stage, feed, dimension, key) for key in keys]
@@ -209,6 +211,8 @@ class Lake:
                 sources,
                 hive_partitioning=False,
                 glob=False,
+                schema=schema,
+                missing_columns="raise" if schema is None else "insert",
                 extra_columns="raise" if columns is None else "ignore",
             )
             chosen = frame if where is None else frame.filter(where)

@@ -10,13 +10,21 @@ from advisory_perf.contracts.tables import ACCOUNTS
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, queried, with_the_columns_of
 
-_TEXTS = ("account_name", "portfolio_id", "client_id", "currency")
+_TEXTS = ("account_name", "account_type", "portfolio_id", "client_id", "currency")
 
 _LATEST_POSITIONS: LiteralString = """
-    SELECT account.data_source, account.account_id, latest.account_name, latest.portfolio_id, latest.client_id,
-           latest.currency, latest.ending_market_value, latest.is_closed, earliest.as_of_date AS first_as_of_date,
-           latest.as_of_date AS last_as_of_date
+    SELECT account.data_source, account.account_id, latest.account_name, latest.account_type, latest.portfolio_id,
+           latest.client_id, latest.currency, latest.is_closed,
+           earliest.as_of_date AS first_as_of_date, latest.as_of_date AS last_as_of_date,
+           latest.as_of_date IS DISTINCT FROM without_assets.last_day AS is_open,
+           funded.as_of_date AS inception_date, since.as_of_date AS status_date
     FROM accounts AS account
+    LEFT JOIN (
+        SELECT p.data_source, p.account_id, max(p.as_of_date) AS last_day
+        FROM performance_data AS p
+        WHERE (p.ending_market_value = 0 OR p.is_closed) AND (%(vendor)s::text IS NULL OR p.data_source = %(vendor)s)
+        GROUP BY p.data_source, p.account_id
+    ) AS without_assets USING (data_source, account_id)
     CROSS JOIN LATERAL (
         SELECT * FROM performance_data AS p
         WHERE p.data_source = account.data_source AND p.account_id = account.account_id
@@ -27,6 +35,26 @@ _LATEST_POSITIONS: LiteralString = """
         WHERE p.data_source = account.data_source AND p.account_id = account.account_id
         ORDER BY p.as_of_date LIMIT 1
     ) AS earliest
+    LEFT JOIN LATERAL (
+        SELECT p.as_of_date FROM performance_data AS p
+        WHERE p.data_source = account.data_source AND p.account_id = account.account_id
+            AND (p.beginning_market_value <> 0 OR p.contributions <> 0 OR p.ending_market_value <> 0)
+        ORDER BY p.as_of_date LIMIT 1
+    ) AS funded ON true
+    LEFT JOIN LATERAL (
+        SELECT p.as_of_date FROM performance_data AS p
+        WHERE latest.as_of_date = without_assets.last_day
+            AND p.data_source = account.data_source AND p.account_id = account.account_id
+            AND (p.ending_market_value = 0 OR p.is_closed) IS NOT TRUE
+        ORDER BY p.as_of_date DESC LIMIT 1
+    ) AS with_assets ON true
+    CROSS JOIN LATERAL (
+        SELECT p.as_of_date FROM performance_data AS p
+        WHERE p.data_source = account.data_source AND p.account_id = account.account_id AND p.as_of_date > coalesce(
+            CASE WHEN latest.as_of_date = without_assets.last_day THEN with_assets.as_of_date ELSE without_assets.last_day END, '-infinity'
+        )
+        ORDER BY p.as_of_date LIMIT 1
+    ) AS since
     WHERE %(vendor)s::text IS NULL OR account.data_source = %(vendor)s
     ORDER BY account.data_source, account.account_id
 """
@@ -39,9 +67,11 @@ def registered_accounts(warehouse: Warehouse, vendor: str | None = None) -> pl.D
 
 
 def latest_positions(connection: psycopg.Connection, vendor: str | None = None) -> pl.DataFrame:
-    """Every account with published rows, or those of a vendor: names, currency and value of its newest row, its first and last day.
+    """Every account with published rows, or those of a vendor: names and currency of its newest row, first and last day, what follows.
 
-    Two index look-ups an account, however long the history is.
+    is_open: it holds assets at its newest valuation, which are not nothing and not a residual that its owner has left; status_date: the
+    valuation since which it does, or does not; inception_date: the first with money in it, null without one. A few index look-ups an
+    account, however long the history is, and one for each valuation since an account was emptied.
     """
     return queried(connection, _LATEST_POSITIONS, {"vendor": vendor})
 

@@ -1,11 +1,13 @@
 """What happens to accounts, from files to the warehouse: large flows, closing and opening again, and another currency."""
 
+import io
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from advisory_perf_tests.orchestration.scenarios import World, a_world, acme_as_data, cases, checks
@@ -157,3 +159,33 @@ def test_values_in_two_currencies_have_no_return_between_them(monthly: World) ->
     assert [str(row[0]) for row in published(monthly, "cumulative_net_flow")] == ["1000.0000", "1000.0000", "50.0000", "50.0000"]
     names = ("as_of_date", "issue_type", "severity", "expected_value", "actual_value")
     assert issues(monthly, *names) == [(MONTHS[2], "DQ_CURRENCY_CHANGE", "HIGH", "USD", "EUR")]
+
+
+def test_a_feed_may_say_what_type_an_account_is_of(tmp_path: Path, warehouse_url: str) -> None:
+    """The latest position's is the account's; a correction of the type alone is published, and the row before is kept."""
+    feed = {**BY_COLUMN, "columns": {**acme_as_data()["columns"], "currency": "ccy", "account_type": "type"}}
+    lines = {day: f"A,{day},1000.00,0.00,0.00,0.00,1000.00,,USD" for day in MONTHS[:2]}
+    with a_world(tmp_path, warehouse_url, feed=feed) as world:
+        for number, (day, kind) in enumerate(((MONTHS[1], "Trust"), (MONTHS[0], "Taxable"), (MONTHS[1], "IRA"))):
+            text = f"{HEADER},type\n{lines[day]},{kind}\n"
+            assert world.ingest(f"acme_{number}.csv", text).success
+            assert world.run_pipeline(day, day).success
+        assert published(world, "as_of_date", "account_type") == [(MONTHS[0], "Taxable"), (MONTHS[1], "IRA")]
+        kept = world.platform.warehouse.query("SELECT account_type FROM performance_data_history WHERE as_of_date = %s", [MONTHS[1]])
+        assert "Trust" in kept["account_type"].to_list()
+        found = world.platform.warehouse.query("SELECT account_type, status, status_date, inception_date FROM accounts")
+        assert found.row(0) == ("IRA", "ACTIVE", MONTHS[0], MONTHS[0])
+
+
+def test_what_a_delivery_of_before_does_not_say_is_null(tmp_path: Path, warehouse_url: str) -> None:
+    """Its rows lie in the lake without the column, beside those of a later delivery that have it."""
+    with a_world(tmp_path, warehouse_url, feed=BY_COLUMN) as world:
+        assert world.ingest("acme_1.csv", csv(CLOSED_AND_REOPENED[0])).success
+        (path,) = (file.path for file in world.platform.lake.files("delivered_positions/"))
+        stored = pl.read_parquet(io.BytesIO(world.platform.lake.read(path)))
+        target = io.BytesIO()
+        stored.drop("account_type").write_parquet(target)
+        world.platform.lake.write(path, target.getvalue())
+        assert world.ingest("acme_2.csv", csv(CLOSED_AND_REOPENED[1])).success
+        world.run_pending_pipeline()
+        assert published(world, "account_type") == [(None,), (None,)]

@@ -10,7 +10,6 @@ import pytest
 
 from advisory_perf.contracts.enums import Cadence, FeeBasis, FlowTiming, Reopening
 from advisory_perf.performance import excess_returns, monthly_returns, net_flows, sub_period_returns, twrr_series
-from advisory_perf.positions.accounts import account_register
 from advisory_perf.quality.rules import undefined_returns
 from advisory_perf_tests.performance.scenarios import a_schedule, positions
 
@@ -232,19 +231,3 @@ def test_a_residual_in_the_account_is_no_life_of_a_whole_month(reopening: Reopen
 def test_an_empty_month_of_a_closed_account_is_no_undefined_return() -> None:
     rows = series(REOPENED).with_columns(is_valuation=True)
     assert undefined_returns(rows).is_empty()
-
-
-@pytest.mark.parametrize(
-    ("value", "is_closed", "is_open"), [("0", True, False), ("0.01", True, False), ("0", False, False), ("5", None, True)]
-)
-def test_the_register_says_closed_where_the_series_does(value: str, *, is_closed: bool | None, is_open: bool) -> None:
-    latest = positions({"ending_market_value": value}).with_columns(
-        pl.lit(is_closed, pl.Boolean()).alias("is_closed"),
-        currency=pl.lit("USD"),
-        account_name=None,
-        portfolio_id=None,
-        client_id=None,
-        first_as_of_date=date(2024, 1, 31),
-        last_as_of_date=date(2024, 6, 28),
-    )
-    assert account_register(latest)["is_open"].to_list() == [is_open]

@@ -10,7 +10,6 @@ from advisory_perf.contracts.enums import FeeBasis, FlowTiming, ReconciledField
 from advisory_perf.contracts.tolerance import Allowance
 from advisory_perf.performance.net_flow import net_flows
 from advisory_perf.performance.returns import sub_period_returns
-from advisory_perf.positions.accounts import account_register
 from advisory_perf.quality.rules import (
     accounts_in_two_cases,
     breaks,
@@ -214,16 +213,3 @@ def test_there_is_no_pass_rate_where_nothing_was_compared() -> None:
     assert pass_rate(results) is None
     assert pass_rate(results, ReconciledField.NET_FLOW) is None
     assert pass_rate(results.clear()) is None
-
-
-@pytest.mark.parametrize(("last_value", "is_open"), [("0", False), ("0.0001", True), ("-5", True)])
-def test_an_account_is_open_while_its_last_value_is_not_zero(last_value: str, *, is_open: bool) -> None:
-    latest = positions({"ending_market_value": last_value}).with_columns(
-        *(pl.lit(None, pl.String()).alias(name) for name in ("account_name", "portfolio_id", "client_id")),
-        currency=pl.lit("USD"),
-        is_closed=pl.lit(value=False),
-        first_as_of_date=pl.lit(MAY),
-        last_as_of_date=pl.lit(DAY),
-    )
-    row = account_register(latest).row(0, named=True)
-    assert (row["account_id"], row["data_source"], row["is_open"]) == ("A1", "acme", is_open)

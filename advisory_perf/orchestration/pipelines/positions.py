@@ -124,7 +124,8 @@ def _without_replaced(
 
 
 def _of_deliveries(platform: Platform, feed: PositionsFeed, table: Table, delivery_ids: pl.Series, where: pl.Expr) -> pl.DataFrame:
-    return platform.lake.read_partitions(table.name, feed.name, "delivery", delivery_ids.to_list(), where=where)
+    deliveries, schema = delivery_ids.to_list(), table.polars_schema
+    return platform.lake.read_partitions(table.name, feed.name, "delivery", deliveries, where=where, schema=schema)
 
 
 def flows(_platform: Platform, feed: PositionsFeed, _windows: WindowRange, inputs: Inputs) -> Computed:
