@@ -36,7 +36,8 @@ def export(  # noqa: PLR0913 - an option each
 ) -> None:
     """Streams a warehouse table or view out."""
     from advisory_perf.runtime.installation import open_installation
-    from advisory_perf.warehouse.export import ExportFormat, export_relation, instant_of
+    from advisory_perf.warehouse.as_reported import instant_of
+    from advisory_perf.warehouse.export import ExportFormat, export_relation
     from advisory_perf.warehouse.filters import Filters
     from advisory_perf.warehouse.roles import Role
 

@@ -11,7 +11,7 @@ parameters would have done too, at several times the time: Python would have bui
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import IO, LiteralString
@@ -21,7 +21,8 @@ import pyarrow as pa
 from psycopg import sql
 
 from advisory_perf.contracts.tables import PUBLISHED
-from advisory_perf.errors import AdvisoryPerfError, WarehouseError
+from advisory_perf.errors import WarehouseError
+from advisory_perf.warehouse.as_reported import rows_as_reported, why_nobody_knows
 from advisory_perf.warehouse.commits import first_line
 from advisory_perf.warehouse.conditions import EVERY_ROW, Condition, Joined, Parameters, parsed, rendered
 from advisory_perf.warehouse.connection import Warehouse
@@ -81,21 +82,6 @@ def exportable_relations(warehouse: Warehouse) -> list[str]:
         return [name for (name,) in connection.execute(_RELATIONS, [list(_OWN_TABLES)])]
 
 
-def instant_of(text: str) -> datetime:
-    """The instant that a person means by a day, whose last microsecond in UTC it is, or by an ISO 8601 instant with its offset."""
-    try:
-        if len(text) == len("2025-03-31"):
-            return datetime.combine(date.fromisoformat(text), time.max, UTC)
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise AdvisoryPerfError(
-            f"{text!r} is neither a day nor an instant; write 2025-03-31 for the end of that day in UTC, or 2025-03-31T17:00:00+00:00"
-        ) from error
-    if instant.tzinfo is None:
-        raise AdvisoryPerfError(f"{text!r} is an instant in no time zone; write its offset, such as {text}+00:00")
-    return instant
-
-
 def export_relation(  # noqa: PLR0913 - what an export may be given
     warehouse: Warehouse,
     relation: str,
@@ -114,8 +100,7 @@ def export_relation(  # noqa: PLR0913 - what an export may be given
     digits. ``where`` is a condition on the relation's columns, as ``conditions`` reads it. ``for_spreadsheets`` puts an apostrophe before
     the texts of a CSV that a spreadsheet would take for a formula.
 
-    ``as_reported`` gives performance_data as it stood at that instant, with the ids and times it had then: a row stands from the
-    beginning of the transaction that published it to the beginning of the one that superseded or withdrew it.
+    ``as_reported`` gives performance_data as it stood at that instant (see ``as_reported``), with the ids and times it had then.
 
     Raises ``WarehouseError`` for an unknown relation, for one whose superseded rows are not kept, for an instant to come and for a
     condition or filter that the relation cannot have. What has been written until an error is no export: the caller throws it away.
@@ -179,24 +164,10 @@ def _stream(connection: psycopg.Connection, wanted: _Wanted, *, form: ExportForm
 def _as_reported(
     connection: psycopg.Connection, relation: str, columns: Sequence[psycopg.Column], instant: datetime, parameters: Parameters
 ) -> sql.Composable:
-    """A WITH clause under the relation's own name.
-
-    The day of ``now()`` may be asked for: it gives what stands so far.
-    """
     (now,) = connection.execute("SELECT now()").fetchone() or (instant,)
-    if instant > max(now, datetime.combine(now.date(), time.max, UTC)):
-        raise WarehouseError(f"what will be reported by {instant:%Y-%m-%d} nobody knows yet; name a day that has come")
-    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    return sql.SQL(
-        "WITH {relation} AS NOT MATERIALIZED (SELECT {names} FROM {table} WHERE updated_at <= {instant} UNION ALL "
-        "SELECT {names} FROM {history} WHERE updated_at <= {instant} AND superseded_at > {instant})"
-    ).format(
-        relation=sql.Identifier(relation),
-        names=names,
-        table=sql.Identifier("public", relation),
-        history=sql.Identifier("public", f"{relation}_history"),
-        instant=parameters.place(instant.isoformat(), "timestamptz"),
-    )
+    if (why := why_nobody_knows(instant, now)) is not None:
+        raise WarehouseError(why)
+    return rows_as_reported(relation, [column.name for column in columns], parameters.place(instant.isoformat(), "timestamptz"))
 
 
 def _unknown(relation: str, known: Sequence[str]) -> str:

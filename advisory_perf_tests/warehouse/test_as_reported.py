@@ -10,8 +10,9 @@ from psycopg import sql
 
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.errors import AdvisoryPerfError, WarehouseError
+from advisory_perf.warehouse.as_reported import instant_of
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.export import ExportFormat, export_relation, instant_of
+from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf_tests.warehouse.scenarios import put, rows_of, valuation
 
 pytestmark = pytest.mark.slow
