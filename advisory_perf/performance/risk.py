@@ -111,7 +111,7 @@ def monthly_returns(series: Frame, *, schedule: Schedule) -> Frame:
     """
     require(series, "a monthly return", *_OF_MONTHS)
     rows = in_order(series.lazy().collect().select(_OF_MONTHS))
-    return _like(series, returns_of_months(rows, linked_rows(rows, schedule), begins_month(rows), schedule))
+    return _like(series, returns_of_months(rows, linked_rows(rows, schedule), begins_month(rows), schedule).drop("is_cut_short"))
 
 
 def begins_month(rows: pl.DataFrame) -> pl.Series:
@@ -121,6 +121,8 @@ def begins_month(rows: pl.DataFrame) -> pl.Series:
 
 def returns_of_months(rows: pl.DataFrame, linked: pl.DataFrame, begins: pl.Series, schedule: Schedule) -> pl.DataFrame:
     """``monthly_returns`` of rows in order and their ``linked_rows``; ``begins`` says which rows are the first of a month.
+
+    With ``is_cut_short``, whether the valuations are of less than the whole month.
 
     A month is one run of rows. What its ends say is asked of its first and last row alone; all others are only linked.
     """
@@ -162,9 +164,10 @@ def returns_of_months(rows: pl.DataFrame, linked: pl.DataFrame, begins: pl.Serie
             begins_at_month_end=pl.col("begins") & (month_number(pl.col("performance_start_date")) == number - 1),
         )
         .with_columns(
-            is_whole=(pl.col("follows") | pl.col("begins_at_month_end")) & pl.col("is_end") & pl.col("is_linked"),
+            is_cut_short=~((pl.col("follows") | pl.col("begins_at_month_end")) & pl.col("is_end")).fill_null(value=False),
             month=pl.col("as_of_date").dt.month_end(),
         )
+        .with_columns(is_whole=~pl.col("is_cut_short") & pl.col("is_linked"))
     )
     is_known = pl.col("is_whole") & _is_same(pl.col("account_factor"), 1 + pl.col("twrr_mtd"))
     benchmark = pl.when(is_known & ~pl.col("is_without_benchmark")).then(pl.col("benchmark_factor") - 1)
@@ -173,6 +176,7 @@ def returns_of_months(rows: pl.DataFrame, linked: pl.DataFrame, begins: pl.Serie
         "month",
         pl.when(is_known).then("twrr_mtd").alias("monthly_return"),
         finite_or_null(benchmark).alias("benchmark_monthly_return"),
+        "is_cut_short",
     )
 
 
