@@ -21,7 +21,7 @@ from advisory_perf.api.examples import with_examples
 from advisory_perf.api.middleware import Observed, Packed
 from advisory_perf.api.problems import add_handlers
 from advisory_perf.api.responses import error_responses
-from advisory_perf.api.routers import dashboard, operations, vendors
+from advisory_perf.api.routers import accounts, composites, dashboard, operations, portfolios, vendors
 from advisory_perf.api.routers import files as files_router
 from advisory_perf.api.service import VERSION, Service
 
@@ -44,6 +44,9 @@ _ERRORS = (
 _ROUTERS = (
     vendors.router,
     files_router.router,
+    accounts.router,
+    portfolios.router,
+    composites.router,
     dashboard.router,
 )
 _OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Self
 from urllib.parse import unquote
 
@@ -14,10 +14,14 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from advisory_perf.errors import AdvisoryPerfError
+from advisory_perf.warehouse.as_reported import instant_of
 
 LONGEST = 400
 """Characters of a name or text that is asked for."""
@@ -74,6 +78,21 @@ class DateRange:
 
 def _day(text: str) -> date | None:
     return None if text == ".." else date.fromisoformat(text)
+
+
+def _instant(text: object) -> datetime:
+    try:
+        return instant_of(str(text))
+    except AdvisoryPerfError as error:
+        raise ValueError(str(error)) from error
+
+
+AsReported = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}", "examples": ["2025-03-31", "2025-03-31T17:00:00+00:00"]}),
+]
+"""A day, whose end in UTC is meant, or an instant with its offset."""
 
 
 class Query(BaseModel):

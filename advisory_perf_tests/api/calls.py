@@ -39,6 +39,12 @@ def calls(demo: Demo) -> list[Call]:
     """Each endpoint that answers with JSON, once."""
     (file,) = demo.rows("SELECT delivery_id FROM etl_processing_log WHERE file_name = 'vendor_a_performance_20250331.csv'")
     of_file = {"file_id": file["delivery_id"]}
+    (account,) = demo.rows("SELECT min(account_id) AS id FROM accounts WHERE data_source = 'vendor_a'")
+    of_account, of_vendor = {"account_id": account["id"]}, {"vendor": "vendor_a"}
+    (group,) = demo.rows(
+        "SELECT data_source, group_id FROM portfolio_performance WHERE level = 'PORTFOLIO' ORDER BY data_source, group_id LIMIT 1"
+    )
+    (composite,) = demo.rows("SELECT DISTINCT composite FROM composite_report")
     return [
         Call("GET", "/health/live"),
         Call("GET", "/health/ready"),
@@ -46,6 +52,14 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/vendors"),
         Call("GET", "/api/vendors/{vendor}/files", {"vendor": "vendor_d"}, {"status": "COMPLETED", "limit": "2"}),
         Call("GET", "/api/files/{file_id}/details", of_file),
+        Call("GET", "/api/accounts", {}, {"sort": "emv", "limit": "2"}),
+        Call("GET", "/api/accounts/{account_id}", of_account, {**of_vendor, "date_range": "2025-03-01/2025-03-31"}),
+        Call("GET", "/api/accounts/{account_id}/returns", of_account, of_vendor),
+        Call("GET", "/api/accounts/{account_id}/statistics", of_account, {**of_vendor, "limit": "1"}),
+        Call("GET", "/api/portfolios", {}, {"level": "PORTFOLIO", "limit": "2"}),
+        Call("GET", "/api/portfolios/{vendor}/{portfolio_id}", {"vendor": group["data_source"], "portfolio_id": group["group_id"]}),
+        Call("GET", "/api/composites"),
+        Call("GET", "/api/composites/{composite}", composite),
         Call("GET", "/api/dashboard/summary", {}, {"vendor": "vendor_d", "date_range": "2025-03-28/2025-03-31"}),
         Call("GET", "/api/kpis", {}, {"date_range": "2025-03-01/2025-03-31"}),
         Call("GET", "/api/quality/score", {}, {"vendor": "vendor_a"}),

@@ -1,6 +1,6 @@
 """Models of rows, made from the data dictionary: a column of the warehouse is answered under its name, with its meaning."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -42,6 +42,11 @@ def row_model(name: str, table: Table | StoredTable, *, without: Collection[str]
 def columns_of(model: type[BaseModel]) -> tuple[str, ...]:
     """The columns that the model's rows have, for the statement that reads them."""
     return tuple(model.model_fields)
+
+
+def only(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each row these columns."""
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def _field(kind: Any, meaning: str, *, nullable: bool) -> tuple[Any, Any]:

@@ -1,0 +1,69 @@
+"""`/api/portfolios`: portfolios and clients, which accounts are rolled up to.
+
+What the members contribute to the return of a group will be answered by `/{vendor}/{portfolio_id}/contributions`.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi import Query as InQuery
+
+from advisory_perf.api.account_series import few
+from advisory_perf.api.answering import ForReaders
+from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.models.periods import returns_of
+from advisory_perf.api.models.portfolios import (
+    GroupDay,
+    GroupPoint,
+    Member,
+    PortfolioDetails,
+    PortfolioInList,
+    PortfolioQuery,
+    PortfoliosQuery,
+)
+from advisory_perf.api.models.rows import columns_of, only
+from advisory_perf.api.parameters import PathName, ends_of
+from advisory_perf.api.responses import error_responses
+from advisory_perf.errors import NotFoundError
+from advisory_perf.warehouse.reading.paging import PageFound
+from advisory_perf.warehouse.reading.portfolios import GroupsWanted, group_days, groups_of, members_of
+from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
+
+router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
+
+
+@router.get("")
+def portfolios(answering: ForReaders, query: Annotated[PortfoliosQuery, InQuery()]) -> Envelope[list[PortfolioInList]]:
+    """Portfolios and clients that accounts belong to, by id, each with its latest day."""
+    asked, wanted = GroupsWanted(query.q, query.vendor, query.level), answering.wanted(query)
+    found: PageFound = answering.read(lambda snapshot: groups_of(snapshot, asked, wanted))
+    return answering.listed(found, query)
+
+
+@router.get("/{vendor}/{portfolio_id}", responses=error_responses(HTTPStatus.NOT_FOUND))
+def portfolio_details(
+    answering: ForReaders, vendor: PathName, portfolio_id: PathName, query: Annotated[PortfolioQuery, InQuery()]
+) -> Envelope[PortfolioDetails]:
+    """A portfolio or client with its latest day, returns by period, series, and the accounts that are valued on that day."""
+    first, last = ends_of(query.date_range)
+
+    def reading(snapshot: Snapshot) -> Row:
+        days = group_days(snapshot, vendor, query.level, portfolio_id)
+        if not days:
+            what = query.level.value.lower()
+            raise NotFoundError(f"vendor {vendor} has no {what} {portfolio_id}; /api/portfolios lists portfolios and clients")
+        asked = [day for day in days if (first or day["as_of_date"]) <= day["as_of_date"] <= (last or day["as_of_date"])]
+        latest = asked[-1] if asked else None
+        members = [] if latest is None else members_of(snapshot, vendor, query.level.column, portfolio_id, latest["as_of_date"])
+        return {
+            "data_source": vendor,
+            "level": query.level,
+            "group_id": portfolio_id,
+            "latest": None if latest is None else only(columns_of(GroupDay), [latest])[0],
+            "returns": returns_of(latest),
+            "series": few(only(columns_of(GroupPoint), asked), "portfolio_performance"),
+            "members": only(columns_of(Member), members),
+        }
+
+    return answering.one(answering.read(reading))
