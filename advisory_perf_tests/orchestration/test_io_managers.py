@@ -319,7 +319,8 @@ def test_a_publication_writes_the_accounts_of_its_own_vendor_only(loaded: tuple[
     warehouse = world.platform.warehouse
     published = table_rows(PERFORMANCE_DATA, valuation("A-1", JANUARY))
     replace_slice(warehouse, PERFORMANCE_DATA, published, vendor="alpha", first=JANUARY, last=JANUARY)
-    newer = {"data_source": "alpha", "account_id": "A-1", "currency": "USD", "first_as_of_date": JANUARY, "last_as_of_date": THIRD}
+    of_account = {"data_source": "alpha", "account_id": "A-1", "currency": "USD", "status": "ACTIVE"}
+    newer = {**of_account, "first_as_of_date": JANUARY, "last_as_of_date": THIRD}
     with warehouse.connect() as connection:
         upsert_accounts(connection, table_rows(ACCOUNTS, newer))
         connection.execute("UPDATE accounts SET last_as_of_date = NULL WHERE data_source = %s", [VENDOR])

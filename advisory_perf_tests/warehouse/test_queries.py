@@ -52,7 +52,7 @@ def test_each_vendor_has_its_accounts_rows_latest_day_and_breaks(warehouse: Ware
     other = rows_of(PERFORMANCE_DATA, valuation("A", JANUARY, data_source="beta"))
     replace_slice(warehouse, PERFORMANCE_DATA, other, vendor="beta", first=JANUARY, last=SECOND)
     put_totals(warehouse, "first", JANUARY, compared=2, breaks=1)
-    days = {"first_as_of_date": JANUARY, "currency": "USD", "is_open": True}
+    days = {"first_as_of_date": JANUARY, "currency": "USD", "is_open": True, "status": "ACTIVE"}
     accounts = [("alpha", "A", SECOND), ("alpha", "B", JANUARY), ("beta", "A", JANUARY)]
     with warehouse.connect() as connection:
         known = [{"data_source": vendor, "account_id": account, "last_as_of_date": day, **days} for vendor, account, day in accounts]
