@@ -7,6 +7,7 @@ Standards 2020, section 2.A (time-weighted returns, external flows); Dietz (1966
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 import polars as pl
@@ -50,7 +51,7 @@ class _Flows:
 class _Terms:
     """gain / base of each row, and wealth = base + gain, all scaled alike; ``scaled`` scales an amount so.
 
-    ``is_nothing``: the base is nothing beside the flow.
+    ``is_nothing``: the base is nothing beside the flow. ``counts_from`` is a ``CountsFrom``.
     """
 
     gain: pl.Expr
@@ -62,6 +63,15 @@ class _Terms:
     flows: _Flows
     is_funding: pl.Expr
     is_closing: pl.Expr
+    counts_from: pl.Expr
+
+
+class CountsFrom(StrEnum):
+    """What says when a row's flow counts: the timing, or a day that is a funding (at its start) or a closing (at its end)."""
+
+    TIMING = "TIMING"
+    START = "START"
+    END = "END"
 
 
 def sub_period_returns(
@@ -153,6 +163,23 @@ def with_gain_and_base(
     return positions.with_columns(gain=terms.gain.cast(pl.Float64()) / scale, base=terms.base.cast(pl.Float64()) / scale)
 
 
+def with_exact_terms(
+    positions: Frame,
+    *,
+    timing: FlowTiming,
+    fee_basis: FeeBasis,
+    weight: Decimal | Fraction | float | None = None,
+    residual_base: Decimal | None = None,
+) -> Frame:
+    """Adds ``exact_gain`` and ``exact_base``, ``scale`` times what ``with_gain_and_base`` gives, and ``counts_from``, a ``CountsFrom``.
+
+    For who shows how a single return comes about: both are in the input's own arithmetic, exact of Decimal. Needs the same columns and
+    raises the same errors; null where an amount is.
+    """
+    terms = _terms(positions, FlowTiming(timing), FeeBasis(fee_basis), weight, Share.residual(residual_base))
+    return positions.with_columns(exact_gain=terms.gain, exact_base=terms.base, scale=terms.scale, counts_from=terms.counts_from)
+
+
 def _terms(positions: Frame, timing: FlowTiming, fee_basis: FeeBasis, weight: Decimal | Fraction | float | None, residual: Share) -> _Terms:
     """The one return equation, with what the day's flows make of it."""
     require(positions, "sub_period_returns", "beginning_market_value", "ending_market_value")
@@ -187,6 +214,11 @@ def _terms(positions: Frame, timing: FlowTiming, fee_basis: FeeBasis, weight: De
         flows=flows,
         is_funding=is_funding,
         is_closing=is_closing,
+        counts_from=pl.when(counts_from_start)
+        .then(pl.lit(CountsFrom.START.value))
+        .when(counts_at_end)
+        .then(pl.lit(CountsFrom.END.value))
+        .otherwise(pl.lit(CountsFrom.TIMING.value)),
     )
 
 
