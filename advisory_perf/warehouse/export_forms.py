@@ -15,7 +15,10 @@ BATCH_ROWS = 50_000
 """Rows that are held in memory at a time, and the rows of a Parquet row group."""
 
 BATCH_BYTES = 32 * 1024 * 1024
-"""Text after which a batch ends before it has ``BATCH_ROWS``."""
+"""Text after which a batch of Parquet ends before it has ``BATCH_ROWS``."""
+
+TEXT_BYTES = 256 * 1024
+"""Text that is held in memory at a time where it leaves as it is."""
 
 _DECIMAL_DIGITS = 38
 _BOOLEAN, _JSON, _TIMESTAMP, _INSTANT, NUMERIC = 16, 114, 1114, 1184, 1700
@@ -95,25 +98,25 @@ def as_json(columns: Sequence[psycopg.Column], rows: Rows) -> sql.Composed:
 def write_text(cursor: OneStatement, statement: sql.Composed, target: IO[bytes]) -> None:
     """The text as COPY gives it."""
     with cursor.copy(statement) as copy:
-        for batch in _batches(copy):
+        for batch in _batches(copy, TEXT_BYTES):
             target.write(batch)
 
 
 def write_parquet(cursor: OneStatement, statement: sql.Composed, target: IO[bytes], schema: pa.Schema) -> None:
     """A row group a batch."""
     with cursor.copy(statement) as copy, pa.parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in _batches(copy):
+        for batch in _batches(copy, BATCH_BYTES):
             writer.write_table(_read_csv(batch, schema))
 
 
-def _batches(copy: psycopg.Copy) -> Iterator[bytes]:
+def _batches(copy: psycopg.Copy, most_bytes: int) -> Iterator[bytes]:
     """The text of whole rows, a batch at a time; the server hands them over one by one."""
     rows: list[bytes] = []
     size = 0
     for row in copy:
         rows.append(bytes(row))
         size += len(row)
-        if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
+        if len(rows) >= BATCH_ROWS or size >= most_bytes:
             yield b"".join(rows)
             rows, size = [], 0
     if rows:

@@ -174,7 +174,7 @@ def test_export_writes_a_whole_parquet_file_and_says_so_on_stderr(home: Path, tm
         ),
         (
             ["accounts", "--status", "open"],
-            "accounts has no column for --status, which would be status or",
+            "accounts cannot be narrowed by status: it has no column status or",
         ),
         (
             ["performance_data", "--where", "nonsense > 1"],

@@ -335,7 +335,7 @@ def test_a_filter_is_on_the_column_that_the_relation_has_for_it() -> None:
 
 
 def test_a_filter_without_a_column_is_reported(stocked: Warehouse) -> None:
-    with pytest.raises(WarehouseError, match="samples has no column for --vendor, which would be data_source or vendor; leave it out"):
+    with pytest.raises(WarehouseError, match="samples cannot be narrowed by vendor: it has no column data_source or vendor; leave"):
         chosen(stocked, None, Filters(vendor="alpha"))
 
 
