@@ -21,7 +21,19 @@ from advisory_perf.api.examples import with_examples
 from advisory_perf.api.middleware import Observed, Packed
 from advisory_perf.api.problems import add_handlers
 from advisory_perf.api.responses import error_responses
-from advisory_perf.api.routers import accounts, composites, dashboard, operations, portfolios, vendors
+from advisory_perf.api.routers import (
+    accounts,
+    changes,
+    composites,
+    dashboard,
+    exports,
+    lineage,
+    operations,
+    portfolios,
+    quarantine,
+    reconciliation,
+    vendors,
+)
 from advisory_perf.api.routers import files as files_router
 from advisory_perf.api.service import VERSION, Service
 
@@ -48,6 +60,11 @@ _ROUTERS = (
     portfolios.router,
     composites.router,
     dashboard.router,
+    reconciliation.router,
+    lineage.router,
+    changes.router,
+    quarantine.router,
+    exports.router,
 )
 _OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 

@@ -11,10 +11,9 @@ _LOOK_AHEAD = 62
 """Windows that are looked through for one that is expected; no holiday is longer."""
 
 
-def feed_in_words(feed: Feed, latest: date | None, *, now: datetime, is_late: bool) -> dict[str, Any]:
-    """The feed's terms, and the window whose file is expected next: the first one after the latest day that was ingested."""
+def terms_in_words(feed: Feed) -> dict[str, Any]:
+    """What is agreed with the vendor."""
     of_returns = feed if isinstance(feed, PositionsFeed) else None
-    expected = _expected(feed, latest, now)
     return {
         "feed": feed.name,
         "dataset": feed.dataset,
@@ -25,6 +24,14 @@ def feed_in_words(feed: Feed, latest: date | None, *, now: datetime, is_late: bo
         "flow_timing": of_returns and of_returns.conventions.flow_timing,
         "fee_basis": of_returns and of_returns.conventions.fee_basis,
         "tolerances": of_returns.tolerances.model_dump() if of_returns is not None else {},
+    }
+
+
+def feed_in_words(feed: Feed, latest: date | None, *, now: datetime, is_late: bool) -> dict[str, Any]:
+    """The feed's terms, and the window whose file is expected next: the first one after the latest day that was ingested."""
+    expected = _expected(feed, latest, now)
+    return {
+        **terms_in_words(feed),
         "latest_as_of_date": latest,
         "expected_next": expected,
         "expected_by": None if expected is None or feed.deadline is None else feed.deadline.instant(expected, feed.schedule),

@@ -39,6 +39,16 @@ PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length
 """In a path, where ``middleware`` has left a slash and a percent sign encoded."""
 
 
+def _path_day(text: object) -> object:
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(text)) is None:
+        raise ValueError("write a day as 2025-03-31")
+    return text
+
+
+PathDay = Annotated[date, BeforeValidator(_path_day)]
+"""A day in a path."""
+
+
 @dataclass(frozen=True, slots=True)
 class DateRange:
     """Days from first to last, both included; None: open on that side."""

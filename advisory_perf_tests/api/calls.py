@@ -45,6 +45,7 @@ def calls(demo: Demo) -> list[Call]:
         "SELECT data_source, group_id FROM portfolio_performance WHERE level = 'PORTFOLIO' ORDER BY data_source, group_id LIMIT 1"
     )
     (composite,) = demo.rows("SELECT DISTINCT composite FROM composite_report")
+    one = {**of_account, **of_vendor}
     return [
         Call("GET", "/health/live"),
         Call("GET", "/health/ready"),
@@ -60,6 +61,12 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/portfolios/{vendor}/{portfolio_id}", {"vendor": group["data_source"], "portfolio_id": group["group_id"]}),
         Call("GET", "/api/composites"),
         Call("GET", "/api/composites/{composite}", composite),
+        Call("GET", "/api/files/{file_id}/data", of_file, {"limit": "1"}),
+        Call("GET", "/api/reconciliation/{file_id}", of_file, {"sort": "variance", "limit": "1"}),
+        Call("GET", "/api/lineage/{vendor}/{account_id}/{as_of_date}", {**one, "as_of_date": "2025-03-31"}),
+        Call("GET", "/api/changes", {}, {"since": "2025-01-01", "vendor": "vendor_a"}),
+        Call("GET", "/api/changes/rows", {}, {"since": "2025-01-01", "vendor": "vendor_a", "limit": "1"}),
+        Call("GET", "/api/quarantine", {}, {"vendor": "vendor_a", "limit": "2"}),
         Call("GET", "/api/dashboard/summary", {}, {"vendor": "vendor_d", "date_range": "2025-03-28/2025-03-31"}),
         Call("GET", "/api/kpis", {}, {"date_range": "2025-03-01/2025-03-31"}),
         Call("GET", "/api/quality/score", {}, {"vendor": "vendor_a"}),

@@ -15,7 +15,7 @@ class ToleranceInWords(Body):
     relative: Money = Field(description="of the larger of ours and theirs")
 
 
-class FeedInWords(Body):
+class FeedTerms(Body):
     """What is agreed about one kind of file."""
 
     feed: str
@@ -27,6 +27,11 @@ class FeedInWords(Body):
     flow_timing: str | None = Field(description="when in a sub-period flows count in its returns; null where it has none")
     fee_basis: str | None = Field(description="whether its returns are net or gross of fees; null where it has none")
     tolerances: dict[str, ToleranceInWords] = Field(description="by figure")
+
+
+class FeedInWords(FeedTerms):
+    """What is agreed about one kind of file, and which one is expected next."""
+
     latest_as_of_date: date | None = Field(description="the latest day that was ingested")
     expected_next: date | None = Field(description="the window whose file is expected next; null without a deadline")
     expected_by: Instant | None = Field(description="until when it is expected")

@@ -9,11 +9,15 @@ from fastapi import Query as InQuery
 
 from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.models.file_rows import FileRow, FileRowsQuery, RowState
 from advisory_perf.api.models.files import FileDetails, FileEntry
 from advisory_perf.api.models.rows import columns_of
-from advisory_perf.api.parameters import PathName, Query
+from advisory_perf.api.parameters import PathName, Query, ends_of
 from advisory_perf.api.responses import NOT_FOUND
+from advisory_perf.contracts.datasets import POSITIONS
+from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.errors import NotFoundError
+from advisory_perf.warehouse.reading.file_rows import FileRowsWanted, rows_of_file
 from advisory_perf.warehouse.reading.files import (
     days_of_file,
     factors_of_file,
@@ -22,6 +26,7 @@ from advisory_perf.warehouse.reading.files import (
     relatives_of_file,
     standing_of_file,
 )
+from advisory_perf.warehouse.reading.paging import PageFound
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 router = APIRouter(prefix="/api/files", tags=["files"], responses=NOT_FOUND)
@@ -48,6 +53,41 @@ def file_details(answering: ForReaders, file_id: PathName, _query: Annotated[Que
         }
 
     return answering.one(answering.read(reading))
+
+
+@router.get("/{file_id}/data")
+def file_data(answering: ForReaders, file_id: PathName, query: Annotated[FileRowsQuery, InQuery()]) -> Envelope[list[FileRow]]:  # type: ignore[valid-type]
+    """The rows that are published of a file, by account and day; with state=superseded those of which another row took the place."""
+    first, last = ends_of(query.date_range)
+    states = [RowState.STANDING, RowState.SUPERSEDED] if RowState.ALL in query.state else query.state
+    asked, wanted = FileRowsWanted(first, last, query.account_id, query.status, states), answering.wanted(query)
+
+    def reading(snapshot: Snapshot) -> tuple[Row, PageFound]:
+        entry = known_entry(snapshot, file_id)
+        return entry, rows_of_file(snapshot, entry, asked, wanted)
+
+    entry, found = answering.read(reading)
+    feed = answering.service.feeds.get(entry["feed"])
+    dataset = POSITIONS.name if feed is None else feed.dataset
+    is_whole = query.account_id is None and query.date_range is None and not query.status and states == [RowState.STANDING]
+    return answering.listed(found, query, message="" if found.total or not is_whole else why_no_rows(entry, dataset))
+
+
+def why_no_rows(entry: Row, dataset: str) -> str:
+    """Why nothing is published of a file, as a sentence."""
+    match entry["status"]:
+        case DeliveryStatus.FAILED:
+            return f"the file was rejected ({entry['error_code']}: {entry['error_message']}), so that nothing of it is published"
+        case DeliveryStatus.DUPLICATE:
+            return "the file has the bytes of another one, which details name under same_bytes; its rows are published of that one"
+        case DeliveryStatus.RECEIVED | DeliveryStatus.PROCESSING:
+            return "the file is not published yet"
+        case _ if dataset != POSITIONS.name:
+            return f"the file's rows are {dataset}, which /api/exports/exchange_rates gives whole"
+        case _:
+            return (
+                "no row of the file is published: state=superseded gives those whose place others took, /api/quarantine those in quarantine"
+            )
 
 
 def known_entry(snapshot: Snapshot, file_id: str) -> Row:

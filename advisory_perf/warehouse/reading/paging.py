@@ -1,6 +1,6 @@
 """Pages of a list: by number, or after the last row of the page before (keyset), in one total order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -56,12 +56,19 @@ class Where:
 
 
 def page_of(
-    snapshot: Snapshot, select: LiteralString, *, keys: Sequence[SortKey], where: Where, wanted: PageWanted, total: int
+    snapshot: Snapshot,
+    select: LiteralString,
+    *,
+    keys: Sequence[SortKey],
+    where: Where,
+    wanted: PageWanted,
+    total: int,
+    parts: Mapping[str, sql.Composable] | None = None,
 ) -> PageFound:
     """One page of a list.
 
     ``select`` is a statement with the places ``{keys}`` (at the end of its columns, after a comma), ``{where}`` (alone, or after AND) and
-    ``{page}`` (at its end, for ORDER BY and LIMIT).
+    ``{page}`` (at its end, for ORDER BY and LIMIT); ``parts`` fill further places that it has.
     """
     params = {**where.params, "limit_": wanted.limit + 1}
     condition = where.clause
@@ -75,7 +82,7 @@ def page_of(
     shown = sql.SQL(", ").join(
         sql.SQL("({})::text AS {}").format(sql.SQL(key.expression), sql.Identifier(f"key_{place}_")) for place, key in enumerate(keys)
     )
-    rows = snapshot.rows(sql.SQL(select).format(keys=shown, where=condition, page=paging), params)
+    rows = snapshot.rows(sql.SQL(select).format(keys=shown, where=condition, page=paging, **(parts or {})), params)
     names = [f"key_{place}_" for place in range(len(keys))]
     found = [tuple(row.pop(name) for name in names) for row in rows]
     is_last = len(rows) <= wanted.limit
