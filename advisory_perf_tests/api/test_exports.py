@@ -14,8 +14,9 @@ import pytest
 from advisory_perf.api.app import create_app
 from advisory_perf.api.exporting import SERVED, Export
 from advisory_perf.api.service import EXPORTS_AT_ONCE
+from advisory_perf.warehouse.as_reported import instant_of
 from advisory_perf.warehouse.connection import Warehouse
-from advisory_perf.warehouse.export import ExportFormat, export_relation, exportable_relations, instant_of
+from advisory_perf.warehouse.export import ExportFormat, export_relation, exportable_relations
 from advisory_perf.warehouse.filters import Filters
 from advisory_perf_tests.api.demo import Demo
 

@@ -14,7 +14,8 @@ from advisory_perf.api.models.exports import ExportQuery
 from advisory_perf.api.parameters import PathName, ends_of
 from advisory_perf.api.responses import NOT_FOUND
 from advisory_perf.errors import AdvisoryPerfError, NotFoundError, RequestError
-from advisory_perf.warehouse.export import ExportFormat, export_relation, instant_of
+from advisory_perf.warehouse.as_reported import instant_of
+from advisory_perf.warehouse.export import ExportFormat, export_relation
 from advisory_perf.warehouse.filters import Filters
 
 router = APIRouter(prefix="/api/exports", tags=["exports"])
