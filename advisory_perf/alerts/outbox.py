@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from advisory_perf.alerts.model import Alert, severities_from
 from advisory_perf.contracts.enums import Severity
+from advisory_perf.warehouse.auditing import Origin, acted
 from advisory_perf.warehouse.connection import Warehouse
 
 FIRST_WAIT = timedelta(seconds=30)
@@ -182,18 +183,17 @@ class Outbox:
         """Every alert, or the open ones, the oldest first."""
         return self._alerts(_ALERTS, {"all": not only_open})
 
-    def resolve(self, alert_id: int) -> bool:
-        """A person says that an incident is over; false where no such alert is open."""
-        with self._warehouse.connect() as connection:
-            return bool(
-                connection.execute(
-                    "UPDATE alerts SET resolved_at = now(), resolved_by_person = true WHERE resolved_at IS NULL AND id = %s", [alert_id]
-                ).rowcount
-            )
-
     def _alerts(self, statement: LiteralString, place: dict[str, Any]) -> list[KeptAlert]:
         with self._warehouse.connect() as connection, connection.cursor(row_factory=class_row(KeptAlert)) as cursor:
             return cursor.execute(sql.SQL(statement).format(columns=_COLUMNS), place).fetchall()
+
+
+def resolve_alert(desk: Warehouse, alert_id: int, *, by: str, origin: Origin) -> None:
+    """A person says that an incident is over; the SQL function ``resolve_alert`` does it, which notes who.
+
+    Raises ``NotFoundError`` where there is no such alert, and ``ConflictError`` where it is over already.
+    """
+    acted(desk, origin, lambda connection: connection.execute("SELECT resolve_alert(%s, %s)", [alert_id, by]))
 
 
 def _hold_rows(connection: psycopg.Connection, ids: Sequence[int]) -> None:

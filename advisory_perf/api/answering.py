@@ -14,6 +14,7 @@ from advisory_perf.api.parameters import SEVERAL, Paged
 from advisory_perf.api.roles import ApiRole, Caller
 from advisory_perf.api.service import Service
 from advisory_perf.errors import ForbiddenError, RequestError
+from advisory_perf.warehouse.auditing import Origin
 from advisory_perf.warehouse.reading.paging import PageFound, PageWanted
 from advisory_perf.warehouse.reading.snapshot import Snapshot
 
@@ -68,6 +69,11 @@ class Answering:
         self._response.headers["ETag"] = tag
         self._response.headers["Cache-Control"] = _PRIVATE
         return found  # type: ignore[return-value] # it has read, or raised
+
+    @property
+    def origin(self) -> Origin:
+        """From where the request comes, for the audit log."""
+        return Origin("api", self.caller.address, self.caller.role.value, self._request.state.request_id)
 
     def wanted(self, query: Paged) -> PageWanted:
         """The page that is asked for."""

@@ -23,6 +23,9 @@ from advisory_perf.api.problems import add_handlers
 from advisory_perf.api.responses import error_responses
 from advisory_perf.api.routers import (
     accounts,
+    alerts,
+    audit,
+    breaks,
     changes,
     composites,
     dashboard,
@@ -65,6 +68,9 @@ _ROUTERS = (
     changes.router,
     quarantine.router,
     exports.router,
+    breaks.router,
+    alerts.router,
+    audit.router,
 )
 _OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 

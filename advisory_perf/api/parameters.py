@@ -35,6 +35,9 @@ _DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|\.\.)"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 """In a query."""
 
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")]
+"""In a body: words of a person, of which blanks at the ends are left out."""
+
 PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 """In a path, where ``middleware`` has left a slash and a percent sign encoded."""
 
@@ -109,6 +112,10 @@ class Query(BaseModel):
     """What a request may ask with: nothing, unless a model has more."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Asked(Query):
+    """The body of a request, which has nothing that it does not name either."""
 
 
 class Paged(Query):

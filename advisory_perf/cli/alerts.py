@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from advisory_perf.cli.options import Home, settings_of
-from advisory_perf.errors import AdvisoryPerfError, ChannelError, SettingsError
+from advisory_perf.errors import AdvisoryPerfError, ChannelError, ConflictError, NotFoundError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="What broke, since when and why.")
 
@@ -31,15 +31,23 @@ def alerts_list(
 def alerts_resolve(
     context: typer.Context,
     ids: Annotated[list[int], typer.Argument(metavar="ID...", help="As `alerts list` shows them.")],
+    by: Annotated[str | None, typer.Option(help="Who says so; by default who is logged in.")] = None,
     home: Home = None,
 ) -> None:
     """Says of alerts that their incident is over."""
-    from advisory_perf.alerts.outbox import Outbox
+    from advisory_perf.alerts.outbox import resolve_alert
     from advisory_perf.runtime.installation import open_installation
+    from advisory_perf.warehouse.auditing import by_command, this_login
+    from advisory_perf.warehouse.roles import Role
 
+    unknown = []
     with open_installation(settings_of(context, home)) as installation:
-        outbox = Outbox(installation.platform().warehouse)
-        unknown = [str(alert_id) for alert_id in ids if not outbox.resolve(alert_id)]
+        desk, origin = installation.warehouse(Role.DESK), by_command()
+        for alert_id in ids:
+            try:
+                resolve_alert(desk, alert_id, by=this_login() if by is None else by, origin=origin)
+            except (ConflictError, NotFoundError):
+                unknown.append(str(alert_id))
     if unknown:
         raise AdvisoryPerfError(f"no open alert has the id {', '.join(unknown)}; `advisory-perf alerts list` names the open ones")
 

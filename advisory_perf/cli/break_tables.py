@@ -1,25 +1,20 @@
 """Breaks as a person meets them: what is open, since when, by how much, who has it, and what was done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-import polars as pl
 from rich.console import Group
 from rich.table import Table
 
 from advisory_perf.cli.cells import add_row, titled
 from advisory_perf.cli.tables import amount, cause
-from advisory_perf.contracts.datasets import POSITIONS
 from advisory_perf.contracts.enums import BreakStatus
 from advisory_perf.contracts.figures import shown_figure
 from advisory_perf.contracts.materiality import Materiality
-from advisory_perf.contracts.schedules import Schedule
 from advisory_perf.errors import WarehouseError
 from advisory_perf.feeds.registry import load_feeds
 from advisory_perf.platform import right_now
-from advisory_perf.reconciliation.break_measures import with_measures
+from advisory_perf.reconciliation.break_measures import Measuring
 from advisory_perf.reconciliation.break_work import history_of
 from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.settings import Settings
@@ -28,29 +23,15 @@ from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import stored_breaks
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """By what ages and sizes of breaks are measured: each vendor's calendar, what is material, and what time it is."""
-
-    schedules: Mapping[str, Schedule]
-    materiality: Materiality
-    now: datetime
-
-    @classmethod
-    def by(cls, settings: Settings) -> "Seen":
-        """By an installation's settings and feeds, now."""
-        feeds = load_feeds(settings.feeds_dir).values()
-        schedules = {feed.vendor: feed.schedule for feed in feeds if feed.dataset == POSITIONS.name}
-        return cls(schedules, Materiality(settings.material_amount, settings.material_return), right_now())
-
-    def measured(self, breaks: pl.DataFrame) -> pl.DataFrame:
-        """The breaks with their measures."""
-        return with_measures(breaks, self.schedules, self.materiality, self.now)
+def measuring_by(settings: Settings) -> Measuring:
+    """How breaks are measured by an installation's settings and feeds, now."""
+    materiality = Materiality(settings.material_amount, settings.material_return)
+    return Measuring.by(load_feeds(settings.feeds_dir).values(), materiality, right_now())
 
 
-def breaks_table(warehouse: Warehouse, where: Condition, seen: Seen) -> Table:
+def breaks_table(warehouse: Warehouse, where: Condition, measuring: Measuring) -> Table:
     """One line a break: whole deliveries first, then the oldest. The caption counts what is material, and what came and went today."""
-    rows = seen.measured(stored_breaks(warehouse, where))
+    rows = measuring.measured(stored_breaks(warehouse, where))
     reported = ("break", "vendor", "account", "figure", "since")
     table = titled(f"Breaks: {rows.height:,}", reported, numbers=("days", "amount"))
     for heading in ("cause", "status"):
@@ -76,9 +57,9 @@ def breaks_table(warehouse: Warehouse, where: Condition, seen: Seen) -> Table:
 _COUNTED = {"material": "is_material", "new today": "is_new_today", "closed today": "is_closed_today"}
 
 
-def break_page(warehouse: Warehouse, break_id: str, seen: Seen) -> Group:
+def break_page(warehouse: Warehouse, break_id: str, measuring: Measuring) -> Group:
     """All that is known of one break, and what happened to it; WarehouseError where there is none of that name."""
-    rows = seen.measured(stored_breaks(warehouse, condition({"break_id": break_id})))
+    rows = measuring.measured(stored_breaks(warehouse, condition({"break_id": break_id})))
     if rows.is_empty():
         raise WarehouseError(f"there is no break {break_id}; `advisory-perf breaks list` names them")
     row = rows.row(0, named=True)

@@ -34,7 +34,7 @@ def breaks_list(
     home: Home = None,
 ) -> None:
     """Prints the breaks, those of whole deliveries and the oldest first."""
-    from advisory_perf.cli.break_tables import Seen, breaks_table
+    from advisory_perf.cli.break_tables import breaks_table, measuring_by
     from advisory_perf.contracts.enums import BreakStatus
     from advisory_perf.warehouse.queries import BREAKS
 
@@ -44,7 +44,7 @@ def breaks_list(
     chosen = {"data_source": vendor, "status": None if status.lower() == "all" else status.upper()}
     settings = settings_of(context, home)
     print_or_export(
-        settings, BREAKS, _both(chosen, where), form, lambda warehouse, found: breaks_table(warehouse, found, Seen.by(settings))
+        settings, BREAKS, _both(chosen, where), form, lambda warehouse, found: breaks_table(warehouse, found, measuring_by(settings))
     )
 
 
@@ -55,14 +55,14 @@ def breaks_show(
     home: Home = None,
 ) -> None:
     """Prints all that is known of a break: amounts, tolerance, the cause with the value that would close it, and what was done."""
-    from advisory_perf.cli.break_tables import Seen, break_page
+    from advisory_perf.cli.break_tables import break_page, measuring_by
     from advisory_perf.cli.tables import console
     from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.roles import Role
 
     settings = settings_of(context, home)
     with open_installation(settings) as installation:
-        console().print(break_page(installation.warehouse(Role.READER), break_id, Seen.by(settings)))
+        console().print(break_page(installation.warehouse(Role.READER), break_id, measuring_by(settings)))
 
 
 def _of_chosen_breaks(act: Callable[..., Iterable[str]]) -> Callable[..., None]:
@@ -153,7 +153,7 @@ def _both(chosen: dict[str, str | None], where: str | None) -> "Condition":
 
 def _named(installation: "Installation", break_ids: list[str] | None, where: str | None, *, dry_run: bool) -> list[str]:
     """The breaks that are named, or the open ones that are chosen; printed, and then none of them, where it is a dry run."""
-    from advisory_perf.cli.break_tables import Seen, breaks_table
+    from advisory_perf.cli.break_tables import breaks_table, measuring_by
     from advisory_perf.cli.tables import console
     from advisory_perf.warehouse.conditions import Compared
     from advisory_perf.warehouse.queries import stored_breaks
@@ -166,7 +166,7 @@ def _named(installation: "Installation", break_ids: list[str] | None, where: str
     warehouse = installation.warehouse(Role.READER)
     chosen = Compared("break_id", "IN", tuple(break_ids)) if break_ids else _both({"status": "OPEN"}, where)
     if dry_run:
-        console().print(breaks_table(warehouse, chosen, Seen.by(installation.settings)))
+        console().print(breaks_table(warehouse, chosen, measuring_by(installation.settings)))
         return []
     names: list[str] = stored_breaks(warehouse, chosen)["break_id"].to_list()
     if not names:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from advisory_perf.cli import alerts, breaks
+from advisory_perf.cli import alerts, breaks, tokens
 from advisory_perf.cli.exports import export
 from advisory_perf.cli.feed_preview import feeds_preview
 from advisory_perf.cli.options import Home, day_of, print_or_export, settings_of
@@ -40,6 +40,7 @@ quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that could not bec
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(breaks.app, name="breaks")
+app.add_typer(tokens.app, name="tokens")
 app.command()(export)
 app.command()(upkeep)
 

@@ -13,6 +13,7 @@ from advisory_perf.platform import Platform
 from advisory_perf.runtime.in_process import Handed, LocalRuns, Outcome, release_dead_runs, replay, run_files
 from advisory_perf.runtime.installation import Installation
 from advisory_perf.showing import shown
+from advisory_perf.warehouse.auditing import by_command, note_action, this_login
 
 
 def run_with_progress(installation: Installation, platform: Platform, files: Sequence[Path], feed: str | None) -> Outcome:
@@ -21,8 +22,23 @@ def run_with_progress(installation: Installation, platform: Platform, files: Seq
 
 
 def replay_with_progress(installation: Installation, platform: Platform, entries: Sequence[LedgerEntry], feeds: Sequence[str]) -> Outcome:
-    """Ingests the deliveries again and runs the feeds' pipelines; likewise."""
+    """Ingests the deliveries again and runs the feeds' pipelines; likewise. The audit log says so before it begins."""
+    if entries:
+        _note_replay(platform, entries)
     return _with_progress(installation, platform, len(entries), lambda runs, **reported: replay(runs, entries, feeds, **reported))
+
+
+def _note_replay(platform: Platform, entries: Sequence[LedgerEntry]) -> None:
+    feeds = ", ".join(sorted({entry.feed for entry in entries}))
+    with platform.warehouse.connect() as connection:
+        note_action(
+            connection,
+            by_command("replay"),
+            principal=this_login(),
+            action="REPLAYED",
+            subject=f"{len(entries):,} of {feeds}",
+            before={"deliveries": {entry.delivery_id: str(entry.status) for entry in entries}},
+        )
 
 
 @contextmanager

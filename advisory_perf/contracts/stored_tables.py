@@ -264,6 +264,22 @@ ALERTS = _table(
     ("last_error", _TEXT, "why the last attempt to send it failed", _NULL),
 )
 
+AUDIT_LOG = _table(
+    "audit_log",
+    "who did what, when and from where, and what it changed; only ever added to",
+    ("id", _COUNT, "counts the actions"),
+    ("at", _INSTANT, "when the transaction that did it began"),
+    ("principal", _TEXT, "who did it: the caller of the API, whom `--by` names, or who was logged in"),
+    ("role", _TEXT, "of a caller of the API: reader, analyst or operator; null of others", _NULL),
+    ("action", _TEXT, "SIGNED_OFF, COMMENTED, ASSIGNED, RESOLVED, REPLAYED, TOKEN_MADE or TOKEN_REVOKED"),
+    ("subject", _TEXT, "what it was done to: a break, an alert, deliveries, a token's name"),
+    ("origin", _TEXT, "api, cli, replay, or sql where a statement did not say"),
+    ("address", _TEXT, "of the API the caller's address, of a command who was logged in where", _NULL),
+    ("request_id", _TEXT, "of the API: the request, as its log has it", _NULL),
+    ("before", "jsonb", "what it changed, as it was; null where it adds only", _NULL),
+    ("after", "jsonb", "the same as it is since", _NULL),
+)
+
 LOCKS = _table(
     "locks",
     "who took a lock last: a process whose token is not this one has lost it, whatever it remembers",
@@ -351,6 +367,7 @@ STORED = (
     BREAK_EVENTS,
     SIGN_OFFS,
     ALERTS,
+    AUDIT_LOG,
     LOCKS,
     LAKE_WRITES,
     INGESTION_WRITES,

@@ -1,50 +1,96 @@
-"""What people do with breaks: give them to somebody, say something of them, accept them. Of several all or none; nothing is overwritten."""
+"""What people do with breaks: give them to somebody, say something of them, accept them. Of several all or none; nothing is overwritten.
 
-from collections.abc import Sequence
+The API and the commands both do it by these functions. Whoever does it is in the audit log, with the ``origin`` that is given.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import LiteralString
 
 import polars as pl
 import psycopg
 from psycopg.rows import class_row
 
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import AdvisoryPerfError, LockHeldError, NotFoundError, RequestError
 from advisory_perf.reconciliation.breaks import Break
+from advisory_perf.warehouse.auditing import Origin, acted, by_command, refusal
 from advisory_perf.warehouse.connection import Warehouse
 
-_SIGN_OFF: LiteralString = (
-    "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor, signed_off_by"
-    " FROM sign_off_breaks(%s, %s, %s)"
+_BREAK: LiteralString = (
+    "SELECT break_id, data_source, account_id, field_name, status, last_as_of_date, variance, vendor_value, factor, signed_off_by, is_new"
 )
+_SIGN_OFF: LiteralString = _BREAK + " FROM sign_off_breaks(%s, %s, %s)"
+_SIGN_OFF_EXPECTED: LiteralString = _BREAK + " FROM sign_off_break(%s, %s, %s, true, %s)"
 HISTORY = pl.Schema(
     {"made_at": pl.Datetime("us", "UTC"), "event": pl.String(), "made_by": pl.String(), "owner": pl.String(), "comment": pl.String()}
 )
 
 
-def assign(warehouse: Warehouse, break_ids: Sequence[str], *, owner: str, by: str) -> None:
-    """From now on the owner has the breaks; a blank one: nobody has.
+def assign(warehouse: Warehouse, break_ids: Sequence[str], *, owner: str, by: str, origin: Origin | None = None) -> None:
+    """From now on the owner has the breaks; a blank one: nobody. Who has a break already is not given it again.
 
-    Raises ``WarehouseError`` for a break that is unknown, and where ``by`` is blank.
+    Raises ``NotFoundError`` for a break that is unknown, and ``RequestError`` where ``by`` is blank.
     """
-    _each(warehouse, "SELECT assign_break(%s, %s, %s)", [(break_id, owner, by) for break_id in break_ids])
+    _each(warehouse, origin, "SELECT assign_break(%s, %s, %s)", [(break_id, owner, by) for break_id in break_ids])
 
 
-def comment(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, words: str) -> None:
-    """Adds the words to what was said of each break; ``WarehouseError`` for an unknown break, and where author or words are blank."""
-    _each(warehouse, "SELECT comment_on_break(%s, %s, %s)", [(break_id, by, words) for break_id in break_ids])
+def comment(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, words: str, origin: Origin | None = None) -> None:
+    """Adds the words to what was said of each break.
+
+    Raises ``NotFoundError`` for a break that is unknown, and ``RequestError`` where author or words are blank.
+    """
+    _each(warehouse, origin, "SELECT comment_on_break(%s, %s, %s)", [(break_id, by, words) for break_id in break_ids])
 
 
-def sign_off(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, reason: str) -> list[Break]:
+def sign_off(warehouse: Warehouse, break_ids: Sequence[str], *, by: str, reason: str, origin: Origin | None = None) -> list[Break]:
     """Accepts each break at its present amount, and gives them as they are then; the SQL function ``sign_off_breaks`` does it.
 
     A sign-off holds as long as the amount stays equal within the tolerance of the latest comparison, also for a later break of the
-    same figure; with another amount the break is open again. Raises ``WarehouseError`` for a break that is unknown, signed off
-    already or resolved, and where name or reason is blank; then none is signed off.
+    same figure; with another amount the break is open again. Once more by the same person for the same reason changes nothing. Raises
+    ``NotFoundError`` for a break that is unknown, ``ConflictError`` for one that another has signed off or that is resolved, and
+    ``RequestError`` where name or reason is blank; then none is signed off.
     """
-    with warehouse.connect() as connection, connection.cursor(row_factory=class_row(Break)) as cursor:
-        try:
+
+    def accepting(connection: psycopg.Connection) -> list[Break]:
+        with connection.cursor(row_factory=class_row(Break)) as cursor:
             return cursor.execute(_SIGN_OFF, [list(break_ids), by, reason]).fetchall()
-        except psycopg.errors.RaiseException as error:
-            raise WarehouseError(str(error.diag.message_primary)) from error
+
+    return acted(warehouse, origin or by_command(), accepting)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A break and the amount at which somebody has seen it: its variance, of a whole delivery its factor, None where it has neither."""
+
+    break_id: str
+    amount: Decimal | None
+
+
+def sign_off_seen(warehouse: Warehouse, seen: Seen, *, by: str, reason: str, origin: Origin) -> Break:
+    """Accepts one break at the amount at which it was seen; as ``sign_off``, and ``ConflictError`` where it has another by now."""
+    return acted(warehouse, origin, lambda connection: _accept(connection, seen, by=by, reason=reason))
+
+
+def sign_off_each(
+    warehouse: Warehouse, wanted: Sequence[Seen], vendors: Mapping[str, str], *, by: str, reason: str, origin: Origin
+) -> list[Break | AdvisoryPerfError]:
+    """Accepts those breaks that can be, and gives of each in order the break as it is then, or why it was refused.
+
+    ``vendors`` says whose each break is; those of a vendor are one transaction. Of a vendor that is being published none is accepted.
+    """
+    found: dict[str, Break | AdvisoryPerfError] = {
+        seen.break_id: NotFoundError(f"there is no break {seen.break_id}; /api/breaks lists them", {"break_id": seen.break_id})
+        for seen in wanted
+        if seen.break_id not in vendors
+    }
+    for vendor in sorted({vendors[seen.break_id] for seen in wanted if seen.break_id in vendors}):
+        theirs = [seen for seen in wanted if vendors.get(seen.break_id) == vendor]
+        try:
+            found |= acted(warehouse, origin, lambda connection, theirs=theirs: _accept_each(connection, theirs, by=by, reason=reason))  # type: ignore[misc]
+        except LockHeldError as error:
+            found |= {seen.break_id: error for seen in theirs}
+    return [found[seen.break_id] for seen in wanted]
 
 
 def history_of(warehouse: Warehouse, break_id: str) -> pl.DataFrame:
@@ -54,10 +100,30 @@ def history_of(warehouse: Warehouse, break_id: str) -> pl.DataFrame:
     ).match_to_schema(HISTORY)
 
 
-def _each(warehouse: Warehouse, statement: LiteralString, places: Sequence[tuple[str, str, str]]) -> None:
-    with warehouse.connect() as connection:
+def _accept(connection: psycopg.Connection, seen: Seen, *, by: str, reason: str) -> Break:
+    with connection.cursor(row_factory=class_row(Break)) as cursor:
+        (found,) = cursor.execute(_SIGN_OFF_EXPECTED, [seen.break_id, by, reason, seen.amount]).fetchall()
+        return found
+
+
+def _accept_each(connection: psycopg.Connection, wanted: Iterable[Seen], *, by: str, reason: str) -> dict[str, Break | AdvisoryPerfError]:
+    """In the order of their names, each by itself; LockNotAvailable, which holds for all of them, is left to the caller."""
+    found: dict[str, Break | AdvisoryPerfError] = {}
+    for seen in sorted(wanted, key=lambda seen: seen.break_id):
         try:
-            for place in places:
-                connection.execute(statement, place)
-        except psycopg.errors.RaiseException as error:
-            raise WarehouseError(str(error.diag.message_primary)) from error
+            with connection.transaction():
+                found[seen.break_id] = _accept(connection, seen, by=by, reason=reason)
+        except psycopg.Error as error:
+            refused = refusal(error)
+            if not isinstance(refused, RequestError):
+                raise
+            found[seen.break_id] = refused
+    return found
+
+
+def _each(warehouse: Warehouse, origin: Origin | None, statement: LiteralString, places: Sequence[tuple[str, str, str]]) -> None:
+    def acting(connection: psycopg.Connection) -> None:
+        for place in places:
+            connection.execute(statement, place)
+
+    acted(warehouse, origin or by_command(), acting)

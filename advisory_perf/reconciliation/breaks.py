@@ -19,7 +19,10 @@ from advisory_perf.warehouse.copy import copy_frame, with_the_columns_of
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """What is said of a break when it is signed off; ``account_id`` is None for a whole delivery, which has a factor."""
+    """What is said of a break when it is signed off; ``account_id`` is None for a whole delivery, which has a factor.
+
+    ``is_new`` is false where the same person had signed it off for the same reason before.
+    """
 
     break_id: str
     data_source: str
@@ -31,6 +34,7 @@ class Break:
     vendor_value: Decimal | None
     factor: Decimal | None
     signed_off_by: str | None
+    is_new: bool = True
 
 
 def publish_breaks(connection: psycopg.Connection, vendor: str, factors: pl.DataFrame, *, first: date, last: date) -> None:

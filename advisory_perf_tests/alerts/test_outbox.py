@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from advisory_perf.alerts.model import Alert
-from advisory_perf.alerts.outbox import KeptAlert, Outbox, Waiting
+from advisory_perf.alerts.outbox import KeptAlert, Outbox, Waiting, resolve_alert
 from advisory_perf.contracts.enums import Severity
+from advisory_perf.errors import ConflictError, NotFoundError, RequestError
+from advisory_perf.warehouse.auditing import by_command
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.warehouse.waiting import impatient
 
@@ -14,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 SINCE = datetime(2025, 3, 14, 22, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+ORIGIN = by_command()
 
 
 def an_alert(key: str = "one", **changes: Any) -> Alert:
@@ -65,14 +68,15 @@ def test_an_incident_that_comes_back_after_it_was_over_is_another_alert(outbox: 
     assert outbox.alerts(only_open=True) == [second]
 
 
-def test_what_is_reported_once_is_not_reported_again_even_after_a_person_resolved_it(outbox: Outbox) -> None:
+def test_what_is_reported_once_is_not_reported_again_even_after_a_person_resolved_it(outbox: Outbox, warehouse: Warehouse) -> None:
     missing = an_alert(code="MISSING_FILE", window=date(2025, 3, 13))
     assert outbox.update(once=[missing]) == ["one broke"]
     assert outbox.update(once=[missing]) == []
     assert outbox.open_windows("acme", "MISSING_FILE") == [date(2025, 3, 13)]
     (alert,) = outbox.alerts(only_open=True)
-    assert outbox.resolve(alert.id)
-    assert not outbox.resolve(alert.id), "it is over already"
+    resolve_alert(warehouse, alert.id, by="Ann", origin=ORIGIN)
+    with pytest.raises(ConflictError, match="is over already"):
+        resolve_alert(warehouse, alert.id, by="Ann", origin=ORIGIN)
     assert outbox.update(once=[missing]) == []
     assert outbox.open_windows("acme", "MISSING_FILE") == []
 
@@ -233,13 +237,17 @@ def test_what_waits_is_reported_since_its_oldest_with_why_the_latest_attempt_fai
     assert {alert.id: alert.last_error for alert in outbox.alerts(only_open=False)} == {one: "an earlier one", two: None, three: None}
 
 
-def test_a_person_resolves_what_is_open_once(outbox: Outbox) -> None:
+def test_a_person_resolves_what_is_open_once(outbox: Outbox, warehouse: Warehouse) -> None:
     outbox.update(raised=[an_alert("one"), an_alert("two")])
     one, two = (alert.id for alert in outbox.alerts(only_open=True))
-    assert outbox.resolve(one)
+    resolve_alert(warehouse, one, by="Ann", origin=ORIGIN)
     (resolved,) = (alert.resolved_at for alert in outbox.alerts(only_open=False) if alert.id == one)
-    assert not outbox.resolve(one)
-    assert not outbox.resolve(two + 1)
+    with pytest.raises(ConflictError, match=f"alert {one} is over already; nothing was changed"):
+        resolve_alert(warehouse, one, by="Bob", origin=ORIGIN)
+    with pytest.raises(NotFoundError, match=f"there is no alert {two + 1}; `advisory-perf alerts list` names"):
+        resolve_alert(warehouse, two + 1, by="Ann", origin=ORIGIN)
+    with pytest.raises(RequestError, match=f"nobody says that alert {two} is over; say who does"):
+        resolve_alert(warehouse, two, by=" ", origin=ORIGIN)
     assert [(alert.id, alert.resolved_at) for alert in outbox.alerts(only_open=False)] == [(one, resolved), (two, None)]
 
 

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from rich.table import Table
 
-from advisory_perf.cli.break_tables import Seen, accepted, break_page, breaks_table
+from advisory_perf.cli.break_tables import accepted, break_page, breaks_table
 from advisory_perf.cli.tables import vendors_table
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.errors import WarehouseError
+from advisory_perf.reconciliation.break_measures import Measuring
 from advisory_perf.reconciliation.break_work import assign, comment, sign_off
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse
@@ -17,7 +18,7 @@ from advisory_perf_tests.reconciliation.breaking import AUGUST, JULY, JUNE, MAY,
 
 pytestmark = pytest.mark.slow
 
-SEEN = Seen({}, Materiality(Decimal(1000), Decimal("0.001")), datetime(2024, 9, 2, 12, tzinfo=UTC))
+SEEN = Measuring({}, Materiality(Decimal(1000), Decimal("0.001")), datetime(2024, 9, 2, 12, tzinfo=UTC))
 """A Monday, by the calendar of no feed."""
 
 

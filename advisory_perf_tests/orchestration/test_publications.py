@@ -143,7 +143,7 @@ def tables(warehouse: Warehouse) -> list[str]:
     """Every table, and every view that keeps rows; no partitions and none of the migrations."""
     found = warehouse.query(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm') AND NOT relispartition"
-        " AND relname NOT LIKE '%%yoyo%%' AND relname <> 'sql_functions' ORDER BY 1",
+        " AND relname NOT LIKE '%%yoyo%%' AND relname NOT IN ('audit_log', 'data_versions', 'sql_functions') ORDER BY 1",
         [],
     )
     return found["relname"].to_list()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import RequestError
 from advisory_perf.reconciliation.break_work import assign, comment, history_of, sign_off
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse
@@ -76,13 +76,13 @@ def test_owner_and_comments_stay_with_a_break_that_goes_on_and_its_end_is_said(w
 def test_of_several_breaks_all_are_signed_off_or_none(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
     every = names(warehouse)
     assert len(every) == 3
-    with pytest.raises(WarehouseError, match="there is no break B-none"):
+    with pytest.raises(RequestError, match="there is no break B-none"):
         sign_off(warehouse, [*every, "B-none"], by="Ann", reason="known")
     assert names(warehouse) == every
     found = sign_off(warehouse, [every[2], every[0]], by="Ann", reason="known")
     assert {one.break_id for one in found} == {every[0], every[2]}
     assert names(warehouse) == [every[1]]
-    with pytest.raises(WarehouseError, match="is signed off by Ann"):
+    with pytest.raises(RequestError, match="is signed off by Ann"):
         sign_off(warehouse, every, by="Bob", reason="known")
     assert names(warehouse) == [every[1]]
     assert events(warehouse, every[0])[-1] == ("SIGNED_OFF", "Ann", None, "known")
@@ -102,6 +102,6 @@ def test_what_cannot_be_done_is_refused_with_a_sentence_and_leaves_no_trace(
     warehouse: Warehouse, vendors: tuple[Vendor, Vendor], does: object, says: str
 ) -> None:
     name = names(warehouse)[0]
-    with pytest.raises(WarehouseError, match=says):
+    with pytest.raises(RequestError, match=says):
         does(warehouse, name)  # type: ignore[operator]
     assert warehouse.query("SELECT * FROM break_events").is_empty()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import RequestError
 from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.reconciliation.breaks import bring_breaks_up_to_date
 from advisory_perf.warehouse.connection import Warehouse
@@ -252,10 +252,10 @@ def test_what_cannot_be_signed_off_is_refused_with_a_sentence(vendor: Vendor) ->
         (name, " ", f"the sign-off of {name} names nobody or no reason"),
         (name, "Bob", f"{name} is signed off by Ann at this amount"),
     ):
-        with pytest.raises(WarehouseError, match=says):
+        with pytest.raises(RequestError, match=says):
             sign_off(vendor.warehouse, [break_id], by=by, reason="because")
     vendor.deliver({JUNE: "0"})
-    with pytest.raises(WarehouseError, match="is RESOLVED; only an open break"):
+    with pytest.raises(RequestError, match="is RESOLVED; only an open break"):
         sign_off(vendor.warehouse, [name], by="Ann", reason="because")
 
 

@@ -17,7 +17,7 @@ from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMAN
 from advisory_perf.deliveries.alerts import alert_rejection, follow_issues, resolve_rejection
 from advisory_perf.deliveries.claims import ClaimOutcome, claim
 from advisory_perf.deliveries.ledger import Ledger
-from advisory_perf.errors import LostLockError, WarehouseError, WarehouseOutageError
+from advisory_perf.errors import ConflictError, LostLockError, WarehouseOutageError
 from advisory_perf.positions.publication import lock_publication, publish_slices, refresh_daily_totals
 from advisory_perf.reconciliation.break_work import sign_off
 from advisory_perf.warehouse.conditions import Condition
@@ -120,7 +120,7 @@ def test_a_sign_off_waits_for_the_publication_that_may_resolve_what_it_accepts(w
         publication.execute("UPDATE reconciliation_breaks SET status = 'RESOLVED', resolved_on = %s", [JUNE])
         person = pool.submit(sign_off, warehouse, [name], by="Ann", reason="known")
         until_blocked(warehouse, person)
-    with pytest.raises(WarehouseError, match="is RESOLVED; only an open break"):
+    with pytest.raises(ConflictError, match="is RESOLVED; only an open break"):
         person.result()
     assert warehouse.query("SELECT * FROM break_sign_offs").is_empty()
 

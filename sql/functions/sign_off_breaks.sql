@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION sign_off_breaks(of_breaks text[], signer text, why te
     variance numeric,
     vendor_value numeric,
     factor numeric,
-    signed_off_by text
+    signed_off_by text,
+    is_new boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE

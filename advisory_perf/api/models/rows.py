@@ -19,6 +19,7 @@ _TYPES: Mapping[str, Any] = {
     "bigint": int,
     "integer": int,
     "timestamp with time zone": Instant,
+    "jsonb": dict[str, Any],
 }
 """By the type in PostgreSQL; every numeric is exact, and a text."""
 
