@@ -13,7 +13,8 @@ from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 _SPAN: LiteralString = (
     "b.data_source, b.first_as_of_date AS first,"
-    " CASE WHEN b.status IN ('RESOLVED', 'RESOLVED_BY_RESTATEMENT') THEN coalesce(b.resolved_on, b.last_as_of_date) ELSE %(today)s END AS last"
+    " CASE WHEN b.status IN ('RESOLVED', 'RESOLVED_BY_RESTATEMENT') THEN coalesce(b.resolved_on, b.last_as_of_date)"
+    " ELSE %(today)s END AS last"
 )
 """Whose calendar, and the days from and up to which a break is counted, as ``break_measures`` has it."""
 _SPANS: LiteralString = "SELECT DISTINCT {span} FROM break_work AS b WHERE {where}"

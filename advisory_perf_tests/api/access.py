@@ -1,0 +1,73 @@
+"""Every route of the application, who may ask for it, and clients that are somebody."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, get_args
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from advisory_perf.api.answering import ForAnalysts, ForOperators, ForReaders
+from advisory_perf.api.app import create_app
+from advisory_perf.api.callers import SECRET_HEADER
+from advisory_perf.api.roles import ApiRole
+from advisory_perf.api.service import Service
+
+PROXY, SECRET = "10.0.0.9", "pr0xy-s3cr3t-planted"
+OF_PROXY = {
+    "api_proxy_secret": SECRET,
+    "api_proxy_addresses": PROXY,
+    "api_readers": "perf-readers",
+    "api_analysts": "perf-analysts",
+    "api_operators": "perf-operators",
+}
+_NEEDED = {
+    get_args(kind)[1].dependency: role
+    for kind, role in ((ForReaders, ApiRole.READER), (ForAnalysts, ApiRole.ANALYST), (ForOperators, ApiRole.OPERATOR))
+}
+
+
+class Endpoint(NamedTuple):
+    """A method of a path, and the role that it needs; None where anybody may ask."""
+
+    method: str
+    path: str
+    needed: ApiRole | None
+
+    @property
+    def url(self) -> str:
+        """With something in place of each name."""
+        parts = ["1" if part.startswith("{") else part for part in self.path.split("/")]
+        return "/".join(parts)
+
+
+def endpoints_of(service: Service) -> list[Endpoint]:
+    """Those of the application; the role is that of the dependency by which each is answered."""
+    inner: Any = create_app(service)
+    while not isinstance(inner, FastAPI):
+        inner = inner._app if hasattr(inner, "_app") else inner.app  # noqa: SLF001 - what is around it
+    return sorted(_endpoints(inner), key=lambda one: (one.path, one.method))
+
+
+def _endpoints(app: FastAPI) -> Iterator[Endpoint]:
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            roles = [_NEEDED[part.call] for part in route.dependant.dependencies if part.call in _NEEDED]
+            for method in route.methods:
+                yield Endpoint(method, route.path, roles[0] if roles else None)
+
+
+def ask(client: TestClient, endpoint: Endpoint, headers: dict[str, str]) -> int:
+    """The status; nothing is sent along that a writing endpoint would take."""
+    return client.request(endpoint.method, endpoint.url, headers=headers).status_code
+
+
+def by_proxy(role: ApiRole | None, **changes: str) -> dict[str, str]:
+    """What the proxy sends of somebody in the group of the role, or in none."""
+    group = "others" if role is None else f"staff, perf-{role}s"
+    return {SECRET_HEADER: SECRET, "X-Forwarded-User": "ann@example.com", "X-Forwarded-Groups": group, **changes}
+
+
+def by_token(token: str) -> dict[str, str]:
+    """As a program sends it."""
+    return {"Authorization": f"Bearer {token}"}
