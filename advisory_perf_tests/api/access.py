@@ -1,6 +1,6 @@
 """Every route of the application, who may ask for it, and clients that are somebody."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, get_args
 
 from fastapi import FastAPI
@@ -46,15 +46,21 @@ def endpoints_of(service: Service) -> list[Endpoint]:
     inner: Any = create_app(service)
     while not isinstance(inner, FastAPI):
         inner = inner._app if hasattr(inner, "_app") else inner.app  # noqa: SLF001 - what is around it
-    return sorted(_endpoints(inner), key=lambda one: (one.path, one.method))
+    found = sorted(_endpoints(inner.routes, ""), key=lambda one: (one.path, one.method))
+    described = {(method.upper(), path) for path, methods in inner.openapi()["paths"].items() for method in methods}
+    assert {(one.method, one.path) for one in found} == described, "none is left out"
+    return found
 
 
-def _endpoints(app: FastAPI) -> Iterator[Endpoint]:
-    for route in app.routes:
+def _endpoints(routes: Iterable[Any], prefix: str) -> Iterator[Endpoint]:
+    """Of the routes, and of the routers among them."""
+    for route in routes:
         if isinstance(route, APIRoute):
             roles = [_NEEDED[part.call] for part in route.dependant.dependencies if part.call in _NEEDED]
-            for method in route.methods:
-                yield Endpoint(method, route.path, roles[0] if roles else None)
+            for method in route.methods or ():
+                yield Endpoint(method, prefix + route.path, roles[0] if roles else None)
+        elif hasattr(route, "original_router"):
+            yield from _endpoints(route.original_router.routes, prefix + route.include_context.prefix)
 
 
 def ask(client: TestClient, endpoint: Endpoint, headers: dict[str, str]) -> int:

@@ -19,6 +19,7 @@ from advisory_perf.operations.health import HealthFinding
 from advisory_perf.orchestration.jobs.upkeep import Removed
 from advisory_perf.runtime.in_process import LocalRuns, _Failure
 from advisory_perf.runtime.installation import Installation
+from advisory_perf.warehouse.auditing import this_login
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.roles import Role
 from advisory_perf_tests.cli.commands import Outcome, line_with
@@ -94,6 +95,9 @@ def test_a_pipeline_that_fails_ends_run_and_replay_with_1_also_where_nothing_had
     outcome, done = done_by(world, *replay, "--delivery", entry.delivery_id)
     assert (outcome.code, len(done.handed), done.failures) == (1, 1, [BROKEN_PIPELINE])
     assert line_with("acme_1.csv", outcome.out).startswith("acme_1.csv acme PROCESSING 2 2 0 ")
+    logged = world.platform.warehouse.query("SELECT principal, action, subject, origin, before::text FROM audit_log")
+    status = f'{{"deliveries": {{"{entry.delivery_id}": "PROCESSING"}}}}'
+    assert logged.rows() == [(this_login(), "REPLAYED", "1 of acme", "replay", status)], "what was replayed, and not what came first"
 
 
 def test_a_delivery_that_stays_processing_ends_run_and_replay_with_3(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +222,7 @@ COMMANDS_OF_THE_WAREHOUSE = [
     ["breaks", "sign-off", "B-1", "--by", "Ann", "--reason", "known"],
     ["alerts", "list"],
     ["alerts", "resolve", "1"],
+    ["tokens", "new", "job"],
     ["export", "accounts"],
     ["upkeep"],
 ]

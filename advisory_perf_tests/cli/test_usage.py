@@ -8,7 +8,7 @@ from advisory_perf_tests.cli.commands import command, started
 pytestmark = pytest.mark.slow
 
 
-OF_DAYS = ("demo", "run", "export", "feeds", "quarantine", "breaks", "alerts")
+OF_DAYS = ("demo", "run", "export", "feeds", "quarantine", "breaks", "alerts", "tokens")
 
 
 OF_OPERATORS = ("dev", "platform", "page", "serve", "openapi", "health", "migrate", "doctor", "upkeep")

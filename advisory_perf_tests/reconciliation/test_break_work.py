@@ -1,15 +1,22 @@
 """What people do with breaks: who has one, what was said, and sign-offs of several at once."""
 
+from decimal import Decimal
+
 import pytest
 
-from advisory_perf.errors import RequestError
-from advisory_perf.reconciliation.break_work import assign, comment, history_of, sign_off
+from advisory_perf.errors import ConflictError, LockHeldError, NotFoundError, RequestError
+from advisory_perf.positions.publication import lock_publication
+from advisory_perf.reconciliation.break_work import Seen, assign, comment, history_of, sign_off, sign_off_each, sign_off_seen
+from advisory_perf.warehouse.auditing import Origin, by_command
 from advisory_perf.warehouse.conditions import condition
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.queries import stored_breaks
 from advisory_perf_tests.reconciliation.breaking import JUNE, MAY, Vendor
+from advisory_perf_tests.warehouse.waiting import impatient
 
 pytestmark = pytest.mark.slow
+
+BY_HAND = Origin("api", "10.0.0.1", "analyst", "r-1")
 
 
 @pytest.fixture
@@ -86,6 +93,65 @@ def test_of_several_breaks_all_are_signed_off_or_none(warehouse: Warehouse, vend
         sign_off(warehouse, every, by="Bob", reason="known")
     assert names(warehouse) == [every[1]]
     assert events(warehouse, every[0])[-1] == ("SIGNED_OFF", "Ann", None, "known")
+
+
+def test_once_more_by_the_same_person_for_the_same_reason_changes_nothing(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
+    name, other, *_ = names(warehouse)
+    first, again = (sign_off(warehouse, [name], by=by, reason="known") for by in ("Ann", " Ann "))
+    assert (first[0].is_new, again[0].is_new) == (True, False)
+    assert warehouse.query("SELECT count(*) FROM break_sign_offs").item() == 1
+    both = sign_off(warehouse, [name, other], by="Ann", reason="known")
+    assert {one.break_id: one.is_new for one in both} == {name: False, other: True}
+
+
+def test_a_break_is_signed_off_at_the_amount_that_was_seen_or_not_at_all(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
+    name = names(warehouse)[0]
+    amount = stored_breaks(warehouse, condition({"break_id": name}))["variance"].item()
+    for seen in (amount + Decimal("0.000000000001"), None):
+        with pytest.raises(ConflictError, match=f"{name} is no longer at") as caught:
+            sign_off_seen(warehouse, Seen(name, seen), by="Ann", reason="known", origin=BY_HAND)
+        assert Decimal(caught.value.details["present_variance"]) == amount
+    assert sign_off_seen(warehouse, Seen(name, amount), by="Ann", reason="known", origin=BY_HAND).is_new
+    assert not sign_off_seen(warehouse, Seen(name, amount), by="Ann", reason="known", origin=BY_HAND).is_new
+
+
+def test_each_of_several_is_accepted_by_itself_and_a_vendor_that_is_published_waits(
+    warehouse: Warehouse, vendors: tuple[Vendor, Vendor]
+) -> None:
+    rows = stored_breaks(warehouse, condition({})).rows(named=True)
+    whose = {row["break_id"]: row["data_source"] for row in rows}
+    seen = [*(Seen(row["break_id"], row["variance"]) for row in rows), Seen("B-none", None)]
+    wrong = Seen(seen[0].break_id, Decimal(1))
+    with warehouse.connect() as publication:
+        lock_publication(publication, vendors[1].name)
+        found = sign_off_each(impatient(warehouse), [wrong, *seen[1:]], whose, by="Ann", reason="known", origin=BY_HAND)
+    kinds = {one.break_id: type(result) for one, result in zip(seen, found, strict=True)}
+    theirs = {row["break_id"] for row in rows if row["data_source"] == vendors[1].name}
+    assert {name for name, kind in kinds.items() if kind is LockHeldError} == theirs - {wrong.break_id}
+    assert kinds["B-none"] is NotFoundError
+    assert kinds[wrong.break_id] in {ConflictError, LockHeldError}
+    assert set(names(warehouse)) == theirs | {wrong.break_id}
+
+
+def test_the_audit_log_has_what_was_done_and_nothing_of_what_was_refused(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
+    name = names(warehouse)[0]
+    assign(warehouse, [name], owner="Ann", by="Bob", origin=BY_HAND)
+    with pytest.raises(NotFoundError):
+        assign(warehouse, [name, "B-none"], owner="Cy", by="Bob")
+    comment(warehouse, [name], by="Ann", words="asked")
+    sign_off(warehouse, [name], by="Ann", reason="known")
+    with pytest.raises(ConflictError):
+        sign_off(warehouse, [name], by="Bob", reason="known")
+    with warehouse.connect() as connection:
+        connection.execute("SELECT comment_on_break(%s, 'Cy', 'by a statement')", [name])
+    found = warehouse.query("SELECT principal, action, subject, origin, address, role, request_id FROM audit_log ORDER BY id").rows()
+    login = by_command().address
+    assert found == [
+        ("Bob", "ASSIGNED", name, "api", "10.0.0.1", "analyst", "r-1"),
+        ("Ann", "COMMENTED", name, "cli", login, None, None),
+        ("Ann", "SIGNED_OFF", name, "cli", login, None, None),
+        ("Cy", "COMMENTED", name, "sql", None, None, None),
+    ]
 
 
 @pytest.mark.parametrize(
