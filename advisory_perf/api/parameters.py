@@ -35,7 +35,7 @@ _DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|\.\.)"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 """In a query."""
 
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 """In a body: words of a person, of which blanks at the ends are left out."""
 
 PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]

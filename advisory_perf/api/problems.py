@@ -17,6 +17,7 @@ PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
 """After which a client may ask again where the reason passes by itself."""
 
+_NO_JSON = "the body is no JSON in UTF-8; send it as /docs describes it"
 _OF_HTTP = {
     HTTPStatus.NOT_FOUND: "there is nothing under this path; /docs lists what there is",
     HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method; Allow names those it takes",
@@ -68,6 +69,8 @@ def add_handlers(app: FastAPI, service: Service) -> None:
 
     def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # as FastAPI has a body whose bytes are no text
+            return answered_problem(request, service, RequestError.http_status, RequestError.code, _NO_JSON)
         sentence = _OF_HTTP.get(HTTPStatus(error.status_code), error.detail)
         code = HTTPStatus(error.status_code).name
         return answered_problem(request, service, error.status_code, code, sentence, headers=error.headers)

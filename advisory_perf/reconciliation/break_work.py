@@ -3,9 +3,10 @@
 The API and the commands both do it by these functions. Whoever does it is in the audit log, with the ``origin`` that is given.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import LiteralString
 
 import polars as pl
@@ -79,18 +80,18 @@ def sign_off_each(
 
     ``vendors`` says whose each break is; those of a vendor are one transaction. Of a vendor that is being published none is accepted.
     """
-    found: dict[str, Break | AdvisoryPerfError] = {
-        seen.break_id: NotFoundError(f"there is no break {seen.break_id}; /api/breaks lists them", {"break_id": seen.break_id})
-        for seen in wanted
+    found: dict[int, Break | AdvisoryPerfError] = {
+        place: NotFoundError(f"there is no break {seen.break_id}; /api/breaks lists them", {"break_id": seen.break_id})
+        for place, seen in enumerate(wanted)
         if seen.break_id not in vendors
     }
     for vendor in sorted({vendors[seen.break_id] for seen in wanted if seen.break_id in vendors}):
-        theirs = [seen for seen in wanted if vendors.get(seen.break_id) == vendor]
+        theirs = {place: seen for place, seen in enumerate(wanted) if vendors.get(seen.break_id) == vendor}
         try:
-            found |= acted(warehouse, origin, lambda connection, theirs=theirs: _accept_each(connection, theirs, by=by, reason=reason))  # type: ignore[misc]
+            found |= acted(warehouse, origin, partial(_accept_each, theirs, by, reason))
         except LockHeldError as error:
-            found |= {seen.break_id: error for seen in theirs}
-    return [found[seen.break_id] for seen in wanted]
+            found |= dict.fromkeys(theirs, error)
+    return [found[place] for place in range(len(wanted))]
 
 
 def history_of(warehouse: Warehouse, break_id: str) -> pl.DataFrame:
@@ -106,18 +107,18 @@ def _accept(connection: psycopg.Connection, seen: Seen, *, by: str, reason: str)
         return found
 
 
-def _accept_each(connection: psycopg.Connection, wanted: Iterable[Seen], *, by: str, reason: str) -> dict[str, Break | AdvisoryPerfError]:
-    """In the order of their names, each by itself; LockNotAvailable, which holds for all of them, is left to the caller."""
-    found: dict[str, Break | AdvisoryPerfError] = {}
-    for seen in sorted(wanted, key=lambda seen: seen.break_id):
+def _accept_each(wanted: Mapping[int, Seen], by: str, reason: str, connection: psycopg.Connection) -> dict[int, Break | AdvisoryPerfError]:
+    """By their places, each by itself; LockNotAvailable, which holds for all of them, is left to the caller."""
+    found: dict[int, Break | AdvisoryPerfError] = {}
+    for place, seen in wanted.items():
         try:
             with connection.transaction():
-                found[seen.break_id] = _accept(connection, seen, by=by, reason=reason)
+                found[place] = _accept(connection, seen, by=by, reason=reason)
         except psycopg.Error as error:
             refused = refusal(error)
             if not isinstance(refused, RequestError):
                 raise
-            found[seen.break_id] = refused
+            found[place] = refused
     return found
 
 

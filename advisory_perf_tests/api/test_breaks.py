@@ -244,9 +244,24 @@ def test_of_several_each_has_its_result(own_demo: Demo) -> None:
     assert {row["request_id"] for row in logged} == {answer.headers["X-Request-Id"]}
 
 
-@pytest.mark.parametrize("items", [[], [{"break_id": "B-1", "expected_variance": None}] * 2, [{"break_id": "B-1"}]])
-def test_several_that_are_none_or_stand_there_twice_are_refused(demo: Demo, items: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("items", [[], [{"break_id": "B-1"}], [{"expected_variance": "1"}]])
+def test_several_that_are_none_or_say_too_little_are_refused(demo: Demo, items: list[dict[str, Any]]) -> None:
     assert demo.client.post("/api/breaks/sign-offs", json={"reason": "known", "items": items}).status_code == 422
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"{", b"[]", b"", b'{"reason": "\xe9", "items": []}'])
+def test_a_body_that_is_no_json_is_refused(demo: Demo, content: bytes) -> None:
+    answer = demo.client.post("/api/breaks/sign-offs", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["data"]["code"]) == (422, "REQUEST")
+
+
+def test_a_break_that_stands_there_twice_is_signed_off_once(own_demo: Demo) -> None:
+    (one, *_) = listed(own_demo)
+    items = [{"break_id": one["break_id"], "expected_variance": amount} for amount in (amount_of(one), amount_of(one), "1")]
+    results = own_demo.client.post("/api/breaks/sign-offs", json={"reason": "known", "items": items}).json()["data"]
+    assert [(result["sign_off"] or {}).get("is_new") for result in results] == [True, False, None]
+    assert results[2]["refusal"]["details"]["present_variance"] == amount_of(one)
+    assert own_demo.rows("SELECT count(*) AS n FROM break_sign_offs") == [{"n": 1}]
 
 
 def test_more_than_five_hundred_at_once_are_refused(demo: Demo) -> None:
