@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, get_args
 
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from advisory_perf.api.answering import ForAnalysts, ForOperators, ForReaders
-from advisory_perf.api.app import create_app
+from advisory_perf.api.app import routed
 from advisory_perf.api.callers import SECRET_HEADER
 from advisory_perf.api.roles import ApiRole
-from advisory_perf.api.service import Service
 
 PROXY, SECRET = "10.0.0.9", "pr0xy-s3cr3t-planted"
 OF_PROXY = {
@@ -41,13 +39,11 @@ class Endpoint(NamedTuple):
         return "/".join(parts)
 
 
-def endpoints_of(service: Service) -> list[Endpoint]:
+def endpoints_of() -> list[Endpoint]:
     """Those of the application; the role is that of the dependency by which each is answered."""
-    inner: Any = create_app(service)
-    while not isinstance(inner, FastAPI):
-        inner = inner._app if hasattr(inner, "_app") else inner.app  # noqa: SLF001 - what is around it
-    found = sorted(_endpoints(inner.routes, ""), key=lambda one: (one.path, one.method))
-    described = {(method.upper(), path) for path, methods in inner.openapi()["paths"].items() for method in methods}
+    app = routed()
+    found = sorted(_endpoints(app.routes, ""), key=lambda one: (one.path, one.method))
+    described = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert {(one.method, one.path) for one in found} == described, "none is left out"
     return found
 

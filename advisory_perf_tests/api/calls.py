@@ -46,6 +46,10 @@ def calls(demo: Demo) -> list[Call]:
     )
     (composite,) = demo.rows("SELECT DISTINCT composite FROM composite_report")
     one = {**of_account, **of_vendor}
+    one, other, *_ = demo.rows("SELECT break_id, variance::text FROM reconciliation_breaks WHERE status = 'OPEN' ORDER BY break_id")
+    of_break, (alert, *_) = {"break_id": one["break_id"]}, demo.rows("SELECT id::text FROM alerts WHERE resolved_at IS NULL ORDER BY id")
+    accepted = {"reason": "without the income, as agreed", "expected_variance": one["variance"]}
+    several = [{"break_id": other["break_id"], "expected_variance": other["variance"]}]
     return [
         Call("GET", "/health/live"),
         Call("GET", "/health/ready"),
@@ -70,6 +74,15 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/dashboard/summary", {}, {"vendor": "vendor_d", "date_range": "2025-03-28/2025-03-31"}),
         Call("GET", "/api/kpis", {}, {"date_range": "2025-03-01/2025-03-31"}),
         Call("GET", "/api/quality/score", {}, {"vendor": "vendor_a"}),
+        Call("GET", "/api/breaks", {}, {"vendor": "vendor_a", "sort": "amount", "limit": "2"}),
+        Call("PUT", "/api/breaks/{break_id}/owner", of_break, body={"owner": "Ann"}),
+        Call("POST", "/api/breaks/{break_id}/comments", of_break, body={"comment": "asked the vendor, ticket 12"}),
+        Call("POST", "/api/breaks/{break_id}/sign-off", of_break, body=accepted),
+        Call("POST", "/api/breaks/sign-offs", body={"reason": "as the other one", "items": several}),
+        Call("GET", "/api/breaks/{break_id}", of_break),
+        Call("GET", "/api/alerts", {}, {"vendor": "vendor_a"}),
+        Call("POST", "/api/alerts/{alert_id}/resolve", {"alert_id": alert["id"]}),
+        Call("GET", "/api/audit", {}, {"action": "SIGNED_OFF", "limit": "1"}),
     ]
 
 

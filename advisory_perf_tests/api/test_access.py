@@ -62,11 +62,8 @@ def outcome(status: int) -> str:
     return {401: "nobody", 403: "refused"}.get(status, "answered" if status < 500 else f"failed with {status}")
 
 
-def test_writing_endpoints_and_those_of_everybody_are_those_that_are_named_here(
-    postgres: EmbeddedPostgres, database: str, tmp_path: Path
-) -> None:
-    with served(postgres, database, tmp_path, "none") as demo:
-        endpoints = endpoints_of(demo.service)
+def test_writing_endpoints_and_those_of_everybody_are_those_that_are_named_here() -> None:
+    endpoints = endpoints_of()
     assert {(one.method, one.path): one.needed for one in endpoints if one.method != "GET"} == WRITING
     assert {one.path for one in endpoints if one.needed is None} == OPEN
     assert {one.path for one in endpoints if one.method == "GET" and one.needed not in {None, ApiRole.READER}} == OF_OPERATORS
@@ -83,7 +80,7 @@ def test_every_endpoint_is_for_its_role_and_those_above(postgres: EmbeddedPostgr
                 ways.append(("token", role, by_token(tokens[role])))
             if "proxy" in mode:
                 ways.append(("proxy", role, by_proxy(role)))
-        for endpoint in endpoints_of(demo.service):
+        for endpoint in endpoints_of():
             for how, asking, headers in ways:
                 status = ask(demo.client, endpoint, headers)
                 assert outcome(status) == expected(endpoint, asking), (mode, how, asking, endpoint, status)

@@ -62,7 +62,7 @@ def test_no_secret_comes_out_of_an_answer_a_log_or_a_metric(
     other_secret = by_proxy(ApiRole.OPERATOR, **{"x-proxy-secret": SECRET + "x"})
     ways = [by_token(token), by_proxy(ApiRole.OPERATOR), by_token(token + "x"), other_secret]
     said, statuses = [], set()
-    for endpoint in endpoints_of(away.service):
+    for endpoint in endpoints_of():
         bodies = [None, {"reason": "x", "expected_variance": None}, {"comment": "x"}, {"owner": "x"}]
         for headers in ways:
             for body in bodies if endpoint.method != "GET" else [None]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from fastapi import Query as InQuery
 
 from advisory_perf.api.answering import Answering, ForAnalysts, ForReaders
@@ -111,25 +111,16 @@ def breaks_sign_off(answering: ForAnalysts, asked: SignOffsAsked, _query: Annota
     return answering.all_of(_results(names, results))
 
 
-@router.post(
-    "/{break_id}/sign-off",
-    status_code=HTTPStatus.CREATED,
-    responses={
-        200: {"model": Envelope[SignOff], "description": "signed off just so before; nothing was written"},
-        **error_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
-    },
-)
+@router.post("/{break_id}/sign-off", status_code=HTTPStatus.CREATED, responses=error_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
 def break_sign_off(
-    answering: ForAnalysts, response: Response, break_id: PathName, asked: SignOffAsked, _query: Annotated[Query, InQuery()]
+    answering: ForAnalysts, break_id: PathName, asked: SignOffAsked, _query: Annotated[Query, InQuery()]
 ) -> Envelope[SignOff]:
     """Accepts a break at the amount that was seen: it stays closed as long as its amount stays.
 
-    409 where it has another amount by now, is signed off already or resolved; the same once more by the same caller is 200.
+    409 where it has another amount by now, is signed off already or resolved. The same once more by the same caller writes nothing.
     """
     seen = Seen(break_id, asked.expected_variance)
     found = sign_off_seen(answering.service.desk, seen, by=answering.caller.name, reason=asked.reason, origin=answering.origin)
-    if not found.is_new:
-        response.status_code = HTTPStatus.OK
     return answering.one(asdict(found))
 
 
