@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import unquote
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -37,6 +38,18 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, patter
 
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 """In a body: words of a person, of which blanks at the ends are left out."""
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})")
+
+
+def _written_out(value: Any) -> Any:
+    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+        raise ValueError("write an instant with its zone, as 2025-03-31T07:30:00Z")
+    return value
+
+
+When = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""An instant in a query; a bare number is none."""
 
 PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 """In a path, where ``middleware`` has left a slash and a percent sign encoded."""

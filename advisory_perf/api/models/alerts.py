@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from advisory_perf.api.envelope import Body
 from advisory_perf.api.models.rows import row_model
-from advisory_perf.api.parameters import Name, Paged
+from advisory_perf.api.parameters import Name, Paged, When
 from advisory_perf.contracts.enums import Severity
 from advisory_perf.contracts.stored_tables import ALERTS, AUDIT_LOG
 
@@ -26,7 +26,7 @@ class AlertsQuery(Paged):
     severity: list[Severity] = Field(default=[], description="one or more")
     vendor: Name | None = None
     code: Name | None = None
-    since: AwareDatetime | None = Field(default=None, description="whose incident began at that instant or later")
+    since: When | None = Field(default=None, description="whose incident began at that instant or later")
 
 
 class Resolved(Body):
@@ -53,7 +53,7 @@ class AuditQuery(Paged):
 
     principal: Name | None = Field(default=None, description="by whom")
     action: Action | None = None
-    since: AwareDatetime | None = Field(default=None, description="at that instant or later")
+    since: When | None = Field(default=None, description="at that instant or later")
 
 
 Alert: Any = row_model("Alert", ALERTS, without={"alert_key", "etl_log_id"})

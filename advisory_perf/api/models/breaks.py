@@ -5,11 +5,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from advisory_perf.api.envelope import Body, Instant, Money
 from advisory_perf.api.models.rows import row_model
-from advisory_perf.api.parameters import LONGEST, Asked, Name, Paged, Said
+from advisory_perf.api.parameters import LONGEST, Asked, Name, Paged, Said, When
 from advisory_perf.contracts.enums import BreakStatus, Cause, ReconciledField
 from advisory_perf.contracts.stored_tables import BREAKS
 
@@ -49,7 +49,7 @@ class BreaksQuery(Paged):
     field: ReconciledField | None = Field(default=None, description="the figure")
     cause: Cause | None = Field(default=None, description="the likely cause")
     age_min: int | None = Field(default=None, ge=0, le=100_000, description="business days that it has lasted at least")
-    new_since: AwareDatetime | None = Field(default=None, description="found at that instant or later")
+    new_since: When | None = Field(default=None, description="found at that instant or later")
     owner: Name | None = Field(default=None, description="who has it")
     sort: BreaksSort = BreaksSort.AGE
 

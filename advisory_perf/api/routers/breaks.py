@@ -73,6 +73,21 @@ def breaks(answering: ForReaders, query: Annotated[BreaksQuery, InQuery()]) -> E
     return answering.listed(found, query, data={"counts": counts, "breaks": measuring.measured_rows(found.rows)})
 
 
+@router.post("/sign-offs")
+def breaks_sign_off(answering: ForAnalysts, asked: SignOffsAsked, _query: Annotated[Query, InQuery()]) -> Envelope[list[SignOffResult]]:
+    """Accepts several breaks for one reason, each at the amount that was seen, and says of each what became of it.
+
+    Those of a vendor are one transaction; one that is refused stops no other.
+    """
+    names = [item.break_id for item in asked.items]
+    with answering.service.reader.connect() as connection:
+        vendors = vendors_of_breaks(Snapshot(connection), names)
+    seen = [Seen(item.break_id, item.expected_variance) for item in asked.items]
+    by, origin = answering.caller.name, answering.origin
+    results = sign_off_each(answering.service.desk, seen, vendors, by=by, reason=asked.reason, origin=origin)
+    return answering.all_of(_results(names, results))
+
+
 @router.get("/{break_id}", responses=NOT_FOUND)
 def break_details(answering: ForReaders, break_id: PathName, _query: Annotated[Query, InQuery()]) -> Envelope[BreakDetails]:
     """All that is known of a break: its valuations, what was done, what else breaks like it, and whether it matters."""
@@ -94,21 +109,6 @@ def break_details(answering: ForReaders, break_id: PathName, _query: Annotated[Q
         }
 
     return answering.one(answering.read(reading, varies=measuring.now.date().isoformat()))
-
-
-@router.post("/sign-offs")
-def breaks_sign_off(answering: ForAnalysts, asked: SignOffsAsked, _query: Annotated[Query, InQuery()]) -> Envelope[list[SignOffResult]]:
-    """Accepts several breaks for one reason, each at the amount that was seen, and says of each what became of it.
-
-    Those of a vendor are one transaction; one that is refused stops no other.
-    """
-    names = [item.break_id for item in asked.items]
-    with answering.service.reader.connect() as connection:
-        vendors = vendors_of_breaks(Snapshot(connection), names)
-    seen = [Seen(item.break_id, item.expected_variance) for item in asked.items]
-    by, origin = answering.caller.name, answering.origin
-    results = sign_off_each(answering.service.desk, seen, vendors, by=by, reason=asked.reason, origin=origin)
-    return answering.all_of(_results(names, results))
 
 
 @router.post("/{break_id}/sign-off", status_code=HTTPStatus.CREATED, responses=error_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
