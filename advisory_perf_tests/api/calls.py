@@ -45,7 +45,7 @@ def calls(demo: Demo) -> list[Call]:
         "SELECT data_source, group_id FROM portfolio_performance WHERE level = 'PORTFOLIO' ORDER BY data_source, group_id LIMIT 1"
     )
     (composite,) = demo.rows("SELECT DISTINCT composite FROM composite_report")
-    one = {**of_account, **of_vendor}
+    of_day = {**of_account, **of_vendor, "as_of_date": "2025-03-31"}
     one, other, *_ = demo.rows("SELECT break_id, variance::text FROM reconciliation_breaks WHERE status = 'OPEN' ORDER BY break_id")
     of_break, (alert, *_) = {"break_id": one["break_id"]}, demo.rows("SELECT id::text FROM alerts WHERE resolved_at IS NULL ORDER BY id")
     accepted = {"reason": "without the income, as agreed", "expected_variance": one["variance"]}
@@ -67,7 +67,7 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/composites/{composite}", composite),
         Call("GET", "/api/files/{file_id}/data", of_file, {"limit": "1"}),
         Call("GET", "/api/reconciliation/{file_id}", of_file, {"sort": "variance", "limit": "1"}),
-        Call("GET", "/api/lineage/{vendor}/{account_id}/{as_of_date}", {**one, "as_of_date": "2025-03-31"}),
+        Call("GET", "/api/lineage/{vendor}/{account_id}/{as_of_date}", of_day),
         Call("GET", "/api/changes", {}, {"since": "2025-01-01", "vendor": "vendor_a"}),
         Call("GET", "/api/changes/rows", {}, {"since": "2025-01-01", "vendor": "vendor_a", "limit": "1"}),
         Call("GET", "/api/quarantine", {}, {"vendor": "vendor_a", "limit": "2"}),

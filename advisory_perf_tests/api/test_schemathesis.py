@@ -26,7 +26,6 @@ _KNOWN = {
     "break_id": "SELECT break_id AS value FROM reconciliation_breaks ORDER BY 1",
     "as_of_date": "SELECT DISTINCT as_of_date::text AS value FROM performance_data ORDER BY 1",
     "relation": "SELECT 'accounts' AS value",
-    "alert_id": "SELECT id::text AS value FROM alerts ORDER BY 1",
     "composite": "SELECT DISTINCT composite AS value FROM composite_report",
     "portfolio_id": "SELECT DISTINCT group_id AS value FROM portfolio_performance ORDER BY 1",
 }
