@@ -1,4 +1,4 @@
--- depends: 0032_exchange_rates
+-- depends: 0033_portfolio_contributions 0034_exchange_rates_history
 -- By what a reader knows that nothing has changed since: a number that every transaction raises which changes what is served. One row for
 -- all would make each writer wait for the end of every other; so there are several, a transaction raises one that nobody else is raising,
 -- and the number is their sum. It grows with every commit, in whichever order transactions end, and never before one does.
@@ -59,7 +59,8 @@ DECLARE
     served text;
 BEGIN
     FOREACH served IN ARRAY ARRAY[
-        'performance_data', 'reconciliation_results', 'portfolio_performance', 'account_statistics', 'currency_returns'
+        'performance_data', 'reconciliation_results', 'portfolio_performance', 'account_statistics', 'portfolio_contributions',
+        'currency_returns'
     ] LOOP
         EXECUTE 'CREATE OR REPLACE TRIGGER note_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ' || quote_ident(served)
             || ' FOR EACH STATEMENT EXECUTE FUNCTION note_change()';

@@ -1,4 +1,4 @@
--- depends: 0035_data_versions
+-- depends: 0036_indexes_of_answers
 -- What kind of account it is, since when it is there, and whether it holds assets, or else why not. What was published before is looked through once.
 
 ALTER TABLE performance_data ADD COLUMN IF NOT EXISTS account_type text;

@@ -1,4 +1,4 @@
--- depends: 0035_data_versions
+-- depends: 0037_accounts_of_the_documents
 -- Who did what, when and from where, and what it changed: for every sign-off, comment, assignment and resolved alert in the transaction that
 -- makes it, and for replays and tokens. Only functions with the owner's rights add to it, and nobody else changes it.
 

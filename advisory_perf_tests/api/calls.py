@@ -63,6 +63,12 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/accounts/{account_id}/statistics", of_account, {**of_vendor, "limit": "1"}),
         Call("GET", "/api/portfolios", {}, {"level": "PORTFOLIO", "limit": "2"}),
         Call("GET", "/api/portfolios/{vendor}/{portfolio_id}", {"vendor": group["data_source"], "portfolio_id": group["group_id"]}),
+        Call(
+            "GET",
+            "/api/portfolios/{vendor}/{portfolio_id}/contributions",
+            {"vendor": group["data_source"], "portfolio_id": group["group_id"]},
+            {"limit": "2"},
+        ),
         Call("GET", "/api/composites"),
         Call("GET", "/api/composites/{composite}", composite),
         Call("GET", "/api/files/{file_id}/data", of_file, {"limit": "1"}),

@@ -10,8 +10,9 @@ from psycopg import sql
 from advisory_perf.api.models.periods import ANNUALISED
 from advisory_perf.contracts.columns import PERIODS
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf_tests.api.as_json import as_json
 from advisory_perf_tests.api.demo import Demo
-from advisory_perf_tests.api.pages import in_json, whole_by_pages
+from advisory_perf_tests.api.paged import whole_list
 
 pytestmark = pytest.mark.slow
 
@@ -52,8 +53,8 @@ def some_accounts(demo: Demo) -> list[tuple[str, str]]:
     ],
 )
 def test_pages_of_accounts_are_those_of_sql(demo: Demo, sort: str, order: str) -> None:
-    found = whole_by_pages(demo, LIST, limit=37, sort=sort)
-    expected = [in_json(row) for row in demo.rows(f"{BY_SQL} ORDER BY {order}")]
+    found = whole_list(demo, LIST, limit=37, sort=sort)
+    expected = [as_json(row) for row in demo.rows(f"{BY_SQL} ORDER BY {order}")]
     names = (*OWN, *OF_LATEST, "open_breaks")
     assert [{name: row[name] for name in names} for row in found] == [{name: row[name] for name in names} for row in expected]
 
@@ -72,7 +73,7 @@ def test_pages_of_accounts_are_those_of_sql(demo: Demo, sort: str, order: str) -
 )  # fmt: skip
 def test_filters_give_what_sql_gives(demo: Demo, params: dict[str, Any], condition: str) -> None:
     expected = demo.rows(f"SELECT account_id, data_source FROM accounts AS a WHERE {condition} ORDER BY 1, 2")
-    found = whole_by_pages(demo, LIST, limit=100, **params)
+    found = whole_list(demo, LIST, limit=100, **params)
     assert [(row["account_id"], row["data_source"]) for row in found] == [(row["account_id"], row["data_source"]) for row in expected]
 
 
@@ -88,7 +89,7 @@ def test_a_group_has_the_accounts_that_name_it(demo: Demo) -> None:
 def test_an_account_is_what_is_published_of_it(demo: Demo) -> None:
     for vendor, account in some_accounts(demo):
         found = demo.get(path_of(account), vendor=vendor)["data"]
-        rows = [in_json(row) for row in demo.rows(
+        rows = [as_json(row) for row in demo.rows(
             "SELECT * FROM performance_data WHERE data_source = %s AND account_id = %s ORDER BY as_of_date", [vendor, account]
         )]  # fmt: skip
         latest = rows[-1]
@@ -180,8 +181,8 @@ def test_what_was_reported_is_what_stood_then(own_demo: Demo) -> None:
     answer = own_demo.get(path, vendor=row["data_source"], as_reported=row["updated_at"].isoformat())
     then = {point["as_of_date"]: point for point in answer["data"]["series"]}[row["as_of_date"].isoformat()]
     now = {point["as_of_date"]: point for point in own_demo.get(path, vendor=row["data_source"])["data"]["series"]}
-    assert then["ending_market_value"] == in_json(row)["ending_market_value"]
-    assert now[row["as_of_date"].isoformat()]["ending_market_value"] == in_json(row)["now"]
+    assert then["ending_market_value"] == as_json(row)["ending_market_value"]
+    assert now[row["as_of_date"].isoformat()]["ending_market_value"] == as_json(row)["now"]
     assert answer["message"].startswith("as it was reported by ")
     assert answer["data"]["returns"]["3y_annualised"]["why_null"] == "NOT_KEPT_AS_REPORTED"
     today = own_demo.get(path, vendor=row["data_source"], as_reported=own_demo.rows("SELECT now()::date::text AS day")[0]["day"])
@@ -218,9 +219,9 @@ def test_the_calendar_agrees_with_what_is_published_at_the_ends_of_months_and_ye
 
 def test_statistics_are_paged_by_month(demo: Demo) -> None:
     vendor, account = some_accounts(demo)[0]
-    found = whole_by_pages(demo, path_of(account, "/statistics"), limit=5, vendor=vendor)
+    found = whole_list(demo, path_of(account, "/statistics"), limit=5, vendor=vendor)
     rows = demo.rows("SELECT * FROM account_statistics WHERE data_source = %s AND account_id = %s ORDER BY month DESC", [vendor, account])
-    assert found == [in_json(row) for row in rows]
+    assert found == [as_json(row) for row in rows]
     month = found[1]["month"]
     assert demo.get(path_of(account, "/statistics"), vendor=vendor, date_range=month)["data"] == found[1:2]
 

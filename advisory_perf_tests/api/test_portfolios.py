@@ -7,8 +7,9 @@ import pytest
 from advisory_perf.contracts.columns import PERIODS
 from advisory_perf.contracts.enums import GroupLevel
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf_tests.api.as_json import as_json
 from advisory_perf_tests.api.demo import Demo
-from advisory_perf_tests.api.pages import in_json, whole_by_pages
+from advisory_perf_tests.api.paged import whole_list
 
 pytestmark = pytest.mark.slow
 
@@ -25,13 +26,13 @@ def path_of(vendor: str, group: str) -> str:
 
 
 def test_the_list_has_every_portfolio_and_client_with_its_latest_day(demo: Demo) -> None:
-    found = whole_by_pages(demo, LIST, limit=9)
+    found = whole_list(demo, LIST, limit=9)
     assert sorted((row["data_source"], row["level"], row["group_id"]) for row in found) == groups(demo)
     latest = demo.rows(
         "SELECT DISTINCT ON (data_source, level, group_id) * FROM portfolio_performance"
         " ORDER BY data_source, level, group_id, as_of_date DESC"
     )
-    by_key = {(row["data_source"], row["level"], row["group_id"]): in_json(row) for row in latest}
+    by_key = {(row["data_source"], row["level"], row["group_id"]): as_json(row) for row in latest}
     for row in found:
         published = by_key[row["data_source"], row["level"], row["group_id"]]
         assert {name: row[name] for name in row.keys() & published.keys()} == {
@@ -56,7 +57,7 @@ def test_a_group_is_what_is_published_of_it(demo: Demo) -> None:
         levels.add(level)
         found = demo.get(path_of(vendor, group), level=level)["data"]
         rows = [
-            in_json(row)
+            as_json(row)
             for row in demo.rows(
                 "SELECT * FROM portfolio_performance WHERE data_source = %s AND level = %s AND group_id = %s ORDER BY as_of_date",
                 [vendor, level, group],
@@ -99,7 +100,7 @@ def test_a_composite_is_what_is_published_of_it(demo: Demo) -> None:
             ("performance", "composite_performance", "month"),
             ("report", "composite_report", "year, fee_basis"),
         ):
-            rows = [in_json(one) for one in demo.rows(f"SELECT * FROM {table} WHERE composite = %s ORDER BY {order}", [row["composite"]])]
+            rows = [as_json(one) for one in demo.rows(f"SELECT * FROM {table} WHERE composite = %s ORDER BY {order}", [row["composite"]])]
             assert found[part] == rows
         last = found["performance"][-1]
         assert {name: row[name] for name in last} == last
@@ -114,3 +115,23 @@ def test_a_composite_may_have_any_name(own_demo: Demo) -> None:
         connection.execute("UPDATE composite_performance SET composite = %s", [name])
     found = own_demo.get(f"/api/composites/{quote(name, safe='')}")["data"]
     assert (found["composite"], found["report"], found["members"]) == (name, [], [])
+
+
+def test_contributions_are_what_is_published_and_add_up_to_the_return(demo: Demo) -> None:
+    keys = demo.rows("SELECT DISTINCT data_source, level, group_id FROM portfolio_contributions ORDER BY 1, 2, 3 LIMIT 6")
+    for vendor, level, group in ((row["data_source"], row["level"], row["group_id"]) for row in keys):
+        path = f"{path_of(vendor, group)}/contributions"
+        found = whole_list(demo, path, limit=3, level=level)
+        stored = demo.rows(
+            "SELECT * FROM portfolio_contributions WHERE data_source = %s AND level = %s AND group_id = %s ORDER BY month DESC, account_id",
+            [vendor, level, group],
+        )
+        assert found == [as_json(row) for row in stored] != []
+        for month in {row["month"] for row in found if row["status_ytd"] == "OK"}:
+            of_month = [row for row in found if row["month"] == month]
+            total = sum(row["contribution_ytd"] for row in of_month if row["contribution_ytd"] is not None)
+            assert total == pytest.approx(of_month[0]["twrr_ytd"], abs=1e-12)
+        first = demo.get(path, level=level, date_range=f"../{found[-1]['month']}")["data"]
+        assert first == [row for row in found if row["month"] == found[-1]["month"]]
+    answer = demo.client.get(f"{path_of('vendor_a', 'nothing of that name')}/contributions")
+    assert (answer.status_code, answer.json()["data"]["code"]) == (404, "NOT_FOUND")

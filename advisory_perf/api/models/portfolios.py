@@ -10,7 +10,7 @@ from advisory_perf.api.models.periods import Returns
 from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import DateRange, Name, Paged, Query
 from advisory_perf.contracts.enums import GroupLevel
-from advisory_perf.contracts.firm_tables import COMPOSITE_MEMBERS, COMPOSITE_PERFORMANCE, COMPOSITE_REPORT
+from advisory_perf.contracts.firm_tables import COMPOSITE_MEMBERS, COMPOSITE_PERFORMANCE, COMPOSITE_REPORT, PORTFOLIO_CONTRIBUTIONS
 from advisory_perf.contracts.tables import PUBLISHED_PORTFOLIOS
 
 _UPDATED: dict[str, tuple[Any, str]] = {"updated_at": (Instant, "when it changed last")}
@@ -29,6 +29,16 @@ class PortfolioQuery(Query):
 
     level: GroupLevel = Field(default=GroupLevel.PORTFOLIO, description="whether the id is a portfolio's or a client's")
     date_range: DateRange | None = Field(default=None, description="as-of dates of the series; FROM/TO, `..` open, or a day")
+
+
+class ContributionsQuery(Paged):
+    """Which of the two, and which months."""
+
+    level: GroupLevel = Field(default=GroupLevel.PORTFOLIO, description="whether the id is a portfolio's or a client's")
+    date_range: DateRange | None = Field(default=None, description="last days of months; FROM/TO, `..` open, or a day")
+
+
+Contribution = row_model("Contribution", PORTFOLIO_CONTRIBUTIONS, more=_UPDATED)
 
 
 class PortfolioInList(Body):

@@ -1,7 +1,4 @@
-"""`/api/portfolios`: portfolios and clients, which accounts are rolled up to.
-
-What the members contribute to the return of a group will be answered by `/{vendor}/{portfolio_id}/contributions`.
-"""
+"""`/api/portfolios`: portfolios and clients, which accounts are rolled up to, and what each contributes to their returns."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -14,6 +11,8 @@ from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
 from advisory_perf.api.models.periods import returns_of
 from advisory_perf.api.models.portfolios import (
+    Contribution,
+    ContributionsQuery,
     GroupDay,
     GroupPoint,
     Member,
@@ -27,7 +26,7 @@ from advisory_perf.api.parameters import PathName, ends_of
 from advisory_perf.api.responses import error_responses
 from advisory_perf.errors import NotFoundError
 from advisory_perf.warehouse.reading.paging import PageFound
-from advisory_perf.warehouse.reading.portfolios import GroupsWanted, group_days, groups_of, members_of
+from advisory_perf.warehouse.reading.portfolios import GroupsWanted, contributions_to, group_days, groups_of, members_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
@@ -67,3 +66,20 @@ def portfolio_details(
         }
 
     return answering.one(answering.read(reading))
+
+
+@router.get("/{vendor}/{portfolio_id}/contributions", responses=error_responses(HTTPStatus.NOT_FOUND))
+def portfolio_contributions(
+    answering: ForReaders, vendor: PathName, portfolio_id: PathName, query: Annotated[ContributionsQuery, InQuery()]
+) -> Envelope[list[Contribution]]:  # type: ignore[valid-type]
+    """What each account contributed to the returns of a portfolio or client to date, at each month end, the latest month first."""
+    wanted = answering.wanted(query)
+
+    def reading(snapshot: Snapshot) -> PageFound:
+        found = contributions_to(snapshot, (vendor, query.level, portfolio_id), columns_of(Contribution), wanted, ends_of(query.date_range))
+        if found is None:
+            what = query.level.value.lower()
+            raise NotFoundError(f"vendor {vendor} has no contributions to a {what} {portfolio_id}; /api/portfolios lists both")
+        return found
+
+    return answering.listed(answering.read(reading), query)

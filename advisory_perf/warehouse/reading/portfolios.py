@@ -1,12 +1,14 @@
 """Portfolios and clients as they are served: a list of them, one with its series, and the accounts that it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
 
 from psycopg import sql
 
-from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, page_of
+from advisory_perf.warehouse.copy import names
+from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, page_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 _LISTED: LiteralString = """
@@ -32,6 +34,10 @@ _MEMBERS: LiteralString = """
     WHERE p.data_source = %(vendor)s AND p.as_of_date = %(day)s AND {member} = %(group)s
     ORDER BY p.account_id
 """
+
+
+_CONTRIBUTIONS: LiteralString = "SELECT {columns}, {keys} FROM portfolio_contributions AS c WHERE {where} {page}"
+_BY_MONTH = (SortKey("c.month", "date", descending=True), SortKey("c.account_id", "text"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +83,26 @@ def members_of(snapshot: Snapshot, vendor: str, column: str, group_id: str, day:
     """The accounts that are valued on the day and name the group in ``column``, by id."""
     statement = sql.SQL(_MEMBERS).format(member=sql.Identifier("p", column))
     return snapshot.rows(statement, {"vendor": vendor, "day": day, "group": group_id})
+
+
+def contributions_to(
+    snapshot: Snapshot,
+    group: tuple[str, str, str],
+    columns: Sequence[str],
+    wanted: PageWanted,
+    months: tuple[date | None, date | None],
+) -> PageFound | None:
+    """A page of what accounts contributed to a group (vendor, level, id), the latest month first; None where there is nothing of it."""
+    of_group = Where().add(
+        "c.data_source = %(vendor)s AND c.level = %(level)s AND c.group_id = %(group)s", vendor=group[0], level=group[1], group=group[2]
+    )
+    if not counted(snapshot, "portfolio_contributions AS c", of_group):
+        return None
+    first, last = months
+    if first is not None:
+        of_group.add("c.month >= %(first)s", first=first)
+    if last is not None:
+        of_group.add("c.month <= %(last)s", last=last)
+    total = counted(snapshot, "portfolio_contributions AS c", of_group)
+    parts = {"columns": names(columns, "c")}
+    return page_of(snapshot, _CONTRIBUTIONS, keys=_BY_MONTH, where=of_group, wanted=wanted, total=total, parts=parts)
