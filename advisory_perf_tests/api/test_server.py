@@ -12,11 +12,13 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from advisory_perf.runtime.api_server import api_answers
@@ -106,6 +108,21 @@ def test_it_answers_in_words_while_the_warehouse_is_away_and_recovers_by_itself(
         said = [json.loads(line) for line in lines if line.startswith("{")]
         assert {one["path"] for one in said} >= {"/api/vendors", "/health/ready"}
         assert "Traceback" not in "\n".join(lines)
+
+
+def test_what_is_being_answered_is_answered_before_it_ends(server_home: Path, tmp_path: Path) -> None:
+    with EmbeddedPostgres(server_home) as server:
+        migrate(server.url())
+        with serving(server, tmp_path) as (address, process), psycopg.connect(server.url()) as migration, ThreadPoolExecutor(1) as askers:
+            migration.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+            asking = askers.submit(asked, address, "/api/accounts")
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            assert not asking.done()
+            migration.rollback()
+            assert asking.result(30)[0] == 200
+            assert process.wait(30) == 0
 
 
 def test_several_workers_answer_at_one_address(server_home: Path, tmp_path: Path) -> None:
