@@ -1,14 +1,14 @@
 """What the dashboard and the key figures are put together from, for the API and for pages."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
 from advisory_perf.analytics.kpis import measured
 from advisory_perf.api.service import Service
 from advisory_perf.contracts.enums import QualityDimension, ReconciledField
-from advisory_perf.contracts.windows import next_window, window_of
+from advisory_perf.contracts.windows import last_day_of, next_window, window_of
 from advisory_perf.feeds.feed import Feed
 from advisory_perf.quality.scores import scores, weights_of
 from advisory_perf.warehouse.reading import dashboard
@@ -42,7 +42,7 @@ def key_figures(snapshot: Snapshot, service: Service, shown: Shown) -> list[dict
             "quality_score": whole["score"].item() if whole.height else None,
             "twrr_pass_rate": _share(sum(row["compared"] - row["breaks"] for row in of_twrr), sum(row["compared"] for row in of_twrr)),
             "tolerance_violations": _share(sum(row["breaks"] for row in rates), sum(row["compared"] for row in rates)),
-            "completeness": _share(*_windows(service.feeds, dashboard.delivered_windows(snapshot, shown), shown, service.clock().date())),
+            "completeness": _share(*_windows(service.feeds, dashboard.delivered_windows(snapshot, shown), shown, service.clock())),
             "latency_p95": files["latency_p95"],
             "time_per_file_p95": files["time_per_file_p95"],
             "mttr": dashboard.seconds_to_resolve(snapshot, shown),
@@ -82,17 +82,23 @@ def _scored(snapshot: Snapshot, service: Service, shown: Shown, by: list[str]) -
     return scores(shares, weights_of(service.settings), by)
 
 
-def _windows(feeds: Mapping[str, Feed], delivered: Mapping[str, tuple[date, list[date]]], shown: Shown, today: date) -> tuple[int, int]:
-    """How many windows were delivered of those that feeds expect among the days shown: from the first one ever up to today."""
+def _windows(
+    feeds: Mapping[str, Feed], delivered: Mapping[str, tuple[date, date, list[date]]], shown: Shown, now: datetime
+) -> tuple[int, int]:
+    """How many windows among the days shown came, of those that were due: from the first one ever, whole, with their deadline over.
+
+    A feed without a deadline owes what lies between its first and its latest day.
+    """
     there = due = 0
-    for name, (first_day, days) in delivered.items():
+    for name, (first_day, latest_day, days) in delivered.items():
         feed = feeds.get(name)
         if feed is None:
             continue
         came = {window_of(day, feed.cadence) for day in days}
-        window, last = window_of(max(first_day, shown.first), feed.cadence), min(shown.last, today)
-        while window <= last:
-            if feed.schedule.expects(window):
+        window, last = window_of(max(first_day, shown.first), feed.cadence), min(shown.last, max(latest_day, now.date()))
+        while last_day_of(window, feed.cadence) <= last:
+            is_over = window <= latest_day if feed.deadline is None else feed.deadline.instant(window, feed.schedule) <= now
+            if feed.schedule.expects(window) and is_over:
                 due += 1
                 there += window in came
             window = next_window(window, feed.cadence)

@@ -1,5 +1,6 @@
 """How a published number came about, beyond what the warehouse says: the formula with its inputs, and the row of the file."""
 
+from threading import BoundedSemaphore
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,9 @@ from advisory_perf.warehouse.reading.snapshot import Row
 
 _OF_HISTORY = (ReturnStatus.CURRENCY_CHANGE, ReturnStatus.CLOSED)
 """What the valuations before give in place of a return."""
+
+_READING, _PATIENCE_SECONDS = BoundedSemaphore(2), 5
+"""Of one process: what is read lies in memory meanwhile."""
 
 
 def formula_of(row: Row, feed: Feed | None) -> dict[str, Any] | None:
@@ -60,7 +64,7 @@ def link_of(row: Row, before: Row | None) -> dict[str, Any]:
     ending = previous.get("ending_market_value")
     return {
         "before": before,
-        "rolls_forward_by": None if ending is None else row["beginning_market_value"] - ending,
+        "rolls_forward_by": None if ending is None or previous["currency"] != row["currency"] else row["beginning_market_value"] - ending,
         "cumulative_twrr_before": previous.get("cumulative_twrr"),
         "cumulative_twrr": row["cumulative_twrr"],
         "linked_over_gap": row["linked_over_gap"],
@@ -71,9 +75,12 @@ def link_of(row: Row, before: Row | None) -> dict[str, Any]:
 def raw_of(lake: Lake, entry: Row, line_number: int) -> dict[str, Any]:
     """The line of the file as it was delivered: ``rows`` of cells with the file's column names, or ``why_null``.
 
-    Only the delivery's own partition is read, and of it the rows of the line; one line of a file that is turned around makes several.
+    Only the delivery's own partition is read (from a bucket whole, so that few do it at once), and of it the rows of the line; one line of
+    a file that is turned around makes several.
     """
     again = f"`advisory-perf quarantine replay --delivery {entry['delivery_id']}` makes them again while the file is kept"
+    if not _READING.acquire(timeout=_PATIENCE_SECONDS):
+        return {"rows": None, "why_null": "the lake is read for others; ask again"}
     try:
         rows = lake.read_partitions(
             RAW_VENDOR_FILE, entry["feed"], "delivery", [entry["delivery_id"]], where=pl.col(LINE_NUMBER) == line_number
@@ -82,6 +89,8 @@ def raw_of(lake: Lake, entry: Row, line_number: int) -> dict[str, Any]:
         return {"rows": None, "why_null": "the lake does not answer; ask again once it does"}
     except LakeError:
         return {"rows": None, "why_null": f"the lake has the file's raw rows no more; {again}"}
+    finally:
+        _READING.release()
     if rows.is_empty():
         return {"rows": None, "why_null": f"the file's raw rows have no line {line_number}; {again}"}
     names = [name.removeprefix(CELL) for name in cell_columns(rows)]

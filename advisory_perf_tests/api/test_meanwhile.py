@@ -47,7 +47,7 @@ def test_a_publication_between_two_pages_makes_no_row_come_twice_or_be_left_out(
     shutil.copytree(own_demo.settings.home, home)
     with a_demo(own_demo.settings.model_copy(update={"home": home})) as demo:
         (file,) = demo.rows("SELECT delivery_id FROM etl_processing_log WHERE file_name = 'vendor_d_20250328.parquet'")
-        lists = {
+        lists: dict[str, tuple[str, dict[str, Any]]] = {
             "/api/vendors/vendor_d/files": ("file_id", {"limit": 3}),
             f"/api/files/{file['delivery_id']}/data": ("account_id", {"limit": 7}),
             "/api/accounts": ("account_id", {"limit": 11, "vendor": "vendor_d"}),

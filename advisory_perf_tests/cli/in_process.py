@@ -44,7 +44,9 @@ def opened(world: World) -> Opened:
 
 def _opening(world: World) -> Callable[..., object]:
     @contextmanager
-    def open_it(_settings: Settings, *, migrating: bool = True, checking: bool | None = None) -> Iterator[Installation]:
+    def open_it(
+        _settings: Settings, *, migrating: bool = True, checking: bool | None = None, for_dagster: bool = True
+    ) -> Iterator[Installation]:
         yield opened(world)
 
     return open_it

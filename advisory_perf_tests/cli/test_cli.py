@@ -167,14 +167,14 @@ def test_export_writes_a_whole_parquet_file_and_says_so_on_stderr(home: Path, tm
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nonsense"], "there is no table or view 'nonsense' to export; choose one of account_statistics, accounts, "),
+        (["nonsense"], "there is no table or view 'nonsense' to export; choose one of account_groups, account_statistics, accounts, "),
         (
             ["performance_data", "--where", "account_id = "],
             "the condition 'account_id = ' cannot be read at its end; a condition has",
         ),
         (
-            ["accounts", "--status", "open"],
-            "accounts cannot be narrowed by status: it has no column status or",
+            ["delivery_factors", "--status", "open"],
+            "delivery_factors cannot be narrowed by status: it has no column status or",
         ),
         (
             ["performance_data", "--where", "nonsense > 1"],

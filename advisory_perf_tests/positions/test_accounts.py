@@ -78,8 +78,8 @@ def test_accounts_that_were_published_before_are_looked_through_once(
 ) -> None:
     put(warehouse, published(kinds))
     with psycopg.connect(warehouse_url, autocommit=True) as connection:
-        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0037_accounts_of_the_documents'")
-    assert migrate(warehouse_url) == ["0037_accounts_of_the_documents"]
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0040_accounts_looked_through'")
+    assert migrate(warehouse_url) == ["0040_accounts_looked_through"]
     _, status, since, inception = expected
     found = warehouse.query("SELECT status, status_date, inception_date FROM accounts")
     assert found.row(0) == (status, day(since), None if inception is None else day(inception))

@@ -160,18 +160,18 @@ def seconds_to_resolve(snapshot: Snapshot, shown: Shown) -> float | None:
     return found
 
 
-def delivered_windows(snapshot: Snapshot, shown: Shown) -> dict[str, tuple[date, list[date]]]:
-    """By feed its first day ever, and its days among those shown that were ingested."""
+def delivered_windows(snapshot: Snapshot, shown: Shown) -> dict[str, tuple[date, date, list[date]]]:
+    """By feed its first and its latest day ever, and its days among those shown that were ingested."""
     rows = snapshot.rows(
         _narrowed(
-            "SELECT log.feed, min(day.as_of_date) AS first_day,"
+            "SELECT log.feed, min(day.as_of_date) AS first_day, max(day.as_of_date) AS latest_day,"
             " coalesce(array_agg(DISTINCT day.as_of_date) FILTER (WHERE day.as_of_date BETWEEN %(first)s AND %(last)s), '{{}}') AS days"
             " FROM delivered_days AS day JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
             " WHERE {of_alert} GROUP BY log.feed"
         ),
         shown.place,
     )
-    return {row["feed"]: (row["first_day"], row["days"]) for row in rows}
+    return {row["feed"]: (row["first_day"], row["latest_day"], row["days"]) for row in rows}
 
 
 def quality_shares(snapshot: Snapshot, shown: Shown, feeds: list[str] | None) -> pl.DataFrame:
