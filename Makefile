@@ -55,11 +55,12 @@ contracts: setup-dev ## who may import whom
 
 check: lint types contracts ## everything but the tests
 
-bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking beside NumPy and pandas; detection by size; statistics beside reading
+bench: setup-dev ## 1 M rows from file to reconciled beside a bare COPY; linking beside NumPy and pandas; detection by size; statistics beside reading; the API beside its SQL
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.linking
 	$(BIN)/python -m bench.detection
 	$(BIN)/python -m bench.statistics
+	$(BIN)/python -m bench.serving
 
 mutants: $(TOOLS)/bin/cosmic-ray setup-dev ## how many of 300 faults in the pure rooms their fast tests notice
 	$(TOOLS)/bin/python -m advisory_perf_tests.mutants --python $(BIN)/python $(ARGUMENTS)

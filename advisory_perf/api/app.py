@@ -96,9 +96,9 @@ def routed() -> FastAPI:
         generate_unique_id_function=_operation_id,
         separate_input_output_schemas=False,
     )
-    app.include_router(operations.router, responses=error_responses(*_OPEN_ERRORS))
     for one in _ROUTERS:
         app.include_router(one, responses=error_responses(*_ERRORS))
+    app.include_router(operations.router, responses=error_responses(*_OPEN_ERRORS))
     describe = app.openapi
     app.openapi = lambda: with_examples(describe())  # type: ignore[method-assign]
     return app

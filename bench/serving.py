@@ -1,0 +1,392 @@
+"""The REST API over millions of published rows in 120 monthly partitions: every endpoint beside its own SQL, all in this one run.
+
+The rows are made by the server itself. The API runs in a process of its own, as `advisory-perf serve`; what an endpoint's SQL takes is
+measured within the same reading functions, called without HTTP.
+"""
+
+import argparse
+import gzip
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, LiteralString
+from urllib.parse import quote
+
+import psutil
+import psycopg
+from psycopg import sql
+from starlette.testclient import TestClient
+
+from advisory_perf.api.app import create_app
+from advisory_perf.api.service import open_service
+from advisory_perf.platform import open_platform
+from advisory_perf.settings import Settings
+from advisory_perf.warehouse.embedded import EmbeddedPostgres
+from advisory_perf.warehouse.migrations import migrate
+from advisory_perf.warehouse.reading.snapshot import Snapshot
+from advisory_perf.warehouse.roles import Role
+
+MONTHS, FIRST = 120, "2015-01-01"
+LAST = "2024-12-31"
+_ROUNDS = 40
+
+_ACCOUNTS: LiteralString = """
+    INSERT INTO accounts (data_source, account_id, account_name, currency, first_as_of_date, last_as_of_date)
+    SELECT %(vendor)s, 'A' || to_char(n, 'FM000000'), 'Account ' || n, 'USD', '2015-01-31', '2024-12-31'
+    FROM generate_series(1, %(accounts)s) AS n
+"""
+_LEDGER: LiteralString = """
+    INSERT INTO etl_processing_log (
+        delivery_id, file_name, file_path, feed, vendor, sha256, size_bytes, status, first_as_of_date, last_as_of_date, records_read,
+        records_processed, records_inserted, received_at, processing_start_time, processing_end_time
+    )
+    SELECT delivery, delivery || '.csv', 'archive/' || %(vendor)s || '/' || delivery || '.csv', %(vendor)s, %(vendor)s,
+        encode(sha256(delivery::bytea), 'hex'), 1000, 'COMPLETED', min(day), max(day), count(*) * %(accounts)s,
+        count(*) * %(accounts)s, count(*) * %(accounts)s, max(day)::timestamptz, max(day)::timestamptz,
+        max(day)::timestamptz + interval '1 min'
+    FROM bench_days GROUP BY delivery
+"""
+_GENERATED: dict[str, LiteralString] = {
+    "account_id": "'A' || to_char(n, 'FM000000')",
+    "as_of_date": "d.day",
+    "beginning_market_value": "1000 + n",
+    "ending_market_value": "1010 + n",
+    "contributions": "0",
+    "distributions": "0",
+    "net_flow": "0",
+    "currency": "'USD'",
+    "data_source": "%(vendor)s",
+    "file_name": "d.delivery || '.csv'",
+    "delivery_id": "d.delivery",
+    "line_number": "n",
+    "calculated_twrr": "10.0 / (1000 + n)",
+    "vendor_twrr": "10.0 / (1000 + n)",
+    "cumulative_twrr": "0.1",
+    "return_status": "'OK'",
+    "reconciliation_status": "'COMPLETED'",
+    "inception_date": "'2015-01-31'",
+}
+_RESULTS: dict[str, LiteralString] = {
+    "account_id": "'A' || to_char(n, 'FM000000')",
+    "as_of_date": "d.day",
+    "data_source": "%(vendor)s",
+    "field_name": "f.field_name",
+    "calculated_value": "1010 + n",
+    "vendor_value": "CASE WHEN n = 7 THEN 1000 ELSE 1010 + n END",
+    "variance": "CASE WHEN n = 7 THEN 17 ELSE 0 END",
+    "tolerance_threshold": "0.01",
+    "within_tolerance": "n <> 7",
+    "likely_cause": "CASE WHEN n = 7 THEN 'UNEXPLAINED' END",
+}
+_TOTALS: LiteralString = """
+    INSERT INTO reconciliation_totals (data_source, as_of_date, field_name, delivery_id, results, compared, breaks)
+    SELECT %(vendor)s, day, field_name, delivery, %(accounts)s, %(accounts)s, 1
+    FROM bench_days CROSS JOIN (VALUES ('ending_market_value'), ('twrr')) AS f (field_name)
+"""
+_BREAKS: LiteralString = """
+    INSERT INTO reconciliation_breaks (
+        break_id, data_source, account_id, field_name, status, first_as_of_date, last_as_of_date, valuations, calculated_value,
+        vendor_value, variance, first_variance, tolerance_threshold, likely_cause, named_on
+    )
+    SELECT 'B-' || left(encode(sha256((%(vendor)s || n)::bytea), 'hex'), 16), %(vendor)s, 'A' || to_char(n, 'FM000000'),
+        'ending_market_value', 'OPEN', '2024-11-30', '2024-12-31', 2, 1010, 1000, 10 + n, 10, 0.01, 'UNEXPLAINED', '2024-11-30'
+    FROM generate_series(1, 2000) AS n
+"""
+_SHARES: LiteralString = """
+    INSERT INTO delivery_quality_shares (feed, as_of_date, delivery_id, dimension, numerator, denominator)
+    SELECT %(vendor)s, day, delivery, dimension, %(accounts)s - 1, %(accounts)s
+    FROM bench_days CROSS JOIN unnest(ARRAY['COMPLETENESS', 'VALIDITY', 'UNIQUENESS', 'CONSISTENCY', 'ACCURACY']) AS dimension
+"""
+
+
+def main() -> None:
+    """Makes the rows, measures, prints."""
+    parser = argparse.ArgumentParser(prog="bench.serving", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    accounts = parser.parse_args().rows // MONTHS
+    with tempfile.TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "home") as server:
+        migrate(server.url())
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET autovacuum = off")
+            connection.execute("SELECT pg_reload_conf()")
+        settings = _settings(server, Path(name) / "home")
+        for vendor in ("one", "many"):
+            _make_vendor(server.url(), vendor, accounts)
+        print(f"{2 * accounts * MONTHS:,} rows: one file of {accounts * MONTHS:,}, and {MONTHS} of {accounts:,}")
+        with _served(settings) as port:
+            before = _compare_endpoints(settings, port, accounts)
+            _compare_pages(port, accounts)
+            _compare_unchanged(port)
+            _compare_clients(port)
+            _compare_exports(server.url(), port)
+        for vendor in ("third", "fourth", "fifth"):
+            _make_vendor(server.url(), vendor, accounts)
+        with _served(settings) as port:
+            after = _median(lambda: _get(_connection(port), DASHBOARD))
+        print(f"\n/api/dashboard/summary at 5 vendors beside 2: {after / before:.2f}   (aim 1.5)")
+
+
+DASHBOARD = f"/api/dashboard/summary?date_range={FIRST}/{LAST}"
+
+
+def _endpoints() -> dict[str, str]:
+    one = quote("one", safe="")
+    return {
+        "vendors": "/api/vendors",
+        "files of a vendor": "/api/vendors/many/files",
+        "file": f"/api/files/{one}/details",
+        "rows of a file of all": f"/api/files/{one}/data",
+        "rows of a month's file": "/api/files/many-2019-06-30/data",
+        "reconciliation of a file": "/api/reconciliation/many-2019-06-30",
+        "account": "/api/accounts/A000042?vendor=many",
+        "accounts": "/api/accounts?vendor=many",
+        "returns of an account": "/api/accounts/A000042/returns?vendor=many",
+        "breaks": "/api/breaks",
+        "one number": "/api/lineage/many/A000042/2019-06-30",
+        "dashboard": DASHBOARD,
+        "quality": f"/api/quality/score?date_range={FIRST}/{LAST}",
+    }
+
+
+def _compare_endpoints(settings: Settings, port: int, accounts: int) -> float:
+    """Each by HTTP beside the time within its SQL; gives the dashboard's median."""
+    del accounts
+    spent: list[float] = []
+
+    def timed(method: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return method(*arguments)
+            finally:
+                spent[-1] += time.perf_counter() - begin
+
+        return run
+
+    kept = {name: getattr(Snapshot, name) for name in ("rows", "row", "value")}
+    print(f"\n{'endpoint':<28}{'HTTP p50 ms':>12}{'SQL p50 ms':>12}{'ratio':>8}   (aim 3)")
+    client = TestClient(create_app(open_service(open_platform(settings))))
+    dashboard = 0.0
+    for name, path in _endpoints().items():
+        connection = _connection(port)
+        status, _, _ = _get(connection, path)
+        if status != http.HTTPStatus.OK:
+            print(f"{name:<28}{status:>12}")
+            continue
+        by_http = _median(lambda connection=connection, path=path: _get(connection, path))  # type: ignore[misc]
+        for method, function in kept.items():
+            setattr(Snapshot, method, timed(function))
+        try:
+            rounds = []
+            for _ in range(_ROUNDS):
+                spent.append(0.0)
+                client.get(path)
+                rounds.append(spent[-1])
+        finally:
+            for method, function in kept.items():
+                setattr(Snapshot, method, function)
+        by_sql = statistics.median(rounds)
+        dashboard = by_http if name == "dashboard" else dashboard
+        print(f"{name:<28}{by_http * 1000:>12.1f}{by_sql * 1000:>12.1f}{by_http / by_sql:>8.2f}")
+    return dashboard
+
+
+def _compare_pages(port: int, accounts: int) -> None:
+    """The first page of a file beside the one at nine tenths of it, by cursor; and of the large file beside a month's."""
+    first, far = (_at(port, "one", fraction, accounts) for fraction in (0.0, 0.9))
+    month = _at(port, "many-2019-06-30", 0.0, accounts)
+    print(f"\npage at 90 % by cursor beside the first: {far / first:.2f}   (aim 2)")
+    print(f"first page of a file of all rows beside a month's: {first / month:.2f}   (aim 3)")
+
+
+def _at(port: int, file: str, fraction: float, accounts: int) -> float:
+    path = f"/api/files/{file}/data?limit=50"
+    connection = _connection(port)
+    if fraction:
+        from advisory_perf.api.cursors import cursor_of, scope_of
+        from advisory_perf.api.models.file_rows import FileRowsQuery
+
+        query = FileRowsQuery.model_validate({"limit": 50})
+        last = (f"A{round(accounts * fraction):06}", "2019-06-30", "")
+        path += f"&cursor={cursor_of(scope_of(f'/api/files/{file}/data', query), last[: _keys_of(connection, path)])}"
+    return _median(lambda: _get(connection, path))
+
+
+def _keys_of(connection: http.client.HTTPConnection, path: str) -> int:
+    from base64 import urlsafe_b64decode
+
+    _, _, body = _get(connection, path)
+    cursor = json.loads(body)["metadata"]["next_cursor"]
+    return len(json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))) - 1
+
+
+def _compare_unchanged(port: int) -> None:
+    connection = _connection(port)
+    path = "/api/vendors/many/files"
+    _, headers, _ = _get(connection, path)
+    tag = {"If-None-Match": headers["etag"]}
+    whole, unchanged = _median(lambda: _get(connection, path)), _median(lambda: _get(connection, path, tag))
+    print(f"\n304 beside 200: {unchanged / whole:.2f}   (aim 0.3)")
+
+
+def _compare_clients(port: int) -> None:
+    """Requests a second of one client and of eight, and the 95th percentile of fifty."""
+    rates, waits = {}, []
+    for clients in (1, 8, 50):
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(clients) as pool:
+            waits = [seconds for found in pool.map(_asking, [port] * clients) for seconds in found]
+        rates[clients] = len(waits) / (time.perf_counter() - begin)
+    worst = sorted(waits)[int(0.95 * len(waits))]
+    print(f"\neight clients beside one, requests a second: {rates[8] / rates[1]:.2f}   (aim 1.5)")
+    print(f"95th percentile of 50 clients: {worst:.2f} s   (aim below 5)")
+
+
+def _asking(port: int) -> list[float]:
+    connection, waits = _connection(port), []
+    for path in ("/api/vendors/many/files", "/api/accounts/A000042?vendor=many", "/api/breaks") * 7:
+        begin = time.perf_counter()
+        _get(connection, path)
+        waits.append(time.perf_counter() - begin)
+    return waits
+
+
+def _compare_exports(url: str, port: int) -> None:
+    """A million rows by HTTP beside a bare COPY of them, and how much memory the server takes for it."""
+    (process,) = (
+        one for one in psutil.process_iter(["cmdline"]) if "serve" in (one.info["cmdline"] or []) and str(port) in one.info["cmdline"]
+    )
+    before = process.memory_info().rss
+    most = before
+    begin = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    connection.request("GET", "/api/exports/performance_data?format=csv&vendor=one")
+    answer = connection.getresponse()
+    size = 0
+    while part := answer.read(1 << 20):
+        size += len(part)
+        most = max(most, process.memory_info().rss)
+    exported = time.perf_counter() - begin
+    if answer.status != http.HTTPStatus.OK:
+        print(f"\nexport: {answer.status}")
+        return
+    begin = time.perf_counter()
+    with psycopg.connect(url) as plain, plain.cursor() as cursor:
+        copying: LiteralString = (
+            "COPY (SELECT * FROM performance_data WHERE data_source = 'one' ORDER BY data_source, account_id, as_of_date)"
+        )
+        with cursor.copy(sql.SQL(copying + " TO STDOUT (FORMAT csv, HEADER)")) as copy:
+            copied = sum(len(part) for part in copy)
+    bare = time.perf_counter() - begin
+    print(f"\nexport of {size >> 20} MB beside a bare COPY of {copied >> 20} MB: {bare / exported:.2f} of its speed   (aim 0.5)")
+    print(f"memory of the server: {(most - before) / (1 << 20):+.1f} MB   (aim 16)")
+
+
+def _median(ask: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(_ROUNDS):
+        begin = time.perf_counter()
+        ask()
+        seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds)
+
+
+def _connection(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+
+def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+    connection.request("GET", path, headers=headers or {})
+    answer = connection.getresponse()
+    body = answer.read()
+    found = {name.lower(): value for name, value in answer.getheaders()}
+    return answer.status, found, gzip.decompress(body) if found.get("content-encoding") == "gzip" else body
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[int]:
+    port = 3999
+    environment = {**os.environ, **settings.as_environment()}
+    words = [sys.executable, "-m", "advisory_perf", "--home", str(settings.home), "serve", "--port", str(port)]
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                _get(_connection(port), "/health/live")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _settings(server: EmbeddedPostgres, home: Path) -> Settings:
+    return Settings(
+        home=home,
+        warehouse_url=server.url(user=Role.WRITER),
+        reader_url=server.url(user=Role.READER),
+        desk_url=server.url(user=Role.DESK),
+        dagster_url="postgresql+psycopg2://unused/unused",
+        api_auth="none",
+    )
+
+
+def _make_vendor(url: str, vendor: str, accounts: int) -> None:
+    """A vendor with so many accounts, each valued at every month end; of the vendor `one` in one file, of others a file a month."""
+    place = {"vendor": vendor, "accounts": accounts, "is_one": vendor == "one", "first": FIRST, "months": MONTHS}
+    with psycopg.connect(url) as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(
+            "CREATE TEMP TABLE bench_days ON COMMIT DROP AS"
+            " SELECT day, CASE WHEN %(is_one)s THEN %(vendor)s::text ELSE %(vendor)s || '-' || day END AS delivery"
+            " FROM (SELECT (%(first)s::date + make_interval(months => n + 1) - interval '1 day')::date AS day"
+            " FROM generate_series(0, %(months)s - 1) AS n) AS days",
+            place,
+        )
+        for table in ("performance_data", "reconciliation_results"):
+            connection.execute(sql.SQL("SELECT create_monthly_partition({}::regclass, day) FROM bench_days").format(sql.Literal(table)))
+        for statement in (_ACCOUNTS, _LEDGER, _TOTALS, _BREAKS, _SHARES):
+            connection.execute(statement, place)
+        connection.execute(_insert(connection, "performance_data", _GENERATED, "bench_days AS d CROSS JOIN"), place)
+        if vendor in {"one", "many"}:
+            fields: LiteralString = "bench_days AS d CROSS JOIN (VALUES ('ending_market_value'), ('twrr')) AS f (field_name) CROSS JOIN"
+            connection.execute(_insert(connection, "reconciliation_results", _RESULTS, fields), place)
+        connection.execute(
+            "INSERT INTO delivered_days SELECT log.id, d.day FROM bench_days AS d"
+            " JOIN etl_processing_log AS log ON log.delivery_id = d.delivery"
+        )
+        connection.execute("REFRESH MATERIALIZED VIEW daily_vendor_totals")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+def _insert(connection: psycopg.Connection, table: str, generated: dict[str, LiteralString], source: LiteralString) -> sql.Composed:
+    """An INSERT that generates the columns named, and fills the others that may not be null."""
+    needed: Sequence[tuple[str, str]] = connection.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull AND NOT atthasdef AND attidentity = ''",
+        [table],
+    ).fetchall()
+    fill: dict[str, LiteralString] = {"text": "''", "date": "d.day", "boolean": "false"}
+    values = {**{name: fill.get(kind, "0") for name, kind in needed}, **generated}
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} generate_series(1, %(accounts)s) AS n").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(map(sql.SQL, values.values())),
+        sql.SQL(source),
+    )
+
+
+if __name__ == "__main__":
+    main()
