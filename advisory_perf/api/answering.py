@@ -1,5 +1,6 @@
 """How an endpoint answers: it reads in one snapshot, unless the client has that already, and puts what it found into the envelope."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -13,13 +14,14 @@ from advisory_perf.api.envelope import Envelope, enveloped, metadata
 from advisory_perf.api.parameters import SEVERAL, Paged
 from advisory_perf.api.roles import ApiRole, Caller
 from advisory_perf.api.service import Service
-from advisory_perf.errors import ForbiddenError, RequestError
+from advisory_perf.errors import ForbiddenError, OutageError, RequestError, WarehouseError
 from advisory_perf.warehouse.auditing import Origin
-from advisory_perf.warehouse.reading.paging import PageFound, PageWanted
+from advisory_perf.warehouse.reading.paging import ANOTHER_LIST, PageFound, PageWanted
 from advisory_perf.warehouse.reading.snapshot import Snapshot
 
 T = TypeVar("T")
 _PRIVATE = "private, no-cache"
+_NOT_KEPT = "no-store"
 _bearer = HTTPBearer(auto_error=False, description="a token of `advisory-perf tokens new`")
 
 
@@ -45,18 +47,28 @@ class Answering:
         self.service, self.caller = service, caller
         self._request, self._response = request, response
         self._version: int | None = None
+        self._goes_on = False
 
-    def read(self, reading: Callable[[Snapshot], T], *, varies: str = "") -> T:
+    def read(self, reading: Callable[[Snapshot], T], *, varies: str = "", is_kept: bool = True) -> T:
         """What ``reading`` finds in one snapshot; NotModifiedError where the client has what it would be made of.
 
-        ``varies`` is what the answer depends on besides data, code and feeds: today's date, say.
+        ``varies`` is what the answer depends on besides data, code, feeds and settings: today's date, say. One that also depends on what
+        no tag can name, such as another store, is not kept.
         """
+        try:
+            return self._read(reading, varies, is_kept=is_kept)
+        except WarehouseError as error:
+            if self._goes_on and not isinstance(error, OutageError):  # a row to go on after that no list has
+                raise RequestError(ANOTHER_LIST) from error
+            raise
+
+    def _read(self, reading: Callable[[Snapshot], T], varies: str, *, is_kept: bool) -> T:
         refused, found = None, None
         with self.service.reader.connect() as connection:
             snapshot = Snapshot(connection)
             self._version = snapshot.version()
             tag = f'W/"{self._version}-{self.caller.role}-{self.service.build}{varies and "-" + varies}"'
-            is_known = tag in [known.strip() for known in self._request.headers.get("if-none-match", "").split(",")]
+            is_known = is_kept and tag in [known.strip() for known in self._request.headers.get("if-none-match", "").split(",")]
             if not is_known:
                 try:
                     found = reading(snapshot)
@@ -66,8 +78,7 @@ class Answering:
             raise NotModifiedError(tag)
         if refused is not None:
             raise refused
-        self._response.headers["ETag"] = tag
-        self._response.headers["Cache-Control"] = _PRIVATE
+        self._response.headers.update({"ETag": tag, "Cache-Control": _PRIVATE} if is_kept else {"Cache-Control": _NOT_KEPT})
         return found  # type: ignore[return-value] # it has read, or raised
 
     @property
@@ -77,6 +88,7 @@ class Answering:
 
     def wanted(self, query: Paged) -> PageWanted:
         """The page that is asked for."""
+        self._goes_on = query.cursor is not None
         return wanted_page(self._scope(query), query)
 
     def one(self, data: Any, message: str = "") -> Envelope[Any]:
@@ -124,8 +136,8 @@ def _answering(needed: ApiRole) -> Callable[..., Answering]:
 
 def _refuse_repeated(request: Request) -> None:
     """A parameter that stands there twice would be taken by its last value."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    repeated = sorted({name for name in names if names.count(name) > 1} - SEVERAL)
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = sorted({name for name, count in counts.items() if count > 1} - SEVERAL)
     if repeated:
         raise RequestError(f"{', '.join(repeated)} is given more than once; give it once")
 

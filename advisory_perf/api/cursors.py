@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from advisory_perf.api.parameters import Paged
 from advisory_perf.errors import RequestError
-from advisory_perf.warehouse.reading.paging import PageWanted
+from advisory_perf.warehouse.reading.paging import ANOTHER_LIST, PageWanted
 
 _DIGITS = 16
 
@@ -23,10 +23,10 @@ def wanted_page(scope: str, query: Paged) -> PageWanted:
         return PageWanted(query.limit, (query.page - 1) * query.limit)
     try:
         digest, *last = json.loads(urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         digest, last = None, []
     if not all(isinstance(value, str) for value in last) or digest != _digest(scope, last):
-        raise RequestError("the cursor belongs to another list or filter; ask for the first page of this one without it")
+        raise RequestError(ANOTHER_LIST)
     return PageWanted(query.limit, after=tuple(last))
 
 

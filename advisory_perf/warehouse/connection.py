@@ -16,23 +16,31 @@ from advisory_perf.warehouse.copy import queried
 from advisory_perf.warehouse.pool import OF_A_RUN, Connections, PoolSize
 from advisory_perf.warehouse.roles import Role, act_as
 
-CONNECT_SECONDS = 10
-_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""By which a run notices within a minute that the server's machine is gone."""
+NETWORK_OF_A_RUN: Mapping[str, int] = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Parameters of libpq by which a run notices within a minute that the server's machine is gone."""
 
 
 class Warehouse:
     """A PostgreSQL warehouse by its URL, and the role that connections act as; connects only when asked to do something."""
 
-    def __init__(self, url: str, role: Role | None = None, *, size: PoolSize = OF_A_RUN, session: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        role: Role | None = None,
+        *,
+        size: PoolSize = OF_A_RUN,
+        session: Mapping[str, str] | None = None,
+        network: Mapping[str, int] = NETWORK_OF_A_RUN,
+    ) -> None:
         """Keep the URL; libpq's forms all do, Unix sockets included. Without a role, the login acts as itself.
 
-        ``session`` are settings of PostgreSQL that its connections have besides those of the role.
+        ``session`` are settings of PostgreSQL that its connections have besides those of the role, and ``network`` parameters of libpq that
+        they have unless the URL has them.
         """
         self.url = url
         self.role = role
-        self._session = dict(session or {})
-        self._connections = Connections(partial(_opened, url, role, self._session), size)
+        self._opened = partial(_opened, url, role, dict(session or {}), network)
+        self._connections = Connections(self._opened, size)
 
     @property
     def connections_in_use(self) -> int:
@@ -52,7 +60,7 @@ class Warehouse:
 
     def open(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Open a connection, in UTC, that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""
-        connection = _opened(self.url, self.role, self._session)
+        connection = self._opened()
         connection.autocommit = autocommit
         return connection
 
@@ -103,12 +111,12 @@ def _place(url: str) -> str:
     return "an unreadable URL" if parts is None else f"{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
 
-def _opened(url: str, role: Role | None, session: Mapping[str, str]) -> psycopg.Connection:
+def _opened(url: str, role: Role | None, session: Mapping[str, str], network: Mapping[str, int]) -> psycopg.Connection:
     """A connection in UTC that acts as the role, with the settings; ``WarehouseError`` where there is none to be had."""
     parts = parts_of(url)
     if parts is None:
         raise WarehouseError(f"the warehouse's address cannot be read; set ADVISORY_PERF_WAREHOUSE_URL to {OF_POSTGRESQL}")
-    patience: dict[str, Any] = _KEEPALIVE if "connect_timeout" in parts else {**_KEEPALIVE, "connect_timeout": CONNECT_SECONDS}
+    patience: dict[str, Any] = {name: value for name, value in network.items() if name not in parts}
     connection: psycopg.Connection | None = None
     try:
         connection = psycopg.connect(url, autocommit=True, **patience)

@@ -23,23 +23,24 @@ Asked = Annotated[DashboardQuery, InQuery()]
 
 @router.get("/dashboard/summary")
 def dashboard_summary(answering: ForReaders, query: Asked) -> Envelope[DashboardSummary]:
-    """Key figures, deliveries, market values, pass rates, breaks and alerts of some days."""
-    return answering.one(_read(answering, query, summary))
+    """Key figures, deliveries, market values, pass rates, breaks and alerts of some days. Without an ETag: one figure is of the moment."""
+    return answering.one(_read(answering, query, summary, is_kept=False))
 
 
 @router.get("/kpis")
 def kpis(answering: ForReaders, query: Asked) -> Envelope[list[KeyFigure]]:
-    """The key figures of some days, each with its target, the value from which it alerts, and whether that is so."""
-    return answering.all_of(_read(answering, query, key_figures))
+    """The key figures of some days, each with its target, the value from which it alerts, and whether that is so. Without an ETag."""
+    return answering.all_of(_read(answering, query, key_figures, is_kept=False))
 
 
 @router.get("/quality/score")
 def quality_score(answering: ForReaders, query: Asked) -> Envelope[QualityScore]:
     """The quality score of some days: by dimension, by feed, and day by day."""
-    return answering.one(_read(answering, query, quality))
+    return answering.one(_read(answering, query, quality, is_kept=True))
 
 
-def _read(answering: Answering, query: DashboardQuery, made: Callable[[Snapshot, Service, Shown], Any]) -> Any:
+def _read(answering: Answering, query: DashboardQuery, made: Callable[[Snapshot, Service, Shown], Any], *, is_kept: bool) -> Any:
+    """``is_kept``: not what has the seconds of this process's requests, which are others after each of them."""
     today = answering.service.clock().date()
 
     def reading(snapshot: Snapshot) -> Any:
@@ -47,4 +48,4 @@ def _read(answering: Answering, query: DashboardQuery, made: Callable[[Snapshot,
             refuse_unknown_vendor(snapshot, answering.service, query.vendor)
         return made(snapshot, answering.service, days_shown(snapshot, query.vendor, *ends_of(query.date_range), today))
 
-    return answering.read(reading, varies=today.isoformat())
+    return answering.read(reading, varies=today.isoformat(), is_kept=is_kept)

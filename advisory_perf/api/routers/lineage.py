@@ -25,8 +25,11 @@ _OF_THE_ROW = ("formula", "link", "file", "line_number", "raw", "terms")
 def number_lineage(
     answering: ForReaders, vendor: PathName, account_id: PathName, as_of_date: PathDay, _query: Annotated[Query, InQuery()]
 ) -> Envelope[NumberLineage]:
-    """One account-date whole: its figures, the formula with the amounts put in, file and line, and what stood there before."""
-    found = answering.read(lambda snapshot: lineage_of(snapshot, vendor, account_id, as_of_date))
+    """One account-date whole: its figures, the formula with the amounts put in, file and line, and what stood there before.
+
+    The file's line is of the lake, of whose state no ETag speaks: the answer has none.
+    """
+    found = answering.read(lambda snapshot: lineage_of(snapshot, vendor, account_id, as_of_date), is_kept=False)
     if found.row is None or found.entry is None:
         data, message = {**dict.fromkeys(_OF_THE_ROW), "row": found.row}, "the account-date is published no more"
     else:

@@ -39,11 +39,11 @@ class Version(Body):
     """Which code answers, and by which feeds."""
 
     version: str = Field(description="of advisory-perf", examples=["0.1.0"])
-    build: str = Field(description="names code and feeds; another one once either changes", examples=["1f0c5a7e"])
+    build: str = Field(description="names code, feeds and settings; another one once one of them changes", examples=["1f0c5a7e"])
 
 
 @router.get("/health/live")
-def live(request: Request, _query: Nothing) -> Envelope[Alive]:
+async def live(request: Request, _query: Nothing) -> Envelope[Alive]:
     """Whether the process answers; asks nobody else."""
     return _open(request, {"is_alive": True})
 
@@ -60,7 +60,7 @@ def ready(request: Request, _query: Nothing) -> Envelope[Ready]:
 
 
 @router.get("/version")
-def version(request: Request, _query: Nothing) -> Envelope[Version]:
+async def version(request: Request, _query: Nothing) -> Envelope[Version]:
     """Which code answers, and by which feeds."""
     service: Service = request.app.state.service
     return _open(request, {"version": VERSION, "build": service.build})

@@ -47,7 +47,7 @@ def days_shown(snapshot: Snapshot, vendor: str | None, first: date | None, last:
             "SELECT max(last_as_of_date) FROM accounts WHERE (%(vendor)s::text IS NULL OR data_source = %(vendor)s)", {"vendor": vendor}
         )
         last = max(first or date.min, latest or today)
-    return Shown(first or last - _DAYS_SHOWN, last, vendor)
+    return Shown(first or max(last, date.min + _DAYS_SHOWN) - _DAYS_SHOWN, last, vendor)
 
 
 def deliveries_by_day(snapshot: Snapshot, shown: Shown) -> list[Row]:

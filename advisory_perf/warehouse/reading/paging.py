@@ -6,7 +6,10 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
+from advisory_perf.errors import RequestError
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
+
+ANOTHER_LIST = "the cursor belongs to another list or filter; ask for the first page of this one without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,11 @@ def page_of(
     """One page of a list.
 
     ``select`` is a statement with the places ``{keys}`` (at the end of its columns, after a comma), ``{where}`` (alone, or after AND) and
-    ``{page}`` (at its end, for ORDER BY and LIMIT); ``parts`` fill further places that it has.
+    ``{page}`` (at its end, for ORDER BY and LIMIT); ``parts`` fill further places that it has. RequestError where the row to go on after
+    has other keys than the list.
     """
+    if wanted.after is not None and len(wanted.after) != len(keys):
+        raise RequestError(ANOTHER_LIST)
     params = {**where.params, "limit_": wanted.limit + 1}
     condition = where.clause
     if wanted.after is not None:
