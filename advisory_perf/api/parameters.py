@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from urllib.parse import unquote
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -22,7 +23,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from advisory_perf.errors import AdvisoryPerfError
-from advisory_perf.warehouse.as_reported import instant_of
+from advisory_perf.warehouse.as_reported import in_utc, instant_of
 
 LONGEST = 400
 """Characters of a name or text that is asked for."""
@@ -48,8 +49,8 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-When = Annotated[AwareDatetime, BeforeValidator(_written_out)]
-"""An instant in a query; a bare number is none."""
+When = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(in_utc)]
+"""An instant in a query, in UTC; a bare number is none."""
 
 PathName = Annotated[str, BeforeValidator(unquote), StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]*$")]
 """In a path, where ``middleware`` has left a slash and a percent sign encoded."""

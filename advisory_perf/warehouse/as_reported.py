@@ -23,7 +23,18 @@ def instant_of(text: str) -> datetime:
         ) from error
     if instant.tzinfo is None:
         raise AdvisoryPerfError(f"{text!r} is an instant in no time zone; write its offset, such as {text}+00:00")
-    return instant
+    try:
+        return in_utc(instant)
+    except ValueError as error:
+        raise AdvisoryPerfError(str(error)) from error
+
+
+def in_utc(instant: datetime) -> datetime:
+    """The same instant in UTC: PostgreSQL takes offsets of less than 16 hours only. ValueError where the calendar has no such day there."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{instant.isoformat()} is on no day that there is in UTC; write one from 0001-01-02 to 9999-12-30") from error
 
 
 def why_nobody_knows(instant: datetime, now: datetime) -> str | None:

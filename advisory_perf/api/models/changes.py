@@ -11,6 +11,7 @@ from advisory_perf.api.envelope import Body, Instant, Money
 from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import Name, Paged, Query
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.warehouse.as_reported import in_utc
 from advisory_perf.warehouse.reading.changes import VERSION
 
 LAST_PUBLICATION = "last_publication"
@@ -39,7 +40,7 @@ class Since:
             raise ValueError("write a day as 2025-03-31, an instant as 2025-03-31T17:00:00Z, or last_publication") from error
         if instant.tzinfo is None:
             raise ValueError(f"the instant is in no time zone; write its offset, such as {written}Z")
-        return cls(written, instant)
+        return cls(written, in_utc(instant))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
