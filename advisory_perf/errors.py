@@ -179,6 +179,12 @@ class ForbiddenError(RequestError):
     http_status = HTTPStatus.FORBIDDEN
 
 
+class ExportRefusedError(WarehouseError, RequestError):
+    """A relation cannot be exported as it was asked for: a filter, an instant or a form that it cannot have."""
+
+    code = RequestError.code
+
+
 class TooManyError(RequestError):
     """As many are under way as may be; try again later."""
 

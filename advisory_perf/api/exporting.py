@@ -6,15 +6,18 @@ other. An answer whose export failed ends without its last chunk, which no clien
 
 import fcntl
 import os
+import select
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from threading import Thread
 from typing import IO
 
+import anyio
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from advisory_perf.api.service import EXPORTS_AT_ONCE, Service
+from advisory_perf.api.service import EXPORT_SECONDS, EXPORTS_AT_ONCE, Service
 from advisory_perf.contracts.firm_tables import FIRM_TABLES
 from advisory_perf.contracts.stored_tables import (
     ALERTS,
@@ -32,7 +35,7 @@ from advisory_perf.contracts.stored_tables import (
     SIGN_OFFS,
 )
 from advisory_perf.contracts.tables import ACCOUNTS, CURRENCY_RETURNS, DELIVERY_FACTORS, EXCHANGE_RATES, PUBLISHED, RECONCILIATION_TOTALS
-from advisory_perf.errors import AdvisoryPerfError, OutageError, RequestError, TooManyError
+from advisory_perf.errors import OutageError, TooManyError
 from advisory_perf.warehouse.export import ExportFormat
 
 MEDIA_TYPES: Mapping[ExportFormat, str] = {
@@ -67,6 +70,8 @@ SERVED = frozenset(
 _PART, _PIPE = 1 << 18, 1 << 19
 """Bytes of the largest part, and of what lies between writer and reader where the system lets a pipe have so much."""
 
+_TOO_LONG = f"an export has {EXPORT_SECONDS // 60} minutes at most; narrow it by its filters, or read it faster"
+
 
 class Export:
     """One export under way: a thread writes it, and ``parts`` gives what it has written."""
@@ -78,6 +83,7 @@ class Export:
             fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _PIPE)
         self._source = os.fdopen(read_end, "rb", buffering=0)
         self._error: BaseException | None = None
+        self._end = time.monotonic() + EXPORT_SECONDS
         self._writer = Thread(target=self._run, args=(write, write_end, give_back), name="export", daemon=True)
         self._writer.start()
 
@@ -91,12 +97,10 @@ class Export:
             give_back()
 
     def first_part(self) -> bytes:
-        """What is written first, empty where there is nothing; raises what went wrong before, RequestError where it is the request."""
+        """What is written first, empty where there is nothing; raises what went wrong before."""
         part = self._next()
         if part or self._error is None:
             return part
-        if isinstance(self._error, AdvisoryPerfError) and not isinstance(self._error, OutageError):
-            raise RequestError(str(self._error)) from self._error
         raise self._error
 
     def parts(self, first: bytes) -> Iterator[bytes]:
@@ -108,11 +112,20 @@ class Export:
         if self._error is not None:
             raise self._error
 
+    @property
+    def seconds_left(self) -> float:
+        """Until it ends, wherever it is; 0 from then on."""
+        return max(0.0, self._end - time.monotonic())
+
     def close(self) -> None:
         """Nobody reads any more: a writer that is still at it fails at its next part, and ends."""
         self._source.close()
 
     def _next(self) -> bytes:
+        waiting = select.poll()
+        waiting.register(self._source, select.POLLIN)
+        if not waiting.poll(1000 * self.seconds_left):
+            raise OutageError(_TOO_LONG)
         part: bytes = self._source.read(_PART)
         if not part:
             self._writer.join()
@@ -129,9 +142,12 @@ class StreamedExport(StreamingResponse):
         self._export = export
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends it, until its end or until the client is gone."""
+        """Sends it, until its end, until the client is gone, or until it has taken as long as it may."""
         try:
-            await super().__call__(scope, receive, send)
+            with anyio.fail_after(self._export.seconds_left):
+                await super().__call__(scope, receive, send)
+        except TimeoutError as error:
+            raise OutageError(_TOO_LONG) from error
         finally:
             self._export.close()
 
@@ -140,8 +156,14 @@ def begun(service: Service, write: Callable[[IO[bytes]], object]) -> Export:
     """An export in one of the few places there are; TooManyError where all are taken."""
     if not service.export_places.acquire(blocking=False):
         raise TooManyError(f"{EXPORTS_AT_ONCE} exports are under way, as many as may be at once; ask again once one has ended")
-    try:
-        return Export(write, service.export_places.release)
-    except BaseException:  # no thread or pipe to be had
+    service.metrics.exports.inc()
+
+    def give_back() -> None:
+        service.metrics.exports.dec()
         service.export_places.release()
+
+    try:
+        return Export(write, give_back)
+    except BaseException:  # no thread or pipe to be had
+        give_back()
         raise

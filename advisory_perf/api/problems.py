@@ -1,5 +1,7 @@
 """Errors as answers: in the envelope, or bare as RFC 9457 has them where ``application/problem+json`` is accepted."""
 
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,17 +13,50 @@ from starlette.responses import JSONResponse, Response
 
 from advisory_perf.api.envelope import ErrorEnvelope, FieldProblem, Problem, metadata
 from advisory_perf.api.service import Service
-from advisory_perf.errors import AdvisoryPerfError, OutageError, RequestError, TooManyError, UnauthorizedError
+from advisory_perf.errors import (
+    AdvisoryPerfError,
+    LakeOutageError,
+    LockHeldError,
+    OutageError,
+    RequestError,
+    TooManyError,
+    UnauthorizedError,
+    WarehouseOutageError,
+)
+from advisory_perf.warehouse.auditing import BEING_PUBLISHED
 
+LOG = logging.getLogger("advisory_perf.api")
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5
 """After which a client may ask again where the reason passes by itself."""
+
+_OUTSIDE: Mapping[type[Exception], str] = {
+    LockHeldError: BEING_PUBLISHED,
+    WarehouseOutageError: "the warehouse is away or busy; ask again in some seconds",
+    LakeOutageError: "the lake is away; ask again in some seconds",
+    OutageError: "it took longer than it may, or something that it needs is away; ask again in some seconds",
+    AdvisoryPerfError: "something here is not as it should be; have an operator see to it",
+}
+"""What a client is to know of an error that no request is to blame for: the error's own sentence names hosts, logins and files."""
 
 _NO_JSON = "the body is no JSON in UTF-8; send it as /docs describes it"
 _OF_HTTP = {
     HTTPStatus.NOT_FOUND: "there is nothing under this path; /docs lists what there is",
     HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method; Allow names those it takes",
 }
+
+
+def sentence_of(error: AdvisoryPerfError, request_id: str) -> str:
+    """What the error says to a client; where no request is to blame its own sentence goes into the log, to which the id leads."""
+    if isinstance(error, RequestError):
+        return str(error)
+    LOG.warning(json.dumps({"request_id": request_id, "error": type(error).__name__, "says": str(error)}, ensure_ascii=False))
+    return found_in_log(next(_OUTSIDE[kind] for kind in type(error).__mro__ if kind in _OUTSIDE), request_id)
+
+
+def found_in_log(sentence: str, request_id: str) -> str:
+    """The sentence, and by what an operator finds more."""
+    return f"{sentence}; an operator finds it in the log by {request_id}"
 
 
 def answered_problem(  # noqa: PLR0913 - what an error may say
@@ -65,7 +100,8 @@ def add_handlers(app: FastAPI, service: Service) -> None:
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = 'Bearer realm="advisory-perf"'
         details = error.details if isinstance(error, RequestError) else None
-        return answered_problem(request, service, error.http_status, error.code, str(error), details=details, headers=headers)
+        sentence = sentence_of(error, request.state.request_id)
+        return answered_problem(request, service, error.http_status, error.code, sentence, details=details, headers=headers)
 
     def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it

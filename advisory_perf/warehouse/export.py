@@ -21,7 +21,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from advisory_perf.contracts.tables import PUBLISHED
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import ExportRefusedError, WarehouseError
 from advisory_perf.warehouse.as_reported import rows_as_reported, why_nobody_knows
 from advisory_perf.warehouse.commits import first_line
 from advisory_perf.warehouse.conditions import EVERY_ROW, Condition, Joined, Parameters, parsed, rendered
@@ -102,8 +102,9 @@ def export_relation(  # noqa: PLR0913 - what an export may be given
 
     ``as_reported`` gives performance_data as it stood at that instant (see ``as_reported``), with the ids and times it had then.
 
-    Raises ``WarehouseError`` for an unknown relation, for one whose superseded rows are not kept, for an instant to come and for a
-    condition or filter that the relation cannot have. What has been written until an error is no export: the caller throws it away.
+    Raises ``WarehouseError`` for an unknown relation and a condition that cannot be read, and ``ExportRefusedError`` for one whose
+    superseded rows are not kept, an instant to come, and a filter, value or form that the relation cannot have. What has been written until
+    an error is no export: the caller throws it away.
     """
     given = parsed(where) if isinstance(where, str) else where or EVERY_ROW
     known = exportable_relations(warehouse)
@@ -111,7 +112,7 @@ def export_relation(  # noqa: PLR0913 - what an export may be given
         raise WarehouseError(_unknown(relation, known))
     with_history = [one.name for one in PUBLISHED if one.history is not None]
     if as_reported is not None and relation not in with_history:
-        raise WarehouseError(
+        raise ExportRefusedError(
             f"{relation} keeps no superseded rows, so only {' and '.join(with_history)} can be exported as it was reported"
         )
     wanted = _Wanted(relation, given, filters or Filters(), as_reported)
@@ -120,9 +121,9 @@ def export_relation(  # noqa: PLR0913 - what an export may be given
             return _stream(connection, wanted, form=form, target=target, for_spreadsheets=for_spreadsheets)
         except pa.ArrowInvalid as error:
             found = str(error).splitlines()[0]
-            raise WarehouseError(f"{relation} has a value Parquet cannot hold ({found}); use csv") from error
+            raise ExportRefusedError(f"{relation} has a value Parquet cannot hold ({found}); use csv") from error
         except psycopg.DataError as error:
-            raise WarehouseError(f"the condition on {relation} has a value that its column cannot be ({first_line(error)})") from error
+            raise ExportRefusedError(f"the condition on {relation} has a value that its column cannot be ({first_line(error)})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _as_reported(
 ) -> sql.Composable:
     (now,) = connection.execute("SELECT now()").fetchone() or (instant,)
     if (why := why_nobody_knows(instant, now)) is not None:
-        raise WarehouseError(why)
+        raise ExportRefusedError(why)
     return rows_as_reported(relation, [column.name for column in columns], parameters.place(instant.isoformat(), "timestamptz"))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from advisory_perf.errors import WarehouseError
+from advisory_perf.errors import ExportRefusedError
 from advisory_perf.warehouse.conditions import Compared, Condition, Joined
 
 
@@ -19,7 +19,7 @@ class Filters:
     break_id: str | None = None
 
     def condition(self, relation: str, columns: Collection[str]) -> Condition:
-        """The rows that all filters leave; ``WarehouseError`` for one that the relation has no column for, in words for any caller."""
+        """The rows that all filters leave; ``ExportRefusedError`` for one that the relation has no column for, in words for any caller."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return Joined("AND", tuple(_test(relation, columns, name, value) for name, value in given.items() if value is not None))
 
@@ -39,7 +39,7 @@ def _test(relation: str, columns: Collection[str], name: str, value: str) -> Con
     filtered_by, operator, candidates = _COLUMNS[name]
     column = next((one for one in candidates if one in columns), None)
     if column is None:
-        raise WarehouseError(
+        raise ExportRefusedError(
             f"{relation} cannot be narrowed by {filtered_by}: it has no column {' or '.join(candidates)}; leave that filter out"
         )
     return Compared(column, operator, (value.upper() if name == "status" else value,))

@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
 
+from advisory_perf.api import exporting
 from advisory_perf.api.app import create_app
 from advisory_perf.api.exporting import SERVED, Export
 from advisory_perf.api.service import EXPORTS_AT_ONCE
+from advisory_perf.errors import OutageError
 from advisory_perf.warehouse.as_reported import instant_of
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.export import ExportFormat, export_relation, exportable_relations
@@ -144,8 +147,13 @@ def large(own_demo: Demo) -> Demo:
     return own_demo
 
 
-async def answered(demo: Demo, on_part: Callable[[int], bool], messages: list[dict[str, Any]]) -> None:
-    """Adds the messages that a server would get of the export; ``on_part`` says after each part whether the client is still there."""
+async def answered(
+    demo: Demo, on_part: Callable[[int], bool], messages: list[dict[str, Any]], takes: Callable[[int], float] = lambda _: 0
+) -> None:
+    """Adds the messages that a server would get of the export.
+
+    ``on_part`` says after each part whether the client is still there, and ``takes`` how many seconds it takes for it.
+    """
     gone = asyncio.Event()
 
     asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
@@ -158,6 +166,7 @@ async def answered(demo: Demo, on_part: Callable[[int], bool], messages: list[di
 
     async def send(message: Any) -> None:
         messages.append({**message, "body": len(message.get("body", b""))})
+        await asyncio.sleep(takes(len(messages)))
         if message["type"] == "http.response.body" and not on_part(len(messages)):
             gone.set()
             await asyncio.sleep(0.01)
@@ -231,6 +240,44 @@ def test_a_reader_that_is_slow_holds_the_writer() -> None:
     assert sum(map(len, export.parts(first))) == 65_536_000
     assert ended.wait(5)
     export.close()
+
+
+@pytest.mark.parametrize("is_stalled", [True, False])
+def test_a_client_that_stays_and_reads_no_more_is_left_after_the_longest_time(large: Demo, *, is_stalled: bool) -> None:
+    """Neither a client that takes nothing any more nor one that takes a little at a time holds a place for ever."""
+    messages: list[dict[str, Any]] = []
+    gauged = []
+
+    def stalls(number: int) -> float:
+        gauged.append("advisory_perf_api_exports 1.0" in large.service.metrics.exposed().decode())
+        return 600 if is_stalled and number == 4 else 0.4
+
+    begin = time.monotonic()
+    with patch.object(exporting, "EXPORT_SECONDS", 10), pytest.raises(RuntimeError, match="already started"):
+        asyncio.run(answered(large, lambda _: True, messages, stalls))
+    assert time.monotonic() - begin < 40
+    assert len(messages) >= 4
+    assert all(message.get("more_body", True) for message in messages)
+    assert places_come_back(large)
+    assert all(gauged)
+    assert "advisory_perf_api_exports 0.0" in large.service.metrics.exposed().decode()
+
+
+def test_a_warehouse_that_gives_nothing_ends_an_export_too() -> None:
+    goes_on, ended = threading.Event(), threading.Event()
+    with patch.object(exporting, "EXPORT_SECONDS", 0.3):
+        export = Export(lambda _target: goes_on.wait(60), ended.set)
+        with pytest.raises(OutageError, match="an export has 30 minutes at most"):
+            export.first_part()
+    export.close()
+    goes_on.set()
+    assert ended.wait(5)
+
+
+def test_a_refused_export_leaves_no_place_taken_nor_counted(demo: Demo) -> None:
+    assert demo.client.get("/api/exports/accounts", params={"as_reported": "2025-03-31"}).status_code == 422
+    assert places_come_back(demo)
+    assert "advisory_perf_api_exports 0.0" in demo.service.metrics.exposed().decode()
 
 
 def test_ndjson_lines_are_json(demo: Demo) -> None:

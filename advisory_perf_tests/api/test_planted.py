@@ -1,15 +1,21 @@
 """What must come out nowhere, and what must come out as it went in: secrets, and names that are meant to mislead."""
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
 
 from advisory_perf.api.roles import ApiRole
 from advisory_perf.api.tokens import new_token
+from advisory_perf.contracts.enums import ReturnStatus
+from advisory_perf.errors import AdvisoryPerfError, DeliveryRejectedError, RequestError, UndefinedReturnError
 from advisory_perf.settings import Settings
+from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf_tests.api.access import OF_PROXY, PROXY, SECRET, by_proxy, by_token, endpoints_of
 from advisory_perf_tests.api.demo import NOW, Demo, a_demo
 from advisory_perf_tests.hostile_names import HOSTILE_NAMES
@@ -76,12 +82,50 @@ def test_no_secret_comes_out_of_an_answer_a_log_or_a_metric(
     said.append(away.client.get("/metrics", headers=ways[0]).text)
     assert {401, 503} <= statuses
     assert 500 not in statuses
+    for place in ("127.0.0.1", "nowhere", "someone", str(away.settings.home)):
+        assert place not in "\n".join(said)
     everything = "\n".join([*said, caplog.text, *capfd.readouterr()])
     assert "the warehouse at 127.0.0.1/nowhere cannot be reached" in everything
     assert "advisory_perf_api_requests_total" in everything
     for secret in (token, token.removeprefix("apt_"), SECRET, PASSWORD):
         assert secret not in everything
     assert away.settings.tokens_file.read_text().count(token) == 0
+
+
+def of_no_request(kind: type[AdvisoryPerfError] = AdvisoryPerfError) -> Iterator[type[AdvisoryPerfError]]:
+    if not issubclass(kind, RequestError):
+        yield kind
+        for narrower in kind.__subclasses__():
+            yield from of_no_request(narrower)
+
+
+SAYS = f"the warehouse at db.example:5432/positions refused the login bob ({PASSWORD}), see /srv/home/api_tokens.json"
+OF_TWO = {DeliveryRejectedError: "E_READ", UndefinedReturnError: ReturnStatus.CLOSED}
+
+
+@pytest.mark.parametrize("kind", sorted({*of_no_request()}, key=str), ids=str)
+@pytest.mark.parametrize("path", ["/health/ready", "/api/vendors", "/api/exports/accounts"])
+def test_an_error_of_no_request_says_nothing_of_hosts_logins_and_files(
+    away: Demo, caplog: pytest.LogCaptureFixture, path: str, kind: Any
+) -> None:
+    error = kind(OF_TWO[kind], SAYS) if kind in OF_TWO else kind(SAYS)
+    asked = {**by_proxy(ApiRole.OPERATOR), "X-Request-Id": "asked-1"}
+    with patch.object(Warehouse, "connect", side_effect=error):
+        answers = [away.client.get(path, headers={**asked, "Accept": form}) for form in ("application/json", "application/problem+json")]
+    for answer in answers:
+        assert answer.status_code == kind.http_status
+        assert not [word for word in ("db.example", "5432", "positions", "bob", PASSWORD, "/srv") if word in answer.text]
+        assert len(answer.json()["data" if "data" in answer.json() else "detail"]) > 3
+    logged = [json.loads(one.message) for one in caplog.records if one.levelname == "WARNING" and "says" in one.message]
+    assert [(one["request_id"], one["error"], one["says"]) for one in logged] == [("asked-1", kind.__name__, str(error))] * 2
+
+
+def test_a_file_of_tokens_that_cannot_be_read_is_not_named(away: Demo, caplog: pytest.LogCaptureFixture) -> None:
+    away.settings.tokens_file.write_text("[{]")
+    answer = away.client.get("/api/vendors", headers=by_token("apt_x"))
+    assert answer.status_code == 500
+    assert not [word for word in (str(away.settings.home), "tokens.json") if word in answer.text]
+    assert str(away.settings.tokens_file) in caplog.text
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {".", ".."}), ids=lambda name: f"{len(name)} characters")

@@ -1,6 +1,5 @@
 """`/api/breaks`: figures outside their tolerance, and what people do with them."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -24,12 +23,14 @@ from advisory_perf.api.models.breaks import (
     SignOffsAsked,
 )
 from advisory_perf.api.parameters import PathName, Query
+from advisory_perf.api.problems import sentence_of
 from advisory_perf.api.responses import NOT_FOUND, error_responses
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.errors import AdvisoryPerfError, NotFoundError, RequestError
 from advisory_perf.reconciliation.break_measures import Measuring
 from advisory_perf.reconciliation.break_work import Seen, assign, comment, sign_off_each, sign_off_seen
 from advisory_perf.reconciliation.breaks import Break
+from advisory_perf.warehouse.auditing import Origin
 from advisory_perf.warehouse.reading.breaks import (
     BreaksWanted,
     break_of,
@@ -85,7 +86,7 @@ def breaks_sign_off(answering: ForAnalysts, asked: SignOffsAsked, _query: Annota
     seen = [Seen(item.break_id, item.expected_variance) for item in asked.items]
     by, origin = answering.caller.name, answering.origin
     results = sign_off_each(answering.service.desk, seen, vendors, by=by, reason=asked.reason, origin=origin)
-    return answering.all_of(_results(names, results))
+    return answering.all_of([_result(name, result, origin) for name, result in zip(names, results, strict=True)])
 
 
 @router.get("/{break_id}", responses=NOT_FOUND)
@@ -151,18 +152,12 @@ def _unknown(break_id: str) -> NotFoundError:
     return NotFoundError(f"there is no break {break_id}; /api/breaks lists them", {"break_id": break_id})
 
 
-def _results(names: Sequence[str], results: Sequence[Break | AdvisoryPerfError]) -> list[dict[str, Any]]:
-    return [
-        {
-            "break_id": name,
-            "result": "refused" if isinstance(result, AdvisoryPerfError) else "signed_off",
-            "sign_off": None if isinstance(result, AdvisoryPerfError) else asdict(result),
-            "refusal": _refusal(result) if isinstance(result, AdvisoryPerfError) else None,
-        }
-        for name, result in zip(names, results, strict=True)
-    ]
+def _result(name: str, result: Break | AdvisoryPerfError, origin: Origin) -> dict[str, Any]:
+    if isinstance(result, AdvisoryPerfError):
+        return {"break_id": name, "result": "refused", "sign_off": None, "refusal": _refusal(result, origin)}
+    return {"break_id": name, "result": "signed_off", "sign_off": asdict(result), "refusal": None}
 
 
-def _refusal(error: AdvisoryPerfError) -> dict[str, Any]:
+def _refusal(error: AdvisoryPerfError, origin: Origin) -> dict[str, Any]:
     details = error.details if isinstance(error, RequestError) else {}
-    return {"status": error.http_status, "code": error.code, "detail": str(error), "details": details}
+    return {"status": error.http_status, "code": error.code, "detail": sentence_of(error, origin.request_id or ""), "details": details}
