@@ -75,14 +75,22 @@ _ROUTERS = (
 _OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def create_app(service: Service, *, is_ours: Callable[[str], bool] = lambda _host: True) -> Any:
-    """The application of one process; ``is_ours`` says whether a Host header names this server."""
+def create_app(
+    service: Service,
+    *,
+    is_ours: Callable[[str], bool] = lambda _host: True,
+    has_origin: Callable[[str, str], bool] = lambda _origin, _host: False,
+) -> Any:
+    """The application of one process.
+
+    ``is_ours`` says whether a Host header names this server, and ``has_origin`` whether an Origin is a page of it, given that header.
+    """
     app = routed()
     app.state.service = service
     add_handlers(app, service)
     app.add_exception_handler(NotModifiedError, not_modified)
     _add_docs(app)
-    return Observed(Packed(app, minimum_size=1024), service, is_ours)
+    return Observed(Packed(app, minimum_size=1024), service, is_ours, has_origin)
 
 
 def routed() -> FastAPI:

@@ -29,7 +29,7 @@ class Callers:
     def of(self, request: Request) -> Caller:
         """Who asks; UnauthorizedError where that is not known, ForbiddenError for a person who has no role."""
         address = request.client.host if request.client is not None else ""
-        authorization = request.headers.get("authorization", "")
+        authorization = _only(request, "authorization")
         kind, _, token = authorization.partition(" ")
         if "token" in self._modes and authorization:
             found = self._tokens.find(token.strip(), self._clock()) if kind.lower() == "bearer" else None
@@ -45,14 +45,14 @@ class Callers:
         raise UnauthorizedError("nobody is known to be asking; send a token as `Authorization: Bearer …`, or ask through the proxy")
 
     def _is_a_proxy(self, request: Request, address: str) -> bool:
-        sent, secret = request.headers.get(SECRET_HEADER, ""), self._settings.api_proxy_secret or ""
+        sent, secret = _only(request, SECRET_HEADER), self._settings.api_proxy_secret or ""
         return address != "" and _is_one_of(address, self._proxies) and hmac.compare_digest(sent.encode(), secret.encode())
 
     def _named_by_proxy(self, request: Request, address: str) -> Caller:
-        name = request.headers.get(self._settings.api_proxy_user_header, "").strip()
+        name = _only(request, self._settings.api_proxy_user_header).strip()
         if not name or len(name) > _LONGEST_NAME:
             raise UnauthorizedError(f"the proxy names nobody in {self._settings.api_proxy_user_header}; have it send the user there")
-        groups = {*_listed(request.headers.get(self._settings.api_proxy_groups_header, "")), "*"}
+        groups = {*_listed(_only(request, self._settings.api_proxy_groups_header)), "*"}
         of_roles = {
             ApiRole.OPERATOR: self._settings.api_operators,
             ApiRole.ANALYST: self._settings.api_analysts,
@@ -62,6 +62,16 @@ class Callers:
         if role is None:
             raise ForbiddenError(f"{name} is in no group that has a role here; ask an operator for one")
         return Caller(name, role, "proxy", address)
+
+
+def _only(request: Request, header: str) -> str:
+    """The header, which says who asks and so comes once; blank where it does not come, UnauthorizedError where it comes again."""
+    sent = request.headers.getlist(header)
+    if len(sent) > 1:
+        raise UnauthorizedError(
+            f"{header} is sent {len(sent)} times, and nobody knows which one holds; have the proxy replace what it gets"
+        )
+    return sent[0] if sent else ""
 
 
 def check_address(settings: Settings, host: str) -> None:

@@ -1,13 +1,12 @@
 """Around every request: its path, name and line in the log, who may send it from a browser, what browsers may do with the answer."""
 
 import json
-import logging
 import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_hex
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -15,14 +14,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from advisory_perf.api.problems import answered_problem
+from advisory_perf.api.problems import LOG, answered_problem, found_in_log
 from advisory_perf.api.service import Service
 from advisory_perf.showing import shown
 
-LOG = logging.getLogger("advisory_perf.api")
 MOST_BYTES = 1 << 20
 """The longest body of a request."""
 _TOO_LARGE = f"a body has {MOST_BYTES:,} bytes at most; send less at once"
+LONGEST_ADDRESS = 16 << 10
+"""Bytes of the path, and of what stands behind the question mark."""
+_TOO_LONG = f"a path, and what stands behind its question mark, has {LONGEST_ADDRESS:,} bytes at most; ask with less"
 
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -38,9 +39,12 @@ _KEPT = re.compile(r"(%2[fF]|%25)")
 class Observed:
     """Outermost: names, times, counts and logs each request, refuses what may not come in, and answers what nobody has foreseen."""
 
-    def __init__(self, app: ASGIApp, service: Service, is_ours: Callable[[str], bool]) -> None:
-        """``is_ours`` says whether a Host header names this server, against names that others have pointed here."""
-        self._app, self._service, self._is_ours = app, service, is_ours
+    def __init__(self, app: ASGIApp, service: Service, is_ours: Callable[[str], bool], has_origin: Callable[[str, str], bool]) -> None:
+        """``is_ours`` says whether a Host header names this server, against names that others have pointed here.
+
+        ``has_origin`` says whether an Origin, given that header, is a page of this server.
+        """
+        self._app, self._service, self._is_ours, self._has_origin = app, service, is_ours, has_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; whatever else there is (the lifespan) goes by."""
@@ -74,27 +78,29 @@ class Observed:
             LOG.exception("request %s failed", request_id)
             if has_begun:  # the client sees an answer that ends before its end
                 raise
-            sentence = f"something failed here that nobody has foreseen; an operator finds it in the log by {request_id}"
+            sentence = found_in_log("something failed here that nobody has foreseen", request_id)
             answer = answered_problem(Request(scope), self._service, HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", sentence)
             await answer(scope, receive, sending)
         finally:
             self._note(scope, request_id, status, time.perf_counter() - begin)
 
     def _refusal(self, request: Request) -> tuple[int, str, str] | None:
-        host = request.headers.get("host", "")
-        if not self._is_ours(host):
+        if max(len(request.scope["query_string"]), len(request.scope["path"])) > LONGEST_ADDRESS:
+            return HTTPStatus.REQUEST_URI_TOO_LONG, "TOO_LONG", _TOO_LONG
+        host, *others = request.headers.getlist("host") or [""]
+        if others or not self._is_ours(host):
             return (
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "HOST",
                 "this server does not go by that name; set ADVISORY_PERF_PAGE_HOSTS to have it so",
             )
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > MOST_BYTES:
+        if length.isdecimal() and (len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES):
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "TOO_LARGE", _TOO_LARGE
         if request.method in _SAFE:
             return None
-        site, origin = request.headers.get("sec-fetch-site", "none"), request.headers.get("origin")
-        if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != host):
+        sites, origins = request.headers.getlist("sec-fetch-site"), request.headers.getlist("origin")
+        if not {"same-origin", "none"}.issuperset(sites) or not all(self._has_origin(origin, host) for origin in origins):
             return HTTPStatus.FORBIDDEN, "ORIGIN", "a page of another site may not change anything here"
         return None
 

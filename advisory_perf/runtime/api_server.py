@@ -40,7 +40,8 @@ def application() -> Any:
     """The application of one worker, by the environment that ``serve_api`` has filled."""
     _log_to_stderr()
     settings = Settings()
-    return create_app(open_service(open_platform(settings)), is_ours=Hosts.of(settings.page_hosts.split(",")).has_host)
+    hosts = Hosts.of(settings.page_hosts.split(","))
+    return create_app(open_service(open_platform(settings)), is_ours=hosts.has_host, has_origin=hosts.has_origin)
 
 
 def api_answers(host: str, port: int) -> bool:

@@ -35,11 +35,16 @@ class Hosts:
 
     def has_origin(self, origin: str, host: str) -> bool:
         """Whether an Origin is the page itself, or listed; a listed name without a port stands for the scheme's default port."""
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         if parts.scheme not in _DEFAULT_PORTS or origin.lower() != f"{parts.scheme}://{parts.netloc}".lower():
             return False
         given = (_split(parts.netloc)[0], _split(parts.netloc)[1] or _DEFAULT_PORTS[parts.scheme])
         own = _split(host)
+        if given[0] is None:
+            return False
         if given == (own[0], own[1] or _DEFAULT_PORTS[parts.scheme]):
             return True
         listed = {_split(name) for name in self.names - set(LOOPBACK)}

@@ -16,6 +16,7 @@ from advisory_perf.api.service import Service, open_service
 from advisory_perf.orchestration.definitions import build_definitions
 from advisory_perf.platform import open_platform
 from advisory_perf.runtime.demo import write_demo_composite, write_demo_deliveries
+from advisory_perf.runtime.hosts import Hosts
 from advisory_perf.runtime.in_process import LocalRuns, run_files
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
@@ -75,7 +76,7 @@ def make_demo(settings: Settings, folder: Path) -> None:
 def a_demo(settings: Settings, **of_client: Any) -> Iterator[Demo]:
     """The API over it; nothing of the warehouse is open afterwards."""
     service = open_service(open_platform(settings, clock=lambda: NOW))
-    with TestClient(create_app(service), raise_server_exceptions=False, **of_client) as client:
+    with TestClient(create_app(service, has_origin=Hosts.of(()).has_origin), raise_server_exceptions=False, **of_client) as client:
         yield Demo(settings, service, client)
 
 

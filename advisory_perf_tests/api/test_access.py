@@ -1,19 +1,25 @@
 """Who may do what: every endpoint, role and mode; tokens and proxies that are none; requests of other sites, and too large ones."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from advisory_perf.api.callers import check_address
-from advisory_perf.api.middleware import MOST_BYTES
+from advisory_perf.api.answering import _refuse_repeated
+from advisory_perf.api.app import create_app
+from advisory_perf.api.callers import SECRET_HEADER, check_address
+from advisory_perf.api.middleware import LONGEST_ADDRESS, MOST_BYTES
 from advisory_perf.api.roles import ApiRole
 from advisory_perf.api.tokens import new_token, revoke_tokens
 from advisory_perf.errors import SettingsError
+from advisory_perf.runtime.hosts import Hosts
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.embedded import EmbeddedPostgres
 from advisory_perf_tests.api.access import OF_PROXY, PROXY, SECRET, Endpoint, ask, by_proxy, by_token, endpoints_of
@@ -128,6 +134,26 @@ def test_a_proxy_that_is_none_is_nobody(
         assert demo.client.get("/api/breaks", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("header", [SECRET_HEADER, "X-Forwarded-User", "X-Forwarded-Groups"])
+def test_a_header_by_which_a_proxy_says_who_asks_comes_once(postgres: EmbeddedPostgres, database: str, tmp_path: Path, header: str) -> None:
+    """What the client has sent itself would otherwise be taken in place of what the proxy adds."""
+    of_reader, of_operator = by_proxy(ApiRole.READER), by_proxy(ApiRole.OPERATOR)
+    with served(postgres, database, tmp_path, "token,proxy") as demo:
+        for first, second in ((of_reader, of_operator), (of_operator, of_reader)):
+            answer = demo.client.get("/api/breaks", headers=[*first.items(), (header, second[header])])
+            assert answer.status_code == 401
+            assert f"{header.lower()} is sent 2 times" in answer.json()["message"].lower()
+        without = {name: value for name, value in of_reader.items() if name != "X-Forwarded-Groups"}
+        assert demo.client.get("/api/breaks", headers=without).status_code == 403, "somebody who is in no group"
+
+
+def test_a_token_comes_once(postgres: EmbeddedPostgres, database: str, tmp_path: Path) -> None:
+    with served(postgres, database, tmp_path, "token") as demo:
+        sent = [*by_token(tokens_of(demo.settings)[ApiRole.READER]).items()]
+        assert demo.client.get("/api/breaks", headers=sent).status_code == 200
+        assert demo.client.get("/api/breaks", headers=[*sent, *sent]).status_code == 401
+
+
 def test_proxy_headers_say_nothing_where_there_is_no_proxy(postgres: EmbeddedPostgres, database: str, tmp_path: Path) -> None:
     with served(postgres, database, tmp_path, "token") as demo:
         assert demo.client.get("/api/breaks", headers=by_proxy(ApiRole.OPERATOR)).status_code == 401
@@ -189,12 +215,51 @@ def client(postgres: EmbeddedPostgres, database: str, tmp_path_factory: pytest.T
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "http://testserver.evil.example"}, 403),
+        ({"Origin": "http://testserver:80"}, 404),
+        ({"Origin": "http://testserver:81"}, 403),
+        ({"Origin": "ftp://testserver"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://testserver:x"}, 403),
+        ([("Origin", "http://testserver"), ("Origin", "https://evil.example")], 403),
+        ([("Sec-Fetch-Site", "none"), ("Sec-Fetch-Site", "cross-site")], 403),
     ],
 )
-def test_a_page_of_another_site_changes_nothing(client: TestClient, headers: dict[str, str], status: int) -> None:
+def test_a_page_of_another_site_changes_nothing(client: TestClient, headers: Any, status: int) -> None:
     answer = client.post("/api/alerts/999999/resolve", headers=headers)
     assert answer.status_code == status
     assert client.get("/api/alerts", headers=headers).status_code == 200, "who may read, reads"
+
+
+def test_a_page_is_ours_by_the_names_that_the_server_goes_by(postgres: EmbeddedPostgres, database: str, tmp_path: Path) -> None:
+    """A proxy may ask for the server by another name than the page has."""
+    hosts = Hosts.of(["perf.example.com"])
+    with served(postgres, database, tmp_path, "none") as demo:
+        app = create_app(demo.service, is_ours=hosts.has_host, has_origin=hosts.has_origin)
+        with TestClient(app, base_url="http://localhost:3001", raise_server_exceptions=False) as client:
+            path = "/api/alerts/999999/resolve"
+            assert client.post(path, headers={"Origin": "https://perf.example.com"}).status_code == 404
+            assert client.post(path, headers={"Origin": "https://other.example.com"}).status_code == 403
+            assert client.get("/api/alerts", headers={"Host": "other.example.com"}).status_code == 421
+            assert client.get("/api/alerts", headers=[("Host", "localhost"), ("Host", "other.example.com")]).status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/api/alerts?{}", "/health/live?{}", "/nowhere?{}", "{}", "/docs?{}"])
+def test_an_address_that_is_too_long_is_refused_before_anything_looks_at_it(client: TestClient, path: str) -> None:
+    answer = client.get(path.format("/a=1" * (LONGEST_ADDRESS // 4) + "/"))
+    assert (answer.status_code, answer.json()["data"]["code"]) == (414, "TOO_LONG")
+    assert client.get(path.format("/" + "a" * (LONGEST_ADDRESS - 1))).status_code in {200, 404, 422}
+
+
+def test_many_parameters_are_looked_at_once_each() -> None:
+    scope = {"type": "http", "query_string": "&".join(f"a{number}=" for number in range(60_000)).encode(), "headers": []}
+    begin = time.monotonic()
+    _refuse_repeated(Request(scope))
+    assert time.monotonic() - begin < 5
+
+
+def test_a_body_is_too_large_however_its_length_is_written(client: TestClient) -> None:
+    for length in (str(MOST_BYTES + 1), "9" * 5_000):
+        assert client.get("/api/alerts", headers={"Content-Length": length}).status_code == 413
 
 
 @pytest.mark.parametrize("query", ["vendor=a&vendor=b", "vendor=a&vendor=a", "page=1&page=2", "limit=1&limit=1"])

@@ -141,6 +141,10 @@ def test_a_host_is_ours_by_its_name_and_by_its_port_where_one_is_listed(host: st
         ("http://localhost/x", "localhost", False),
         ("null", "localhost", False),
         ("ftp://localhost", "localhost", False),
+        ("http://[", "localhost", False),
+        ("http://[", "[", False),
+        ("http://localhost:x", "localhost:x", False),
+        ("http://a\u2100b", "localhost", False),
     ],
 )
 def test_an_origin_is_ours_where_it_is_the_page_itself_or_listed(origin: str, host: str, *, is_ours: bool) -> None:
