@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,6 +18,7 @@ from advisory_perf.api.roles import ApiRole, Caller
 from advisory_perf.api.service import Service
 from advisory_perf.errors import ForbiddenError, OutageError, RequestError, WarehouseError
 from advisory_perf.warehouse.auditing import Origin
+from advisory_perf.warehouse.beginnings import settled_until
 from advisory_perf.warehouse.reading.paging import ANOTHER_LIST, PageFound, PageWanted
 from advisory_perf.warehouse.reading.snapshot import Snapshot
 
@@ -81,6 +84,11 @@ class Answering:
         self._response.headers.update({"ETag": tag, "Cache-Control": _PRIVATE} if is_kept else {"Cache-Control": _NOT_KEPT})
         return found  # type: ignore[return-value] # it has read, or raised
 
+    def settled_until(self) -> datetime:
+        """The instant before which nothing more will be superseded, for what is read afterwards."""
+        with self.service.reader.connect() as connection:
+            return settled_until(connection)
+
     @property
     def origin(self) -> Origin:
         """From where the request comes, for the audit log."""
@@ -95,20 +103,25 @@ class Answering:
         """The envelope of a single object."""
         return enveloped(data, self._metadata(), message)
 
-    def listed(self, found: PageFound, query: Paged, *, data: Any = None, message: str = "") -> Envelope[Any]:
-        """The envelope of a page; ``data`` is what stands there in place of the rows alone."""
+    def listed(
+        self, found: PageFound, query: Paged, *, data: Any = None, message: str = "", meant: Mapping[str, str] = MappingProxyType({})
+    ) -> Envelope[Any]:
+        """The envelope of a page; ``data`` is what stands there in place of the rows alone.
+
+        ``meant`` are parameters that the next page is to be asked with in place of those that this one was asked with.
+        """
         cursor = None if found.last is None else cursor_of(self._scope(query), found.last)
         if cursor is not None:
-            self._response.headers["Link"] = f'<{self._next(cursor)}>; rel="next"'
+            self._response.headers["Link"] = f'<{self._next(cursor, meant)}>; rel="next"'
         self._request.state.rows = len(found.rows)
         page = {"total_records": found.total, "page": query.page, "per_page": query.limit, "next_cursor": cursor}
         return enveloped(found.rows if data is None else data, self._metadata(**page), message)
 
-    def all_of(self, rows: Sequence[Mapping[str, Any]], message: str = "") -> Envelope[Any]:
-        """The envelope of a list that is answered whole."""
+    def all_of(self, rows: Sequence[Mapping[str, Any]], message: str = "", *, data: Any = None) -> Envelope[Any]:
+        """The envelope of a list that is answered whole; ``data`` is what stands there in place of the rows alone."""
         self._request.state.rows = len(rows)
         page = {"total_records": len(rows), "per_page": max(1, len(rows))}
-        return enveloped(rows, self._metadata(**page), message)
+        return enveloped(rows if data is None else data, self._metadata(**page), message)
 
     def _metadata(self, **known: Any) -> dict[str, Any]:
         return metadata(self.service.clock(), self._request.state.request_id, version=self._version, **known)
@@ -116,9 +129,10 @@ class Answering:
     def _scope(self, query: Paged) -> str:
         return scope_of(self._request.url.path, query)
 
-    def _next(self, cursor: str) -> str:
-        asked = [(name, value) for name, value in self._request.query_params.multi_items() if name not in {"page", "cursor"}]
-        return f"{self._request.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
+    def _next(self, cursor: str, meant: Mapping[str, str]) -> str:
+        instead = {"page", "cursor", *meant}
+        asked = [(name, value) for name, value in self._request.query_params.multi_items() if name not in instead]
+        return f"{self._request.url.path}?{urlencode([*asked, *meant.items(), ('cursor', cursor)])}"
 
 
 def _answering(needed: ApiRole) -> Callable[..., Answering]:

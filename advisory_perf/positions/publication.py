@@ -18,6 +18,7 @@ from advisory_perf.errors import WarehouseError
 from advisory_perf.positions.accounts_store import insert_missing_accounts
 from advisory_perf.positions.noting import note_difference, note_inserted, old_and_new_groups
 from advisory_perf.positions.restatements import record_restatements
+from advisory_perf.warehouse.beginnings import begin_announced
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.copy import assignments, copy_frame, copy_to_temporary, names, with_the_columns_of
 
@@ -50,7 +51,8 @@ def publish_slices(
     One transaction, in which ``confirm`` asks first whether it is still this run's lock, and ``along`` does what belongs to it
     afterwards: rows that are gone are deleted, rows that differ updated, new rows inserted; equal rows keep their id and times. Of
     a table with a history the replaced rows go there. Months without a partition get one beforehand, in a
-    transaction of its own, so that no reader waits for the load.
+    transaction of its own, so that no reader waits for the load. That it is running is announced (``warehouse.beginnings``), since what it
+    supersedes bears the instant of its beginning.
 
     Raises ``WarehouseError`` for a frame of another vendor or time, and for rows that a check refuses.
     """
@@ -63,6 +65,7 @@ def publish_slices(
                 [table.name, _months(rows)],
             )
         connection.commit()
+        begin_announced(connection)
         lock_publication(connection, vendor)
         if confirm is not None:
             confirm(connection)

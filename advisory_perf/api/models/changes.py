@@ -1,9 +1,9 @@
 """What publications changed of what was published before."""
 
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -20,9 +20,9 @@ LAST_PUBLICATION = "last_publication"
 class Since:
     """An instant from which on changes are asked for; None is the latest publication that changed something."""
 
-    def __init__(self, text: str, instant: datetime | None) -> None:
-        """``text`` is how it was written."""
-        self._text, self.instant = text, instant
+    def __init__(self, instant: datetime | None) -> None:
+        """Keep the instant, in UTC."""
+        self.instant = None if instant is None else instant.astimezone(UTC)
 
     @classmethod
     def parse(cls, text: object) -> "Since":
@@ -31,16 +31,16 @@ class Since:
             return text
         written = str(text)
         if written == LAST_PUBLICATION:
-            return cls(written, None)
+            return cls(None)
         try:
             if len(written) == len("2025-03-31"):
-                return cls(written, datetime.combine(date.fromisoformat(written), time.min, UTC))
+                return cls(datetime.combine(date.fromisoformat(written), time.min, UTC))
             instant = datetime.fromisoformat(written)
         except ValueError as error:
             raise ValueError("write a day as 2025-03-31, an instant as 2025-03-31T17:00:00Z, or last_publication") from error
         if instant.tzinfo is None:
             raise ValueError(f"the instant is in no time zone; write its offset, such as {written}Z")
-        return cls(written, in_utc(instant))
+        return cls(in_utc(instant))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -54,8 +54,8 @@ class Since:
         return {"type": "string", "pattern": rf"^({day}|{LAST_PUBLICATION})$", "examples": ["2025-03-31", LAST_PUBLICATION]}
 
     def __str__(self) -> str:
-        """As it was written."""
-        return self._text
+        """As it may be written: the same instant is the same text, whichever its offset."""
+        return LAST_PUBLICATION if self.instant is None else self.instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 _SINCE = "a day (from its beginning in UTC), an instant with its offset, or last_publication"
@@ -64,15 +64,24 @@ _SINCE = "a day (from its beginning in UTC), an instant with its offset, or last
 class ChangesQuery(Query):
     """From when on."""
 
-    since: Since = Field(default=Since(LAST_PUBLICATION, None), description=_SINCE, validate_default=True)
+    since: Since = Field(default=Since(None), description=_SINCE, validate_default=True)
     vendor: Name | None = Field(default=None, description="of this vendor only")
 
 
 class ChangedRowsQuery(Paged):
     """From when on."""
 
-    since: Since = Field(default=Since(LAST_PUBLICATION, None), description=_SINCE, validate_default=True)
+    since: Since = Field(default=Since(None), description=_SINCE, validate_default=True)
     vendor: Name | None = Field(default=None, description="of this vendor only")
+
+    @model_validator(mode="after")
+    def _is_one_list(self) -> Self:
+        if self.since.instant is None and (self.page != 1 or self.cursor is not None):
+            raise ValueError(
+                "last_publication is another instant once more is published; go on with since= and the instant that `since` in data says, "
+                "as the header Link does"
+            )
+        return self
 
 
 class LargestChange(Body):
@@ -117,3 +126,26 @@ class ChangedRow(Body):
     superseded_by: str | None = Field(description="the file whose row took its place; null where none did")
     old: Version  # type: ignore[valid-type]
     new: Version | None = Field(description="null where the row went")  # type: ignore[valid-type]
+
+
+_SINCE_MEANT = "from which instant on; null where last_publication was asked for, and nothing was ever superseded"
+_UNTIL = (
+    "before which instant: nothing more will be superseded before it, also by publications that are running. "
+    "Whoever asks for what comes next asks since= this"
+)
+
+
+class Changes(Body):
+    """What changed between two instants, by vendor and file."""
+
+    since: Instant | None = Field(description=_SINCE_MEANT)
+    until: Instant = Field(description=_UNTIL)
+    changes: list[Change]
+
+
+class ChangedRows(Body):
+    """A page of the rows that were superseded between two instants."""
+
+    since: Instant | None = Field(description=_SINCE_MEANT)
+    until: Instant = Field(description=_UNTIL + "; the same on each page that a cursor leads to")
+    rows: list[ChangedRow]
