@@ -6,19 +6,24 @@ role, unlike the transactions of others in pg_stat_activity. A pooler in front o
 whoever asks has to ask the server that publications are made on.
 """
 
-from datetime import datetime
-from typing import LiteralString
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import psycopg
 
-_KEY: LiteralString = "hashtext('publications that have begun')"
-_EPOCH: LiteralString = "timestamptz '2020-01-01 00:00:00+00'"
-"""From which seconds are counted, so that their number is an integer until 2088."""
-_SECOND: LiteralString = f"SELECT floor(extract(epoch FROM clock_timestamp() - {_EPOCH}))::integer AS second"
-_SETTLED: LiteralString = f"""
-    SELECT least(now(), {_EPOCH} + min(objid::bigint) * interval '1 second') FROM pg_locks
+_PLACE: dict[str, Any] = {"name": "publications that have begun", "epoch": datetime(2020, 1, 1, tzinfo=UTC)}
+"""What the locks are called, and from when on seconds are counted, so that their number is an integer until 2088."""
+_ANNOUNCE: LiteralString = """
+    SELECT second, pg_advisory_lock_shared(hashtext(%(name)s), second)
+    FROM (SELECT floor(extract(epoch FROM clock_timestamp() - %(epoch)s::timestamptz))::integer AS second) AS clock
+"""
+_TAKE_OVER: LiteralString = """
+    SELECT pg_advisory_xact_lock_shared(hashtext(%(name)s), %(second)s), pg_advisory_unlock_shared(hashtext(%(name)s), %(second)s)
+"""
+_SETTLED: LiteralString = """
+    SELECT least(now(), %(epoch)s::timestamptz + min(objid::bigint) * interval '1 second') FROM pg_locks
     WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND classid = {_KEY}::oid AND objsubid = 2
+        AND classid = hashtext(%(name)s)::oid AND objsubid = 2
 """
 
 
@@ -27,12 +32,10 @@ def begin_announced(connection: psycopg.Connection) -> None:
 
     The session takes the lock, ends that transaction, and the next one takes it over.
     """
-    taken = connection.execute(f"SELECT second, pg_advisory_lock_shared({_KEY}, second) FROM ({_SECOND}) AS clock").fetchone()
+    taken = connection.execute(_ANNOUNCE, _PLACE).fetchone()
+    assert taken is not None  # noqa: S101 - of one row
     connection.commit()
-    second = 0 if taken is None else taken[0]
-    connection.execute(
-        f"SELECT pg_advisory_xact_lock_shared({_KEY}, %(second)s), pg_advisory_unlock_shared({_KEY}, %(second)s)", {"second": second}
-    )
+    connection.execute(_TAKE_OVER, {**_PLACE, "second": taken[0]})
 
 
 def settled_until(connection: psycopg.Connection) -> datetime:
@@ -40,7 +43,7 @@ def settled_until(connection: psycopg.Connection) -> datetime:
 
     It is now, or up to a second before the oldest publication that is running began.
     """
-    found = connection.execute(_SETTLED).fetchone()
+    found = connection.execute(_SETTLED, _PLACE).fetchone()
     assert found is not None  # noqa: S101 - an aggregate has a row
     instant: datetime = found[0]
     return instant

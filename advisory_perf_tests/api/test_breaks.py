@@ -50,6 +50,14 @@ def test_the_queue_is_the_view_and_counts_every_status(demo: Demo) -> None:
     assert answer["breaks"] == [one for one in found if one["status"] == "OPEN"], "by default those that are open"
 
 
+def test_the_queue_opens_no_partitions_but_for_the_rows_that_it_shows(own_demo: Demo) -> None:
+    """A query waits for the lock of whatever it names, also of what its plan leaves out."""
+    with psycopg.connect(str(own_demo.settings.owner_url)) as migration:
+        migration.execute("LOCK TABLE performance_data, reconciliation_results IN ACCESS EXCLUSIVE MODE")
+        for asked in ({}, {"age_min": 1}, {"owner": "Ann"}):
+            assert own_demo.get("/api/breaks", vendor="none", **asked)["data"]["breaks"] == []
+
+
 def test_ages_and_sizes_are_those_that_the_command_shows(demo: Demo) -> None:
     settings = demo.service.settings
     measuring = Measuring.by(demo.service.feeds.values(), Materiality(settings.material_amount, settings.material_return), NOW)

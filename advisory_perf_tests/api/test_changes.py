@@ -11,7 +11,6 @@ import pytest
 from advisory_perf.contracts.tables import PERFORMANCE_DATA
 from advisory_perf.positions.publication import lock_publication
 from advisory_perf.warehouse.beginnings import begin_announced
-
 from advisory_perf_tests.api.as_json import as_json
 from advisory_perf_tests.api.demo import Demo
 from advisory_perf_tests.api.paged import whole_list
@@ -207,7 +206,9 @@ def test_what_a_publication_hid_comes_once_it_has_ended_also_where_it_changed_no
     assert fresh.json()["metadata"]["total_records"] == held.json()["metadata"]["total_records"] + 3
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2025-03-31T10:00:00", "2025-02-30", "2025-03-31T10:00:00+99:00", "0001-01-01T00:00:00+01:00", ""])
+@pytest.mark.parametrize(
+    "since", ["yesterday", "2025-03-31T10:00:00", "2025-02-30", "2025-03-31T10:00:00+99:00", "0001-01-01T00:00:00+01:00", ""]
+)
 def test_an_instant_that_is_none_is_refused(demo: Demo, since: str) -> None:
     for path in ("/api/changes", "/api/changes/rows"):
         answer = demo.client.get(path, params={"since": since})

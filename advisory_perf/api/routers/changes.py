@@ -20,7 +20,10 @@ _NOTHING = "nothing was ever superseded"
 
 @router.get("")
 def changes(answering: ForReaders, query: Annotated[ChangesQuery, InQuery()]) -> Envelope[Changes]:
-    """What changed since then of figures that were published, by vendor and the file that changed it; ask for what comes next since=until."""
+    """What changed since then of figures that were published, by vendor and the file that changed it.
+
+    Nothing more will be superseded before until: whoever asks for what comes next asks since= that.
+    """
     settled = answering.settled_until()
 
     def reading(snapshot: Snapshot) -> tuple[Between | None, list[Row]]:

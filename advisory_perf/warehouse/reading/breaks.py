@@ -17,7 +17,19 @@ _SPAN: LiteralString = (
     " ELSE %(today)s END AS last"
 )
 """Whose calendar, and the days from and up to which a break is counted, as ``break_measures`` has it."""
-_SPANS: LiteralString = "SELECT DISTINCT {span} FROM break_work AS b WHERE {where}"
+# break_work without what it has of the partitioned tables, which PostgreSQL 15 would open each of, also where nothing of them is asked for.
+_WORK: LiteralString = """(
+    SELECT found.*,
+        (
+            SELECT e.owner FROM break_events AS e WHERE e.break_id = found.break_id AND e.event = 'ASSIGNED' ORDER BY e.id DESC LIMIT 1
+        ) AS owner,
+        (SELECT count(*) FROM break_events AS e WHERE e.break_id = found.break_id AND e.event = 'COMMENTED') AS comments,
+        (
+            SELECT e.comment FROM break_events AS e WHERE e.break_id = found.break_id AND e.event = 'COMMENTED' ORDER BY e.id DESC LIMIT 1
+        ) AS latest_comment
+    FROM reconciliation_breaks AS found
+) AS b"""
+_SPANS: LiteralString = "SELECT DISTINCT {span} FROM {work} WHERE {where}"
 _LONG: LiteralString = """
     EXISTS (
         SELECT FROM (SELECT {span}) AS s
@@ -31,9 +43,8 @@ _LISTED: LiteralString = """
         b.delivery_id, b.resolved_on, b.resolved_by_delivery_id, b.signed_off_break_id, b.signed_off_by, b.signed_off_at,
         b.signed_off_variance, b.signed_off_reason, b.named_on, b.created_at, b.updated_at, b.closed_at, b.owner, b.comments,
         b.latest_comment, {keys}
-    FROM break_work AS b WHERE {where} {page}
+    FROM {work} WHERE {where} {page}
 """
-"""The columns of break_work that come without the partitioned tables."""
 _EXPLAINED: LiteralString = (
     "SELECT b.break_id, r.explained_value, r.explained_by, r.other_causes FROM reconciliation_breaks AS b"
     " JOIN reconciliation_results AS r ON r.data_source = b.data_source AND r.account_id = b.account_id AND r.field_name = b.field_name"
@@ -86,12 +97,12 @@ class BreaksWanted:
 def breaks_of(snapshot: Snapshot, asked: BreaksWanted, wanted: PageWanted) -> tuple[PageFound, dict[str, int]]:
     """A page of the breaks, rows of break_work, and how many there are by status whatever statuses are asked for."""
     where = _where(snapshot, asked)
-    by_status = sql.SQL("SELECT b.status, count(*) AS breaks FROM break_work AS b WHERE {} GROUP BY b.status").format(where.clause)
+    by_status = sql.SQL("SELECT b.status, count(*) AS breaks FROM {} WHERE {} GROUP BY b.status").format(sql.SQL(_WORK), where.clause)
     counts = {row["status"]: row["breaks"] for row in snapshot.rows(by_status, where.params)}
     if asked.statuses:
         where.add("b.status = ANY(%(statuses)s)", statuses=list(asked.statuses))
     total = sum(count for status, count in counts.items() if not asked.statuses or status in asked.statuses)
-    found = page_of(snapshot, _LISTED, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total)
+    found = page_of(snapshot, _LISTED, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total, parts={"work": sql.SQL(_WORK)})
     return PageFound(_explained(snapshot, found.rows), found.total, found.last), counts
 
 
@@ -119,7 +130,7 @@ def _where(snapshot: Snapshot, asked: BreaksWanted) -> Where:
 
 def _add_age(snapshot: Snapshot, where: Where, asked: BreaksWanted, age_min: int) -> None:
     """Calendars are no matter of SQL: of the spans of days that breaks have, those that are long enough are named."""
-    spans_of = sql.SQL(_SPANS).format(span=sql.SQL(_SPAN), where=where.clause)
+    spans_of = sql.SQL(_SPANS).format(span=sql.SQL(_SPAN), work=sql.SQL(_WORK), where=where.clause)
     schema = pl.Schema({"data_source": pl.String(), "first": pl.Date(), "last": pl.Date()})
     spans = pl.DataFrame(snapshot.rows(spans_of, {**where.params, "today": asked.today}), schema=schema)
     long = spans.filter(asked.ages(spans) >= age_min)

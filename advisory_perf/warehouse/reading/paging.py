@@ -81,7 +81,7 @@ def page_of(
     if wanted.after is not None:
         params |= {f"after_{place}": value for place, value in enumerate(wanted.after)}
         condition = sql.SQL("{} AND {}").format(condition, _after(keys))
-    paging = sql.SQL("ORDER BY {} LIMIT %(limit_)s").format(sql.SQL(", ").join(_direction(key) for key in keys))
+    paging = ordered_by(keys) + sql.SQL(" LIMIT %(limit_)s")
     if wanted.offset:
         params["offset_"] = wanted.offset
         paging += sql.SQL(" OFFSET %(offset_)s")
@@ -98,6 +98,11 @@ def page_of(
 def counted(snapshot: Snapshot, source: LiteralString, where: Where) -> int:
     """How many rows of ``source`` (what follows FROM) there are; for tables of which counting is cheap."""
     return int(snapshot.value(sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.SQL(source), where.clause), where.params))
+
+
+def ordered_by(keys: Sequence[SortKey]) -> sql.Composable:
+    """The clause ORDER BY."""
+    return sql.SQL("ORDER BY ") + sql.SQL(", ").join(_direction(key) for key in keys)
 
 
 def _direction(key: SortKey) -> sql.Composable:

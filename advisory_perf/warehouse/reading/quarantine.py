@@ -13,7 +13,7 @@ _PAGED: LiteralString = (
     "SELECT q.vendor, q.delivery_id, q.file_name, q.line_number, q.code, q.field_name, q.reason, q.severity, q.account_id, q.as_of_date,"
     " q.raw_row, q.quarantined_at, {keys} FROM quarantine AS q WHERE {where} {page}"
 )
-_KEYS = (SortKey("q.delivery_id", "text"), SortKey("q.line_number", "bigint"))
+_KEYS = (SortKey("q.delivery_id", "text"), SortKey("q.line_number", "bigint"), SortKey("q.issue_id", "bigint"))
 _PUBLISHED: LiteralString = """
     SELECT DISTINCT p.data_source, p.account_id, p.as_of_date
     FROM unnest(%(vendors)s::text[], %(accounts)s::text[], %(days)s::date[]) AS q (data_source, account_id, as_of_date)

@@ -10,28 +10,49 @@ from psycopg import sql
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.warehouse.reading.file_rows import days_within
 from advisory_perf.warehouse.reading.files import factors_of_file
-from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, page_of
+from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, ordered_by, page_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
+_OF_VENDOR: LiteralString = "reconciliation_results AS r"
 _OF_FILE: LiteralString = (
     "reconciliation_results AS r JOIN performance_data AS p"
     " ON p.data_source = r.data_source AND p.account_id = r.account_id AND p.as_of_date = r.as_of_date"
 )
 
-# A figure that one factor puts off belongs to the break of the whole delivery, any other to that of its account.
+# The break of each row of the page, found once the page is cut. A figure that one factor puts off belongs to that of the whole delivery,
+# any other to that of its account.
 _RESULTS: LiteralString = (
-    "SELECT {columns}, b.break_id, b.status AS break_status, b.age_days, {keys} FROM {of_file} LEFT JOIN LATERAL ("
+    "SELECT r.*, b.break_id, b.status AS break_status, b.age_days"
+    " FROM (SELECT {columns}, {keys} FROM {source} WHERE {where} {page}) AS r LEFT JOIN LATERAL ("
     "SELECT b.break_id, b.status, b.age_days FROM reconciliation_breaks AS b"
     " WHERE r.within_tolerance IS FALSE AND b.data_source = r.data_source AND b.field_name = r.field_name"
     " AND (b.account_id = r.account_id AND r.likely_cause IS DISTINCT FROM 'SYSTEMATIC'"
     " OR b.account_id IS NULL AND r.likely_cause = 'SYSTEMATIC')"
     " AND r.as_of_date BETWEEN b.first_as_of_date AND b.last_as_of_date ORDER BY b.first_as_of_date DESC LIMIT 1"
-    ") AS b ON true WHERE {where} {page}"
+    ") AS b ON true {order}"
 )
-_PARTS = {
-    "columns": sql.SQL(", ").join(sql.Identifier("r", name) for name in (*RECONCILIATION_RESULTS.column_names, "reconciliation_date")),
-    "of_file": sql.SQL(_OF_FILE),
-}
+_COLUMNS = sql.SQL(", ").join(sql.Identifier("r", name) for name in (*RECONCILIATION_RESULTS.column_names, "reconciliation_date"))
+# One pass over the tables; the largest of a figure is the first of those of its size, or of all where none has a size.
+_BROKEN: LiteralString = """
+    WITH broken AS MATERIALIZED (
+        SELECT r.field_name, r.likely_cause, r.variance, r.account_id, r.as_of_date FROM {source} WHERE {where}
+    ),
+    causes AS (
+        SELECT field_name, likely_cause, count(*) AS breaks, max(abs(variance)) AS size FROM broken GROUP BY field_name, likely_cause
+    ),
+    largest AS MATERIALIZED (
+        SELECT sizes.field_name, first.variance, first.account_id, first.as_of_date
+        FROM (SELECT field_name, max(size) AS size FROM causes GROUP BY field_name) AS sizes
+        CROSS JOIN LATERAL (
+            SELECT b.variance, b.account_id, b.as_of_date FROM broken AS b
+            WHERE b.field_name = sizes.field_name AND (abs(b.variance) = sizes.size OR sizes.size IS NULL)
+            ORDER BY b.as_of_date, b.account_id LIMIT 1
+        ) AS first
+    )
+    SELECT causes.field_name, causes.likely_cause, causes.breaks, largest.variance, largest.account_id, largest.as_of_date
+    FROM causes JOIN largest USING (field_name)
+    ORDER BY causes.field_name, causes.likely_cause
+"""
 
 _BY_ACCOUNT = (SortKey("r.account_id", "text"), SortKey("r.as_of_date", "date"), SortKey("r.field_name", "text"))
 ORDERS: dict[str, tuple[SortKey, ...]] = {
@@ -69,7 +90,7 @@ def results_of_file(snapshot: Snapshot, entry: Row, asked: ResultsWanted, wanted
     days = days_within(entry, None, None)
     if days is None:
         return PageFound([], 0)
-    where = _of_file(entry, days)
+    source, where = _of_file(snapshot, entry, days)
     if asked.within in _WITHIN:
         where.add(_WITHIN[asked.within])
     if asked.field_name is not None:
@@ -79,8 +100,10 @@ def results_of_file(snapshot: Snapshot, entry: Row, asked: ResultsWanted, wanted
     if asked.min_variance is not None:
         where.add("abs(r.variance) >= %(least)s", least=asked.min_variance)
     is_kept = asked.cause is None and asked.min_variance is None
-    total = _kept_total(snapshot, entry, asked) if is_kept else counted(snapshot, _OF_FILE, where)
-    return page_of(snapshot, _RESULTS, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total, parts=_PARTS)
+    total = _kept_total(snapshot, entry, asked) if is_kept else counted(snapshot, source, where)
+    keys = ORDERS[asked.sort]
+    parts = {"columns": _COLUMNS, "source": sql.SQL(source), "order": ordered_by(keys)}
+    return page_of(snapshot, _RESULTS, keys=keys, where=where, wanted=wanted, total=total, parts=parts)
 
 
 def summary_of_file(snapshot: Snapshot, entry: Row) -> Row:
@@ -95,6 +118,7 @@ def summary_of_file(snapshot: Snapshot, entry: Row) -> Row:
     causes = Counter[str | None]()
     for row in broken:
         causes[row["likely_cause"]] += row["breaks"]
+    largest = {row["field_name"]: {name: row[name] for name in ("variance", "account_id", "as_of_date")} for row in broken}
     counts = {name: sum(row[name] for row in fields) for name in ("results", "compared", "breaks")}
     return {
         "status": entry["status"],
@@ -106,7 +130,7 @@ def summary_of_file(snapshot: Snapshot, entry: Row) -> Row:
             {
                 **{name: row[name] for name in ("field_name", "compared", "breaks", "pass_rate")},
                 "not_compared": row["results"] - row["compared"],
-                "largest": _largest([one for one in broken if one["field_name"] == row["field_name"]]),
+                "largest": largest.get(row["field_name"]),
             }
             for row in fields
         ],
@@ -117,14 +141,22 @@ def summary_of_file(snapshot: Snapshot, entry: Row) -> Row:
     }
 
 
-def _of_file(entry: Row, days: tuple[Any, Any]) -> Where:
-    """Both tables by vendor and days, so that no partition of other months is looked at."""
-    return (
-        Where({"first": days[0], "last": days[1]})
-        .add("p.delivery_id = %(file)s", file=entry["delivery_id"])
-        .add("p.data_source = %(vendor)s AND r.data_source = %(vendor)s", vendor=entry["vendor"])
-        .add("p.as_of_date BETWEEN %(first)s AND %(last)s AND r.as_of_date BETWEEN %(first)s AND %(last)s")
+def _of_file(snapshot: Snapshot, entry: Row, days: tuple[Any, Any]) -> tuple[LiteralString, Where]:
+    """What to read the file's results from, and the condition: by vendor and days, so that no partition of other months is looked at.
+
+    Only where another delivery has results of the same days, by the totals, is it asked row by row whose they are.
+    """
+    place = {"file": entry["delivery_id"], "vendor": entry["vendor"], "first": days[0], "last": days[1]}
+    where = Where(place).add("r.data_source = %(vendor)s AND r.as_of_date BETWEEN %(first)s AND %(last)s")
+    has_others = snapshot.value(
+        "SELECT EXISTS (SELECT FROM reconciliation_totals WHERE data_source = %(vendor)s AND as_of_date BETWEEN %(first)s AND %(last)s"
+        " AND delivery_id <> %(file)s AND results > 0)",
+        place,
     )
+    if not has_others:
+        return _OF_VENDOR, where
+    where.add("p.delivery_id = %(file)s AND p.data_source = %(vendor)s AND p.as_of_date BETWEEN %(first)s AND %(last)s")
+    return _OF_FILE, where
 
 
 def _kept_total(snapshot: Snapshot, entry: Row, asked: ResultsWanted) -> int:
@@ -136,21 +168,7 @@ def _kept_total(snapshot: Snapshot, entry: Row, asked: ResultsWanted) -> int:
 
 
 def _broken(snapshot: Snapshot, entry: Row) -> list[Row]:
-    """The breaks by figure and cause, with the largest of each; a variance without a size counts least."""
-    where = _of_file(entry, (entry["first_as_of_date"], entry["last_as_of_date"])).add(_WITHIN["false"])
-    statement: LiteralString = (
-        "SELECT r.field_name, r.likely_cause, count(*) AS breaks,"
-        " (array_agg(r.variance ORDER BY abs(r.variance) DESC NULLS LAST, r.as_of_date, r.account_id))[1] AS variance,"
-        " (array_agg(r.account_id ORDER BY abs(r.variance) DESC NULLS LAST, r.as_of_date, r.account_id))[1] AS account_id,"
-        " (array_agg(r.as_of_date ORDER BY abs(r.variance) DESC NULLS LAST, r.as_of_date, r.account_id))[1] AS as_of_date"
-        " FROM {of_file} WHERE {where} GROUP BY 1, 2 ORDER BY 1, 2"
-    )
-    return snapshot.rows(sql.SQL(statement).format(where=where.clause, of_file=sql.SQL(_OF_FILE)), where.params)
-
-
-def _largest(broken: list[Row]) -> Row | None:
-    """Of the largest breaks of each cause the largest: variance, account_id and as_of_date; None where nothing breaks."""
-    sized = [{name: row[name] for name in ("variance", "account_id", "as_of_date")} for row in broken]
-    return min(
-        sized, key=lambda row: (row["variance"] is None, -abs(row["variance"] or 0), row["as_of_date"], row["account_id"]), default=None
-    )
+    """The breaks by figure and cause, each with the figure's largest; a variance without a size counts least."""
+    source, where = _of_file(snapshot, entry, (entry["first_as_of_date"], entry["last_as_of_date"]))
+    where.add(_WITHIN["false"])
+    return snapshot.rows(sql.SQL(_BROKEN).format(where=where.clause, source=sql.SQL(source)), where.params)
