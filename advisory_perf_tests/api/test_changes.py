@@ -114,7 +114,7 @@ def superseding(connection: psycopg.Connection, vendor: str, rows: int) -> None:
     lock_publication(connection, vendor)
     columns = ", ".join((*PERFORMANCE_DATA.column_names, "id", "created_at", "updated_at", "processed_by"))
     connection.execute(
-        f"WITH gone AS (DELETE FROM performance_data WHERE (data_source, account_id, as_of_date) IN ("  # type: ignore[arg-type] # columns of ours
+        f"WITH gone AS (DELETE FROM performance_data WHERE (data_source, account_id, as_of_date) IN ("
         " SELECT data_source, account_id, as_of_date FROM performance_data WHERE data_source = %s ORDER BY account_id, as_of_date LIMIT %s"
         f") RETURNING *) INSERT INTO performance_data_history ({columns}) SELECT {columns} FROM gone",
         [vendor, rows],

@@ -87,7 +87,8 @@ def test_a_file_has_its_own_results_alone_of_days_that_another_has_results_of_to
             assert connection.execute(statement, {"file": files[0]}).rowcount > 0
     is_what_sql_counts(own_demo, files[0])
     expected = own_demo.rows(f"SELECT {COLUMNS}{OF_FILE} ORDER BY account_id, as_of_date, field_name", {"file": files[0]})
-    for asked in ({}, {"min_variance": "0.000001"}):
+    several: tuple[dict[str, Any], ...] = ({}, {"min_variance": "0.000001"})
+    for asked in several:
         rows = whole_list(own_demo, f"/api/reconciliation/{files[0]}", inside="results", within_tolerance="all", **asked)
         left = [row for row in expected if not asked or (row["variance"] is not None and abs(row["variance"]) >= Decimal("0.000001"))]
         assert [{name: row[name] for name in RECONCILIATION_RESULTS.column_names} for row in rows] == as_json(left)
