@@ -17,7 +17,7 @@ def stored_breaks(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
 
 def quarantined(warehouse: Warehouse, where: Condition) -> pl.DataFrame:
     """The rows in quarantine for which the condition holds: vendor, delivery_id, line_number, code, reason, raw_row, in this order."""
-    statement = "SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3, issue_id"
+    statement = "SELECT vendor, delivery_id, line_number, code, reason, raw_row FROM quarantine WHERE {} ORDER BY 1, 2, 3, 4, 5, 6"
     return queried_where(warehouse, QUARANTINE, statement, where)
 
 

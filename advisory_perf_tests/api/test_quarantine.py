@@ -17,8 +17,12 @@ pytestmark = pytest.mark.slow
 
 
 def rows_of(demo: Demo, where: str = "true", params: Any = None) -> Any:
-    rows = as_json(demo.rows(f"SELECT * FROM quarantine WHERE {where} ORDER BY delivery_id, line_number, issue_id", params))
-    return [{name: value for name, value in row.items() if name != "issue_id"} for row in rows]
+    by_issue = (
+        "SELECT q.* FROM quarantine AS q JOIN etl_processing_log AS log USING (delivery_id) JOIN data_quality_issues AS issue"
+        " ON issue.etl_log_id = log.id AND (issue.line_number, issue.issue_type, issue.issue_description, issue.created_at)"
+        " = (q.line_number, q.code, q.reason, q.quarantined_at) AND issue.field_name IS NOT DISTINCT FROM q.field_name"
+    )
+    return as_json(demo.rows(f"SELECT q.* FROM ({by_issue} ORDER BY delivery_id, q.line_number, issue.id) AS q WHERE {where}", params))
 
 
 def test_rows_are_those_of_the_view_each_with_its_remedy(demo: Demo) -> None:

@@ -5,14 +5,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
 
+from psycopg import sql
+
 from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, page_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
-# Without the view's is_published, which would look into every partition; it is found for a page's rows, between their days.
+# The rows of the view of this name, which does not say which issue each is; nor with its is_published, which would look into every
+# partition: it is found for a page's rows, between their days.
+_SOURCE: LiteralString = """(
+    SELECT log.vendor, log.delivery_id, log.file_name, issue.line_number, issue.issue_type AS code, issue.field_name,
+        issue.issue_description AS reason, issue.severity, issue.account_id, issue.as_of_date, issue.raw_row,
+        issue.created_at AS quarantined_at, issue.id AS issue_id
+    FROM data_quality_issues AS issue JOIN etl_processing_log AS log ON log.id = issue.etl_log_id
+    WHERE issue.line_number IS NOT NULL
+) AS q"""
 _PAGED: LiteralString = (
     "SELECT q.vendor, q.delivery_id, q.file_name, q.line_number, q.code, q.field_name, q.reason, q.severity, q.account_id, q.as_of_date,"
-    " q.raw_row, q.quarantined_at, {keys} FROM quarantine AS q WHERE {where} {page}"
+    " q.raw_row, q.quarantined_at, {keys} FROM {source} WHERE {where} {page}"
 )
+# One line of a file gives several rows where it has several figures.
 _KEYS = (SortKey("q.delivery_id", "text"), SortKey("q.line_number", "bigint"), SortKey("q.issue_id", "bigint"))
 _PUBLISHED: LiteralString = """
     SELECT DISTINCT p.data_source, p.account_id, p.as_of_date
@@ -52,8 +63,8 @@ def quarantined_rows(snapshot: Snapshot, asked: QuarantineWanted, wanted: PageWa
         where.add("q.as_of_date >= %(first)s", first=asked.first)
     if asked.last is not None:
         where.add("q.as_of_date <= %(last)s", last=asked.last)
-    total = counted(snapshot, "quarantine AS q", where)
-    found = page_of(snapshot, _PAGED, keys=_KEYS, where=where, wanted=wanted, total=total)
+    total = counted(snapshot, _SOURCE, where)
+    found = page_of(snapshot, _PAGED, keys=_KEYS, where=where, wanted=wanted, total=total, parts={"source": sql.SQL(_SOURCE)})
     published = _published(snapshot, [row for row in found.rows if row["account_id"] is not None and row["as_of_date"] is not None])
     for row in found.rows:
         row["is_published"] = (row["vendor"], row["account_id"], row["as_of_date"]) in published
