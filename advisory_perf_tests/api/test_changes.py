@@ -201,7 +201,9 @@ def test_what_a_publication_hid_comes_once_it_has_ended_also_where_it_changed_no
             pass
         held = own_demo.client.get("/api/changes/rows", params={"since": ALL})
         connection.rollback()
-    fresh = own_demo.client.get("/api/changes/rows", params={"since": ALL}, headers={"If-None-Match": held.headers["ETag"]})
+    assert "ETag" not in held.headers
+    assert "ETag" not in own_demo.client.get("/api/changes").headers
+    fresh = own_demo.client.get("/api/changes/rows", params={"since": ALL})
     assert fresh.status_code == 200
     assert fresh.json()["metadata"]["total_records"] == held.json()["metadata"]["total_records"] + 3
 

@@ -30,7 +30,7 @@ def changes(answering: ForReaders, query: Annotated[ChangesQuery, InQuery()]) ->
         asked = _asked(snapshot, query, settled)
         return asked, [] if asked is None else changes_between(snapshot, asked)
 
-    asked, rows = answering.read(reading, varies=settled.isoformat())
+    asked, rows = answering.read(reading, is_kept=False)
     data = {**_instants(asked, settled), "changes": rows}
     return answering.all_of(rows, data=data, message=_NOTHING if asked is None else f"since {Since(asked.since)}")
 
@@ -50,7 +50,7 @@ def rows_changed(answering: ForReaders, query: Annotated[ChangedRowsQuery, InQue
         asked = _asked(snapshot, query, settled)
         return asked, PageFound([], 0) if asked is None else changed_rows(snapshot, asked, wanted)
 
-    asked, found = answering.read(reading, varies=settled.isoformat())
+    asked, found = answering.read(reading, is_kept=False)
     since = Since(None if asked is None else asked.since)
     if found.last is not None:
         found = replace(found, last=(settled.isoformat(), *found.last))
