@@ -1,6 +1,5 @@
 """`/api/files/{file_id}/…`: one delivery, by the name the documents have for it."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -42,7 +41,7 @@ def file_details(answering: ForReaders, file_id: PathName, _query: Annotated[Que
             **{name: entry[name] for name in columns_of(FileEntry)},
             "file_id": file_id,
             "zone": entry["file_path"].partition("/")[0],
-            "latency_seconds": _latency(entry),
+            "latency_seconds": entry["latency_seconds"],
             "conservation": _conservation(entry),
             "issues": issues_of_file(snapshot, entry["id"]),
             "factors": factors_of_file(snapshot, entry),
@@ -96,11 +95,6 @@ def known_entry(snapshot: Snapshot, file_id: str) -> Row:
     if entry is None:
         raise NotFoundError(f"there is no file {file_id}; /api/vendors/VENDOR/files lists those of a vendor by their file_id")
     return entry
-
-
-def _latency(entry: Row) -> float | None:
-    end: datetime | None = entry["processing_end_time"]
-    return None if end is None else (end - (entry["first_received_at"] or entry["received_at"])).total_seconds()
 
 
 def _conservation(entry: Row) -> dict[str, Any]:

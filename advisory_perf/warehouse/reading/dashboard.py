@@ -7,6 +7,7 @@ from typing import LiteralString
 import polars as pl
 from psycopg import sql
 
+from advisory_perf.warehouse.reading.fragments import LATENCY, PASS_RATE
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 _DAYS_SHOWN = timedelta(days=29)
@@ -16,14 +17,20 @@ _OF_A_FILE: LiteralString = (
 )
 _OF_A_DAY: LiteralString = "as_of_date BETWEEN %(first)s AND %(last)s AND (%(vendor)s::text IS NULL OR data_source = %(vendor)s)"
 _OF_A_BREAK: LiteralString = "(%(vendor)s::text IS NULL OR data_source = %(vendor)s)"
-_OF_AN_ALERT: LiteralString = "(%(vendor)s::text IS NULL OR vendor = %(vendor)s)"
+_OF_A_VENDOR: LiteralString = "(%(vendor)s::text IS NULL OR vendor = %(vendor)s)"
+_PARTS: dict[str, LiteralString] = {
+    "of_file": _OF_A_FILE,
+    "of_day": _OF_A_DAY,
+    "of_break": _OF_A_BREAK,
+    "of_vendor": _OF_A_VENDOR,
+    "latency": LATENCY,
+    "pass_rate": PASS_RATE,
+}
 
 
 def _narrowed(statement: LiteralString) -> sql.Composed:
-    """The statement for the days and the vendor shown: ``{of_file}``, ``{of_day}``, ``{of_break}`` and ``{of_alert}`` are filled in."""
-    return sql.SQL(statement).format(
-        of_file=sql.SQL(_OF_A_FILE), of_day=sql.SQL(_OF_A_DAY), of_break=sql.SQL(_OF_A_BREAK), of_alert=sql.SQL(_OF_AN_ALERT)
-    )
+    """The statement for the days and the vendor shown, in which conditions and figures have their names."""
+    return sql.SQL(statement).format(**{name: sql.SQL(part) for name, part in _PARTS.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def pass_rates_by_day(snapshot: Snapshot, shown: Shown) -> list[Row]:
     return snapshot.rows(
         _narrowed(
             "SELECT as_of_date, field_name, sum(compared)::bigint AS compared, sum(breaks)::bigint AS breaks,"
-            " (sum(compared) - sum(breaks))::float8 / nullif(sum(compared), 0)::float8 AS pass_rate"
+            " {pass_rate} AS pass_rate"
             " FROM reconciliation_totals WHERE {of_day} GROUP BY 1, 2 ORDER BY 1, 2"
         ),
         shown.place,
@@ -120,7 +127,7 @@ def alerts_now(snapshot: Snapshot, shown: Shown) -> Row:
                 "SELECT count(*) FILTER (WHERE severity = 'CRITICAL') AS critical, count(*) FILTER (WHERE severity = 'HIGH') AS high,"
                 " count(*) FILTER (WHERE severity = 'MEDIUM') AS medium, count(*) FILTER (WHERE severity = 'LOW') AS low,"
                 " count(*) FILTER (WHERE code = 'MISSING_FILE') AS missing_files, count(*) FILTER (WHERE code = 'LATE_FILE') AS late_files"
-                " FROM alerts WHERE resolved_at IS NULL AND {of_alert}"
+                " FROM alerts WHERE resolved_at IS NULL AND {of_vendor}"
             ),
             shown.place,
         )
@@ -135,8 +142,7 @@ def processing(snapshot: Snapshot, shown: Shown) -> Row:
             _narrowed(
                 "SELECT count(*) FILTER (WHERE status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')) AS completed,"
                 " count(*) FILTER (WHERE status = 'FAILED') AS failed,"
-                " percentile_cont(0.95) WITHIN GROUP ("
-                "  ORDER BY extract(epoch FROM processing_end_time - coalesce(first_received_at, received_at)))"
+                " percentile_cont(0.95) WITHIN GROUP (ORDER BY {latency})"
                 "  FILTER (WHERE status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')) AS latency_p95,"
                 " percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM processing_end_time - processing_start_time))"
                 "  FILTER (WHERE status IN ('COMPLETED', 'COMPLETED_WITH_ISSUES')) AS time_per_file_p95"
@@ -153,7 +159,7 @@ def seconds_to_resolve(snapshot: Snapshot, shown: Shown) -> float | None:
     found: float | None = snapshot.value(
         _narrowed(
             "SELECT avg(extract(epoch FROM resolved_at - since))::float8 FROM alerts WHERE severity IN ('HIGH', 'CRITICAL')"
-            " AND resolved_at >= %(first)s::date AND resolved_at < %(last)s::date + 1 AND {of_alert}"
+            " AND resolved_at >= %(first)s::date AND resolved_at < %(last)s::date + 1 AND {of_vendor}"
         ),
         shown.place,
     )
@@ -167,7 +173,7 @@ def delivered_windows(snapshot: Snapshot, shown: Shown) -> dict[str, tuple[date,
             "SELECT log.feed, min(day.as_of_date) AS first_day, max(day.as_of_date) AS latest_day,"
             " coalesce(array_agg(DISTINCT day.as_of_date) FILTER (WHERE day.as_of_date BETWEEN %(first)s AND %(last)s), '{{}}') AS days"
             " FROM delivered_days AS day JOIN etl_processing_log AS log ON log.id = day.etl_log_id"
-            " WHERE {of_alert} GROUP BY log.feed"
+            " WHERE {of_vendor} GROUP BY log.feed"
         ),
         shown.place,
     )

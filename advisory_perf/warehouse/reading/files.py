@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
 
+from psycopg import sql
+
+from advisory_perf.warehouse.reading.fragments import LATENCY
 from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, counted, page_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
+# The rate is looked up for the rows of the page alone: the limit keeps the view from being counted for all.
 _LISTED: LiteralString = """
     SELECT log.delivery_id AS file_id, log.file_name, log.feed, log.vendor, log.status, log.first_as_of_date, log.last_as_of_date,
         log.records_read, log.records_processed, log.records_inserted, log.records_updated, log.records_restated, log.records_failed,
         log.records_duplicate, log.records_footer, log.error_code, log.error_message, log.received_at, log.processing_start_time,
         log.processing_end_time,
-        extract(epoch FROM log.processing_end_time - coalesce(log.first_received_at, log.received_at))::float8 AS latency_seconds,
+        {latency} AS latency_seconds,
         rate.pass_rate, coalesce(rate.breaks, 0) AS breaks, {keys}
     FROM etl_processing_log AS log
     LEFT JOIN LATERAL (
-        SELECT (sum(t.compared) - sum(t.breaks))::float8 / nullif(sum(t.compared), 0)::float8 AS pass_rate, sum(t.breaks)::bigint AS breaks
-        FROM reconciliation_totals AS t WHERE t.delivery_id = log.delivery_id AND t.data_source = log.vendor
+        SELECT t.pass_rate, t.breaks FROM delivery_pass_rates AS t
+        WHERE t.data_source = log.vendor AND t.delivery_id = log.delivery_id LIMIT 1
     ) AS rate ON true
     WHERE {where} {page}
 """
@@ -69,12 +73,13 @@ def files_of(snapshot: Snapshot, asked: FilesWanted, wanted: PageWanted) -> Page
     if asked.name_contains is not None:
         where.add("strpos(lower(log.file_name), lower(%(part)s)) > 0", part=asked.name_contains)
     total = counted(snapshot, "etl_processing_log AS log", where)
-    return page_of(snapshot, _LISTED, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total)
+    return page_of(snapshot, _LISTED, keys=ORDERS[asked.sort], where=where, wanted=wanted, total=total, parts={"latency": sql.SQL(LATENCY)})
 
 
 def file_entry(snapshot: Snapshot, file_id: str) -> Row | None:
-    """The ledger's row of a file, with its id."""
-    return snapshot.row("SELECT * FROM etl_processing_log WHERE delivery_id = %s", [file_id])
+    """The ledger's row of a file, with its id and its latency_seconds."""
+    statement: LiteralString = "SELECT *, {latency} AS latency_seconds FROM etl_processing_log WHERE delivery_id = %s"
+    return snapshot.row(sql.SQL(statement).format(latency=sql.SQL(LATENCY)), [file_id])
 
 
 def issues_of_file(snapshot: Snapshot, etl_log_id: int) -> list[Row]:
@@ -133,10 +138,11 @@ def standing_of_file(snapshot: Snapshot, entry: Row) -> Row:
     """Its pass_rate, breaks, profile and open_alerts."""
     return (
         snapshot.row(
-            "SELECT (SELECT pass_rate FROM delivery_pass_rates WHERE data_source = %(vendor)s AND delivery_id = %(file)s) AS pass_rate,"
-            " coalesce((SELECT breaks FROM delivery_pass_rates WHERE data_source = %(vendor)s AND delivery_id = %(file)s), 0) AS breaks,"
-            " (SELECT profile FROM delivery_profiles WHERE etl_log_id = %(id)s) AS profile,"
-            " (SELECT count(*) FROM alerts WHERE etl_log_id = %(id)s AND resolved_at IS NULL) AS open_alerts",
+            "SELECT rate.pass_rate, coalesce(rate.breaks, 0) AS breaks, profile.profile,"
+            " (SELECT count(*) FROM alerts WHERE etl_log_id = %(id)s AND resolved_at IS NULL) AS open_alerts"
+            " FROM (VALUES (%(id)s::bigint)) AS file (etl_log_id)"
+            " LEFT JOIN delivery_pass_rates AS rate ON rate.data_source = %(vendor)s AND rate.delivery_id = %(file)s"
+            " LEFT JOIN delivery_profiles AS profile ON profile.etl_log_id = %(id)s",
             {"vendor": entry["vendor"], "file": entry["delivery_id"], "id": entry["id"]},
         )
         or {}
