@@ -26,7 +26,7 @@ def summary(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
         "deliveries": dashboard.deliveries_by_day(snapshot, shown),
         "market_values": dashboard.market_values(snapshot, shown),
         "pass_rates": dashboard.pass_rates_by_day(snapshot, shown),
-        "breaks": dashboard.breaks_now(snapshot, shown),
+        "breaks": dashboard.breaks_now(snapshot, shown, service.measuring().ages, service.clock().date()),
         "alerts": dashboard.alerts_now(snapshot, shown),
     }
 
@@ -69,13 +69,9 @@ def quality(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
     }
 
 
-def feeds_of(service: Service, vendor: str) -> list[str]:
-    """The names of the vendor's feeds; its own where it has none, as deliveries of before are kept."""
-    return [feed.name for feed in service.feeds.values() if feed.vendor == vendor] or [vendor]
-
-
 def _scored(snapshot: Snapshot, service: Service, shown: Shown, by: list[str]) -> pl.DataFrame:
-    feeds = None if shown.vendor is None else feeds_of(service, shown.vendor)
+    """By a vendor's feeds, or under its own name where it has none, as deliveries of before are kept."""
+    feeds = None if shown.vendor is None else [feed.name for feed in service.feeds_of(shown.vendor)] or [shown.vendor]
     shares = dashboard.quality_shares(snapshot, shown, feeds)
     if not by:
         return scores(shares.with_columns(whole=pl.lit(0)), weights_of(service.settings), ["whole"]).drop("whole")

@@ -23,7 +23,7 @@ from advisory_perf.errors import (
     UnauthorizedError,
     WarehouseOutageError,
 )
-from advisory_perf.warehouse.auditing import BEING_PUBLISHED
+from advisory_perf.warehouse.auditing import HELD_BY_ANOTHER
 
 LOG = logging.getLogger("advisory_perf.api")
 PROBLEM = "application/problem+json"
@@ -31,7 +31,7 @@ RETRY_SECONDS = 5
 """After which a client may ask again where the reason passes by itself."""
 
 _OUTSIDE: Mapping[type[Exception], str] = {
-    LockHeldError: BEING_PUBLISHED,
+    LockHeldError: HELD_BY_ANOTHER,
     WarehouseOutageError: "the warehouse is away or busy; ask again in some seconds",
     LakeOutageError: "the lake is away; ask again in some seconds",
     OutageError: "it took longer than it may, or something that it needs is away; ask again in some seconds",

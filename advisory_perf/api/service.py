@@ -12,10 +12,13 @@ from threading import BoundedSemaphore
 
 from advisory_perf.api.callers import Callers
 from advisory_perf.api.metrics import Metrics
+from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.feeds.feed import Feed
+from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.lake.store import Lake
 from advisory_perf.packaged import packaged
 from advisory_perf.platform import Platform, right_now
+from advisory_perf.reconciliation.break_measures import Measuring
 from advisory_perf.settings import Settings
 from advisory_perf.warehouse.connection import Warehouse
 from advisory_perf.warehouse.pool import PoolSize
@@ -50,6 +53,19 @@ class Service:
     build: str
     clock: Callable[[], datetime] = right_now
     export_places: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(EXPORTS_AT_ONCE))
+
+    def feeds_of(self, vendor: str) -> list[Feed]:
+        """The vendor's feeds, of which it has none any more where only its deliveries are left."""
+        return [feed for feed in self.feeds.values() if feed.vendor == vendor]
+
+    def positions_feed(self, vendor: str) -> PositionsFeed | None:
+        """The vendor's feed of positions, if there is one still."""
+        return next((feed for feed in self.feeds_of(vendor) if isinstance(feed, PositionsFeed)), None)
+
+    def measuring(self) -> Measuring:
+        """By what ages and sizes of breaks are measured now."""
+        materiality = Materiality(self.settings.material_amount, self.settings.material_return)
+        return Measuring.by(self.feeds.values(), materiality, self.clock())
 
 
 def open_service(platform: Platform) -> Service:

@@ -17,7 +17,7 @@ from advisory_perf.errors import ConflictError, LockHeldError, NotFoundError, Re
 from advisory_perf.warehouse.connection import Warehouse
 
 T = TypeVar("T")
-BEING_PUBLISHED = "its vendor is being published, and nothing was changed; try again in a moment"
+HELD_BY_ANOTHER = "its vendor is being published, or somebody else is changing it; nothing was changed, try again in a moment"
 _REFUSALS: Mapping[str, type[RequestError]] = {
     "AP001": RequestError,
     "AP002": NotFoundError,
@@ -77,7 +77,7 @@ def hand_over(connection: psycopg.Connection, origin: Origin) -> None:
 def refusal(error: psycopg.Error) -> RequestError | LockHeldError | None:
     """What a function of the warehouse says by an error; None for one that is not ours."""
     if isinstance(error, psycopg.errors.LockNotAvailable):
-        return LockHeldError(BEING_PUBLISHED)
+        return LockHeldError(HELD_BY_ANOTHER)
     kind = _REFUSALS.get(error.sqlstate or "")
     return None if kind is None else kind(str(error.diag.message_primary), json.loads(error.diag.message_detail or "{}"))
 

@@ -127,7 +127,7 @@ class AccountDetails(Body):
     series: list[Point]
     open_breaks: int
     breaks: list[OpenBreak] = Field(description="those that are open now")
-    restatements: int = Field(description="how often the row of another delivery took the place of a published valuation")
+    restatements: int = Field(description="how often another delivery gave other figures of a published valuation")
 
 
 class Cell(Body):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from advisory_perf.api.envelope import Body, Instant, Money
+from advisory_perf.api.models.files import DeliveryFactor
 from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import LONGEST, Asked, Name, Paged, Said, When
 from advisory_perf.contracts.enums import BreakStatus, Cause, ReconciledField
@@ -101,16 +102,6 @@ class BreakValuation(Body):
     explained_by: str | None
 
 
-class BreakFactor(Body):
-    """By what a whole delivery is off on a day."""
-
-    as_of_date: date
-    delivery_id: str
-    factor: Money
-    accounts: int
-    accounts_compared: int
-
-
 class BreakEvent(Body):
     """What happened to a break."""
 
@@ -140,7 +131,7 @@ class BreakDetails(Break):  # type: ignore[misc]
     """All that is known of a break."""
 
     valuations_of_break: list[BreakValuation] = Field(description="the figure from its first day to its last; none of a whole delivery")
-    factors: list[BreakFactor] = Field(description="of a whole delivery, by day; none of an account")
+    factors: list[DeliveryFactor] = Field(description="of a whole delivery, by day; none of an account")
     history: list[BreakEvent] = Field(description="the oldest first")
     others: BreakOthers
     materiality: BreakMateriality

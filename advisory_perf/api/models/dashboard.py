@@ -80,7 +80,7 @@ class BreakCounts(Body):
     signed_off: int
     new: int
     resolved: int
-    age_0_1: int = Field(description="open ones, by days from their first to their last valuation")
+    age_0_1: int = Field(description="open ones, by the business days that they have lasted up to today, as /api/breaks counts them")
     age_2_5: int
     age_6_30: int
     age_over_30: int

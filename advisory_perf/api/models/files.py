@@ -11,6 +11,7 @@ from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import DateRange, Name, Paged
 from advisory_perf.contracts.enums import DeliveryStatus
 from advisory_perf.contracts.stored_tables import LEDGER
+from advisory_perf.contracts.tables import DELIVERY_FACTORS
 
 _OF_A_FILE = {"delivery_id", "id", "normalized_run_id", "taken_up_no", "taken_up_by", "ingestion_no", "file_path", "first_received_at"}
 
@@ -106,16 +107,6 @@ class SameBytes(Body):
     received_at: Instant
 
 
-class Factor(Body):
-    """A factor by which a whole delivery is off on a day."""
-
-    as_of_date: date
-    field_name: str
-    factor: str = Field(description="exact")
-    accounts: int
-    accounts_compared: int
-
-
 class Links(Body):
     """Where to go on."""
 
@@ -124,6 +115,7 @@ class Links(Body):
     run: str | None = Field(description="of Dagster, as a path of its page; null before a run has ingested it")
 
 
+DeliveryFactor: Any = row_model("DeliveryFactor", DELIVERY_FACTORS, without={"data_source"})
 FileEntry = row_model("FileEntry", LEDGER, without=_OF_A_FILE)
 
 
@@ -138,7 +130,7 @@ class FileDetails(FileEntry):  # type: ignore[misc,valid-type]
     conservation: Conservation
     issues: list[IssueCount]
     profile: dict[str, Any] | None = Field(description="what it looks like, column by column; null where it was not read")
-    factors: list[Factor]
+    factors: list[DeliveryFactor]
     days: list[FileDay]
     superseded_by: list[RelatedFile] = Field(description="files whose rows took the place of its own")
     supersedes: list[RelatedFile] = Field(description="files whose rows its own took the place of")

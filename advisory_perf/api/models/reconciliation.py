@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from advisory_perf.api.envelope import Body, Money
-from advisory_perf.api.models.files import Factor
+from advisory_perf.api.models.files import DeliveryFactor
 from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import Paged
 from advisory_perf.contracts.enums import BreakStatus, Cause, DeliveryStatus, ReconciledField
@@ -79,7 +79,7 @@ class ReconciliationSummary(Body):
     not_compared: int = Field(description="the vendor gives no figure, or one that cannot be compared")
     by_field: list[FieldCount]
     by_cause: list[CauseCount] = Field(description="breaks, the most frequent cause first")
-    factors: list[Factor] = Field(description="factors by which the whole file is off")
+    factors: list[DeliveryFactor] = Field(description="factors by which the whole file is off")
 
 
 _OF_ITS_BREAK: dict[str, tuple[Any, str]] = {

@@ -27,7 +27,6 @@ from advisory_perf.api.parameters import PathName, ends_of
 from advisory_perf.api.responses import error_responses
 from advisory_perf.contracts.enums import DayCount
 from advisory_perf.errors import ConflictError, NotFoundError, RequestError
-from advisory_perf.feeds.positions_feed import PositionsFeed
 from advisory_perf.warehouse.reading.accounts import (
     AccountsWanted,
     accounts_named,
@@ -49,7 +48,15 @@ _OF_ONE = error_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 @router.get("")
 def accounts(answering: ForReaders, query: Annotated[AccountsQuery, InQuery()]) -> Envelope[list[AccountInList]]:  # type: ignore[valid-type]
     """Accounts, each with its latest valuation: by id, or the largest value, return of the year or number of open breaks first."""
-    asked = AccountsWanted(query.q, query.vendor, query.portfolio_id, query.client_id, query.status, query.has_breaks, query.sort)
+    asked = AccountsWanted(
+        part=query.q,
+        vendor=query.vendor,
+        portfolio_id=query.portfolio_id,
+        client_id=query.client_id,
+        statuses=query.status,
+        has_breaks=query.has_breaks,
+        sort=query.sort,
+    )
     wanted = answering.wanted(query)
     found: PageFound = answering.read(lambda snapshot: accounts_of(snapshot, asked, wanted))
     return answering.listed(found, query, data=only(columns_of(AccountInList), found.rows))
@@ -67,7 +74,7 @@ def account_details(answering: ForReaders, account_id: PathName, query: Annotate
         if query.as_reported is not None and (why := why_not_reported(snapshot, query.as_reported)) is not None:
             raise RequestError(why)
         account = known_account(snapshot, account_id, query.vendor)
-        feed = feed_of(answering, account["data_source"])
+        feed = answering.service.positions_feed(account["data_source"])
         days = days_of_account(snapshot, account, query.as_reported).until(last)
         latest = days.latest(snapshot, columns_of(Valuation))
         if latest is not None and first is not None and latest["as_of_date"] < first:
@@ -95,7 +102,7 @@ def account_returns(answering: ForReaders, account_id: PathName, query: Annotate
     def reading(snapshot: Snapshot) -> Row:
         account = known_account(snapshot, account_id, query.vendor)
         vendor = account["data_source"]
-        feed = feed_of(answering, vendor)
+        feed = answering.service.positions_feed(vendor)
         if feed is None:
             raise RequestError(f"vendor {vendor} has no feed, so nobody knows when its months end; add its feed to the feeds directory")
         rows = days_of_account(snapshot, account).valuations(snapshot, OF_CALENDAR)
@@ -131,14 +138,8 @@ def known_account(snapshot: Snapshot, account_id: str, vendor: str | None) -> Ro
     return found[0]
 
 
-def feed_of(answering: Answering, vendor: str) -> PositionsFeed | None:
-    """The vendor's feed of positions, if there is one still."""
-    feeds = answering.service.feeds.values()
-    return next((feed for feed in feeds if isinstance(feed, PositionsFeed) and feed.vendor == vendor), None)
-
-
 def _annualised(answering: Answering, snapshot: Snapshot, account: Row, latest: Row | None, query: AccountQuery) -> dict[str, Any]:
-    feed = feed_of(answering, account["data_source"])
+    feed = answering.service.positions_feed(account["data_source"])
     if feed is None or query.as_reported is not None:
         return no_annualised(WhyNull.NO_FEED if feed is None else WhyNull.NOT_KEPT_AS_REPORTED)
     statistics = None if latest is None else statistics_at(snapshot, account, latest["as_of_date"])

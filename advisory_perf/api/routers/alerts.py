@@ -23,7 +23,7 @@ _MOST = 2**63 - 1
 def alerts(answering: ForReaders, query: Annotated[AlertsQuery, InQuery()]) -> Envelope[list[Alert]]:
     """Alerts, the latest first: by default those that are open."""
     is_open = None if len(set(query.state)) != 1 else query.state[0] is AlertState.OPEN
-    asked = AlertsWanted(is_open, query.severity, query.vendor, query.code, query.since)
+    asked = AlertsWanted(is_open=is_open, severities=query.severity, vendor=query.vendor, code=query.code, since=query.since)
     wanted = answering.wanted(query)
     found = answering.read(lambda snapshot: alerts_of(snapshot, asked, wanted))
     names = columns_of(Alert)

@@ -16,6 +16,6 @@ router = APIRouter(prefix="/api/audit", tags=["operations"])
 @router.get("")
 def audit(answering: ForOperators, query: Annotated[AuditQuery, InQuery()]) -> Envelope[list[AuditEntry]]:
     """The audit log, the latest first: every write by the API, by commands and by replays."""
-    asked = ActionsWanted(query.principal, query.action, query.since)
+    asked = ActionsWanted(principal=query.principal, action=query.action, since=query.since)
     wanted = answering.wanted(query)
     return answering.listed(answering.read(lambda snapshot: actions_of(snapshot, asked, wanted)), query)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from fastapi import Query as InQuery
 
-from advisory_perf.api.answering import Answering, ForAnalysts, ForReaders
+from advisory_perf.api.answering import ForAnalysts, ForReaders
 from advisory_perf.api.envelope import Envelope
 from advisory_perf.api.models.breaks import (
     BreakDetails,
@@ -25,9 +25,7 @@ from advisory_perf.api.models.breaks import (
 from advisory_perf.api.parameters import PathName, Query
 from advisory_perf.api.problems import sentence_of
 from advisory_perf.api.responses import NOT_FOUND, error_responses
-from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.errors import AdvisoryPerfError, NotFoundError, RequestError
-from advisory_perf.reconciliation.break_measures import Measuring
 from advisory_perf.reconciliation.break_work import Seen, assign, comment, sign_off_each, sign_off_seen
 from advisory_perf.reconciliation.breaks import Break
 from advisory_perf.warehouse.auditing import Origin
@@ -36,11 +34,11 @@ from advisory_perf.warehouse.reading.breaks import (
     break_of,
     breaks_of,
     events_of,
-    factors_of,
     others_like,
     valuations_of,
     vendors_of_breaks,
 )
+from advisory_perf.warehouse.reading.files import factors_of_break
 from advisory_perf.warehouse.reading.paging import PageFound
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
@@ -50,7 +48,7 @@ router = APIRouter(prefix="/api/breaks", tags=["breaks"])
 @router.get("")
 def breaks(answering: ForReaders, query: Annotated[BreaksQuery, InQuery()]) -> Envelope[Breaks]:
     """Breaks, by default those that are open, whole deliveries and the oldest first; and how many there are by status."""
-    measuring = _measuring(answering)
+    measuring = answering.service.measuring()
     asked = BreaksWanted(
         ages=measuring.ages,
         today=measuring.now.date(),
@@ -92,7 +90,7 @@ def breaks_sign_off(answering: ForAnalysts, asked: SignOffsAsked, _query: Annota
 @router.get("/{break_id}", responses=NOT_FOUND)
 def break_details(answering: ForReaders, break_id: PathName, _query: Annotated[Query, InQuery()]) -> Envelope[BreakDetails]:
     """All that is known of a break: its valuations, what was done, what else breaks like it, and whether it matters."""
-    measuring = _measuring(answering)
+    measuring = answering.service.measuring()
 
     def reading(snapshot: Snapshot) -> Row:
         found = break_of(snapshot, break_id)
@@ -103,7 +101,7 @@ def break_details(answering: ForReaders, break_id: PathName, _query: Annotated[Q
         return {
             **row,
             "valuations_of_break": valuations_of(snapshot, found),
-            "factors": factors_of(snapshot, found),
+            "factors": factors_of_break(snapshot, found),
             "history": events_of(snapshot, break_id),
             "others": others_like(snapshot, found),
             "materiality": materiality,
@@ -140,12 +138,6 @@ def break_owner(answering: ForAnalysts, break_id: PathName, asked: OwnerAsked, _
     """Says who has a break from now on, or that nobody has."""
     assign(answering.service.desk, [break_id], owner=asked.owner or "", by=answering.caller.name, origin=answering.origin)
     return answering.one({"break_id": break_id, "owner": asked.owner})
-
-
-def _measuring(answering: Answering) -> Measuring:
-    service = answering.service
-    materiality = Materiality(service.settings.material_amount, service.settings.material_return)
-    return Measuring.by(service.feeds.values(), materiality, service.clock())
 
 
 def _unknown(break_id: str) -> NotFoundError:

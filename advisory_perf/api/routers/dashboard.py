@@ -9,10 +9,10 @@ from fastapi import Query as InQuery
 from advisory_perf.api.answering import Answering, ForReaders
 from advisory_perf.api.dashboards import key_figures, quality, summary
 from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.known import refuse_unknown_vendor
 from advisory_perf.api.models.dashboard import DashboardQuery, DashboardSummary, KeyFigure, QualityScore
 from advisory_perf.api.parameters import ends_of
 from advisory_perf.api.responses import NOT_FOUND
-from advisory_perf.api.routers.vendors import refuse_unknown_vendor
 from advisory_perf.api.service import Service
 from advisory_perf.warehouse.reading.dashboard import Shown, days_shown
 from advisory_perf.warehouse.reading.snapshot import Snapshot

@@ -8,6 +8,7 @@ from fastapi import Query as InQuery
 
 from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.known import known_entry
 from advisory_perf.api.models.file_rows import FileRow, FileRowsQuery, RowState
 from advisory_perf.api.models.files import FileDetails, FileEntry
 from advisory_perf.api.models.rows import columns_of
@@ -15,12 +16,10 @@ from advisory_perf.api.parameters import PathName, Query, ends_of
 from advisory_perf.api.responses import NOT_FOUND
 from advisory_perf.contracts.datasets import POSITIONS
 from advisory_perf.contracts.enums import DeliveryStatus
-from advisory_perf.errors import NotFoundError
 from advisory_perf.warehouse.reading.file_rows import FileRowsWanted, rows_of_file
 from advisory_perf.warehouse.reading.files import (
     days_of_file,
     factors_of_file,
-    file_entry,
     issues_of_file,
     relatives_of_file,
     standing_of_file,
@@ -59,7 +58,8 @@ def file_data(answering: ForReaders, file_id: PathName, query: Annotated[FileRow
     """The rows that are published of a file, by account and day; with state=superseded those of which another row took the place."""
     first, last = ends_of(query.date_range)
     states = [RowState.STANDING, RowState.SUPERSEDED] if RowState.ALL in query.state else query.state
-    asked, wanted = FileRowsWanted(first, last, query.account_id, query.status, states), answering.wanted(query)
+    asked = FileRowsWanted(first=first, last=last, account_id=query.account_id, statuses=query.status, states=states)
+    wanted = answering.wanted(query)
 
     def reading(snapshot: Snapshot) -> tuple[Row, PageFound]:
         entry = known_entry(snapshot, file_id)
@@ -87,14 +87,6 @@ def why_no_rows(entry: Row, dataset: str) -> str:
             return (
                 "no row of the file is published: state=superseded gives those whose place others took, /api/quarantine those in quarantine"
             )
-
-
-def known_entry(snapshot: Snapshot, file_id: str) -> Row:
-    """The ledger's row; NotFoundError without one."""
-    entry = file_entry(snapshot, file_id)
-    if entry is None:
-        raise NotFoundError(f"there is no file {file_id}; /api/vendors/VENDOR/files lists those of a vendor by their file_id")
-    return entry
 
 
 def _conservation(entry: Row) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from fastapi import Query as InQuery
 
 from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.known import with_remedy
 from advisory_perf.api.lineage import formula_of, link_of, raw_of, terms_of
 from advisory_perf.api.models.lineage import NumberLineage
 from advisory_perf.api.parameters import PathDay, PathName, Query
 from advisory_perf.api.responses import NOT_FOUND
-from advisory_perf.api.routers.quarantine import with_remedy
 from advisory_perf.api.service import Service
 from advisory_perf.warehouse.reading.lineage import Lineage, lineage_of
 from advisory_perf.warehouse.reading.snapshot import Row

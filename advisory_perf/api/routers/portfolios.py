@@ -35,7 +35,7 @@ router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
 @router.get("")
 def portfolios(answering: ForReaders, query: Annotated[PortfoliosQuery, InQuery()]) -> Envelope[list[PortfolioInList]]:
     """Portfolios and clients that accounts belong to, by id, each with its latest day."""
-    asked, wanted = GroupsWanted(query.q, query.vendor, query.level), answering.wanted(query)
+    asked, wanted = GroupsWanted(part=query.q, vendor=query.vendor, level=query.level), answering.wanted(query)
     found: PageFound = answering.read(lambda snapshot: groups_of(snapshot, asked, wanted))
     return answering.listed(found, query)
 

@@ -7,10 +7,10 @@ from fastapi import Query as InQuery
 
 from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
+from advisory_perf.api.known import known_entry
 from advisory_perf.api.models.reconciliation import FileReconciliation, ResultsQuery
 from advisory_perf.api.parameters import PathName
 from advisory_perf.api.responses import NOT_FOUND
-from advisory_perf.api.routers.files import known_entry
 from advisory_perf.warehouse.reading.paging import PageFound
 from advisory_perf.warehouse.reading.reconciliation import ResultsWanted, results_of_file, summary_of_file
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
@@ -23,7 +23,9 @@ def file_reconciliation(
     answering: ForReaders, file_id: PathName, query: Annotated[ResultsQuery, InQuery()]
 ) -> Envelope[FileReconciliation]:
     """How many of a file's figures agree with ours, and the results: unless asked otherwise, those outside their tolerance."""
-    asked = ResultsWanted(query.field, query.within_tolerance, query.cause, query.min_variance, query.sort)
+    asked = ResultsWanted(
+        field_name=query.field, within=query.within_tolerance, cause=query.cause, min_variance=query.min_variance, sort=query.sort
+    )
     wanted = answering.wanted(query)
 
     def reading(snapshot: Snapshot) -> tuple[Row, PageFound]:

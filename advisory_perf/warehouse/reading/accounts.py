@@ -7,8 +7,9 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from advisory_perf.contracts.tables import PERFORMANCE_DATA
+from advisory_perf.contracts.tables import PERFORMANCE_DATA, PUBLISHED_PERFORMANCE
 from advisory_perf.warehouse.as_reported import rows_as_reported, why_nobody_knows
+from advisory_perf.warehouse.copy import names
 from advisory_perf.warehouse.reading.paging import PageFound, PageWanted, SortKey, Where, page_of
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
@@ -165,15 +166,32 @@ def open_breaks_of(snapshot: Snapshot, account: Row) -> list[Row]:
     )
 
 
-def restatements_of(snapshot: Snapshot, account: Row) -> int:
-    """How often the row of another delivery took the place of a published valuation."""
-    return int(
-        snapshot.value(
-            "SELECT count(*) FROM performance_data_history WHERE data_source = %(data_source)s AND account_id = %(account_id)s"
-            " AND superseded_by_delivery_id IS NOT NULL",
-            account,
-        )
+_RESTATED: LiteralString = """
+    WITH history AS (
+        SELECT as_of_date, delivery_id, superseded_by_delivery_id, {figures} FROM performance_data_history
+        WHERE data_source = %(data_source)s AND account_id = %(account_id)s AND superseded_by_delivery_id IS NOT NULL
+    ),
+    delivered AS (
+        SELECT as_of_date, delivery_id, {figures} FROM performance_data
+        WHERE data_source = %(data_source)s AND account_id = %(account_id)s
+            AND as_of_date BETWEEN %(first_as_of_date)s AND %(last_as_of_date)s AND EXISTS (SELECT FROM history)
+        UNION ALL
+        SELECT as_of_date, delivery_id, {figures} FROM history
     )
+    SELECT count(DISTINCT (p.as_of_date, p.delivery_id))
+    FROM delivered AS p JOIN history AS h ON h.as_of_date = p.as_of_date AND h.superseded_by_delivery_id = p.delivery_id
+    WHERE ({new}) IS DISTINCT FROM ({old})
+"""
+
+
+def restatements_of(snapshot: Snapshot, account: Row) -> int:
+    """How often another delivery gave other figures of a published valuation, as the ledger counts records_restated."""
+    statement = sql.SQL(_RESTATED).format(
+        figures=names(PUBLISHED_PERFORMANCE.delivered),
+        new=names(PUBLISHED_PERFORMANCE.delivered, "p"),
+        old=names(PUBLISHED_PERFORMANCE.delivered, "h"),
+    )
+    return int(snapshot.value(statement, account))
 
 
 _STATISTICS: LiteralString = "SELECT *, {keys} FROM account_statistics WHERE {where} {page}"

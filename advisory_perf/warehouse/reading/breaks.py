@@ -178,18 +178,6 @@ def valuations_of(snapshot: Snapshot, found: Row) -> list[Row]:
     )
 
 
-def factors_of(snapshot: Snapshot, found: Row) -> list[Row]:
-    """Of a whole delivery the factor by which the figure was off, by day and delivery; none for a break of an account."""
-    if found["account_id"] is not None:
-        return []
-    return snapshot.rows(
-        "SELECT as_of_date, delivery_id, factor, accounts, accounts_compared FROM delivery_factors"
-        " WHERE data_source = %(data_source)s AND field_name = %(field_name)s"
-        " AND as_of_date BETWEEN %(first_as_of_date)s AND %(last_as_of_date)s ORDER BY as_of_date, delivery_id",
-        found,
-    )
-
-
 def events_of(snapshot: Snapshot, break_id: str) -> list[Row]:
     """What happened to it, the oldest first."""
     return snapshot.rows(

@@ -1,5 +1,6 @@
 """What a dashboard shows of some as-of days: counts from the ledger, kept totals, breaks and alerts. Nothing here reads published rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import LiteralString
@@ -7,10 +8,12 @@ from typing import LiteralString
 import polars as pl
 from psycopg import sql
 
-from advisory_perf.warehouse.reading.fragments import LATENCY, PASS_RATE
+from advisory_perf.warehouse.reading.fragments import LATENCY, SHARE_WITHIN
 from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 _DAYS_SHOWN = timedelta(days=29)
+_AGES = {"age_0_1": (0, 1), "age_2_5": (2, 5), "age_6_30": (6, 30), "age_over_30": (31, 2**31)}
+"""Business days that an open break has lasted, from and to."""
 _OF_A_FILE: LiteralString = (
     "coalesce(last_as_of_date, received_at::date) >= %(first)s AND coalesce(first_as_of_date, received_at::date) <= %(last)s"
     " AND (%(vendor)s::text IS NULL OR vendor = %(vendor)s)"
@@ -24,7 +27,7 @@ _PARTS: dict[str, LiteralString] = {
     "of_break": _OF_A_BREAK,
     "of_vendor": _OF_A_VENDOR,
     "latency": LATENCY,
-    "pass_rate": PASS_RATE,
+    "share_within": SHARE_WITHIN,
 }
 
 
@@ -35,26 +38,28 @@ def _narrowed(statement: LiteralString) -> sql.Composed:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Days from first to last, of one vendor or of all (None)."""
+    """Days from first to last, of one vendor or of all (None); ``is_open`` where no last day was asked for, and it is the latest."""
 
     first: date
     last: date
     vendor: str | None = None
+    is_open: bool = False
 
     @property
     def place(self) -> dict[str, object]:
         """As parameters."""
-        return {"first": self.first, "last": self.last, "vendor": self.vendor}
+        return {"first": self.first, "last": self.last, "vendor": self.vendor, "is_open": self.is_open}
 
 
 def days_shown(snapshot: Snapshot, vendor: str | None, first: date | None, last: date | None, today: date) -> Shown:
     """The days that are asked for; an open end is the latest day that is published, and an open start 30 days before the end."""
+    is_open = last is None
     if last is None:
         latest = snapshot.value(
             "SELECT max(last_as_of_date) FROM accounts WHERE (%(vendor)s::text IS NULL OR data_source = %(vendor)s)", {"vendor": vendor}
         )
         last = max(first or date.min, latest or today)
-    return Shown(first or max(last, date.min + _DAYS_SHOWN) - _DAYS_SHOWN, last, vendor)
+    return Shown(first or max(last, date.min + _DAYS_SHOWN) - _DAYS_SHOWN, last, vendor, is_open)
 
 
 def deliveries_by_day(snapshot: Snapshot, shown: Shown) -> list[Row]:
@@ -87,24 +92,23 @@ def pass_rates_by_day(snapshot: Snapshot, shown: Shown) -> list[Row]:
     return snapshot.rows(
         _narrowed(
             "SELECT as_of_date, field_name, sum(compared)::bigint AS compared, sum(breaks)::bigint AS breaks,"
-            " {pass_rate} AS pass_rate"
+            " {share_within} AS pass_rate"
             " FROM reconciliation_totals WHERE {of_day} GROUP BY 1, 2 ORDER BY 1, 2"
         ),
         shown.place,
     )
 
 
-def breaks_now(snapshot: Snapshot, shown: Shown) -> Row:
-    """Breaks by status now; found and over in the days shown; the open ones by age and by cause."""
+def breaks_now(snapshot: Snapshot, shown: Shown, ages: Callable[[pl.DataFrame], pl.Series], today: date) -> Row:
+    """Breaks by status now; found and over in the days shown; the open ones by age and by cause.
+
+    ``ages`` gives the business days (Int64) of a frame of data_source, first and last, which is ``today``.
+    """
     found = snapshot.row(
         _narrowed(
             "SELECT count(*) FILTER (WHERE status = 'OPEN') AS open, count(*) FILTER (WHERE status = 'SIGNED_OFF') AS signed_off,"
             " count(*) FILTER (WHERE first_as_of_date BETWEEN %(first)s AND %(last)s) AS new,"
-            " count(*) FILTER (WHERE resolved_on BETWEEN %(first)s AND %(last)s) AS resolved,"
-            " count(*) FILTER (WHERE status = 'OPEN' AND age_days <= 1) AS age_0_1,"
-            " count(*) FILTER (WHERE status = 'OPEN' AND age_days BETWEEN 2 AND 5) AS age_2_5,"
-            " count(*) FILTER (WHERE status = 'OPEN' AND age_days BETWEEN 6 AND 30) AS age_6_30,"
-            " count(*) FILTER (WHERE status = 'OPEN' AND age_days > 30) AS age_over_30"
+            " count(*) FILTER (WHERE resolved_on BETWEEN %(first)s AND %(last)s) AS resolved"
             " FROM reconciliation_breaks WHERE {of_break}"
         ),
         shown.place,
@@ -116,7 +120,22 @@ def breaks_now(snapshot: Snapshot, shown: Shown) -> Row:
         ),
         shown.place,
     )
-    return {**(found or {}), "by_cause": by_cause}
+    return {**(found or {}), **_open_by_age(snapshot, shown, ages, today), "by_cause": by_cause}
+
+
+def _open_by_age(snapshot: Snapshot, shown: Shown, ages: Callable[[pl.DataFrame], pl.Series], today: date) -> dict[str, int]:
+    """Calendars are no matter of SQL, which counts the open breaks by vendor and first day."""
+    rows = snapshot.rows(
+        _narrowed(
+            "SELECT data_source, first_as_of_date AS first, count(*) AS breaks FROM reconciliation_breaks"
+            " WHERE status = 'OPEN' AND {of_break} GROUP BY 1, 2"
+        ),
+        shown.place,
+    )
+    schema = pl.Schema({"data_source": pl.String(), "first": pl.Date(), "breaks": pl.Int64()})
+    counts = pl.DataFrame(rows, schema=schema).with_columns(last=pl.lit(today))
+    counts = counts.with_columns(age=ages(counts.select("data_source", "first", "last")))
+    return {name: int(counts.filter(pl.col("age").is_between(least, most))["breaks"].sum()) for name, (least, most) in _AGES.items()}
 
 
 def alerts_now(snapshot: Snapshot, shown: Shown) -> Row:
@@ -155,11 +174,14 @@ def processing(snapshot: Snapshot, shown: Shown) -> Row:
 
 
 def seconds_to_resolve(snapshot: Snapshot, shown: Shown) -> float | None:
-    """Mean seconds that alerts of HIGH and CRITICAL lasted which were over in the days shown; None where there was none."""
+    """Mean seconds that alerts of HIGH and CRITICAL lasted which were over in the days shown; None where there was none.
+
+    As-of days lie behind the clock by which an incident is over: where no last day was asked for, all since the first day count.
+    """
     found: float | None = snapshot.value(
         _narrowed(
             "SELECT avg(extract(epoch FROM resolved_at - since))::float8 FROM alerts WHERE severity IN ('HIGH', 'CRITICAL')"
-            " AND resolved_at >= %(first)s::date AND resolved_at < %(last)s::date + 1 AND {of_vendor}"
+            " AND resolved_at >= %(first)s::date AND (%(is_open)s OR resolved_at < %(last)s::date + 1) AND {of_vendor}"
         ),
         shown.place,
     )

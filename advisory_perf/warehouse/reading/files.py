@@ -127,11 +127,24 @@ def relatives_of_file(snapshot: Snapshot, entry: Row) -> dict[str, list[Row]]:
 
 def factors_of_file(snapshot: Snapshot, entry: Row) -> list[Row]:
     """The factors by which the whole delivery is off, by day and figure."""
-    return snapshot.rows(
-        "SELECT as_of_date, field_name, trim_scale(factor)::text AS factor, accounts, accounts_compared FROM delivery_factors"
-        " WHERE data_source = %s AND delivery_id = %s ORDER BY as_of_date, field_name",
-        [entry["vendor"], entry["delivery_id"]],
+    of_file = Where().add("data_source = %(vendor)s AND delivery_id = %(file)s", vendor=entry["vendor"], file=entry["delivery_id"])
+    return _factors(snapshot, of_file)
+
+
+def factors_of_break(snapshot: Snapshot, found: Row) -> list[Row]:
+    """Of a break of a whole delivery the factor by which the figure was off, by day and delivery; none for a break of an account."""
+    if found["account_id"] is not None:
+        return []
+    of_break = Where(dict(found)).add("data_source = %(data_source)s AND field_name = %(field_name)s")
+    return _factors(snapshot, of_break.add("as_of_date BETWEEN %(first_as_of_date)s AND %(last_as_of_date)s"))
+
+
+def _factors(snapshot: Snapshot, where: Where) -> list[Row]:
+    statement: LiteralString = (
+        "SELECT as_of_date, field_name, delivery_id, factor, accounts, accounts_compared FROM delivery_factors"
+        " WHERE {where} ORDER BY as_of_date, field_name, delivery_id"
     )
+    return snapshot.rows(sql.SQL(statement).format(where=where.clause), where.params)
 
 
 def standing_of_file(snapshot: Snapshot, entry: Row) -> Row:

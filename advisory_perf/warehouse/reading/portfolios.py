@@ -96,7 +96,8 @@ def contributions_to(
     of_group = Where().add(
         "c.data_source = %(vendor)s AND c.level = %(level)s AND c.group_id = %(group)s", vendor=group[0], level=group[1], group=group[2]
     )
-    if not counted(snapshot, "portfolio_contributions AS c", of_group):
+    is_there = sql.SQL("SELECT EXISTS (SELECT FROM portfolio_contributions AS c WHERE {})").format(of_group.clause)
+    if not snapshot.value(is_there, of_group.params):
         return None
     first, last = months
     if first is not None:
