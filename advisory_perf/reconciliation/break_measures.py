@@ -56,7 +56,7 @@ class Measuring:
 
     def ages(self, spans: pl.DataFrame) -> pl.Series:
         """business_days of ``spans``: data_source, and first and last (Date), the day up to which each break is counted."""
-        return spans.select(business_days=_ages(spans["data_source"], "first", pl.col("last"), self.schedules))["business_days"]
+        return spans.with_columns(business_days=_ages(spans["data_source"], "first", pl.col("last"), self.schedules))["business_days"]
 
 
 def with_measures(breaks: pl.DataFrame, schedules: Mapping[str, Schedule], materiality: Materiality, now: datetime) -> pl.DataFrame:

@@ -26,6 +26,8 @@ from advisory_perf_tests.instances import forgetful
 
 TODAY = date(2025, 4, 10)
 NOW = datetime(2025, 4, 10, 12, tzinfo=UTC)
+STATEMENT_SECONDS = 5
+"""After which a statement of an answer is cancelled, whatever it waits for: what takes less was not waited for to the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ from datetime import date, timedelta
 from typing import Any, LiteralString
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from advisory_perf.api.models.periods import ANNUALISED
 from advisory_perf.contracts.columns import PERIODS
+from advisory_perf.contracts.tables import RESTATED_BY_DELIVERIES
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf.warehouse.copy import names
 from advisory_perf_tests.api.as_json import as_json
 from advisory_perf_tests.api.demo import Demo
 from advisory_perf_tests.api.paged import whole_list
@@ -104,13 +107,24 @@ def test_an_account_is_what_is_published_of_it(demo: Demo) -> None:
             assert (figure["value"], figure["from"], figure["over_gap"]) == published
             assert (figure["why_null"] is None) == (figure["value"] is not None)
         assert found["returns"]["since_inception"]["value"] == latest["cumulative_twrr"]
-        history = demo.rows(
-            "SELECT count(*) AS n FROM performance_data_history WHERE data_source = %s AND account_id = %s"
-            " AND delivery_id <> superseded_by_delivery_id",
-            [vendor, account],
-        )
-        assert found["restatements"] == history[0]["n"]
         assert found["open_breaks"] == len(found["breaks"])
+
+
+def test_an_account_is_restated_as_often_as_the_ledger_says(own_demo: Demo) -> None:
+    def restated(vendor: str) -> int:
+        accounts = whole_list(own_demo, "/api/accounts", vendor=vendor)
+        return sum(own_demo.get(path_of(one["account_id"]), vendor=vendor)["data"]["restatements"] for one in accounts)
+
+    (counted,) = own_demo.rows("SELECT sum(records_restated)::int AS n FROM etl_processing_log WHERE vendor = 'vendor_d'")
+    assert restated("vendor_d") == counted["n"] > 0
+    repeated = sql.SQL(
+        "UPDATE performance_data_history AS h SET ({columns}) = (SELECT {columns} FROM performance_data AS p"
+        " WHERE p.data_source = h.data_source AND p.account_id = h.account_id AND p.as_of_date = h.as_of_date)"
+        " WHERE h.data_source = 'vendor_d' AND h.superseded_by_delivery_id IS NOT NULL"
+    )
+    with psycopg.connect(str(own_demo.settings.owner_url)) as connection:
+        connection.execute(repeated.format(columns=names(RESTATED_BY_DELIVERIES)))
+    assert restated("vendor_d") == 0, "rows that are replaced by the very figures are not restated"
 
 
 def test_annualised_returns_are_those_of_the_statistics(own_demo: Demo) -> None:

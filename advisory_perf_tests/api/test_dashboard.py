@@ -40,6 +40,34 @@ def test_breaks_and_alerts_are_those_that_are_open(demo: Demo) -> None:
     assert sum(found["alerts"][name] for name in ("critical", "high", "medium", "low")) == count["count"]
 
 
+def test_open_breaks_are_as_old_as_the_queue_says(demo: Demo) -> None:
+    ages = [one["business_days"] for one in demo.get("/api/breaks", limit=500)["data"]["breaks"]]
+    breaks = demo.get("/api/dashboard/summary")["data"]["breaks"]
+    for name, (least, most) in {"age_0_1": (0, 1), "age_2_5": (2, 5), "age_6_30": (6, 30), "age_over_30": (31, 10_000)}.items():
+        assert breaks[name] == sum(least <= age <= most for age in ages), name
+    quiet = demo.get("/api/dashboard/summary", vendor="vendor_d")["data"]["breaks"]
+    of_vendor = demo.rows("SELECT count(*) AS n FROM reconciliation_breaks WHERE data_source = 'vendor_d' AND status = 'OPEN'")
+    assert sum(quiet[name] for name in ("age_0_1", "age_2_5", "age_6_30", "age_over_30")) == of_vendor[0]["n"]
+
+
+def test_an_alert_that_is_over_after_the_latest_day_counts_unless_a_last_day_is_asked_for(own_demo: Demo) -> None:
+    def seconds(**asked: str) -> float | None:
+        figures = {one["name"]: one for one in own_demo.get("/api/kpis", **asked)["data"]}
+        value: float | None = figures["mttr"]["value"]
+        return value
+
+    assert seconds() is None
+    own_demo.rows(
+        "WITH made AS (INSERT INTO alerts (alert_key, code, severity, feed, vendor, since, subject, message, resolved_at)"
+        " VALUES ('key', 'LATE_FILE', 'HIGH', 'a feed', 'vendor_a', '2025-04-09T12:00:00Z', 's', 'm', '2025-04-09T13:30:00Z')"
+        " RETURNING id) SELECT count(*) FROM made"
+    )
+    assert seconds() == seconds(date_range="2025-04-09/..") == seconds(date_range="2025-04-09") == 5400
+    assert seconds(date_range="2025-03-02/2025-03-31") is None
+    assert seconds(date_range="2025-04-10/..") is None
+    assert seconds(vendor="vendor_d") is None
+
+
 def test_days_are_the_latest_thirty_unless_others_are_asked_for(demo: Demo) -> None:
     found = demo.get("/api/dashboard/summary")["data"]
     assert (found["first"], found["last"], found["vendor"]) == ("2025-03-02", "2025-03-31", None)

@@ -3,7 +3,9 @@
 import pytest
 
 from advisory_perf.warehouse.connection import Warehouse
+from advisory_perf_tests.api.as_json import as_json
 from advisory_perf_tests.api.demo import Demo
+from advisory_perf_tests.api.paged import whole_list
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +23,32 @@ def test_vendors_are_what_the_dashboard_counts(demo: Demo) -> None:
 @pytest.mark.parametrize("vendor", ["vendor_a", "vendor_d"])
 def test_pages_by_number_and_by_cursor_are_the_whole_list(demo: Demo, vendor: str, sort: str) -> None:
     path = f"/api/vendors/{vendor}/files"
-    whole = demo.get(path, limit=500, sort=sort)
-    assert whole["metadata"]["total_records"] == len(whole["data"])
-    by_number = [row for page in range(1, 20) for row in demo.get(path, limit=3, page=page, sort=sort)["data"]]
-    by_cursor, cursor = [], None
-    while True:
-        answer = demo.get(path, limit=3, sort=sort, **({} if cursor is None else {"cursor": cursor}))
-        by_cursor += answer["data"]
-        cursor = answer["metadata"]["next_cursor"]
-        if cursor is None:
-            break
-    assert by_number == by_cursor == whole["data"]
+    whole = demo.get(path, limit=500, sort=sort)["data"]
+    assert whole_list(demo, path, limit=3, sort=sort) == whole
+
+
+def test_a_file_is_the_same_in_the_list_and_by_itself(demo: Demo) -> None:
+    rates = {row["delivery_id"]: row for row in demo.rows("SELECT * FROM delivery_pass_rates")}
+    seconds = {
+        row["delivery_id"]: row["seconds"]
+        for row in demo.rows(
+            "SELECT delivery_id, extract(epoch FROM processing_end_time - coalesce(first_received_at, received_at))::float8 AS seconds"
+            " FROM etl_processing_log"
+        )
+    }
+    factors = demo.rows(
+        "SELECT as_of_date, field_name, delivery_id, factor, accounts, accounts_compared FROM delivery_factors ORDER BY 1, 2"
+    )
+    assert rates
+    assert factors
+    for vendor in ("vendor_a", "vendor_b", "vendor_c", "vendor_d"):
+        for file in demo.get(f"/api/vendors/{vendor}/files", limit=500)["data"]:
+            details = demo.get(f"/api/files/{file['file_id']}/details")["data"]
+            assert {name: details[name] for name in file} == file
+            rate = rates.get(file["file_id"], {"pass_rate": None, "breaks": 0})
+            assert (file["pass_rate"], file["breaks"]) == (rate["pass_rate"], rate["breaks"])
+            assert file["latency_seconds"] == seconds[file["file_id"]]
+            assert details["factors"] == as_json([row for row in factors if row["delivery_id"] == file["file_id"]])
 
 
 def test_every_file_conserves_its_rows(demo: Demo) -> None:
@@ -41,7 +58,7 @@ def test_every_file_conserves_its_rows(demo: Demo) -> None:
             assert details["conservation"]["holds"] or details["status"] in {"FAILED", "DUPLICATE"}
 
 
-def test_nobody_else_has_the_answer_until_data_change(own_demo: Demo) -> None:
+def test_who_has_the_answer_is_sent_no_other_until_data_change(own_demo: Demo) -> None:
     first = own_demo.client.get("/api/vendors")
     again = own_demo.client.get("/api/vendors", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")

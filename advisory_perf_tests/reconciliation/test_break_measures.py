@@ -12,7 +12,7 @@ from advisory_perf.contracts.columns import FIGURE
 from advisory_perf.contracts.enums import Cadence
 from advisory_perf.contracts.materiality import Materiality
 from advisory_perf.contracts.schedules import Schedule
-from advisory_perf.reconciliation.break_measures import with_measures
+from advisory_perf.reconciliation.break_measures import Measuring, with_measures
 
 FRIDAY, MONDAY, TUESDAY = date(2025, 4, 4), date(2025, 4, 7), date(2025, 4, 8)
 AGREED = Materiality(Decimal(1000), Decimal("0.001"))
@@ -49,6 +49,13 @@ def test_an_open_break_ages_by_business_days_until_today_and_one_that_is_over_no
     signed = {"status": "SIGNED_OFF"}
     of_today, of_tomorrow = {"first_as_of_date": TUESDAY}, {"first_as_of_date": date(2025, 4, 9)}
     assert ages({}, over, gone, signed, of_today, of_tomorrow) == [2, 1, 1, 2, 0, 0]
+
+
+def test_spans_have_the_ages_of_their_breaks_and_none_has_none() -> None:
+    spans = breaks({}, {"data_source": "beta"}).select("data_source", first="first_as_of_date", last=pl.lit(TUESDAY))
+    always = Schedule(Cadence.DAILY, frozenset(), weekends=True)
+    assert Measuring({"beta": always}, AGREED, NOON).ages(spans).to_list() == [2, 4]
+    assert Measuring({}, AGREED, NOON).ages(spans.clear()).to_list() == []
 
 
 def test_each_vendor_has_its_own_calendar() -> None:
