@@ -60,8 +60,10 @@ def test_a_factor_is_the_same_of_file_reconciliation_and_break(own_demo: Demo) -
         "WITH made AS (INSERT INTO delivery_factors (data_source, delivery_id, as_of_date, field_name, factor, accounts, accounts_compared)"
         " SELECT data_source, delivery_id, last_as_of_date, 'ending_market_value', 1000.5, 19, 20 FROM reconciliation_breaks"
         " WHERE delivery_id IS NOT NULL ORDER BY break_id LIMIT 1 RETURNING *), broken AS (INSERT INTO reconciliation_breaks (break_id,"
-        " data_source, field_name, status, first_as_of_date, last_as_of_date, valuations, tolerance_threshold, named_on, factor, accounts, delivery_id)"
-        " SELECT 'B-whole', data_source, field_name, 'OPEN', as_of_date, as_of_date, 1, 0.00001, as_of_date, factor, accounts, delivery_id FROM made)"
+        " data_source, field_name, status, first_as_of_date, last_as_of_date, valuations, tolerance_threshold, named_on,"
+        " factor, accounts, delivery_id)"
+        " SELECT 'B-whole', data_source, field_name, 'OPEN', as_of_date, as_of_date, 1, 0.00001, as_of_date, factor, accounts,"
+        " delivery_id FROM made)"
         " SELECT * FROM made"
     )
     path = quote(known["delivery_id"], safe="")
