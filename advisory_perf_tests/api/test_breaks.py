@@ -200,7 +200,7 @@ def test_while_the_vendor_is_published_a_sign_off_is_refused_soon_and_reads_are_
         took = time.monotonic() - begin
         assert (answer.status_code, answer.json()["data"]["code"], answer.headers["Retry-After"]) == (503, "LOCK_HELD", "5")
         assert took < STATEMENT_SECONDS, "no longer than the lock is waited for"
-        assert "its vendor is being published; nothing was changed, try again in a moment" in answer.json()["message"]
+        assert "or somebody else is changing it; nothing was changed, try again in a moment" in answer.json()["message"]
         assert listed(own_demo) == [one, two, *_]
         items = [{"break_id": found["break_id"], "expected_variance": amount_of(found)} for found in (one, two)]
         several = own_demo.client.post("/api/breaks/sign-offs", json={"reason": "known", "items": items}).json()["data"]
