@@ -47,7 +47,9 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
 _STORED = (LEDGER, DELIVERED_DAYS, PROFILES, DAY_COUNTS, QUALITY_SCORES, QUALITY_SHARES, DELIVERY_SCORES, RESTATEMENTS, ISSUES)
 _OF_BREAKS = (BREAKS, BREAK_EVENTS, SIGN_OFFS, ALERTS)
 _COMPUTED = (ACCOUNTS, RECONCILIATION_TOTALS, DELIVERY_FACTORS, EXCHANGE_RATES, CURRENCY_RETURNS)
+_HISTORY = ("exchange_rates_history",)
 _VIEWS = (
+    "account_groups",
     "break_history",
     "break_work",
     "daily_vendor_totals",
@@ -62,6 +64,7 @@ SERVED = frozenset(
     {
         *(table.name for table in (*_STORED, *_OF_BREAKS, *_COMPUTED, *PUBLISHED, *FIRM_TABLES)),
         *(published.history for published in PUBLISHED if published.history is not None),
+        *_HISTORY,
         *_VIEWS,
     }
 )

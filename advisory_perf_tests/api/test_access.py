@@ -192,7 +192,9 @@ def test_without_authentication_the_api_listens_on_loopback_only(tmp_path: Path,
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"])
 def test_on_loopback_nobody_has_to_say_who_he_is(tmp_path: Path, host: str) -> None:
-    check_address(Settings(home=tmp_path), host)
+    settings = Settings(home=tmp_path)
+    check_address(settings, host)
+    assert settings.api_auth == "none", "and no error was raised"
 
 
 # around every request -------------------------------------------------------------------------------------------------

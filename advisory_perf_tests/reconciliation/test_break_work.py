@@ -136,11 +136,11 @@ def test_each_of_several_is_accepted_by_itself_and_a_vendor_that_is_published_wa
 def test_the_audit_log_has_what_was_done_and_nothing_of_what_was_refused(warehouse: Warehouse, vendors: tuple[Vendor, Vendor]) -> None:
     name = names(warehouse)[0]
     assign(warehouse, [name], owner="Ann", by="Bob", origin=BY_HAND)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError, match="there is no break B-none"):
         assign(warehouse, [name, "B-none"], owner="Cy", by="Bob")
     comment(warehouse, [name], by="Ann", words="asked")
     sign_off(warehouse, [name], by="Ann", reason="known")
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError, match="is signed off by Ann"):
         sign_off(warehouse, [name], by="Bob", reason="known")
     with warehouse.connect() as connection:
         connection.execute("SELECT comment_on_break(%s, 'Cy', 'by a statement')", [name])

@@ -40,7 +40,7 @@ def test_a_daemon_is_not_blamed_for_a_storage_that_does_not_answer(monkeypatch: 
 
 @pytest.mark.parametrize("says", [b"", b"no protocol at all\r\n\r\n", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"])
 def test_a_page_that_says_nothing_or_something_else_does_not_answer(monkeypatch: pytest.MonkeyPatch, says: bytes) -> None:
-    monkeypatch.setattr("advisory_perf.runtime.web_page._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("advisory_perf.runtime.hosts._ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if says:

@@ -55,7 +55,7 @@ def test_the_platform_is_made_of_what_the_settings_say(tmp_path: Path, monkeypat
 def test_every_resource_and_the_pulses_sensors_are_there(tmp_path: Path) -> None:
     made = build_definitions(settings_with_acme(tmp_path))
     resources = dict(made.resources or {})
-    assert set(resources) == {"lake", "published", "accounts", "locks", "stores"}
+    assert set(resources) == {"lake", "published", "accounts", "locks", "stores", "unreadable"}
     assert isinstance(resources["accounts"], AccountsIOManager)
     assert {resources[name].required_resource_keys == {"locks", "stores"} for name in ("lake", "published")} == {True}
     managers: dict[str, set[str]] = {}
