@@ -136,7 +136,8 @@ class Answering:
 
 
 def _answering(needed: ApiRole) -> Callable[..., Answering]:
-    def answering(request: Request, response: Response, _token: Annotated[object, Security(_bearer)]) -> Answering:
+    async def answering(request: Request, response: Response, _token: Annotated[object, Security(_bearer)]) -> Answering:
+        """In the loop itself: a thread for it would take longer than it does."""
         service: Service = request.app.state.service
         caller = service.callers.of(request)
         request.state.caller = caller

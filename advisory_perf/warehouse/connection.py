@@ -39,6 +39,7 @@ class Warehouse:
         """
         self.url = url
         self.role = role
+        self._only_reads = (session or {}).get("default_transaction_read_only") == "on"
         self._opened = partial(_opened, url, role, dict(session or {}), network)
         self._connections = Connections(self._opened, size)
 
@@ -56,7 +57,10 @@ class Warehouse:
         """
         with self.telling(after), self._connections.lent() as connection:
             yield connection
-            commit(connection, self.open)
+            if self._only_reads:  # nothing was written, so that nothing is to be found out where the answer is lost
+                connection.commit()
+            else:
+                commit(connection, self.open)
 
     def open(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Open a connection, in UTC, that the caller closes; raises ``WarehouseError`` when the warehouse cannot be reached."""

@@ -97,7 +97,7 @@ def test_a_csv_is_defused_on_demand_only(own_demo: Demo) -> None:
 @pytest.mark.parametrize(
     ("relation", "asked", "status", "says"),
     [
-        ("nonsense", {}, 404, "there is no table or view nonsense to export; there are account_statistics, "),
+        ("nonsense", {}, 404, "there is no table or view nonsense to export; there are account_groups, "),
         ("locks", {}, 404, "there is no table or view locks"),
         ("_yoyo_migration", {}, 404, "there is no table or view"),
         ("pg_roles", {}, 404, "there is no table or view"),
