@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from advisory_perf.contracts.columns import COLUMNS, PERIODS, Column, Kind
+from advisory_perf.contracts.column_groups import LINKED, PERIOD_RETURNS, POSITION
+from advisory_perf.contracts.columns import COLUMNS, Column, Kind
 from advisory_perf.contracts.enums import GroupLevel
 
 
@@ -78,71 +79,11 @@ class PublishedTable:
 
 WHO_AND_WHEN = ("account_id", "as_of_date")
 
-_POSITION = (
-    "account_id",
-    "account_name",
-    "account_type",
-    "portfolio_id",
-    "client_id",
-    "as_of_date",
-    "beginning_market_value",
-    "contributions",
-    "distributions",
-    "income",
-    "appreciation",
-    "fees",
-    "other_adjustments",
-    "ending_market_value",
-    "vendor_net_flow",
-    "vendor_twrr",
-    "benchmark_return",
-    "currency",
-    "vendor_value_half_unit",
-    "vendor_twrr_half_unit",
-    "data_source",
-    "file_name",
-    "delivery_id",
-    "line_number",
-)
-
-_PERIODS = (
-    *(f"twrr_{period}" for period in PERIODS),
-    *(f"twrr_{period}_over_gap" for period in PERIODS),
-    *(f"twrr_{period}_over_missing" for period in PERIODS),
-    *(f"twrr_{period}_from" for period in PERIODS),
-)
-
-_LINKED = (
-    "calculated_twrr",
-    "return_status",
-    "growth_index",
-    "cumulative_net_flow",
-    "cumulative_twrr",
-    *_PERIODS,
-    "linked_over_gap",
-    "last_gap_date",
-    "windows_missing",
-    "linked_over_missing",
-    "last_missing_date",
-    "inception_date",
-    "performance_start_date",
-    "starts_within_window",
-    "mtd_base",
-    "qtd_base",
-    "ytd_base",
-    "mtd_base_date",
-    "qtd_base_date",
-    "ytd_base_date",
-    "is_closed",
-    "emptied_by",
-)
-"""A return linked on, and what linking on from it has to know."""
-
 RAW_VENDOR_FILE = "raw_vendor_file"
 """The stage of a delivery's rows as they came, which has the columns of the file and no table of its own."""
 
 DELIVERED_POSITIONS = Table(
-    "delivered_positions", "the rows of one delivery that became positions", _POSITION, ("delivery_id", *WHO_AND_WHEN)
+    "delivered_positions", "the rows of one delivery that became positions", POSITION, ("delivery_id", *WHO_AND_WHEN)
 )
 
 QUARANTINED_ROWS = Table(
@@ -153,9 +94,7 @@ QUARANTINED_ROWS = Table(
     also_nullable=frozenset({"field_name", "account_id", "as_of_date"}),
 )
 
-NORMALIZED_POSITIONS = Table(
-    "normalized_positions", "of all deliveries, the row that counts for each account-date", _POSITION, WHO_AND_WHEN
-)
+NORMALIZED_POSITIONS = Table("normalized_positions", "of all deliveries, the row that counts for each account-date", POSITION, WHO_AND_WHEN)
 
 NET_FLOWS = Table(
     "net_flows",
@@ -176,7 +115,7 @@ TWRR_SERIES = Table(
         "currency",
         "ending_market_value",
         "value_unchanged_since",
-        *_LINKED,
+        *LINKED,
     ),
     ("window", *WHO_AND_WHEN),
     also_nullable=frozenset({"currency"}),
@@ -221,14 +160,14 @@ PERFORMANCE_DATA = Table(
     "performance_data",
     "the published performance of each account-date",
     (
-        *(name for name in _POSITION if not name.endswith("_half_unit")),
+        *(name for name in POSITION if not name.endswith("_half_unit")),
         "net_flow",
         "cumulative_net_flow",
         "calculated_ending_market_value",
         "calculated_twrr",
         "return_status",
         "cumulative_twrr",
-        *_PERIODS,
+        *PERIOD_RETURNS,
         "linked_over_gap",
         "windows_missing",
         "linked_over_missing",
@@ -264,7 +203,7 @@ PORTFOLIO_PERFORMANCE = Table(
         "members",
         "missing_members",
         "roll_up_status",
-        *_LINKED,
+        *LINKED,
         "last_currency",
         "waiting_left_value",
     ),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, Mock
 
-import psycopg
 import pytest
 
 from advisory_perf.analytics.composite_file import read_composite
@@ -26,7 +25,7 @@ from advisory_perf.runtime import alive, dev_server, installation, web_page
 from advisory_perf.runtime.demo import write_demo_composite, write_demo_deliveries
 from advisory_perf.runtime.hosts import is_free
 from advisory_perf.runtime.installation import Installation, open_installation
-from advisory_perf.runtime.parts import Child, EmbeddedServer, end
+from advisory_perf.runtime.parts import Child, EmbeddedServer
 from advisory_perf.runtime.supervisor import SupervisionError
 from advisory_perf.runtime.web_page import as_served, serve_page
 from advisory_perf.settings import Settings
@@ -348,54 +347,3 @@ def test_the_page_is_guarded_for_its_hosts_and_served_without_forwarded_headers(
     assert (config.host, config.port, config.proxy_headers, config.server_header) == ("127.0.0.1", A_PORT, False, False)
     assert (config.ws_max_size, config.timeout_graceful_shutdown) == (1 << 20, 3)
     assert as_served(Mock(), host="::1", port=1).host == "::1"
-
-
-# parts ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("error", "answers"),
-    [
-        (None, True),
-        (psycopg.errors.ConnectionTimeout("timeout expired"), False),
-        (psycopg.OperationalError("connection failed: FATAL: sorry, too many clients already"), True),
-        (psycopg.OperationalError("connection refused"), False),
-        (WarehouseError("it does not run"), False),
-    ],
-    ids=["takes connections", "hangs", "says why not", "refuses", "has no address"],
-)
-def test_a_server_answers_where_it_takes_connections_or_says_why_not(
-    monkeypatch: pytest.MonkeyPatch, error: Exception | None, *, answers: bool
-) -> None:
-    connect = Mock(side_effect=error)
-    monkeypatch.setattr("advisory_perf.runtime.parts.psycopg.connect", connect)
-    assert EmbeddedServer(Mock(url=lambda: "an address")).answers() is answers
-    assert (connect.call_args.args, connect.call_args.kwargs) == (("an address",), {"connect_timeout": 3})
-
-
-def test_a_server_that_was_abandoned_is_alive_when_it_is_started_again_and_not_before() -> None:
-    calls: list[str] = []
-    server = Mock(is_alive=True, stop=lambda: calls.append("stop"), start=lambda: calls.append("start"))
-    part = EmbeddedServer(server)
-    assert (part.is_alive(), part.is_needed, part.silence) == (True, True, 12)
-    part.kill()
-    assert not part.is_alive()
-    part.start()
-    assert (part.is_alive(), calls) == (True, ["stop", "start"])
-    server.is_alive = False
-    assert not part.is_alive()
-    server.stop = Mock(side_effect=psycopg.OperationalError("gone"))
-    part.start()
-    assert calls == ["stop", "start", "start"], "what has died cannot be stopped"
-    server.start = Mock(side_effect=WarehouseError("no room"))
-    with pytest.raises(WarehouseError, match="no room"):
-        part.start()
-
-
-def test_children_are_asked_to_end_the_last_one_first_and_not_waited_for_in_a_hurry() -> None:
-    asked: list[str] = []
-    children = [
-        Mock(is_alive=lambda: True, sessions=set(), tell=lambda number, name=name: asked.append(f"{name} {number.name}")) for name in "abc"
-    ]
-    end(children, 3600, is_hurried=lambda: True)
-    assert asked == ["c SIGTERM", "b SIGTERM", "a SIGTERM"]
