@@ -19,7 +19,7 @@ from advisory_perf.warehouse.roles import Role
 
 
 def right_now() -> datetime:
-    """The time, by the clock of the machine."""
+    """The time, by the clock of the machine, in UTC."""
     return datetime.now(UTC)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock
@@ -125,8 +125,3 @@ def _write(path: Path, tokens: Iterable[Token]) -> None:
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(_TOKENS.dump_python(list(tokens), mode="json"), indent=1), encoding="utf-8")
     fresh.replace(path)
-
-
-def right_now() -> datetime:
-    """The time, to whole seconds, in UTC."""
-    return datetime.now(UTC).replace(microsecond=0)

@@ -34,22 +34,22 @@ def alerts_resolve(
     by: Annotated[str | None, typer.Option(help="Who says so; by default who is logged in.")] = None,
     home: Home = None,
 ) -> None:
-    """Says of alerts that their incident is over."""
+    """Says of alerts that their incident is over; those that cannot be resolved stop no other."""
     from advisory_perf.alerts.outbox import resolve_alert
     from advisory_perf.runtime.installation import open_installation
     from advisory_perf.warehouse.auditing import by_command, this_login
     from advisory_perf.warehouse.roles import Role
 
-    unknown = []
+    refused = []
     with open_installation(settings_of(context, home)) as installation:
         desk, origin = installation.warehouse(Role.DESK), by_command()
         for alert_id in ids:
             try:
                 resolve_alert(desk, alert_id, by=this_login() if by is None else by, origin=origin)
-            except (ConflictError, NotFoundError):
-                unknown.append(str(alert_id))
-    if unknown:
-        raise AdvisoryPerfError(f"no open alert has the id {', '.join(unknown)}; `advisory-perf alerts list` names the open ones")
+            except (ConflictError, NotFoundError) as error:
+                refused.append(error)
+    if refused:
+        raise AdvisoryPerfError("; ".join(map(str, refused)))
 
 
 @app.command("test")

@@ -25,7 +25,8 @@ def tokens_new(
     home: Home = None,
 ) -> None:
     """Makes a token and prints it, once: nobody can read it again. Others of the name stay good, so that they can be replaced in peace."""
-    from advisory_perf.api.tokens import name_refusal, new_token, right_now
+    from advisory_perf.api.tokens import name_refusal, new_token
+    from advisory_perf.platform import right_now
     from advisory_perf.runtime.installation import open_installation
 
     refused = name_refusal(name)
@@ -41,9 +42,10 @@ def tokens_new(
 @app.command("list")
 def tokens_list(context: typer.Context, home: Home = None) -> None:
     """Prints the tokens: whose, for what, since and until when, and whether they are good. What they are nobody knows any more."""
-    from advisory_perf.api.tokens import read_tokens, right_now
+    from advisory_perf.api.tokens import read_tokens
     from advisory_perf.cli.cells import add_row, titled
     from advisory_perf.cli.tables import console
+    from advisory_perf.platform import right_now
 
     tokens = read_tokens(settings_of(context, home).tokens_file)
     table = titled(f"Tokens: {len(tokens):,}", ("name",))
@@ -62,7 +64,8 @@ def tokens_revoke(
     home: Home = None,
 ) -> None:
     """Ends every good token of the name, from the next request on, also while the warehouse is away."""
-    from advisory_perf.api.tokens import revoke_tokens, right_now
+    from advisory_perf.api.tokens import revoke_tokens
+    from advisory_perf.platform import right_now
     from advisory_perf.runtime.installation import open_installation
 
     settings = settings_of(context, home)

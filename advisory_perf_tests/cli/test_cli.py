@@ -275,6 +275,10 @@ def test_a_replay_without_a_fixed_feed_ends_with_3_and_changes_nothing(home: Pat
 # alerts ---------------------------------------------------------------------------------------------------------------
 
 
+def no_alert(alert_id: int) -> str:
+    return f"there is no alert {alert_id}; `advisory-perf alerts list` names those that are open"
+
+
 def test_alerts_are_listed_until_a_person_says_that_they_are_over(files: dict[str, Path], tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert command("run", files["who.csv"], home=home).code == 3
@@ -283,7 +287,7 @@ def test_alerts_are_listed_until_a_person_says_that_they_are_over(files: dict[st
     assert line_with("CRITICAL", listed.out).startswith("1 CRITICAL E_UNKNOWN_VENDOR unknown ")
     assert command("alerts", "resolve", "1", home=home) == Outcome(0, "", "")
     again = command("alerts", "resolve", "1", "2", home=home)
-    assert (again.code, again.sentence) == (1, "no open alert has the id 1, 2; `advisory-perf alerts list` names the open ones")
+    assert (again.code, again.sentence) == (1, f"alert 1 is over already; nothing was changed; {no_alert(2)}")
     assert "Alerts: 0" in command("alerts", "list", home=home).out
     assert "(over since " in " ".join(command("alerts", "list", "--all", home=home).out.split())
     exported = command("export", "alerts", "--where", "resolved_at IS NOT NULL", home=home)

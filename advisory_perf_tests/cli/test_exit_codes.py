@@ -186,7 +186,7 @@ def test_what_only_asks_the_warehouse_ends_with_0(world: World) -> None:
 def test_what_the_warehouse_does_not_know_ends_with_1_and_a_sentence(world: World) -> None:
     for *arguments, says in (
         ("breaks", "sign-off", "B-1", "--by", "Ann", "--reason", "known", "B-1"),
-        ("alerts", "resolve", "7", "8", "no open alert has the id 7, 8; `advisory-perf alerts list` names the open ones"),
+        ("alerts", "resolve", "7", "8", "there is no alert 7; `advisory-perf alerts list` names those that are open; there is no alert 8"),
         ("export", "nonsense", "there is no table or view 'nonsense' to export"),
         ("quarantine", "replay", "--delivery", "x", "the ledger has no delivery x"),
     ):
@@ -202,7 +202,7 @@ def test_of_several_alerts_those_that_are_open_are_resolved_and_the_others_named
     listed = in_process("alerts", "list", world=world)
     assert line_with("CRITICAL", listed.out).startswith(f"{alert.id} CRITICAL E_HEADER_MISSING acme ")
     outcome = in_process("alerts", "resolve", str(alert.id + 1), str(alert.id), world=world)
-    assert (outcome.code, outcome.sentence.partition(";")[0]) == (1, f"no open alert has the id {alert.id + 1}")
+    assert (outcome.code, outcome.sentence.partition(";")[0]) == (1, f"there is no alert {alert.id + 1}")
     assert outbox.alerts(only_open=True) == []
     assert "Alerts: 0" in in_process("alerts", "list", world=world).out
     assert "Alerts: 1" in in_process("alerts", "list", "--all", world=world).out

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from advisory_perf.api.roles import ApiRole
-from advisory_perf.api.tokens import LONGEST_NAME, digest_of, new_token, read_tokens, right_now
+from advisory_perf.api.tokens import LONGEST_NAME, digest_of, new_token, read_tokens
+from advisory_perf.platform import right_now
 from advisory_perf_tests.cli.in_process import in_process
 from advisory_perf_tests.orchestration.scenarios import World, a_world
 
