@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from advisory_perf.samples.deliveries import make_samples
+from advisory_perf.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 LOCKS = {
@@ -117,7 +118,17 @@ def test_the_example_of_services_publishes_nothing_beyond_this_machine() -> None
     services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
     assert services["platform"]["read_only"] is True
-    assert services["proxy"]["network_mode"] == "service:platform"
+    assert services["proxy"]["network_mode"] == services["api"]["network_mode"] == "service:platform"
+
+
+def test_the_example_of_services_has_the_api_which_the_platform_does_not_start() -> None:
+    api = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"]["api"]
+    assert (api["command"][0], api["read_only"], api["environment"]["ADVISORY_PERF_API_AUTH"]) == ("serve", True, "token,proxy")
+    assert {name.lower() for name in api["environment"]} <= {f"advisory_perf_{name}" for name in Settings.model_fields}
+    command = api["healthcheck"]["test"]
+    assert command[:3] == ["CMD", "python", "-c"]
+    compile(command[3], "healthcheck", "exec")
+    assert f":{api['command'][2]}/health/live" in command[3], "not the image's, which asks for other parts"
 
 
 def test_the_entry_point_is_valid_shell() -> None:
