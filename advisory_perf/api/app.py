@@ -53,7 +53,6 @@ _ERRORS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 _ROUTERS = (
@@ -87,6 +86,7 @@ def create_app(
     """
     app = routed()
     app.state.service = service
+    app.add_exception_handler(Exception, _unforeseen)
     add_handlers(app, service)
     app.add_exception_handler(NotModifiedError, not_modified)
     _add_docs(app)
@@ -110,6 +110,11 @@ def routed() -> FastAPI:
     describe = app.openapi
     app.openapi = lambda: with_examples(describe())  # type: ignore[method-assign]
     return app
+
+
+async def _unforeseen(_request: Request, error: Exception) -> Response:
+    """Raised on to ``Observed``, which answers it in the envelope: Starlette by itself would have sent a plain text before."""
+    raise error
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -12,7 +12,7 @@ from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.exporting import MEDIA_TYPES, SERVED, StreamedExport, begun
 from advisory_perf.api.models.exports import ExportQuery
 from advisory_perf.api.parameters import PathName, ends_of
-from advisory_perf.api.responses import NOT_FOUND
+from advisory_perf.api.responses import error_responses
 from advisory_perf.errors import AdvisoryPerfError, NotFoundError, RequestError
 from advisory_perf.warehouse.as_reported import instant_of
 from advisory_perf.warehouse.export import ExportFormat, export_relation
@@ -24,8 +24,10 @@ _FILES: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}}
 }
 
+_REFUSED = error_responses(HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
 
-@router.get("/{relation}", response_class=Response, responses=_FILES | NOT_FOUND)
+
+@router.get("/{relation}", response_class=Response, responses=_FILES | _REFUSED)
 def export(answering: ForReaders, relation: PathName, query: Annotated[ExportQuery, InQuery()]) -> Response:
     """A table or view as it is in one instant, in the order of its key: csv, ndjson or parquet. One that breaks off has no last chunk."""
     if relation not in SERVED:
