@@ -39,6 +39,10 @@ def calls(demo: Demo) -> list[Call]:
     """Each endpoint that answers with JSON, once."""
     (file,) = demo.rows("SELECT delivery_id FROM etl_processing_log WHERE file_name = 'vendor_a_performance_20250331.csv'")
     of_file = {"file_id": file["delivery_id"]}
+    (with_issues,) = demo.rows(
+        "SELECT log.delivery_id AS file_id FROM etl_processing_log AS log JOIN data_quality_issues AS issue ON issue.etl_log_id = log.id"
+        " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    )
     (account,) = demo.rows("SELECT min(account_id) AS id FROM accounts WHERE data_source = 'vendor_a'")
     of_account, of_vendor = {"account_id": account["id"]}, {"vendor": "vendor_a"}
     (group,) = demo.rows(
@@ -72,6 +76,7 @@ def calls(demo: Demo) -> list[Call]:
         Call("GET", "/api/composites"),
         Call("GET", "/api/composites/{composite}", composite),
         Call("GET", "/api/files/{file_id}/data", of_file, {"limit": "1"}),
+        Call("GET", "/api/files/{file_id}/issues", with_issues, {"limit": "2"}),
         Call("GET", "/api/reconciliation/{file_id}", of_file, {"sort": "variance", "limit": "1"}),
         Call("GET", "/api/lineage/{vendor}/{account_id}/{as_of_date}", of_day),
         Call("GET", "/api/changes", {}, {"since": "2025-01-01", "vendor": "vendor_a"}),

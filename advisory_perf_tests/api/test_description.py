@@ -22,6 +22,11 @@ def test_examples_are_what_the_demonstration_answers(own_demo: Demo) -> None:
     assert made_examples(own_demo) == json.loads(FILE.read_text(encoding="utf-8")), HINT
 
 
+def test_no_two_models_have_one_name() -> None:
+    """Two of one name are described by the modules that they lie in, which say nothing to who reads them."""
+    assert [name for name in routed().openapi()["components"]["schemas"] if name.startswith("advisory_perf__")] == []
+
+
 def test_every_endpoint_is_described_with_parameters_and_an_example() -> None:
     for path, methods in routed().openapi()["paths"].items():
         for method, operation in methods.items():

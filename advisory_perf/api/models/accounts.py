@@ -130,7 +130,7 @@ class AccountDetails(Body):
     restatements: int = Field(description="how often another delivery gave other figures of a published valuation")
 
 
-class Cell(Body):
+class MonthReturn(Body):
     """The return of a month or year (0.01 is 1 %)."""
 
     value: float | None = Field(description="null where the account waits for new money at its end, or has no valuation in it")
@@ -145,8 +145,8 @@ class CalendarYear(Body):
     """A year of returns by month."""
 
     year: int
-    months: list[Cell | None] = Field(description="January to December; null without a valuation", min_length=12, max_length=12)
-    total: Cell
+    months: list[MonthReturn | None] = Field(description="January to December; null without a valuation", min_length=12, max_length=12)
+    total: MonthReturn
 
 
 class ReturnsCalendar(Body):

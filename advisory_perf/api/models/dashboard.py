@@ -66,14 +66,14 @@ class DayOfComparisons(Body):
     pass_rate: float | None = Field(description="the share within tolerance; null where nothing was compared")
 
 
-class CauseCount(Body):
+class OpenBreaksOfCause(Body):
     """Open breaks of one cause."""
 
     cause: str
     breaks: int
 
 
-class BreakCounts(Body):
+class BreaksOfDays(Body):
     """Breaks as they stand now; `new` and `resolved` count those that began, or ended, in the days shown."""
 
     open: int
@@ -84,7 +84,7 @@ class BreakCounts(Body):
     age_2_5: int
     age_6_30: int
     age_over_30: int
-    by_cause: list[CauseCount]
+    by_cause: list[OpenBreaksOfCause]
 
 
 class AlertCounts(Body):
@@ -108,7 +108,7 @@ class DashboardSummary(Body):
     deliveries: list[DayOfDeliveries]
     market_values: list[DayOfValues]
     pass_rates: list[DayOfComparisons]
-    breaks: BreakCounts
+    breaks: BreaksOfDays
     alerts: AlertCounts
 
 

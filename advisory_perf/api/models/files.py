@@ -9,8 +9,8 @@ from pydantic import Field
 from advisory_perf.api.envelope import Body, Instant
 from advisory_perf.api.models.rows import row_model
 from advisory_perf.api.parameters import DateRange, Name, Paged
-from advisory_perf.contracts.enums import DeliveryStatus
-from advisory_perf.contracts.stored_tables import LEDGER
+from advisory_perf.contracts.enums import DeliveryStatus, Severity
+from advisory_perf.contracts.stored_tables import ISSUES, LEDGER
 from advisory_perf.contracts.tables import DELIVERY_FACTORS
 
 _OF_A_FILE = {"delivery_id", "id", "normalized_run_id", "taken_up_no", "taken_up_by", "ingestion_no", "file_path", "first_received_at"}
@@ -32,6 +32,13 @@ class FilesQuery(Paged):
     received_range: DateRange | None = Field(default=None, description="days on which it arrived, in UTC")
     q: Name | None = Field(default=None, description="what its name contains")
     sort: FileSort = FileSort.RECEIVED_AT
+
+
+class IssuesQuery(Paged):
+    """Which issues of a file."""
+
+    code: Name | None = Field(default=None, description="of this code only, such as E_NUMBER")
+    severity: list[Severity] = Field(default=[], description="one or more")
 
 
 class File(Body):
@@ -111,11 +118,14 @@ class Links(Body):
     """Where to go on."""
 
     data: str
+    issues: str
     reconciliation: str
     run: str | None = Field(description="of Dagster, as a path of its page; null before a run has ingested it")
 
 
 DeliveryFactor: Any = row_model("DeliveryFactor", DELIVERY_FACTORS, without={"data_source"})
+FileIssue = row_model("FileIssue", ISSUES)
+
 FileEntry = row_model("FileEntry", LEDGER, without=_OF_A_FILE)
 
 

@@ -83,7 +83,7 @@ class SourceFile(Body):
     run_id: str | None = Field(description="the run that ingested it last")
 
 
-class Cell(Body):
+class FileCell(Body):
     """One cell of a file, as it was delivered."""
 
     column: str
@@ -93,7 +93,7 @@ class Cell(Body):
 class RawRow(Body):
     """The line as it was delivered."""
 
-    rows: list[list[Cell]] | None = Field(description="one, or several where the feed turns lines around; null where why_null says why")
+    rows: list[list[FileCell]] | None = Field(description="one, or several where the feed turns lines around; null where why_null says why")
     why_null: str | None
 
 

@@ -10,7 +10,7 @@ from advisory_perf.api.answering import ForReaders
 from advisory_perf.api.envelope import Envelope
 from advisory_perf.api.known import known_entry
 from advisory_perf.api.models.file_rows import FileRow, FileRowsQuery, RowState
-from advisory_perf.api.models.files import FileDetails, FileEntry
+from advisory_perf.api.models.files import FileDetails, FileEntry, FileIssue, IssuesQuery
 from advisory_perf.api.models.rows import columns_of
 from advisory_perf.api.parameters import PathName, Query, ends_of
 from advisory_perf.api.responses import NOT_FOUND
@@ -20,6 +20,7 @@ from advisory_perf.warehouse.reading.file_rows import FileRowsWanted, rows_of_fi
 from advisory_perf.warehouse.reading.files import (
     days_of_file,
     factors_of_file,
+    issue_rows_of_file,
     issues_of_file,
     relatives_of_file,
     standing_of_file,
@@ -72,6 +73,18 @@ def file_data(answering: ForReaders, file_id: PathName, query: Annotated[FileRow
     return answering.listed(found, query, message="" if found.total or not is_whole else why_no_rows(entry, dataset))
 
 
+@router.get("/{file_id}/issues")
+def file_issues(answering: ForReaders, file_id: PathName, query: Annotated[IssuesQuery, InQuery()]) -> Envelope[list[FileIssue]]:  # type: ignore[valid-type]
+    """What is wrong in a file, issue by issue: rows in quarantine by line, whole, and then what its pipeline has found in the others."""
+    wanted = answering.wanted(query)
+
+    def reading(snapshot: Snapshot) -> PageFound:
+        entry = known_entry(snapshot, file_id)
+        return issue_rows_of_file(snapshot, entry["id"], wanted, code=query.code, severities=query.severity)
+
+    return answering.listed(answering.read(reading), query)
+
+
 def why_no_rows(entry: Row, dataset: str) -> str:
     """Why nothing is published of a file, as a sentence."""
     match entry["status"]:
@@ -101,6 +114,7 @@ def _links(file_id: str, entry: Row) -> dict[str, str | None]:
     own = quote(file_id, safe="")
     return {
         "data": f"/api/files/{own}/data",
+        "issues": f"/api/files/{own}/issues",
         "reconciliation": f"/api/reconciliation/{own}",
         "run": entry["run_id"] and f"/runs/{entry['run_id']}",
     }

@@ -35,7 +35,7 @@ class Ready(Body):
     connections_at_most: int = Field(examples=[8])
 
 
-class Version(Body):
+class RunningVersion(Body):
     """Which code answers, and by which feeds."""
 
     version: str = Field(description="of advisory-perf", examples=["0.1.0"])
@@ -60,7 +60,7 @@ def ready(request: Request, _query: Nothing) -> Envelope[Ready]:
 
 
 @router.get("/version")
-async def version(request: Request, _query: Nothing) -> Envelope[Version]:
+async def version(request: Request, _query: Nothing) -> Envelope[RunningVersion]:
     """Which code answers, and by which feeds."""
     service: Service = request.app.state.service
     return _open(request, {"version": VERSION, "build": service.build})

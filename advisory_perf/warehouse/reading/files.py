@@ -27,6 +27,9 @@ _LISTED: LiteralString = """
     WHERE {where} {page}
 """
 
+_ISSUES: LiteralString = "SELECT issue.*, {keys} FROM data_quality_issues AS issue WHERE {where} {page}"
+_BY_LINE = (SortKey("coalesce(issue.line_number, 9223372036854775807)", "bigint"), SortKey("issue.id", "bigint"))
+
 ORDERS: dict[str, tuple[SortKey, ...]] = {
     "received_at": (SortKey("log.received_at", "timestamptz", descending=True), SortKey("log.id", "bigint", descending=True)),
     "last_as_of_date": (
@@ -90,6 +93,19 @@ def issues_of_file(snapshot: Snapshot, etl_log_id: int) -> list[Row]:
         " FROM data_quality_issues WHERE etl_log_id = %s GROUP BY issue_type, severity ORDER BY count(*) DESC, issue_type, severity",
         [etl_log_id],
     )
+
+
+def issue_rows_of_file(
+    snapshot: Snapshot, etl_log_id: int, wanted: PageWanted, *, code: str | None = None, severities: Sequence[str] = ()
+) -> PageFound:
+    """A page of its issues, every column: by line, those that a pipeline found last. Every row is one of that file, by an index."""
+    where = Where().add("issue.etl_log_id = %(file)s", file=etl_log_id)
+    if code is not None:
+        where.add("issue.issue_type = %(code)s", code=code)
+    if severities:
+        where.add("issue.severity = ANY(%(severities)s)", severities=list(severities))
+    total = counted(snapshot, "data_quality_issues AS issue", where)
+    return page_of(snapshot, _ISSUES, keys=_BY_LINE, where=where, wanted=wanted, total=total)
 
 
 def days_of_file(snapshot: Snapshot, entry: Row) -> list[Row]:
