@@ -1,7 +1,7 @@
 """How an endpoint answers: it reads in one snapshot, unless the client has that already, and puts what it found into the envelope."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -135,7 +135,7 @@ class Answering:
         return f"{self._request.url.path}?{urlencode([*asked, *meant.items(), ('cursor', cursor)])}"
 
 
-def _answering(needed: ApiRole) -> Callable[..., Answering]:
+def _answering(needed: ApiRole) -> Callable[..., Awaitable[Answering]]:
     async def answering(request: Request, response: Response, _token: Annotated[object, Security(_bearer)]) -> Answering:
         """In the loop itself: a thread for it would take longer than it does."""
         service: Service = request.app.state.service

@@ -40,6 +40,7 @@ _OUTSIDE: Mapping[type[Exception], str] = {
 """What a client is to know of an error that no request is to blame for: the error's own sentence names hosts, logins and files."""
 
 _NO_JSON = "the body is no JSON in UTF-8; send it as /docs describes it"
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value: "TOO_LARGE"}
 _OF_HTTP = {
     HTTPStatus.NOT_FOUND: "there is nothing under this path; /docs lists what there is",
     HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take this method; Allow names those it takes",
@@ -108,7 +109,7 @@ def add_handlers(app: FastAPI, service: Service) -> None:
         if error.status_code == HTTPStatus.BAD_REQUEST:  # as FastAPI has a body whose bytes are no text
             return answered_problem(request, service, RequestError.http_status, RequestError.code, _NO_JSON)
         sentence = _OF_HTTP.get(HTTPStatus(error.status_code), error.detail)
-        code = HTTPStatus(error.status_code).name
+        code = _CODES.get(error.status_code, HTTPStatus(error.status_code).name)
         return answered_problem(request, service, error.status_code, code, sentence, headers=error.headers)
 
     def of_request(request: Request, error: Exception) -> Response:

@@ -249,3 +249,9 @@ def test_what_is_open_is_open_without_a_token_and_metrics_are_not(demo: Demo, tm
     with Asking(demo, tmp_path, {}).by_tokens() as guarded:
         assert guarded.client.get(path).status_code == 200
         assert guarded.client.get("/metrics").status_code == 401
+
+
+def test_a_body_that_says_no_length_is_not_read_beyond_its_limit(demo: Demo) -> None:
+    parts = (b"x" * 65_536 for _ in range(MOST_BYTES // 65_536 + 2))
+    answer = demo.client.post("/api/breaks/B-1/comments", content=parts, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["data"]["code"]) == (413, "TOO_LARGE")

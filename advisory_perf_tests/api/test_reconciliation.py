@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from advisory_perf.api.routers.files import known_entry
+from advisory_perf.api.known import known_entry
 from advisory_perf.contracts.tables import RECONCILIATION_RESULTS
 from advisory_perf.warehouse.reading.paging import PageWanted
 from advisory_perf.warehouse.reading.reconciliation import ResultsWanted, results_of_file
