@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPBearer
@@ -132,7 +132,8 @@ class Answering:
     def _next(self, cursor: str, meant: Mapping[str, str]) -> str:
         instead = {"page", "cursor", *meant}
         asked = [(name, value) for name, value in self._request.query_params.multi_items() if name not in instead]
-        return f"{self._request.url.path}?{urlencode([*asked, *meant.items(), ('cursor', cursor)])}"
+        path = quote(self._request.scope["path"], safe="/%")  # in which a slash and a percent sign of a name are encoded already
+        return f"{path}?{urlencode([*asked, *meant.items(), ('cursor', cursor)])}"
 
 
 def _answering(needed: ApiRole) -> Callable[..., Awaitable[Answering]]:

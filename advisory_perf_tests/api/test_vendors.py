@@ -84,3 +84,21 @@ def test_who_has_the_answer_is_sent_no_other_until_data_change(own_demo: Demo) -
     with Warehouse(str(own_demo.settings.warehouse_url)).connect() as connection:
         connection.execute("UPDATE etl_processing_log SET records_updated = records_updated")
     assert own_demo.client.get("/api/vendors", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("vendor", ["名前", "a>b c", "x/y", "50%", "</script>é🙂", '"quoted"'])
+def test_the_link_to_the_next_page_leads_there_whatever_the_name(own_demo: Demo, vendor: str) -> None:
+    with Warehouse(str(own_demo.settings.owner_url)).connect() as connection:
+        connection.execute(
+            "INSERT INTO etl_processing_log (delivery_id, file_name, file_path, feed, vendor, sha256, size_bytes, received_at, status)"
+            " SELECT %(vendor)s || n, 'x' || n, 'incoming/x', %(vendor)s, %(vendor)s, 'no digest', 0, now(), 'RECEIVED'"
+            " FROM generate_series(1, 3) AS n",
+            {"vendor": vendor},
+        )
+    found, address = [], f"/api/vendors/{quote(vendor, safe='')}/files?limit=1"
+    while address:
+        answer = own_demo.client.get(address)
+        assert answer.status_code == 200, answer.text
+        found += [row["file_id"] for row in answer.json()["data"]]
+        address = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+    assert sorted(found) == [f"{vendor}{number}" for number in (1, 2, 3)]
