@@ -182,7 +182,7 @@ class ForbiddenError(RequestError):
 class ExportRefusedError(WarehouseError, RequestError):
     """A relation cannot be exported as it was asked for: a filter, an instant or a form that it cannot have."""
 
-    code = RequestError.code
+    code = "EXPORT"
 
 
 class TooManyError(RequestError):

@@ -50,6 +50,7 @@ _OF_DOCS = (
     "default-src 'none'; script-src 'self' 'sha256-{digest}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
 )
 _ERRORS = (
+    HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -71,7 +72,7 @@ _ROUTERS = (
     alerts.router,
     audit.router,
 )
-_OPEN_ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+_OPEN_ERRORS = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def create_app(

@@ -92,7 +92,7 @@ def _windows(
             continue
         came = {window_of(day, feed.cadence) for day in days}
         window, last = window_of(max(first_day, shown.first), feed.cadence), min(shown.last, max(latest_day, now.date()))
-        while last_day_of(window, feed.cadence) <= last:
+        while window <= last and last_day_of(window, feed.cadence) <= last:
             is_over = window <= latest_day if feed.deadline is None else feed.deadline.instant(window, feed.schedule) <= now
             if feed.schedule.expects(window) and is_over:
                 due += 1

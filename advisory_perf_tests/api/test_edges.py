@@ -114,7 +114,8 @@ def test_instants_of_any_zone_are_the_same_instant(demo: Demo) -> None:
     path = "/api/changes"
     given = [demo.get(path, since=since) for since in ("2025-03-31T12:00:00Z", "2025-03-31T14:00:00+02:00", "2025-04-01T11:59:00+23:59")]
     assert {answer["message"] for answer in given} == {"since 2025-03-31T12:00:00.000000Z"}
-    assert given[0]["data"] == given[1]["data"] == given[2]["data"]
+    changes = [answer["data"]["changes"] for answer in given]
+    assert changes[0] == changes[1] == changes[2] != []
 
 
 BODIES: tuple[Any, ...] = (

@@ -134,6 +134,7 @@ REQUESTS: dict[str, Callable[[Asking], Any]] = {
     "NOT_FOUND": lambda asking: asking.send("GET", "/api/vendors/nobody/files"),
     "METHOD_NOT_ALLOWED": lambda asking: asking.send("DELETE", "/api/vendors"),
     "CONFLICT": lambda asking: asking.sign_off("0.123456789"),
+    "EXPORT": lambda asking: asking.send("GET", "/api/exports/accounts", params={"as_reported": "2025-03-31"}),
     "TOO_LARGE": lambda asking: asking.send("POST", "/api/breaks/B-1/comments", content=b"x" * (MOST_BYTES + 1)),
     "TOO_LONG": lambda asking: asking.send("GET", "/api/vendors", params={"q": "x" * LONGEST_ADDRESS}),
     "HOST": by_another_name,

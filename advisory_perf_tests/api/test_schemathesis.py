@@ -47,7 +47,13 @@ def test_every_answer_is_as_it_is_described(own_demo: Demo, tmp_path: Path) -> N
     settings = own_demo.settings.model_copy(update={"api_auth": "token", "api_tokens_file": tmp_path / "tokens.json"})
     token = new_token(tmp_path / "tokens.json", "schemathesis", ApiRole.OPERATOR, days=1, now=NOW)
     known = {name: own_demo.rows(f"{statement} LIMIT 1") for name, statement in _KNOWN.items()}
-    lines = ["[parameters]", *(f'"path.{name}" = {json.dumps(rows[0]["value"])}' for name, rows in known.items() if rows)]
+    rejected = 'expected-statuses = ["400", "401", "403", "404", "405", "406", "414", "422", "428", "5xx"]'  # 414 by its length
+    lines = [
+        "[checks.negative_data_rejection]",
+        rejected,
+        "[parameters]",
+        *(f'"path.{name}" = {json.dumps(rows[0]["value"])}' for name, rows in known.items() if rows),
+    ]
     for path in described_loosely():
         lines += ["[[operations]]", f"include-path = {json.dumps(path)}", "[operations.checks.positive_data_acceptance]"]
         lines += ['expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "422", "429", "5xx"]']
