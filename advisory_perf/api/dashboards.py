@@ -1,6 +1,6 @@
 """What the dashboard and the key figures are put together from, for the API and for pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import polars as pl
@@ -18,14 +18,15 @@ from advisory_perf.warehouse.reading.snapshot import Row, Snapshot
 
 def summary(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
     """Everything of ``/api/dashboard/summary``."""
+    rates = dashboard.pass_rates_by_day(snapshot, shown)
     return {
         "first": shown.first,
         "last": shown.last,
         "vendor": shown.vendor,
-        "kpis": key_figures(snapshot, service, shown),
+        "kpis": _figures(snapshot, service, shown, rates),
         "deliveries": dashboard.deliveries_by_day(snapshot, shown),
         "market_values": dashboard.market_values(snapshot, shown),
-        "pass_rates": dashboard.pass_rates_by_day(snapshot, shown),
+        "pass_rates": rates,
         "breaks": dashboard.breaks_now(snapshot, shown, service.measuring().ages, service.clock().date()),
         "alerts": dashboard.alerts_now(snapshot, shown),
     }
@@ -33,9 +34,14 @@ def summary(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
 
 def key_figures(snapshot: Snapshot, service: Service, shown: Shown) -> list[dict[str, object]]:
     """Every key figure of the days shown."""
-    files, rates = dashboard.processing(snapshot, shown), dashboard.pass_rates_by_day(snapshot, shown)
+    return _figures(snapshot, service, shown, dashboard.pass_rates_by_day(snapshot, shown))
+
+
+def _figures(snapshot: Snapshot, service: Service, shown: Shown, rates: Sequence[Row]) -> list[dict[str, object]]:
+    """The same where ``rates``, the pass rates of the days, are read already."""
+    files = dashboard.processing(snapshot, shown)
     of_twrr = [row for row in rates if row["field_name"] == ReconciledField.TWRR]
-    whole = _scored(snapshot, service, shown, []).filter(dimension=QualityDimension.TOTAL.value)
+    whole = _scored(_shares(snapshot, service, shown), service, []).filter(dimension=QualityDimension.TOTAL.value)
     return measured(
         {
             "success_rate": _share(files["completed"], files["completed"] + files["failed"]),
@@ -53,7 +59,8 @@ def key_figures(snapshot: Snapshot, service: Service, shown: Shown) -> list[dict
 
 def quality(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
     """Everything of ``/api/quality/score``: over all days, by vendor, and day by day."""
-    whole, by_feed, by_day = (_scored(snapshot, service, shown, by) for by in ([], ["feed"], ["as_of_date"]))
+    shares = _shares(snapshot, service, shown)
+    whole, by_feed, by_day = (_scored(shares, service, by) for by in ([], ["feed"], ["as_of_date"]))
     total = whole.filter(dimension=QualityDimension.TOTAL.value)
     weights = {dimension.value: weight for dimension, weight in weights_of(service.settings).items()}
     return {
@@ -69,10 +76,14 @@ def quality(snapshot: Snapshot, service: Service, shown: Shown) -> Row:
     }
 
 
-def _scored(snapshot: Snapshot, service: Service, shown: Shown, by: list[str]) -> pl.DataFrame:
-    """By a vendor's feeds, or under its own name where it has none, as deliveries of before are kept."""
+def _shares(snapshot: Snapshot, service: Service, shown: Shown) -> pl.DataFrame:
+    """Of a vendor's feeds, or under its own name where it has none, as deliveries of before are kept."""
     feeds = None if shown.vendor is None else [feed.name for feed in service.feeds_of(shown.vendor)] or [shown.vendor]
-    shares = dashboard.quality_shares(snapshot, shown, feeds)
+    return dashboard.quality_shares(snapshot, shown, feeds)
+
+
+def _scored(shares: pl.DataFrame, service: Service, by: list[str]) -> pl.DataFrame:
+    """Every dimension and the total by these columns; of all together without any."""
     if not by:
         return scores(shares.with_columns(whole=pl.lit(0)), weights_of(service.settings), ["whole"]).drop("whole")
     return scores(shares, weights_of(service.settings), by)
