@@ -66,12 +66,11 @@ def accounts_of(snapshot: Snapshot, asked: AccountsWanted, wanted: PageWanted) -
             " OR strpos(lower(coalesce(account.account_name, '')), lower(%(part)s)) > 0",
             part=asked.part,
         )
-    if asked.vendor is not None:
-        where.add("account.data_source = %(vendor)s", vendor=asked.vendor)
-    if asked.portfolio_id is not None:
-        where.add("account.portfolio_id = %(portfolio_id)s", portfolio_id=asked.portfolio_id)
-    if asked.client_id is not None:
-        where.add("account.client_id = %(client_id)s", client_id=asked.client_id)
+    where.equal(
+        vendor=("account.data_source", asked.vendor),
+        portfolio_id=("account.portfolio_id", asked.portfolio_id),
+        client_id=("account.client_id", asked.client_id),
+    )
     if asked.statuses:
         where.add("account.status = ANY(%(statuses)s)", statuses=list(asked.statuses))
     if asked.has_breaks is not None:

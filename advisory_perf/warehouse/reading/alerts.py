@@ -30,10 +30,7 @@ def alerts_of(snapshot: Snapshot, asked: AlertsWanted, wanted: PageWanted) -> Pa
         where.add("(a.resolved_at IS NULL) = %(is_open)s", is_open=asked.is_open)
     if asked.severities:
         where.add("a.severity = ANY(%(severities)s)", severities=list(asked.severities))
-    if asked.vendor is not None:
-        where.add("a.vendor = %(vendor)s", vendor=asked.vendor)
-    if asked.code is not None:
-        where.add("a.code = %(code)s", code=asked.code)
+    where.equal(vendor=("a.vendor", asked.vendor), code=("a.code", asked.code))
     if asked.since is not None:
         where.add("a.since >= %(since)s", since=asked.since)
     total = counted(snapshot, "alerts AS a", where)

@@ -23,10 +23,7 @@ class ActionsWanted:
 def actions_of(snapshot: Snapshot, asked: ActionsWanted, wanted: PageWanted) -> PageFound:
     """A page of the audit log, the latest first."""
     where = Where()
-    if asked.principal is not None:
-        where.add("l.principal = %(principal)s", principal=asked.principal)
-    if asked.action is not None:
-        where.add("l.action = %(action)s", action=asked.action)
+    where.equal(principal=("l.principal", asked.principal), action=("l.action", asked.action))
     if asked.since is not None:
         where.add("l.at >= %(since)s", since=asked.since)
     total = counted(snapshot, "audit_log AS l", where)

@@ -109,18 +109,14 @@ def breaks_of(snapshot: Snapshot, asked: BreaksWanted, wanted: PageWanted) -> tu
 def _where(snapshot: Snapshot, asked: BreaksWanted) -> Where:
     """What is asked for but the statuses."""
     where = Where()
-    if asked.vendor is not None:
-        where.add("b.data_source = %(vendor)s", vendor=asked.vendor)
-    if asked.account_id is not None:
-        where.add("b.account_id = %(account_id)s", account_id=asked.account_id)
-    if asked.file_id is not None:
-        where.add("b.delivery_id = %(file_id)s", file_id=asked.file_id)
-    if asked.field is not None:
-        where.add("b.field_name = %(field)s", field=asked.field)
-    if asked.cause is not None:
-        where.add("b.likely_cause = %(cause)s", cause=asked.cause)
-    if asked.owner is not None:
-        where.add("b.owner = %(owner)s", owner=asked.owner)
+    where.equal(
+        vendor=("b.data_source", asked.vendor),
+        account_id=("b.account_id", asked.account_id),
+        file_id=("b.delivery_id", asked.file_id),
+        field=("b.field_name", asked.field),
+        cause=("b.likely_cause", asked.cause),
+        owner=("b.owner", asked.owner),
+    )
     if asked.new_since is not None:
         where.add("b.created_at >= %(new_since)s", new_since=asked.new_since)
     if asked.age_min is not None:

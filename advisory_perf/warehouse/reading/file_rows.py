@@ -51,8 +51,7 @@ def rows_of_file(snapshot: Snapshot, entry: Row, asked: FileRowsWanted, wanted: 
     if days is None:
         return PageFound([], 0)
     where = of_file(entry, days)
-    if asked.account_id is not None:
-        where.add("account_id = %(account_id)s", account_id=asked.account_id)
+    where.equal(account_id=("account_id", asked.account_id))
     if asked.statuses:
         where.add("reconciliation_status = ANY(%(statuses)s)", statuses=list(asked.statuses))
     is_whole = asked.account_id is None and not asked.statuses

@@ -52,6 +52,14 @@ class Where:
         self.params.update(values)
         return self
 
+    def equal(self, **values: tuple[LiteralString, Any]) -> "Where":
+        """Each expression equal to its value; nothing is asked of one whose value is None."""
+        for name, (expression, value) in values.items():
+            if value is not None:
+                self._parts.append(sql.SQL("{} = {}").format(sql.SQL(expression), sql.Placeholder(name)))
+                self.params[name] = value
+        return self
+
     @property
     def clause(self) -> sql.Composable:
         """All of them; true where there is none."""

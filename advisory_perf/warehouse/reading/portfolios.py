@@ -54,10 +54,7 @@ def groups_of(snapshot: Snapshot, asked: GroupsWanted, wanted: PageWanted) -> Pa
     where = Where()
     if asked.part is not None:
         where.add("strpos(lower(grouped.group_id), lower(%(part)s)) > 0", part=asked.part)
-    if asked.vendor is not None:
-        where.add("grouped.data_source = %(vendor)s", vendor=asked.vendor)
-    if asked.level is not None:
-        where.add("grouped.level = %(level)s", level=asked.level)
+    where.equal(vendor=("grouped.data_source", asked.vendor), level=("grouped.level", asked.level))
     statement = sql.SQL(
         "SELECT count(*) AS total, min(grouped.first_as_of_date) AS first_, max(grouped.last_as_of_date) AS last_"
         " FROM account_groups AS grouped WHERE {}"

@@ -49,16 +49,10 @@ class QuarantineWanted:
 def quarantined_rows(snapshot: Snapshot, asked: QuarantineWanted, wanted: PageWanted) -> PageFound:
     """A page of the rows in quarantine, by file and line."""
     where = Where()
-    if asked.vendor is not None:
-        where.add("q.vendor = %(vendor)s", vendor=asked.vendor)
-    if asked.file_id is not None:
-        where.add("q.delivery_id = %(file)s", file=asked.file_id)
-    if asked.code is not None:
-        where.add("q.code = %(code)s", code=asked.code)
+    where.equal(vendor=("q.vendor", asked.vendor), file=("q.delivery_id", asked.file_id), code=("q.code", asked.code))
     if asked.severities:
         where.add("q.severity = ANY(%(severities)s)", severities=list(asked.severities))
-    if asked.account_id is not None:
-        where.add("q.account_id = %(account)s", account=asked.account_id)
+    where.equal(account=("q.account_id", asked.account_id))
     if asked.first is not None:
         where.add("q.as_of_date >= %(first)s", first=asked.first)
     if asked.last is not None:

@@ -93,10 +93,7 @@ def results_of_file(snapshot: Snapshot, entry: Row, asked: ResultsWanted, wanted
     source, where = _of_file(snapshot, entry, days)
     if asked.within in _WITHIN:
         where.add(_WITHIN[asked.within])
-    if asked.field_name is not None:
-        where.add("r.field_name = %(field)s", field=asked.field_name)
-    if asked.cause is not None:
-        where.add("r.likely_cause = %(cause)s", cause=asked.cause)
+    where.equal(field=("r.field_name", asked.field_name), cause=("r.likely_cause", asked.cause))
     if asked.min_variance is not None:
         where.add("abs(r.variance) >= %(least)s", least=asked.min_variance)
     is_kept = asked.cause is None and asked.min_variance is None
@@ -161,8 +158,7 @@ def _of_file(snapshot: Snapshot, entry: Row, days: tuple[Any, Any]) -> tuple[Lit
 
 def _kept_total(snapshot: Snapshot, entry: Row, asked: ResultsWanted) -> int:
     where = Where().add("delivery_id = %(file)s AND data_source = %(vendor)s", file=entry["delivery_id"], vendor=entry["vendor"])
-    if asked.field_name is not None:
-        where.add("field_name = %(field)s", field=asked.field_name)
+    where.equal(field=("field_name", asked.field_name))
     statement: LiteralString = "SELECT coalesce({count}, 0)::bigint FROM reconciliation_totals WHERE {where}"
     return int(snapshot.value(sql.SQL(statement).format(count=sql.SQL(_KEPT[asked.within]), where=where.clause), where.params))
 
